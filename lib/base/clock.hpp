@@ -1,0 +1,24 @@
+#pragma once
+
+#include <chrono>
+
+namespace base {
+
+/// Steady time decides (deadlines, ages); wall time is only told (TXT strings, logs, the state kept
+/// on disk).
+using SteadyTime = std::chrono::steady_clock::time_point;
+/// Unix time in whole seconds.
+using WallTime = std::chrono::sys_seconds;
+
+/// One instant on both clocks. Pure code takes it as a parameter and never asks the system.
+struct Now {
+  SteadyTime steady;
+  WallTime wall;
+};
+
+[[nodiscard]] inline Now read_clock() {
+  return {std::chrono::steady_clock::now(),
+          std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now())};
+}
+
+}  // namespace base

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/endpoint.hpp"
+#include "base/expected.hpp"
+#include "dns/name.hpp"
+#include "dns/types.hpp"
+
+/// Reading the replies of a resolver: the updater's side of DNS. Every octet is hostile. A strict
+/// gate of ours (header, counts, question) stands before ldns, which asserts on or leaks with some
+/// malformed packets.
+namespace dns {
+
+struct SrvRecord {
+  std::uint16_t priority = 0;
+  std::uint16_t weight = 0;
+  base::Port port{};
+  Name target;
+};
+
+struct TxtRecord {
+  std::vector<std::string> strings;  ///< each 0–255 octets, any octet
+};
+
+/// One record of a reply, of the types that the updater understands; others are skipped.
+struct ReplyRecord {
+  Name owner;
+  Ttl ttl;
+  std::variant<SrvRecord, TxtRecord, base::IpAddress, Name>
+      data;  ///< Name: target of a CNAME or PTR, see `type`
+  RrType type{};
+};
+
+struct Reply {
+  Rcode rcode{};
+  bool truncated = false;
+  std::vector<ReplyRecord> answer;
+  std::vector<ReplyRecord> additional;
+};
+
+enum class ReplyError : std::uint8_t {
+  too_short,       ///< less than a header
+  not_a_reply,     ///< QR clear, or an opcode other than QUERY
+  wrong_question,  ///< not exactly the question that was asked (name in any case, type, class)
+  malformed,
+};
+
+/// \param packet as received. \param name, type what was asked; id is the transport's matter.
+[[nodiscard]] base::Expected<Reply, ReplyError> parse_reply(base::Bytes packet, const Name& name,
+                                                            RrType type);
+
+/// A query for `name`: RD set, EDNS with `udp_size`. \return its length in `out`, at least 300
+/// octets of room.
+[[nodiscard]] std::size_t write_query(std::uint16_t id, const Name& name, RrType type,
+                                      base::MutableBytes out);
+
+}  // namespace dns

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/ip_address.hpp"
+#include "wg/public_key.hpp"
+
+/// The strings of a peer's TXT record (design §2), both directions.
+namespace schema {
+
+struct PeerText {
+  wg::PublicKey public_key;
+  std::vector<base::Prefix> allowed_ips;  ///< private
+  std::optional<base::WallTime> since;    ///< private: this endpoint was first confirmed
+  std::optional<base::WallTime> stale;    ///< private: last seen; only while stale
+  bool is_hub = false;                    ///< private: role=hub
+
+  friend bool operator==(const PeerText&, const PeerText&) = default;
+};
+
+/// Reads the strings of one TXT record. Unknown `key=value` strings are skipped (RFC 6763 §6.4),
+/// the first of a key counts. \return nullopt: txtvers is not 1, `pub` is missing or not a key, or
+/// a value is malformed.
+[[nodiscard]] std::optional<PeerText> parse_peer_text(std::span<const std::string> strings);
+
+}  // namespace schema
