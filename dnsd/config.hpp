@@ -1,0 +1,80 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/endpoint.hpp"
+#include "dns/name.hpp"
+#include "dns/types.hpp"
+#include "dnsd/view.hpp"
+#include "wg/config_file.hpp"
+
+namespace dnsd {
+
+/// One wrong word on the command line or in a file; `what()` is the whole line for standard error,
+/// with file:line where there is one, what is wrong and what would be right. Thrown at start (exit
+/// 2) and at reload (the old state stays).
+class ConfigError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// `ADDR[:PORT]`; the unspecified address of a family means all its addresses.
+struct ListenAddress {
+  base::Endpoint endpoint;
+  View view{};
+
+  friend bool operator==(const ListenAddress&, const ListenAddress&) = default;
+};
+
+/// `NAME[=ADDR[,ADDR]]` of --ns.
+struct NameServer {
+  dns::Name name;
+  std::vector<base::IpAddress>
+      addresses;  ///< empty: the host's global addresses that a public listener covers
+};
+
+/// One peer of the configuration, from YAML or from a WireGuard file.
+struct ConfiguredPeer {
+  wg::PublicKey public_key;
+  std::string name;  ///< one LDH label; empty: none
+  std::vector<base::Prefix> allowed_ips;
+  std::optional<std::variant<base::Endpoint, wg::HostEndpoint>> endpoint;
+};
+
+/// Everything that the operator decides, checked and complete: defaults are filled in, files of
+/// peers are read.
+struct Config {
+  dns::Name zone;
+  std::vector<std::string> interfaces;   ///< in order of precedence
+  std::vector<std::string> peers_files;  ///< as given; their peers are in `peers`
+  std::vector<ConfiguredPeer> peers;     ///< each public key and each name once
+  bool publish_listed_only = false;      ///< publish: listed
+  std::vector<ListenAddress> listen;     ///< empty: port 53 on all addresses, public
+  std::optional<std::string> zone_file;
+  std::vector<NameServer> name_servers;  ///< empty: ns1.Z
+  bool publish_private = false;
+  PublicParts public_parts;
+  bool padded_names = true;
+  std::size_t list_max = 100;  ///< 0: no limit
+  dns::Ttl endpoint_ttl{1};
+  dns::Ttl cname_ttl{60};
+  dns::Ttl made_ttl{300};  ///< made SOA and NS
+  dns::Ttl negative_ttl{1};
+  std::chrono::milliseconds poll_interval{1000};
+  std::chrono::seconds stale_after{180};
+  std::chrono::seconds expire_after{86400};
+  std::string state_dir;       ///< --state-dir, else $STATE_DIRECTORY, else /var/lib/wg-dnsd
+  std::string control_socket;  ///< --control, else $RUNTIME_DIRECTORY/control.sock, else
+                               ///< /run/wg-dnsd/control.sock
+  unsigned answer_threads = 1;
+  std::string log_level = "info";
+};
+
+}  // namespace dnsd

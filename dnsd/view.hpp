@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+
+namespace dnsd {
+
+/// Who asks. Records of the other view simply do not exist on a listener (design §2, "Views").
+enum class View : std::uint8_t { public_view, private_view };
+
+/// Parts of the private view that the operator opened to the public: `public: [names, allowed,
+/// since, map, list]`.
+struct PublicParts {
+  bool names = false;    ///< the CNAMEs of named peers
+  bool allowed = false;  ///< allowed= in TXT
+  bool since = false;    ///< since= and stale= in TXT
+  bool map = false;      ///< map= in TXT
+  bool list = false;     ///< the PTR lists
+
+  friend bool operator==(const PublicParts&, const PublicParts&) = default;
+};
+
+}  // namespace dnsd
