@@ -58,7 +58,6 @@ struct PeerChange {
 class PeerTable {
  public:
   [[nodiscard]] std::optional<PeerRecord> find(const wg::PublicKey& key) const;
-  [[nodiscard]] bool contains(const wg::PublicKey& key) const;
   [[nodiscard]] std::size_t size() const;
 
   /// Each change becomes visible on its own, whole.
@@ -75,6 +74,7 @@ class PeerTable {
   };
   static constexpr std::size_t shard_count = 64;
   [[nodiscard]] const Shard& shard(const wg::PublicKey& key) const;
+  [[nodiscard]] Shard& shard(const wg::PublicKey& key);
 
   std::array<Shard, shard_count> shards_;
 };

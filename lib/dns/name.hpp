@@ -20,7 +20,8 @@ inline constexpr std::size_t max_label_octets = 63;
 /// root label last, at most 255 octets. Never keep one beyond the call that got it.
 class NameView {
  public:
-  NameView() = default;
+  /// The root.
+  NameView();
 
   [[nodiscard]] base::Bytes wire() const { return wire_; }
   [[nodiscard]] bool is_root() const { return wire_.size() == 1; }

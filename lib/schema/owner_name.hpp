@@ -53,6 +53,7 @@ inline constexpr std::size_t max_zone_octets =
 [[nodiscard]] dns::Name host_name(const wg::PublicKey& key, dns::NameView zone);
 [[nodiscard]] dns::Name service_name(const wg::PublicKey& key, dns::NameView zone);
 [[nodiscard]] dns::Name instance_name(const wg::PublicKey& key, dns::NameView zone);
+[[nodiscard]] dns::Name padded_instance_name(const wg::PublicKey& key, dns::NameView zone);
 [[nodiscard]] dns::Name address_name(const base::IpAddress& address, const wg::PublicKey& key,
                                      dns::NameView zone);
 

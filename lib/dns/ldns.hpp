@@ -1,0 +1,9 @@
+#pragma once
+
+// The one place that includes ldns. <stdbool.h> first: ldns.h defines bool by itself when it is
+// missing, which breaks clang++. Its headers are C and full of casts that our warnings would
+// report: they are SYSTEM includes.
+// clang-format off
+#include <stdbool.h>  // NOLINT(modernize-deprecated-headers): see above
+#include <ldns/ldns.h>
+// clang-format on

@@ -1,0 +1,149 @@
+#include "dns/request.hpp"
+
+namespace dns {
+namespace {
+
+// Bits of the second 16-bit word of the header, RFC 1035 §4.1.1 and RFC 4035 §3.1.6.
+constexpr unsigned flag_response = 0x8000;
+constexpr unsigned flag_recursion_desired = 0x0100;
+constexpr unsigned flag_checking_disabled = 0x0010;
+constexpr unsigned opcode_shift = 11;
+constexpr unsigned opcode_mask = 0x0f;
+
+struct Counts {
+  std::uint16_t questions;
+  std::uint16_t answers;
+  std::uint16_t authorities;
+  std::uint16_t additionals;
+};
+
+/// Everything of a record but its data.
+struct RecordHead {
+  bool owner_is_root;
+  RrType type;
+  std::uint16_t rr_class;
+  std::uint32_t ttl;
+  base::Bytes rdata;
+};
+
+/// Steps over an owner name. A compression pointer ends it (RFC 1035 §4.1.4); where it leads does
+/// not matter here, but it must lead backwards.
+bool skip_name(base::ByteReader& reader, bool& is_root) {
+  is_root = true;
+  std::size_t octets = 0;
+  while (reader.ok()) {
+    const std::size_t at = reader.offset();
+    const std::uint8_t length = reader.u8();
+    if (length == 0) return reader.ok();
+    is_root = false;
+    if (length >= 0xc0) {
+      const std::size_t target = (static_cast<std::size_t>(length & 0x3fU) << 8U) | reader.u8();
+      return reader.ok() && target >= header_octets && target < at;
+    }
+    octets += std::size_t{1} + length;
+    if (length > max_label_octets || octets >= max_name_octets) return false;
+    reader.skip(length);
+  }
+  return false;
+}
+
+bool read_record(base::ByteReader& reader, RecordHead& head) {
+  if (!skip_name(reader, head.owner_is_root)) return false;
+  head.type = RrType{reader.u16()};
+  head.rr_class = reader.u16();
+  head.ttl = reader.u32();
+  const std::uint16_t length = reader.u16();
+  head.rdata = reader.bytes(length);
+  return reader.ok();
+}
+
+/// RFC 6891 §6.1.2: options are (code, length, data) and fill the record exactly. Unknown ones are
+/// ignored.
+bool options_are_well_formed(base::Bytes rdata) {
+  base::ByteReader options(rdata);
+  while (options.remaining() > 0) {
+    options.skip(2);
+    options.skip(options.u16());
+    if (!options.ok()) return false;
+  }
+  return true;
+}
+
+/// RFC 6891 §6.1.1: at most one OPT, owned by the root. \return the rcode that it earns.
+Rcode read_opt(const RecordHead& head, Request& request) {
+  if (request.edns || !head.owner_is_root) return Rcode::formerr;
+  RequestEdns edns;
+  edns.udp_size = head.rr_class;
+  edns.dnssec_ok = (head.ttl & 0x8000U) != 0;
+  request.edns = edns;
+  const unsigned version = (head.ttl >> 16U) & 0xffU;
+  if (version != 0)
+    return Rcode::badvers;  // RFC 6891 §6.1.3, before the options of an unknown version are judged
+  return options_are_well_formed(head.rdata) ? Rcode::noerror : Rcode::formerr;
+}
+
+bool read_question(base::ByteReader& reader, base::Bytes packet, Request& request) {
+  const auto name = parse_name_view(packet.subspan(reader.offset()));
+  if (!name) return false;
+  const std::size_t start = reader.offset();
+  reader.skip(name->wire().size());
+  const RrType type{reader.u16()};
+  const RrClass rr_class{reader.u16()};
+  if (!reader.ok()) return false;
+  request.name = *name;
+  request.type = type;
+  request.rr_class = rr_class;
+  request.question = packet.subspan(start, reader.offset() - start);
+  return true;
+}
+
+Rcode read_body(base::ByteReader& reader, base::Bytes packet, const Counts& counts,
+                Request& request) {
+  if (counts.questions != 1 || !read_question(reader, packet, request)) return Rcode::formerr;
+  // RFC 1995 §3: only IXFR carries a record in the authority section, the client's SOA.
+  const bool ixfr = request.type == RrType::ixfr;
+  if (counts.answers != 0 || counts.authorities > (ixfr ? 1 : 0)) return Rcode::formerr;
+  RecordHead head{};
+  for (unsigned i = 0; i < counts.authorities; ++i) {
+    if (!read_record(reader, head)) return Rcode::formerr;
+  }
+  Rcode rcode = Rcode::noerror;
+  for (unsigned i = 0; i < counts.additionals; ++i) {
+    if (!read_record(reader, head)) return Rcode::formerr;
+    if (head.type != RrType::opt) continue;
+    const Rcode verdict = read_opt(head, request);
+    if (verdict == Rcode::formerr) return verdict;
+    if (verdict != Rcode::noerror) rcode = verdict;
+  }
+  return reader.remaining() == 0 ? rcode : Rcode::formerr;
+}
+
+}  // namespace
+
+std::optional<Request> parse_request(base::Bytes packet) {
+  base::ByteReader reader(packet);
+  Request request;
+  request.id = reader.u16();
+  const unsigned flags = reader.u16();
+  Counts counts{};
+  counts.questions = reader.u16();
+  counts.answers = reader.u16();
+  counts.authorities = reader.u16();
+  counts.additionals = reader.u16();
+  if (!reader.ok() || (flags & flag_response) != 0) return std::nullopt;  // never answer an answer
+
+  request.opcode = static_cast<std::uint8_t>((flags >> opcode_shift) & opcode_mask);
+  request.recursion_desired = (flags & flag_recursion_desired) != 0;
+  request.checking_disabled = (flags & flag_checking_disabled) != 0;
+  if (request.opcode == static_cast<std::uint8_t>(Opcode::query)) {
+    request.rcode = read_body(reader, packet, counts, request);
+  } else {
+    // The body of other operations has other rules: it is not looked at (RFC 1996 for NOTIFY, RFC
+    // 2136 for UPDATE).
+    request.rcode = request.opcode == static_cast<std::uint8_t>(Opcode::notify) ? Rcode::refused
+                                                                                : Rcode::notimp;
+  }
+  return request;
+}
+
+}  // namespace dns

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "base/bytes.hpp"
+#include "dns/name.hpp"
+#include "dns/types.hpp"
+
+namespace dns {
+
+inline constexpr std::size_t header_octets = 12;          // RFC 1035 §4.1.1
+inline constexpr std::size_t plain_udp_octets = 512;      // RFC 1035 §2.3.4
+inline constexpr std::size_t max_message_octets = 65535;  // RFC 1035 §4.2.2
+
+/// The OPT record of a request (RFC 6891 §6.1.2).
+struct RequestEdns {
+  std::uint16_t udp_size = plain_udp_octets;  ///< as sent; below 512 means 512 (§6.2.3)
+  bool dnssec_ok = false;                     ///< DO, echoed (RFC 3225 §3)
+};
+
+/// A request as far as it could be read. Borrows from the packet: valid as long as that is.
+struct Request {
+  std::uint16_t id = 0;
+  std::uint8_t opcode = 0;  ///< 0–15, echoed
+  bool recursion_desired = false;
+  bool checking_disabled = false;
+  /// NOERROR: a well-formed question, to be looked up. Everything else is the answer already.
+  Rcode rcode = Rcode::noerror;
+  /// The question section as sent, to be echoed; empty when it could not be read.
+  base::Bytes question;
+  NameView name;
+  RrType type{};
+  RrClass rr_class{};
+  std::optional<RequestEdns> edns;
+};
+
+/// Judges a packet in the order of cost: bare header, opcode, counts, question, records (OPT).
+/// Pure; never throws. \return nullopt: say nothing (shorter than a header, or itself an answer).
+[[nodiscard]] std::optional<Request> parse_request(base::Bytes packet);
+
+}  // namespace dns

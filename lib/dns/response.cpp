@@ -1,0 +1,180 @@
+#include "dns/response.hpp"
+
+#include <algorithm>
+
+namespace dns {
+namespace {
+
+constexpr unsigned flag_response = 0x8000;
+constexpr unsigned flag_authoritative = 0x0400;
+constexpr unsigned flag_truncated = 0x0200;
+constexpr unsigned flag_recursion_desired = 0x0100;
+constexpr unsigned flag_checking_disabled = 0x0010;
+constexpr unsigned opcode_shift = 11;
+
+constexpr std::uint32_t flag_dnssec_ok = 0x8000;     // in the TTL of OPT, RFC 6891 §6.1.3
+constexpr std::uint16_t option_extended_error = 15;  // RFC 8914 §2
+constexpr std::size_t extended_error_octets = 6;
+constexpr std::size_t opt_octets = 11;     // root owner, type, class, TTL, length: RFC 6891 §6.1.2
+constexpr unsigned pointer_mark = 0xc000;  // RFC 1035 §4.1.4
+constexpr std::size_t max_pointer = 0x3fff;
+constexpr std::size_t srv_target_offset = 6;  // RFC 2782: priority, weight, port
+constexpr std::size_t soa_numbers_octets = 20;
+
+std::size_t reserved_octets(const Request& request) {
+  return request.edns ? opt_octets + extended_error_octets : 0;
+}
+
+}  // namespace
+
+ResponseWriter::ResponseWriter(const Request& request, std::size_t limit, base::MutableBytes out)
+    : request_(request),
+      out_(out.first(std::min(limit, out.size()))),
+      budget_(std::min(limit, out.size()) - reserved_octets(request)) {
+  out_.u16(request.id);
+  for (int i = 0; i < 5; ++i) out_.u16(0);  // flags and counts are known in finish()
+  out_.bytes(request.question);
+  body_start_ = out_.size();
+}
+
+void ResponseWriter::add(Section section, NameView owner, RrType type, Ttl ttl, base::Bytes rdata) {
+  if (truncated_) return;
+  if (section == Section::additional) {
+    begin_additional_record(owner, type);
+    if (rrset_.dropped) return;
+  }
+  write_name(owner);
+  out_.u16(static_cast<std::uint16_t>(type));
+  out_.u16(static_cast<std::uint16_t>(RrClass::in));
+  out_.u32(ttl.seconds);
+  const std::size_t length_at = out_.size();
+  out_.u16(0);
+  write_rdata(type, rdata);
+  if (!out_.ok() || out_.size() > budget_) {
+    if (section == Section::additional) {
+      drop_additional_rrset();
+    } else {
+      truncated_ = true;
+    }
+    return;
+  }
+  out_.patch_u16(length_at, static_cast<std::uint16_t>(out_.size() - length_at - 2));
+  ++counts_[static_cast<std::size_t>(section)];
+  if (section == Section::additional) ++rrset_.count;
+}
+
+std::size_t ResponseWriter::finish(const ResponseHead& head) {
+  const bool truncated = truncated_ || (head.glue_required && additional_incomplete_);
+  if (truncated) {
+    out_.rewind(body_start_);
+    counts_ = {};
+  }
+  unsigned flags = flag_response | (static_cast<unsigned>(request_.opcode) << opcode_shift) |
+                   (static_cast<unsigned>(head.rcode) & 0x0fU);
+  if (head.authoritative) flags |= flag_authoritative;
+  if (truncated) flags |= flag_truncated;
+  if (request_.recursion_desired) flags |= flag_recursion_desired;
+  if (request_.checking_disabled) flags |= flag_checking_disabled;
+  if (request_.edns) {
+    write_opt(head);
+    ++counts_[static_cast<std::size_t>(Section::additional)];
+  }
+  out_.patch_u16(2, static_cast<std::uint16_t>(flags));
+  out_.patch_u16(4, request_.question.empty() ? 0 : 1);
+  for (std::size_t i = 0; i < counts_.size(); ++i) out_.patch_u16(6 + 2 * i, counts_[i]);
+  return out_.size();
+}
+
+void ResponseWriter::write_opt(const ResponseHead& head) {
+  const std::uint32_t extended_rcode = static_cast<std::uint32_t>(head.rcode) >> 4U;
+  out_.u8(0);
+  out_.u16(static_cast<std::uint16_t>(RrType::opt));
+  out_.u16(our_udp_octets);
+  out_.u32((extended_rcode << 24U) | (request_.edns->dnssec_ok ? flag_dnssec_ok : 0));
+  out_.u16(head.extended_error ? extended_error_octets : 0);
+  if (!head.extended_error) return;
+  out_.u16(option_extended_error);
+  out_.u16(2);
+  out_.u16(static_cast<std::uint16_t>(*head.extended_error));
+}
+
+/// RFC 1035 §4.1.4: the longest part that stands in the reply already becomes a pointer.
+void ResponseWriter::write_name(NameView name) {
+  for (std::size_t i = 0; i < target_count_; ++i) {
+    const auto target = parse_name_view(out_.written().subspan(targets_[i]));
+    if (target && target->equals(name)) {
+      out_.u16(static_cast<std::uint16_t>(pointer_mark | targets_[i]));
+      return;
+    }
+  }
+  const NameView question = request_.name;
+  const std::size_t question_octets = question.wire().size();
+  for (NameView rest = name; !rest.is_root(); rest = rest.parent()) {
+    NameView candidate = question;
+    while (candidate.wire().size() > rest.wire().size()) candidate = candidate.parent();
+    if (!request_.question.empty() && candidate.equals(rest)) {
+      const std::size_t offset = header_octets + question_octets - candidate.wire().size();
+      out_.bytes(name.wire().first(name.wire().size() - rest.wire().size()));
+      out_.u16(static_cast<std::uint16_t>(pointer_mark | offset));
+      return;
+    }
+  }
+  out_.bytes(name.wire());
+}
+
+/// RFC 3597 §4: only names in the data of RFC 1035's types may be compressed.
+void ResponseWriter::write_rdata(RrType type, base::Bytes rdata) {
+  switch (type) {
+    case RrType::ns:
+    case RrType::cname:
+    case RrType::ptr:
+      if (const auto name = parse_name_view(rdata)) return write_name(*name);
+      break;
+    case RrType::mx:
+      if (rdata.size() < 2) break;
+      if (const auto name = parse_name_view(rdata.subspan(2))) {
+        out_.bytes(rdata.first(2));
+        return write_name(*name);
+      }
+      break;
+    case RrType::soa: {
+      const auto primary = parse_name_view(rdata);
+      if (!primary) break;
+      const base::Bytes behind = rdata.subspan(primary->wire().size());
+      const auto mailbox = parse_name_view(behind);
+      if (!mailbox || behind.size() != mailbox->wire().size() + soa_numbers_octets) break;
+      write_name(*primary);
+      write_name(*mailbox);
+      return out_.bytes(behind.last(soa_numbers_octets));
+    }
+    case RrType::srv: {
+      const std::size_t target_at = out_.size() + srv_target_offset;
+      if (target_count_ < targets_.size() && target_at <= max_pointer &&
+          rdata.size() > srv_target_offset) {
+        targets_[target_count_++] = static_cast<std::uint16_t>(target_at);
+      }
+      break;
+    }
+    default:
+      break;
+  }
+  out_.bytes(rdata);
+}
+
+void ResponseWriter::begin_additional_record(NameView owner, RrType type) {
+  if (rrset_.count > 0 || rrset_.dropped) {
+    if (rrset_.type == type && rrset_.owner.view().equals(owner)) return;
+  }
+  rrset_ = AdditionalRrset{Name(owner), type, out_.size(), 0, false};
+}
+
+void ResponseWriter::drop_additional_rrset() {
+  out_.rewind(rrset_.start);
+  counts_[static_cast<std::size_t>(Section::additional)] = static_cast<std::uint16_t>(
+      counts_[static_cast<std::size_t>(Section::additional)] - rrset_.count);
+  rrset_.count = 0;
+  rrset_.dropped = true;
+  additional_incomplete_ = true;
+}
+
+}  // namespace dns

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "base/bytes.hpp"
+#include "dns/name.hpp"
+#include "dns/request.hpp"
+#include "dns/types.hpp"
+
+namespace dns {
+
+inline constexpr std::uint16_t our_udp_octets =
+    1232;  // RFC 9715 §3.2: fits every path without fragments
+
+enum class Section : std::uint8_t { answer, authority, additional };
+
+/// Receives the records of one reply in the order in which they are to be written: answer,
+/// authority, additional.
+class RecordSink {
+ public:
+  RecordSink() = default;
+  RecordSink(const RecordSink&) = delete;
+  RecordSink& operator=(const RecordSink&) = delete;
+  virtual ~RecordSink() = default;
+
+  /// \param rdata wire form with whole names. All parameters are borrowed for the call only.
+  virtual void add(Section section, NameView owner, RrType type, Ttl ttl, base::Bytes rdata) = 0;
+};
+
+/// What the header and the OPT record of a reply say beside its records.
+struct ResponseHead {
+  Rcode rcode = Rcode::noerror;
+  bool authoritative = false;  ///< AA
+  bool glue_required = false;  ///< a referral: without its glue it is truncated (RFC 9471 §3.1)
+  std::optional<ExtendedError> extended_error;  ///< told when the request had EDNS
+};
+
+/// Writes one reply. The room for OPT is set aside first; what does not fit makes an empty
+/// truncated reply (header, question, OPT), except whole RRsets of the additional section, which
+/// are left out (RFC 2181 §9). Owner names, and names in the data of RFC 1035's types, are
+/// compressed against the question and against SRV targets already written. SRV targets themselves
+/// never are (RFC 2782). Nothing is allocated.
+class ResponseWriter final : public RecordSink {
+ public:
+  /// \param request, out outlive the writer. \param limit octets that the asker takes, at most
+  /// out.size().
+  ResponseWriter(const Request& request, std::size_t limit, base::MutableBytes out);
+
+  void add(Section section, NameView owner, RrType type, Ttl ttl, base::Bytes rdata) override;
+
+  /// Writes OPT and header. Call once, last. \return octets of the reply.
+  [[nodiscard]] std::size_t finish(const ResponseHead& head);
+
+ private:
+  /// The RRset of the additional section that is being written: it stays or goes as a whole.
+  struct AdditionalRrset {
+    Name owner;
+    RrType type{};
+    std::size_t start = 0;    // where its first record begins
+    std::uint16_t count = 0;  // of its records so far
+    bool dropped = false;
+  };
+
+  void write_name(NameView name);
+  void write_rdata(RrType type, base::Bytes rdata);
+  void write_opt(const ResponseHead& head);
+  void begin_additional_record(NameView owner, RrType type);
+  void drop_additional_rrset();
+
+  const Request& request_;
+  base::ByteWriter out_;
+  std::size_t budget_;                     // octets before OPT
+  std::size_t body_start_;                 // behind the question
+  std::array<std::uint16_t, 3> counts_{};  // by section
+  bool truncated_ = false;                 // a record of answer or authority did not fit
+  bool additional_incomplete_ = false;
+  AdditionalRrset rrset_;
+
+  // Offsets of SRV targets in the reply, whole names that a later owner may point to.
+  std::array<std::uint16_t, 4> targets_{};
+  std::size_t target_count_ = 0;
+};
+
+}  // namespace dns

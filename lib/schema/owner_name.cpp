@@ -1,0 +1,144 @@
+#include "schema/owner_name.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "base/encoding.hpp"
+
+namespace schema {
+namespace {
+
+// The deepest name that means something has three labels above K: the address label, or
+// _wireguard._udp.
+constexpr std::size_t max_labels = 3;
+
+bool label_equals(base::Bytes label, std::string_view text) {
+  return std::equal(
+      label.begin(), label.end(), text.begin(), text.end(),
+      [](std::uint8_t a, char b) { return base::to_lower(a) == static_cast<std::uint8_t>(b); });
+}
+
+std::string_view text_of(base::Bytes label) {
+  return {static_cast<const char*>(static_cast<const void*>(label.data())), label.size()};
+}
+
+/// The labels of a name below the zone, the one next to the apex first; the four nearest are kept.
+struct NearestLabels {
+  std::array<base::Bytes, max_labels + 1> label;
+  std::size_t count = 0;  // of all of them
+};
+
+NearestLabels labels_below(dns::NameView name, dns::NameView zone) {
+  NearestLabels result;
+  const std::size_t zone_octets = zone.wire().size();
+  std::array<base::Bytes, dns::max_name_octets / 2> all;
+  for (; name.wire().size() > zone_octets; name = name.parent())
+    all[result.count++] = name.first_label();
+  for (std::size_t i = 0; i < std::min(result.count, result.label.size()); ++i) {
+    result.label[i] = all[result.count - 1 - i];
+  }
+  return result;
+}
+
+dns::Name below(dns::NameView zone, std::initializer_list<std::string_view> labels_upwards) {
+  dns::Name name(zone);
+  // Cannot fail: zones are at most max_zone_octets long.
+  for (const std::string_view label : labels_upwards) (void)name.prepend(label);
+  return name;
+}
+
+}  // namespace
+
+std::optional<PeerName> parse_peer_name(dns::NameView name, dns::NameView zone) {
+  const NearestLabels labels = labels_below(name, zone);
+  if (labels.count == 0) return std::nullopt;
+  if (const auto octets = base::parse_base32(text_of(labels.label[0]))) {
+    PeerName result{PeerName::Form::other, wg::PublicKey(*octets), false, std::nullopt};
+    if (labels.label[0].size() != base::base32_length) return result;
+    if (labels.count == 1) {
+      result.form = PeerName::Form::host;
+    } else if (label_equals(labels.label[1], protocol_label)) {
+      if (labels.count == 2) result.form = PeerName::Form::protocol;
+      if (labels.count == 3 && label_equals(labels.label[2], service_label))
+        result.form = PeerName::Form::service;
+    } else if (labels.count == 2) {
+      result.address = parse_address_label(text_of(labels.label[1]));
+      if (result.address) result.form = PeerName::Form::address;
+    }
+    return result;
+  }
+  if (labels.count < 3 || !label_equals(labels.label[0], protocol_label) ||
+      !label_equals(labels.label[1], service_label)) {
+    return std::nullopt;
+  }
+  const auto octets = base::parse_base32(text_of(labels.label[2]));
+  if (!octets) return std::nullopt;
+  const bool padded = labels.label[2].size() == base::padded_base32_length;
+  return PeerName{labels.count == 3 ? PeerName::Form::instance : PeerName::Form::other,
+                  wg::PublicKey(*octets), padded, std::nullopt};
+}
+
+std::string key_label(const wg::PublicKey& key) {
+  const auto text = base::to_base32(key.octets());
+  return {text.begin(), text.end()};
+}
+
+std::string address_label(const base::IpAddress& address) {
+  if (!address.is_ipv4()) return base::to_hex(address.bytes());
+  std::string label = address.to_string();
+  std::replace(label.begin(), label.end(), '.', '-');
+  return label;
+}
+
+std::optional<base::IpAddress> parse_address_label(std::string_view label) {
+  std::optional<base::IpAddress> address;
+  if (label.size() == 32) {
+    std::array<std::uint8_t, 16> octets{};
+    for (std::size_t i = 0; i < octets.size(); ++i) {
+      const char* const first = label.data() + 2 * i;
+      const auto [end, ec] = std::from_chars(first, first + 2, octets[i], 16);
+      if (ec != std::errc() || end != first + 2) return std::nullopt;
+    }
+    return base::IpAddress(octets);
+  }
+  if (label.find_first_not_of("0123456789-") != std::string_view::npos) return std::nullopt;
+  std::string dotted(label);
+  std::replace(dotted.begin(), dotted.end(), '-', '.');
+  address = base::IpAddress::parse(dotted);
+  // One address has one label: no leading zeros.
+  if (!address || address_label(*address) != label) return std::nullopt;
+  return address;
+}
+
+dns::Name host_name(const wg::PublicKey& key, dns::NameView zone) {
+  return below(zone, {key_label(key)});
+}
+
+dns::Name service_name(const wg::PublicKey& key, dns::NameView zone) {
+  return below(zone, {key_label(key), protocol_label, service_label});
+}
+
+dns::Name instance_name(const wg::PublicKey& key, dns::NameView zone) {
+  return below(zone, {protocol_label, service_label, key_label(key)});
+}
+
+dns::Name padded_instance_name(const wg::PublicKey& key, dns::NameView zone) {
+  return below(zone, {protocol_label, service_label, key_label(key) + "===="});
+}
+
+dns::Name address_name(const base::IpAddress& address, const wg::PublicKey& key,
+                       dns::NameView zone) {
+  return below(zone, {key_label(key), address_label(address)});
+}
+
+std::optional<std::string> check_peer_label(std::string_view label) {
+  if (!dns::is_ldh_label(label)) {
+    return "must be one DNS label: 1 to 63 letters, digits and hyphens, with no hyphen at either "
+           "end";
+  }
+  if (base::parse_base32(label)) return "looks like a public key in base32; choose a shorter name";
+  return std::nullopt;
+}
+
+}  // namespace schema
