@@ -11,9 +11,9 @@
 #include "dns/name.hpp"
 #include "dns/types.hpp"
 
-/// Reading the replies of a resolver: the updater's side of DNS. Every octet is hostile. A strict
-/// gate of ours (header, counts, question) stands before ldns, which asserts on or leaks with some
-/// malformed packets.
+/// Reading the replies of a resolver: the updater's side of DNS. Every octet is hostile, so the
+/// whole packet is read with checked accesses of our own: ldns asserts on, or leaks with, some
+/// malformed replies, and a gate that keeps all of them away from it would have to be this parser.
 namespace dns {
 
 struct SrvRecord {
@@ -38,7 +38,7 @@ struct ReplyRecord {
 
 struct Reply {
   Rcode rcode{};
-  bool truncated = false;
+  bool truncated = false;  ///< then there are no records here: ask again over TCP
   std::vector<ReplyRecord> answer;
   std::vector<ReplyRecord> additional;
 };
@@ -47,16 +47,11 @@ enum class ReplyError : std::uint8_t {
   too_short,       ///< less than a header
   not_a_reply,     ///< QR clear, or an opcode other than QUERY
   wrong_question,  ///< not exactly the question that was asked (name in any case, type, class)
-  malformed,
+  malformed,       ///< cut short, octets behind the end, a broken name, data or OPT record
 };
 
 /// \param packet as received. \param name, type what was asked; id is the transport's matter.
 [[nodiscard]] base::Expected<Reply, ReplyError> parse_reply(base::Bytes packet, const Name& name,
                                                             RrType type);
-
-/// A query for `name`: RD set, EDNS with `udp_size`. \return its length in `out`, at least 300
-/// octets of room.
-[[nodiscard]] std::size_t write_query(std::uint16_t id, const Name& name, RrType type,
-                                      base::MutableBytes out);
 
 }  // namespace dns
