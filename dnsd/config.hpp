@@ -12,6 +12,7 @@
 #include "base/endpoint.hpp"
 #include "dns/name.hpp"
 #include "dns/types.hpp"
+#include "dnsd/command_line.hpp"
 #include "dnsd/view.hpp"
 #include "wg/config_file.hpp"
 
@@ -38,6 +39,8 @@ struct NameServer {
   dns::Name name;
   std::vector<base::IpAddress>
       addresses;  ///< empty: the host's global addresses that a public listener covers
+
+  friend bool operator==(const NameServer&, const NameServer&) = default;
 };
 
 /// One peer of the configuration, from YAML or from a WireGuard file.
@@ -46,6 +49,8 @@ struct ConfiguredPeer {
   std::string name;  ///< one LDH label; empty: none
   std::vector<base::Prefix> allowed_ips;
   std::optional<std::variant<base::Endpoint, wg::HostEndpoint>> endpoint;
+
+  friend bool operator==(const ConfiguredPeer&, const ConfiguredPeer&) = default;
 };
 
 /// Everything that the operator decides, checked and complete: defaults are filled in, files of
@@ -53,10 +58,11 @@ struct ConfiguredPeer {
 struct Config {
   dns::Name zone;
   std::vector<std::string> interfaces;   ///< in order of precedence
-  std::vector<std::string> peers_files;  ///< as given; their peers are in `peers`
+  std::vector<std::string> peers_files;  ///< absolute paths; their peers are in `peers`
   std::vector<ConfiguredPeer> peers;     ///< each public key and each name once
-  bool publish_listed_only = false;      ///< publish: listed
-  std::vector<ListenAddress> listen;     ///< empty: port 53 on all addresses, public
+  std::size_t peers_in_yaml = 0;     ///< so many of `peers`, the first ones, stand in the YAML file
+  bool publish_listed_only = false;  ///< publish: listed
+  std::vector<ListenAddress> listen;  ///< empty: port 53 on all addresses, public
   std::optional<std::string> zone_file;
   std::vector<NameServer> name_servers;  ///< empty: ns1.Z
   bool publish_private = false;
@@ -74,7 +80,20 @@ struct Config {
   std::string control_socket;  ///< --control, else $RUNTIME_DIRECTORY/control.sock, else
                                ///< /run/wg-dnsd/control.sock
   unsigned answer_threads = 1;
-  std::string log_level = "info";
+  std::string log_level = "info";     ///< debug, info, warning or error: names that spdlog knows
+  std::vector<std::string> warnings;  ///< for the log, once: names in files that were skipped
+
+  friend bool operator==(const Config&, const Config&) = default;
 };
+
+/// Reads the configuration file and the files of peers that it and the command line name, and lays
+/// the words of the command line over it: an option that is given there replaces the file's, lists
+/// as a whole. Relative paths in a file start from its folder. Called at start and at each reload.
+/// \throws ConfigError
+[[nodiscard]] Config load_config(const CommandLine& line);
+
+/// The effective configuration as YAML (--check-config): every option with its value. It loads
+/// again to the same Config.
+[[nodiscard]] std::string to_yaml(const Config& config);
 
 }  // namespace dnsd

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace dnsd {
+
+/// What the command line of `run` said, before any file is read. Kept for the life of the daemon: a
+/// reload reads the same files again and lays the same words over them.
+struct CommandLine {
+  std::optional<std::string> config_file;  ///< --config FILE
+  /// Option word without dashes → what was given for it, in order. The words are those of the
+  /// configuration file; what they mean and allow is decided by load_config alone.
+  std::map<std::string, std::vector<std::string>> words;
+  bool check_config = false;      ///< --check-config: print the effective configuration and exit
+  bool print_delegation = false;  ///< --print-delegation: print the parent's records and exit
+};
+
+/// Adds every option of `run` to an application or a subcommand of it; parsing `app` fills `line`,
+/// which must outlive the parse. Unknown options are CLI11's errors, wrong values load_config's.
+void add_run_options(CLI::App& app, CommandLine& line);
+
+}  // namespace dnsd
