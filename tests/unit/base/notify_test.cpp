@@ -70,7 +70,7 @@ TEST_CASE("without a service manager, or with an impossible socket, nothing happ
 TEST_CASE("the watchdog is due at half of what the manager allows, and only for this process") {
   const std::string us = std::to_string(::getpid());
   const struct {
-    const char* name;
+    std::string name;
     const char* limit;
     const char* process;
     std::optional<std::chrono::microseconds> expected;
