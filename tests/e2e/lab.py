@@ -11,7 +11,8 @@
                                             (routes, nothing else)
                                                        |
                                       dns  192.0.2.1   NSD      .
-                                           192.0.2.2   NSD      org, example.org: delegates wg.example.org
+                                           192.0.2.2   NSD      org
+                                           192.0.2.3   NSD      example.org, which delegates wg.example.org to host
                                            192.0.2.11  unbound  a peer's resolver
                                            192.0.2.12  BIND     a peer's resolver
                                            the same behind 2001:db8::
@@ -48,7 +49,9 @@ PARENT = "example.org"
 ZONE = "wg.example.org"
 HOST = "203.0.113.10"
 HOST6 = "2001:db8:113::10"
-ROOT_SERVER, PARENT_SERVER = "192.0.2.1", "192.0.2.2"
+ROOT_SERVER, ROOT_SERVER6 = "192.0.2.1", "2001:db8::1"
+ORG_SERVER, ORG_SERVER6 = "192.0.2.2", "2001:db8::2"
+PARENT_SERVER, PARENT_SERVER6 = "192.0.2.3", "2001:db8::3"
 RESOLVERS = {"unbound": ("192.0.2.11", "2001:db8::11"), "bind": ("192.0.2.12", "2001:db8::12")}
 TUNNEL = {"host": "10.77.0.1", "alice": "10.77.0.2", "bob": "10.77.0.3"}
 WIREGUARD_PORT = 51820
@@ -76,6 +79,11 @@ class Skip(Exception):
 
 def main(scenario):
     """Runs `scenario(lab)` in a laboratory of its own and exits with the verdict."""
+    run_and_exit(lambda options: run_contained(lambda: run_in_laboratory(scenario, options)))
+
+
+def run_and_exit(body):
+    """Runs body(options) → exit code on the machine itself, with the command line and the report of every scenario."""
     name = pathlib.Path(sys.argv[0]).stem.removeprefix("test_")
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
     parser.add_argument("--build-dir", type=pathlib.Path, default=ROOT / "build/dev", help="where the programs are")
@@ -84,34 +92,38 @@ def main(scenario):
     parser.add_argument("--verbose", action="store_true", help="show each command")
     options = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)
+    started = time.monotonic()
     try:
         require_abilities()
-        sys.exit(run_contained(lambda: run_scenario(name, scenario, options)))
+        verdict = body(options)
     except Skip as reason:
-        print(f"skipped {name}: {reason}")
-        sys.exit(77)
+        print(f"skipped: {reason}")
+        verdict = 77
+    except Failure as failure:
+        print(f"failed: {failure}")
+        verdict = 1
+    print(f"{name}: {VERDICTS.get(verdict, 'failed')} after {time.monotonic() - started:.1f} s")
+    sys.exit(verdict)
 
 
-def run_scenario(name, scenario, options):
-    started = time.monotonic()
-    verdict = 1
+VERDICTS = {0: "passed", 77: "skipped"}
+
+
+def run_in_laboratory(scenario, options):
     lab = Lab(options)
     try:
         scenario(lab)
-        print(f"passed {name} in {time.monotonic() - started:.1f} s")
-        verdict = 0
-    except Skip as reason:
-        print(f"skipped {name}: {reason}")
-        verdict = 77
-    except Exception as error:  # the report is the same whatever went wrong
+        return 0
+    except Skip:
+        raise
+    except Exception:
         lab.print_logs()
-        if not isinstance(error, Failure):
-            traceback.print_exc(file=sys.stdout)
-        print(f"failed {name} after {time.monotonic() - started:.1f} s: {error}")
-    if options.keep:
-        shutil.rmtree(options.keep, ignore_errors=True)
-        shutil.copytree(RUN, options.keep, ignore=lambda folder, names: [n for n in names if n.endswith(".sock")])
-    return verdict
+        raise
+    finally:
+        if options.keep:
+            shutil.rmtree(options.keep, ignore_errors=True)
+            ignored = shutil.ignore_patterns("*.sock", "*.control")
+            shutil.copytree(RUN, options.keep, ignore=ignored)
 
 
 def require_abilities():
@@ -151,8 +163,10 @@ def run_contained(body):
         except Skip as reason:
             print(f"skipped: {reason}")
             verdict = 77
-        except BaseException:  # nothing may leave the copied stack of the parent
-            traceback.print_exc()
+        except Failure as failure:
+            print(f"failed: {failure}")
+        except BaseException:  # nothing may run on into the copied stack of the parent
+            traceback.print_exc(file=sys.stdout)
         finally:
             sys.stdout.flush()
             os._exit(verdict)
@@ -578,6 +592,9 @@ class Lab:
     def join_internet(self, node, addresses):
         """A cable to the Internet, for a node with public addresses."""
         self.join(self.internet, node.name, node, "net")
+        self.add_public_addresses(node, addresses)
+
+    def add_public_addresses(self, node, addresses):
         node.add_address("net", *addresses)
         for address in addresses:
             self.route(self.internet, node.name, address)
@@ -617,12 +634,16 @@ class Lab:
     def start_dns(self, resolvers=("unbound", "bind")):
         """The root, the parent zone and the resolvers, on the node `dns`."""
         self.dns = Node(self, "dns")
-        v4 = [ROOT_SERVER, PARENT_SERVER, *(RESOLVERS[name][0] for name in resolvers)]
-        v6 = ["2001:db8::1", "2001:db8::2", *(RESOLVERS[name][1] for name in resolvers)]
-        self.join_internet(self.dns, v4 + v6)
-        self.nsd("root", {".": ROOT_ZONE}, [ROOT_SERVER, "2001:db8::1"])
-        self.nsd("parent", {"org": ORG_ZONE, PARENT: PARENT_ZONE}, [PARENT_SERVER, "2001:db8::2"])
+        levels = (
+            ("root", ".", ROOT_ZONE, (ROOT_SERVER, ROOT_SERVER6)),
+            ("org", "org", ORG_ZONE, (ORG_SERVER, ORG_SERVER6)),
+            ("parent", PARENT, PARENT_ZONE, (PARENT_SERVER, PARENT_SERVER6)),
+        )
+        self.join_internet(self.dns, [address for level in levels for address in level[3]])
+        for name, zone, records, addresses in levels:
+            self.nsd(name, {zone: records}, addresses)
         for name in resolvers:
+            self.add_public_addresses(self.dns, RESOLVERS[name])
             {"unbound": self.unbound, "bind": self.bind}[name](*RESOLVERS[name])
 
     def nsd(self, name, zones, addresses, port=53):
@@ -707,12 +728,8 @@ zone "." {{ type hint; file "root.hints"; }};
         return process
 
     def wait_for_answer(self, server, name, kind, port=53):
-        wait_until(
-            lambda: self.dns.output(
-                "dig", "+short", "+tries=1", "+time=1", f"@{server}", "-p", port, name, kind, check=False
-            ).strip(),
-            f"{server} answers {name} {kind}",
-        )
+        question = ("dig", "+short", "+tries=1", "+time=1", f"@{server}", "-p", port, name, kind)
+        wait_until(lambda: is_answer(self.dns.output(*question, check=False)), f"{server} answers {name} {kind}")
 
     # -- our programs
 
@@ -728,6 +745,11 @@ zone "." {{ type hint; file "root.hints"; }};
         )
 
 
+def is_answer(text):
+    """Whether `dig +short` printed an answer and not a complaint."""
+    return bool(text) and not text.startswith(";")
+
+
 CONTROL = RUN / "wg-dnsd.control"
 DNSD_ARGUMENTS = (
     "--zone", ZONE, "--interface", "wg-host", "--listen", HOST, "--listen", f"[{HOST6}]",
@@ -741,20 +763,20 @@ ROOT_ZONE = f"""$TTL 3600
 . {SOA}
 . IN NS a.root-servers.example.
 a.root-servers.example. IN A {ROOT_SERVER}
-a.root-servers.example. IN AAAA 2001:db8::1
+a.root-servers.example. IN AAAA {ROOT_SERVER6}
 org. IN NS ns.nic.org.
-ns.nic.org. IN A {PARENT_SERVER}
-ns.nic.org. IN AAAA 2001:db8::2
+ns.nic.org. IN A {ORG_SERVER}
+ns.nic.org. IN AAAA {ORG_SERVER6}
 """
 
 ORG_ZONE = f"""$TTL 3600
 org. {SOA}
 org. IN NS ns.nic.org.
-ns.nic.org. IN A {PARENT_SERVER}
-ns.nic.org. IN AAAA 2001:db8::2
+ns.nic.org. IN A {ORG_SERVER}
+ns.nic.org. IN AAAA {ORG_SERVER6}
 example.org. IN NS ns.example.org.
 ns.example.org. IN A {PARENT_SERVER}
-ns.example.org. IN AAAA 2001:db8::2
+ns.example.org. IN AAAA {PARENT_SERVER6}
 """
 
 # The last three records are all that a user adds to an existing zone.
@@ -762,7 +784,7 @@ PARENT_ZONE = f"""$TTL 3600
 {PARENT}. {SOA}
 {PARENT}. IN NS ns.{PARENT}.
 ns.{PARENT}. IN A {PARENT_SERVER}
-ns.{PARENT}. IN AAAA 2001:db8::2
+ns.{PARENT}. IN AAAA {PARENT_SERVER6}
 {ZONE}. IN NS ns1.{ZONE}.
 ns1.{ZONE}. IN A {HOST}
 ns1.{ZONE}. IN AAAA {HOST6}
@@ -770,5 +792,5 @@ ns1.{ZONE}. IN AAAA {HOST6}
 
 ROOT_HINTS = f""". 3600 IN NS a.root-servers.example.
 a.root-servers.example. 3600 IN A {ROOT_SERVER}
-a.root-servers.example. 3600 IN AAAA 2001:db8::1
+a.root-servers.example. 3600 IN AAAA {ROOT_SERVER6}
 """

@@ -16,7 +16,7 @@ def probe(world, home, family):
     """
     inside = home.node.udp_socket(home.addresses[0 if family == 4 else -1], lab.WIREGUARD_PORT)
     first = world.host.udp_socket(lab.HOST if family == 4 else lab.HOST6, OTHER_PORT)
-    second = world.dns.udp_socket(lab.ROOT_SERVER if family == 4 else "2001:db8::1", OTHER_PORT)
+    second = world.dns.udp_socket(lab.ROOT_SERVER if family == 4 else lab.ROOT_SERVER6, OTHER_PORT)
 
     inside.sendto(b"question", first.getsockname()[:2])
     seen_by_first = receive(first)
