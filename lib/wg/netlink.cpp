@@ -1,0 +1,199 @@
+#include "wg/netlink.hpp"
+
+#include <fmt/format.h>
+#include <libmnl/libmnl.h>
+#include <linux/netlink.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <cerrno>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "wg/netlink_codec.hpp"
+#include "wg/secret.hpp"
+
+namespace wg {
+namespace {
+
+/// The kernel answers at once; this only keeps a mistake from blocking for ever.
+constexpr std::chrono::seconds silence_limit{2};
+/// The kernel fills up to 32 KiB per datagram of a dump (netlink_dump).
+constexpr std::size_t datagram_size = std::size_t{64} * 1024;
+/// A dump that a change of the device's configuration interrupts is worthless. Handshakes and
+/// traffic do not interrupt it.
+constexpr int max_dumps = 10;
+
+/// What netlink says about a malformed answer: not an errno of its own.
+const std::error_code malformed = std::make_error_code(std::errc::bad_message);
+const std::error_code interrupted = std::make_error_code(std::errc::interrupted);
+
+std::error_code last_error() {
+  return {errno, std::system_category()};
+}
+
+struct CloseSocket {
+  void operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
+};
+
+class NetlinkSocket {
+ public:
+  /// \param protocol NETLINK_GENERIC or NETLINK_ROUTE.
+  static base::Expected<NetlinkSocket, std::error_code> open(int protocol) {
+    std::unique_ptr<mnl_socket, CloseSocket> socket(mnl_socket_open2(protocol, SOCK_CLOEXEC));
+    const timeval limit{silence_limit.count(), 0};
+    if (!socket || mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) != 0 ||
+        ::setsockopt(mnl_socket_get_fd(socket.get()), SOL_SOCKET, SO_RCVTIMEO, &limit,
+                     sizeof limit) != 0)
+      return base::Unexpected(last_error());
+    return NetlinkSocket(std::move(socket));
+  }
+
+  /// Sends a request that asks for a dump or an acknowledgement, and hands each piece of its answer
+  /// to `visit(payload) → bool`. \return bad_message: `visit` returned false, or the octets are not
+  /// netlink; interrupted: start the dump again; otherwise what the kernel says.
+  template <typename Visit>
+  std::error_code ask(const NetlinkRequest& request, std::uint32_t sequence, Visit visit) {
+    if (mnl_socket_sendto(socket_.get(), request.data(), request.size()) < 0) return last_error();
+    bool was_interrupted = false;
+    for (;;) {
+      const ssize_t size =
+          mnl_socket_recvfrom(socket_.get(), buffer_.span().data(), buffer_.span().size());
+      if (size < 0 && errno == EINTR) continue;
+      if (size < 0) return last_error();
+      base::Bytes datagram = buffer_.span().first(static_cast<std::size_t>(size));
+      while (!datagram.empty()) {
+        const auto message = take_message(datagram);
+        if (!message) return malformed;
+        if (message->sequence != sequence) continue;  // an answer to somebody else
+        was_interrupted = was_interrupted || message->was_interrupted;
+        if (message->kind == NetlinkMessage::Kind::error)
+          return {message->error, std::system_category()};
+        if (message->kind == NetlinkMessage::Kind::done)
+          return was_interrupted ? interrupted : std::error_code();
+        if (!visit(message->payload)) return malformed;
+      }
+    }
+  }
+
+ private:
+  explicit NetlinkSocket(std::unique_ptr<mnl_socket, CloseSocket> socket)
+      : socket_(std::move(socket)) {}
+
+  std::unique_ptr<mnl_socket, CloseSocket> socket_;
+  WipedBuffer<std::uint8_t> buffer_{datagram_size};
+};
+
+DeviceError describe(const std::string& name, std::error_code code) {
+  using Kind = DeviceError::Kind;
+  if (code == std::errc::operation_not_permitted || code == std::errc::permission_denied)
+    return {
+        Kind::no_permission, code,
+        fmt::format("{}: the kernel shows and sets WireGuard devices only with CAP_NET_ADMIN: run "
+                    "as root, or grant it (systemd: AmbientCapabilities=CAP_NET_ADMIN)",
+                    name)};
+  if (code == std::errc::no_such_device)
+    return {
+        Kind::no_such_device, code,
+        fmt::format("{}: there is no such interface, and no program serves a device of that name: "
+                    "create it, or look for its name with `wg show interfaces`",
+                    name)};
+  if (code == std::errc::operation_not_supported)
+    return {
+        Kind::no_such_device, code,
+        fmt::format("{}: this interface is not WireGuard, and no program serves a device of that "
+                    "name: look for its name with `wg show interfaces`",
+                    name)};
+  if (code == interrupted)
+    return {
+        Kind::system, code,
+        fmt::format("{}: the device was changed {} times while it was being read: wait until it "
+                    "is configured",
+                    name, max_dumps)};
+  if (code == malformed)
+    return {
+        Kind::protocol, code,
+        fmt::format("{}: the kernel's answer is not WireGuard's netlink protocol: is the module "
+                    "wireguard an unofficial one?",
+                    name)};
+  return {Kind::system, code,
+          fmt::format("{}: the kernel's WireGuard failed: {}", name, code.message())};
+}
+
+/// A socket and the number that the kernel gave the family `wireguard`.
+struct Connection {
+  NetlinkSocket socket;
+  std::uint16_t family;
+};
+
+base::Expected<Connection, DeviceError> connect_to_wireguard(const std::string& name) {
+  auto socket = NetlinkSocket::open(NETLINK_GENERIC);
+  if (!socket) return base::Unexpected(describe(name, socket.error()));
+  std::optional<std::uint16_t> family;
+  const std::error_code code = socket->ask(write_family_request(0), 0, [&](base::Bytes payload) {
+    family = parse_family(payload);
+    return family.has_value();
+  });
+  if (code == std::errc::no_such_file_or_directory)
+    return base::Unexpected(DeviceError{
+        DeviceError::Kind::no_wireguard, code,
+        fmt::format(
+            "{}: no program serves a device of that name, and this kernel has no WireGuard: "
+            "load the module wireguard, or start wireguard-go",
+            name)});
+  if (code || !family) return base::Unexpected(describe(name, code ? code : malformed));
+  return Connection{std::move(*socket), *family};
+}
+
+}  // namespace
+
+base::Expected<Device, DeviceError> read_kernel_device(const std::string& name) {
+  auto connection = connect_to_wireguard(name);
+  if (!connection) return base::Unexpected(connection.error());
+  std::error_code code = interrupted;
+  for (std::uint32_t sequence = 1; sequence <= max_dumps && code == interrupted; ++sequence) {
+    NetlinkDeviceReader reader;
+    code =
+        connection->socket.ask(write_device_request(connection->family, sequence, name), sequence,
+                               [&](base::Bytes payload) { return reader.read(payload); });
+    if (code) continue;
+    Device device = std::move(reader).take();
+    device.name = name;
+    return device;
+  }
+  return base::Unexpected(describe(name, code));
+}
+
+base::Expected<void, DeviceError> set_kernel_peers(const std::string& name,
+                                                   std::span<const PeerUpdate> updates) {
+  auto connection = connect_to_wireguard(name);
+  if (!connection) return base::Unexpected(connection.error());
+  std::uint32_t sequence = 1;
+  for (const NetlinkRequest& request :
+       write_set_requests(connection->family, sequence, name, updates)) {
+    const std::error_code code =
+        connection->socket.ask(request, sequence++, [](base::Bytes) { return true; });
+    if (code) return base::Unexpected(describe(name, code));
+  }
+  return {};
+}
+
+std::vector<std::string> list_kernel_devices() {
+  auto socket = NetlinkSocket::open(NETLINK_ROUTE);
+  if (!socket) return {};
+  std::vector<std::string> names;
+  std::error_code code = interrupted;
+  for (std::uint32_t sequence = 1; sequence <= max_dumps && code == interrupted; ++sequence) {
+    names.clear();
+    code = socket->ask(write_links_request(sequence), sequence, [&](base::Bytes payload) {
+      if (auto name = parse_wireguard_link(payload)) names.push_back(std::move(*name));
+      return true;
+    });
+  }
+  return names;
+}
+
+}  // namespace wg
