@@ -28,9 +28,12 @@ A scenario is a function that takes a Lab; `main(scenario)` runs it:
 """
 
 import argparse
+import base64
 import collections
 import contextlib
 import ctypes
+import importlib.util
+import ipaddress
 import os
 import pathlib
 import shutil
@@ -40,6 +43,9 @@ import subprocess
 import sys
 import time
 import traceback
+
+if importlib.util.find_spec("dns"):
+    import dns_client
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SERVERS = ROOT / "build/servers"
@@ -79,7 +85,7 @@ class Skip(Exception):
 
 def main(scenario):
     """Runs `scenario(lab)` in a laboratory of its own and exits with the verdict."""
-    run_and_exit(lambda options: run_contained(lambda: run_in_laboratory(scenario, options)))
+    run_and_exit(lambda options: in_laboratory(options, scenario))
 
 
 def run_and_exit(body):
@@ -109,21 +115,25 @@ def run_and_exit(body):
 VERDICTS = {0: "passed", 77: "skipped"}
 
 
-def run_in_laboratory(scenario, options):
-    lab = Lab(options)
-    try:
-        scenario(lab)
-        return 0
-    except Skip:
-        raise
-    except Exception:
-        lab.print_logs()
-        raise
-    finally:
-        if options.keep:
-            shutil.rmtree(options.keep, ignore_errors=True)
-            ignored = shutil.ignore_patterns("*.sock", "*.control")
-            shutil.copytree(RUN, options.keep, ignore=ignored)
+def in_laboratory(options, scenario):
+    """Runs scenario(lab) in a fresh laboratory; returns the exit code."""
+
+    def body():
+        lab = Lab(options)
+        try:
+            scenario(lab)
+            return 0
+        except Skip:
+            raise
+        except Exception:
+            lab.print_logs()
+            raise
+        finally:
+            if options.keep:
+                shutil.rmtree(options.keep, ignore_errors=True)
+                shutil.copytree(RUN, options.keep, ignore=shutil.ignore_patterns("*.sock", "*.control"))
+
+    return run_contained(body)
 
 
 def require_abilities():
@@ -136,6 +146,8 @@ def require_abilities():
     for tool in ("ip", "nft", "conntrack", "wg", "wireguard-go", "ping"):
         if not shutil.which(tool):
             raise Skip(f"needs {tool}: run scripts/install-packages laboratory servers")
+    if not importlib.util.find_spec("dns"):
+        raise Skip("needs python3-dnspython: run scripts/install-packages laboratory servers")
     if not (SERVERS / "unpacked").exists():
         raise Skip("needs the servers: run scripts/install-packages laboratory servers")
 
@@ -149,11 +161,15 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 def run_contained(body):
     """Runs body() as the first process of new namespaces; returns what it returned. Ending it is what cleans up."""
+    own_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY)
     if libc.unshare(CLONE_NEWPID) != 0:
         raise Skip(f"needs namespaces: {os.strerror(ctypes.get_errno())}")
     sys.stdout.flush()
     child = os.fork()
-    if child == 0:
+    if child != 0:
+        libc.setns(own_namespace, CLONE_NEWPID)  # for later children
+        os.close(own_namespace)
+    else:
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
         verdict = 1
@@ -351,6 +367,32 @@ class Node:
         return int(words[words.index("packets") + 1])
 
 
+class Pings:
+    """Echo requests, `rate` per second, with the time of each reply."""
+
+    def __init__(self, node, target, rate=5, count=None):
+        words = ["ping", "-D", "-i", str(1 / rate), *(["-c", str(count)] if count else []), target]
+        self.process = node.start(*words, name=f"{node.name}-ping")
+        self.start_of_log = len(self.process.text())
+
+    def replies(self):
+        """Times of arrival, seconds since 1970."""
+        lines = self.process.text()[self.start_of_log :].splitlines()
+        return [float(line[1 : line.index("]")]) for line in lines if line.startswith("[") and "bytes from" in line]
+
+    def wait_for_reply(self, after=0.0, timeout=GENEROUS):
+        """The time of the first reply after a given time."""
+        what = f"an echo reply to {self.process.name}"
+        return wait_until(lambda: [when for when in self.replies() if when > after], what, timeout)[0]
+
+    def stop(self):
+        """Ends it and returns its summary line."""
+        if self.process.is_running():
+            self.process.signal(signal.SIGINT)
+        self.process.wait()
+        return self.process.lines("packets transmitted")[-1]
+
+
 class Home:
     """A device behind its box: node `name` on the inside, node `name-box` between it and the Internet.
 
@@ -384,6 +426,9 @@ class Home:
             lab.route(self.box, "lan", address)
         self.node.add_address("lan", *self.addresses)
         self.write_rules()
+
+    def has_ipv4(self):
+        return "." in self.addresses[0]
 
     def write_rules(self):
         """(Re)writes the rules of the box; what is already tracked stays as it was."""
@@ -514,16 +559,12 @@ def public_key_of(private_key):
 
 def generate_private_keys(count):
     """Private keys in the order of their public keys' bytes: the order decides who speaks first."""
-    import base64
-
     keys = [subprocess.run(["wg", "genkey"], capture_output=True, text=True, check=True).stdout.strip() for _ in range(count)]
     return sorted(keys, key=lambda key: base64.b64decode(public_key_of(key)))
 
 
 def base32_of(key):
     """A public key as its label in DNS."""
-    import base64
-
     return base64.b32encode(base64.b64decode(key)).decode().lower().rstrip("=")
 
 
@@ -621,13 +662,40 @@ class Lab:
             for other in self.homes:
                 if other != name:
                     device.add_peer(self.devices[other].public_key, f"{TUNNEL[other]}/32")
-            reachable = HOST if any("." in address for address in home.addresses) else f"[{HOST6}]"
+            reachable = HOST if home.has_ipv4() else f"[{HOST6}]"
             device.add_peer(host.public_key, f"{TUNNEL['host']}/32", f"{reachable}:{WIREGUARD_PORT}", KEEPALIVE)
         return self.devices
 
     def wait_until_host_sees_all(self):
         for name in self.homes:
             self.devices["host"].wait_for_handshake(self.devices[name].public_key)
+
+    def label(self, name):
+        """A node's public key as its label in DNS."""
+        return base32_of(self.devices[name].public_key)
+
+    def service_name(self, name):
+        return f"_wireguard._udp.{self.label(name)}.{ZONE}"
+
+    def published(self, name, server=HOST):
+        """Where DNS says a node is: `address:port` of each SRV, as wg-dnsd itself answers."""
+        reply = dns_client.ask(self.internet, server, self.service_name(name), "SRV")
+        found = []
+        for _, target, port in dns_client.srv_endpoints(reply):
+            label = target.split(".")[0]
+            if "-" in label:
+                found.append(f"{label.replace('-', '.')}:{port}")
+            else:
+                found.append(f"[{ipaddress.IPv6Address(bytes.fromhex(label))}]:{port}")
+        return found
+
+    def seen_by_host(self, name):
+        return self.devices["host"].peer(self.devices[name].public_key).endpoint
+
+    def wait_until_published(self, *names):
+        """wg-dnsd answers with what the host sees now."""
+        for name in names or self.homes:
+            wait_until(lambda: self.seen_by_host(name) in self.published(name), f"DNS says where {name} is")
 
     # -- name servers and resolvers
 
@@ -733,9 +801,50 @@ zone "." {{ type hint; file "root.hints"; }};
 
     # -- our programs
 
+    def prepare(self, alice="cone", bob="cone", families=(4, 6), resolvers=("unbound",)):
+        """Two homes, everything running but the updaters, and both peers published."""
+        self.home("alice", alice, families)
+        self.home("bob", bob, families)
+        self.start_dns(resolvers)
+        self.use_resolver(resolvers[0])
+        self.wireguard()
+        self.dnsd = self.start_dnsd()
+        self.wait_until_host_sees_all()
+        self.wait_until_published()
+
+    def use_resolver(self, name):
+        """What every home's /etc/resolv.conf says: one of RESOLVERS, or `direct`."""
+        addresses = RESOLVERS.get(name, (HOST, HOST6))
+        for home in self.homes.values():
+            home.node.use_resolvers(addresses[0 if home.has_ipv4() else 1])
+
+    def start_updaters(self):
+        """An updater in each home, all at once; returns the time, seconds since 1970, of the later exec."""
+        started = 0.0
+        for name in self.homes:
+            self.start_updater(name)
+            started = time.time()
+        return started
+
+    def wait_for_direct_handshake(self, timeout=GENEROUS):
+        """Until alice and bob have a session of their own."""
+        alice, bob = self.devices["alice"], self.devices["bob"]
+        alice.wait_for_handshake(bob.public_key, timeout)
+        bob.wait_for_handshake(alice.public_key, timeout)
+
     def start_dnsd(self, *arguments, name="wg-dnsd"):
-        """wg-dnsd on the host, observing wg-host; private for the tunnels, public for everybody."""
-        return self.host.start(self.program("wg-dnsd"), *DNSD_ARGUMENTS, *arguments, name=name)
+        """wg-dnsd on the host, observing wg-host; private for the tunnels, public for everybody. Returns when it answers."""
+        process = self.host.start(self.program("wg-dnsd"), *DNSD_ARGUMENTS, *arguments, name=name)
+        self.wait_until_served(process)
+        return process
+
+    def wait_until_served(self, process):
+        def served():
+            check(process.is_running(), f"{process.name} ended with {process.popen.returncode}")
+            with contextlib.suppress(OSError, dns_client.Timeout):
+                return dns_client.ask(self.internet, HOST, ZONE, "SOA", timeout=1).answer
+
+        wait_until(served, f"{process.name} answers")
 
     def start_updater(self, name, *arguments):
         """wg-updater in a home."""

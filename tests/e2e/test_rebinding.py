@@ -1,0 +1,45 @@
+#!/usr/bin/python3
+"""rebinding: alice's NAT gives her another port, then another address; traffic flows again by itself.
+
+The seconds of silence are those between the last reply before and the first reply after, at 5 pings per second.
+"""
+
+import time
+
+import lab
+
+OTHER_ADDRESS = "198.51.100.101"
+TIMEOUT = 180
+
+
+def scenario(world):
+    world.prepare()
+    world.start_updaters()
+    world.wait_for_direct_handshake()
+    home = world.homes["alice"]
+    pings = lab.Pings(home.node, lab.TUNNEL["bob"])
+    world.homes["bob"].node.count("requests", f"iifname wg-bob ip saddr {lab.TUNNEL['alice']} icmp type echo-request")
+    pings.wait_for_reply()
+
+    for event, change in (
+        ("another port", home.forget_mappings),
+        ("another address", lambda: home.renumber(OTHER_ADDRESS)),
+    ):
+        received = world.homes["bob"].node.counted("requests")
+        changed = time.time()
+        change()
+        after = pings.wait_for_reply(after=time.time(), timeout=TIMEOUT)
+        last = max(when for when in pings.replies() if when <= changed)
+        expected = f"{home.public}:{home.mapped_port}"
+        endpoint = world.devices["bob"].peer(world.devices["alice"].public_key).endpoint
+        lab.check(endpoint == expected, f"{event}: bob reaches alice at {endpoint}, not {expected}")
+        lab.check(world.homes["bob"].node.counted("requests") > received, f"{event}: bob received nothing")
+        print(f"{event}: silent for {after - last:.1f} s")
+        # Once the sessions are quiet again: the next change then meets the same state as the first one.
+        world.wait_until_published("alice")
+        pings.wait_for_reply(after=time.time())
+    print(pings.stop())
+
+
+if __name__ == "__main__":
+    lab.main(scenario)
