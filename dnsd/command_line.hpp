@@ -15,8 +15,8 @@ namespace dnsd {
 /// reload reads the same files again and lays the same words over them.
 struct CommandLine {
   std::optional<std::string> config_file;  ///< --config FILE
-  /// Option word without dashes → what was given for it, in order. The words are those of the
-  /// configuration file; what they mean and allow is decided by load_config alone.
+  /// Option word without dashes → what was given for it, in order; nothing: not given. The words
+  /// are those of the configuration file; what they mean and allow is decided by load_config alone.
   std::map<std::string, std::vector<std::string>> words;
   bool check_config = false;      ///< --check-config: print the effective configuration and exit
   bool print_delegation = false;  ///< --print-delegation: print the parent's records and exit

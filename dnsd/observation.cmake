@@ -1,0 +1,12 @@
+# Control plane: configuration → sources → observations → peer table.
+add_library(
+  dnsd_observation STATIC
+  command_line.cpp
+  config.cpp
+  interface_observer.cpp
+  options.cpp
+  yaml_file.cpp)
+target_link_libraries(
+  dnsd_observation
+  PUBLIC dnsd_answer schema wg asio
+  PRIVATE CLI11::CLI11 yaml-cpp SQLite::SQLite3)
