@@ -1,7 +1,5 @@
 """A DNS client that shares no code with the programs under test (dnspython), asking from a node of the laboratory."""
 
-import socket
-
 import dns.flags
 import dns.message
 import dns.query
@@ -10,20 +8,37 @@ import dns.rdatatype
 from dns.exception import Timeout
 
 
-def ask(node, server, name, kind, port=53, edns=True, tcp=False, timeout=10):
-    """The answer to one question asked over UDP, again over TCP when it was truncated. \\error Timeout"""
-    question = dns.message.make_query(name, kind, flags=0, use_edns=0 if edns else False, payload=1232)
-    if not tcp:
-        family = socket.AF_INET6 if ":" in server else socket.AF_INET
-        with node.entered():
-            made = socket.socket(family, socket.SOCK_DGRAM)
-        with made:
-            made.setblocking(False)
-            reply = dns.query.udp(question, server, timeout, port, sock=made)
-        if not reply.flags & dns.flags.TC:
-            return reply
-    with node.entered():
-        return dns.query.tcp(question, server, timeout, port)
+class Client:
+    """Asks one server from one node, always from the same socket."""
+
+    def __init__(self, node, server, port=53):
+        self.node = node
+        self.server = server
+        self.port = port
+        self.udp = node.udp_socket("::" if ":" in server else "0.0.0.0")
+        self.udp.setblocking(False)
+
+    def close(self):
+        self.udp.close()
+
+    def ask(self, name, kind, edns=True, tcp=False, timeout=10):
+        """The answer to one question asked over UDP, again over TCP when it was truncated. \\error Timeout"""
+        question = dns.message.make_query(name, kind, flags=0, use_edns=0 if edns else False, payload=1232)
+        if not tcp:
+            reply = dns.query.udp(question, self.server, timeout, self.port, sock=self.udp, ignore_unexpected=True)
+            if not reply.flags & dns.flags.TC:
+                return reply
+        with self.node.entered():
+            return dns.query.tcp(question, self.server, timeout, self.port)
+
+
+def ask(node, server, name, kind, port=53, **keywords):
+    """One question from a socket of its own."""
+    client = Client(node, server, port)
+    try:
+        return client.ask(name, kind, **keywords)
+    finally:
+        client.close()
 
 
 def records(section):
