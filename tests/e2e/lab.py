@@ -579,6 +579,7 @@ class Lab:
         self.full = options.full
         self.processes = []
         self.devices = {}
+        self.updaters = {}
         self.internet = Node(self, "internet")
         self.internet.sysctl("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
         self.host = Node(self, "host")
@@ -848,10 +849,11 @@ zone "." {{ type hint; file "root.hints"; }};
 
     def start_updater(self, name, *arguments):
         """wg-updater in a home."""
-        return self.homes[name].node.start(
+        self.updaters[name] = self.homes[name].node.start(
             self.program("wg-updater"), f"wg-{name}", "--zone", ZONE, "--hub", self.devices["host"].public_key,
             "--state", RUN / f"updater-{name}.json", *arguments, name=f"wg-updater-{name}",
-        )
+        )  # fmt: skip
+        return self.updaters[name]
 
 
 def is_answer(text):
