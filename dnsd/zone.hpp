@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -11,6 +10,7 @@
 
 #include "base/expected.hpp"
 #include "dns/name.hpp"
+#include "dns/response.hpp"
 #include "dns/types.hpp"
 #include "dns/zone_file.hpp"
 #include "dnsd/live_state.hpp"
@@ -36,17 +36,6 @@ struct ZoneError {
   std::string message;
 };
 
-/// Receives records, section by section, in the order in which they are to be written.
-class RecordSink {
- public:
-  enum class Section : std::uint8_t { answer, authority, additional };
-
-  virtual ~RecordSink() = default;
-  /// The spans are valid during the call only.
-  virtual void add(Section section, dns::NameView owner, dns::RrType type, dns::Ttl ttl,
-                   base::Bytes rdata) = 0;
-};
-
 /// What a lookup came to. One value decides rcode, AA and what the authority section holds.
 enum class Outcome : std::uint8_t {
   hit,       ///< NOERROR, the answer section holds what was asked for (perhaps behind CNAMEs)
@@ -63,8 +52,9 @@ enum class Outcome : std::uint8_t {
 /// whole at reload.
 class Zone {
  public:
-  /// Label of a configured peer → its key.
+  /// Label of a configured peer, in any case → its key.
   using Names = std::map<std::string, wg::PublicKey, std::less<>>;
+  using Visit = std::function<void(dns::NameView owner, dns::RrType, dns::Ttl, base::Bytes rdata)>;
 
   /// \param records static part; exactly one SOA and at least one NS at the apex.
   /// \error a record at a reserved name, a cut or DNAME above one, CNAME beside other data, data
@@ -78,16 +68,114 @@ class Zone {
   /// One question of class IN. Writes everything that the reply's sections hold. \param type ANY
   /// gives one RRset (RFC 8482 §4.1); AXFR and IXFR are not for here.
   [[nodiscard]] Outcome lookup(dns::NameView name, dns::RrType type, View view,
-                               RecordSink& sink) const;
+                               dns::RecordSink& sink) const;
 
   /// Every record of the view, the SOA first: what `wg-dnsd zone` prints. From the control thread
   /// only.
-  void for_each_record(View view, const std::function<void(dns::NameView owner, dns::RrType,
-                                                           dns::Ttl, base::Bytes)>& visit) const;
+  void for_each_record(View view, const Visit& visit) const;
 
   [[nodiscard]] const ZoneOptions& options() const { return options_; }
   /// Things to tell the operator once: wildcards that answer for unregistered keys.
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
+
+ private:
+  struct Rrset {
+    dns::RrType type{};
+    dns::Ttl ttl;
+    std::vector<std::vector<std::uint8_t>> rdata;
+  };
+
+  /// What the static part has at one name; without RRsets it is an empty non-terminal.
+  struct StaticNode {
+    std::vector<Rrset> rrsets;
+    [[nodiscard]] const Rrset* find(dns::RrType type) const;
+  };
+
+  /// What exists at one name in one view, static and dynamic together.
+  struct Node {
+    enum class Dynamic : std::uint8_t {
+      none,
+      empty,         ///< an empty non-terminal above dynamic names
+      host,          ///< K.Z
+      service,       ///< _wireguard._udp.K.Z
+      instance,      ///< K._wireguard._udp.Z, padded or not
+      address,       ///< A.K.Z
+      alias,         ///< a named peer's form of one of those: a CNAME to `target`
+      service_root,  ///< _wireguard._udp.Z
+      service_types  ///< _services._dns-sd._udp.Z
+    };
+    const StaticNode* statics = nullptr;
+    Dynamic dynamic = Dynamic::none;
+    wg::PublicKey key{};                ///< of host, service, instance, address
+    PeerRecord record{};                ///< of the same
+    base::IpAddress address{};          ///< of address
+    std::optional<dns::Name> target{};  ///< of alias
+  };
+
+  using StaticNodes = std::unordered_map<dns::Name, StaticNode, dns::NameHash, dns::NameEqual>;
+
+  /// Where records go while one node is written.
+  struct Emission {
+    dns::NameView owner;
+    View view;
+    dns::RecordSink& sink;
+    dns::Section section = dns::Section::answer;
+
+    void add(dns::RrType type, dns::Ttl ttl, base::Bytes rdata) const {
+      sink.add(section, owner, type, ttl, rdata);
+    }
+  };
+
+  Zone(ZoneOptions options, Names names, const PeerTable& peers, const LiveState& live);
+  [[nodiscard]] std::optional<ZoneError> add_static(dns::ZoneRecord record);
+  [[nodiscard]] std::optional<ZoneError> check_static(
+      const std::map<dns::Name, std::size_t>& lines);
+  [[nodiscard]] std::optional<std::string> check_reserved(dns::NameView owner) const;
+
+  [[nodiscard]] std::optional<Node> find_node(dns::NameView name, View view) const;
+  [[nodiscard]] Node::Dynamic find_peer(const schema::PeerName& name, View view, Node& node) const;
+  [[nodiscard]] Node::Dynamic find_fixed(dns::NameView name, View view, Node& node) const;
+  [[nodiscard]] const StaticNode* find_static(dns::NameView name) const;
+  [[nodiscard]] std::optional<Node> find_wildcard(dns::NameView name, View view) const;
+  [[nodiscard]] std::optional<dns::NameView> find_cut(dns::NameView name) const;
+
+  [[nodiscard]] Outcome look_up_one(dns::NameView name, dns::RrType type, View view,
+                                    dns::RecordSink& sink, std::optional<dns::Name>& next) const;
+  [[nodiscard]] bool emit(const Node& node, dns::RrType type, const Emission& to) const;
+  [[nodiscard]] bool emit_static(const Node& node, dns::RrType type, const Emission& to) const;
+  [[nodiscard]] bool emit_any(const Node& node, const Emission& to) const;
+  [[nodiscard]] bool emit_addresses(const Node& node, dns::RrType type, const Emission& to) const;
+  [[nodiscard]] bool emit_srv(const Node& node, const Emission& to) const;
+  void emit_text(const Node& node, const Emission& to) const;
+  [[nodiscard]] bool emit_list(const Emission& to) const;
+  void emit_additional(const Node& node, dns::RrType type, const Emission& to) const;
+  void emit_target_addresses(dns::NameView target, View view, dns::RecordSink& sink) const;
+  void emit_soa(dns::Section section, dns::RecordSink& sink) const;
+  void emit_referral(dns::NameView cut, View view, dns::RecordSink& sink) const;
+  [[nodiscard]] bool shows(const base::Endpoint& endpoint, View view) const;
+  [[nodiscard]] bool opens(bool PublicParts::*part, View view) const;
+
+  ZoneOptions options_;
+  const PeerTable& peers_;
+  const LiveState& live_;
+  std::unordered_map<dns::Name, wg::PublicKey, dns::NameHash, dns::NameEqual>
+      names_;  ///< label as a one-label name
+  std::vector<std::string> warnings_;
+  StaticNodes nodes_;
+  std::vector<std::uint8_t>
+      soa_;  ///< rdata with MINIMUM lowered; the serial is put in when it is sent
+  dns::Ttl soa_ttl_;
+  static constexpr int max_cname_hops = 16;  ///< longer chains are refused when the zone is made
+  static constexpr std::size_t deepest_dynamic_name =
+      3;                                        ///< labels below the apex: _wireguard._udp.K
+  std::size_t deepest_ = deepest_dynamic_name;  ///< the same of all names that there can be
+  bool has_cuts_ = false;
+  bool has_wildcards_ = false;
+
+  dns::Name protocol_root_;       ///< _udp.Z
+  dns::Name service_root_;        ///< _wireguard._udp.Z
+  dns::Name service_types_root_;  ///< _dns-sd._udp.Z
+  dns::Name service_types_;       ///< _services._dns-sd._udp.Z
 };
 
 /// Whether an endpoint is told to this view (design §3.5).

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "base/encoding.hpp"
 #include "dns/ldns.hpp"
 
 namespace dns {

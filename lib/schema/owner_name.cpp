@@ -32,11 +32,10 @@ struct NearestLabels {
 NearestLabels labels_below(dns::NameView name, dns::NameView zone) {
   NearestLabels result;
   const std::size_t zone_octets = zone.wire().size();
-  std::array<base::Bytes, dns::max_name_octets / 2> all;
-  for (; name.wire().size() > zone_octets; name = name.parent())
-    all[result.count++] = name.first_label();
-  for (std::size_t i = 0; i < std::min(result.count, result.label.size()); ++i) {
-    result.label[i] = all[result.count - 1 - i];
+  for (dns::NameView rest = name; rest.wire().size() > zone_octets; rest = rest.parent())
+    ++result.count;
+  for (std::size_t i = result.count; i > 0; --i, name = name.parent()) {
+    if (i <= result.label.size()) result.label[i - 1] = name.first_label();
   }
   return result;
 }

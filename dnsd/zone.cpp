@@ -1,0 +1,189 @@
+#include "dnsd/zone.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace dnsd {
+
+using dns::RrType;
+
+Outcome Zone::lookup(dns::NameView name, RrType type, View view, dns::RecordSink& sink) const {
+  if (!name.is_at_or_below(options_.apex)) return Outcome::refused;
+  dns::Name current(name);
+  std::optional<dns::Name> next;
+  for (int hop = 0; hop < max_cname_hops; ++hop) {
+    const dns::NameView at = hop == 0 ? name : current.view();  // the owner keeps the asker's case
+    const Outcome outcome = look_up_one(at, type, view, sink, next);
+    // Behind a CNAME of ours the reply is authoritative, wherever the chain leads (RFC 1035 §4.1.1,
+    // AA).
+    if (outcome == Outcome::referral && hop > 0) return Outcome::cname;
+    if (outcome != Outcome::cname) return outcome;
+    // A wildcard CNAME may lead to itself; longer loops are refused when the zone is made.
+    if (next->view().equals(at) || !next->view().is_at_or_below(options_.apex))
+      return Outcome::cname;
+    current = *next;
+  }
+  return Outcome::cname;
+}
+
+/// RFC 1034 §4.3.2 steps 2 to 6 for one name. On `cname`, `next` is where the chain goes on.
+Outcome Zone::look_up_one(dns::NameView name, RrType type, View view, dns::RecordSink& sink,
+                          std::optional<dns::Name>& next) const {
+  if (const auto cut = find_cut(name)) {
+    // RFC 4035 §3.1.4.1: DS at the cut belongs to this side.
+    if (type != RrType::ds || !cut->equals(name)) {
+      emit_referral(*cut, view, sink);
+      return Outcome::referral;
+    }
+  }
+  std::optional<Node> node = find_node(name, view);
+  if (!node) {
+    if (!live_.is_ready() && schema::parse_peer_name(name, options_.apex)) return Outcome::failed;
+    node = find_wildcard(name, view);
+  }
+  if (!node) {
+    emit_soa(dns::Section::authority, sink);
+    return Outcome::nxdomain;
+  }
+  const Emission to{name, view, sink};
+  if (type == RrType::any) {
+    if (emit_any(*node, to)) return Outcome::hit;
+  } else if (emit(*node, type, to)) {
+    emit_additional(*node, type, to);
+    return Outcome::hit;
+  } else if (emit(*node, RrType::cname, to)) {
+    next = node->target;
+    if (!next)
+      next = dns::Name(*dns::parse_name_view(node->statics->find(RrType::cname)->rdata.front()));
+    return Outcome::cname;
+  }
+  emit_soa(dns::Section::authority, sink);
+  return Outcome::nodata;
+}
+
+std::optional<Zone::Node> Zone::find_node(dns::NameView name, View view) const {
+  Node node;
+  if (const auto peer = schema::parse_peer_name(name, options_.apex)) {
+    node.dynamic = find_peer(*peer, view, node);  // nothing static stands there
+  } else {
+    node.statics = find_static(name);
+    node.dynamic = find_fixed(name, view, node);
+  }
+  if (node.statics == nullptr && node.dynamic == Node::Dynamic::none) return std::nullopt;
+  return node;
+}
+
+Zone::Node::Dynamic Zone::find_peer(const schema::PeerName& name, View view, Node& node) const {
+  using Form = schema::PeerName::Form;
+  if (name.form == Form::other || (name.padded && !options_.padded_names))
+    return Node::Dynamic::none;
+  auto record = peers_.find(name.key);
+  if (!record) return Node::Dynamic::none;
+  node.key = name.key;
+  node.record = *std::move(record);
+  switch (name.form) {
+    case Form::host:
+      return Node::Dynamic::host;
+    case Form::protocol:
+      return Node::Dynamic::empty;
+    case Form::service:
+      return Node::Dynamic::service;
+    case Form::instance:
+      return Node::Dynamic::instance;
+    case Form::address: {
+      const auto& endpoint = name.address->is_ipv4() ? node.record.ipv4 : node.record.ipv6;
+      if (!endpoint || endpoint->address != *name.address || !shows(*endpoint, view))
+        return Node::Dynamic::none;
+      node.address = *name.address;
+      return Node::Dynamic::address;
+    }
+    case Form::other:
+      break;
+  }
+  return Node::Dynamic::none;
+}
+
+/// The names that are always there, and those of named peers.
+Zone::Node::Dynamic Zone::find_fixed(dns::NameView name, View view, Node& node) const {
+  if (name.equals(protocol_root_)) return Node::Dynamic::empty;
+  if (name.equals(service_root_)) return Node::Dynamic::service_root;
+  if (opens(&PublicParts::list, view)) {
+    if (name.equals(service_types_root_)) return Node::Dynamic::empty;
+    if (name.equals(service_types_)) return Node::Dynamic::service_types;
+  }
+  if (names_.empty() || !opens(&PublicParts::names, view) || name.equals(options_.apex))
+    return Node::Dynamic::none;
+
+  // NAME.Z, _udp.NAME.Z, _wireguard._udp.NAME.Z or NAME._wireguard._udp.Z
+  const std::size_t depth = name.label_count() - options_.apex.view().label_count();
+  if (depth > deepest_dynamic_name) return Node::Dynamic::none;
+  const bool is_instance = depth == 3 && name.parent().equals(service_root_);
+  dns::Name label;
+  (void)label.prepend((is_instance ? name : name.ancestor(depth - 1)).first_label_text());
+  const auto found = names_.find(label);
+  if (found == names_.end()) return Node::Dynamic::none;
+  const wg::PublicKey& key = found->second;
+  if (is_instance) {
+    node.target = schema::instance_name(key, options_.apex);
+  } else if (depth == 1) {
+    node.target = schema::host_name(key, options_.apex);
+  } else {
+    dns::Name expected(name.ancestor(depth - 1));
+    (void)expected.prepend(schema::protocol_label);
+    if (depth == 2) return name.equals(expected) ? Node::Dynamic::empty : Node::Dynamic::none;
+    (void)expected.prepend(schema::service_label);
+    if (!name.equals(expected)) return Node::Dynamic::none;
+    node.target = schema::service_name(key, options_.apex);
+  }
+  return Node::Dynamic::alias;
+}
+
+const Zone::StaticNode* Zone::find_static(dns::NameView name) const {
+  const auto found = nodes_.find(name);
+  return found == nodes_.end() ? nullptr : &found->second;
+}
+
+/// RFC 4592 §3.3.1: the wildcard below the closest encloser, if there is one.
+std::optional<Zone::Node> Zone::find_wildcard(dns::NameView name, View view) const {
+  if (!has_wildcards_) return std::nullopt;
+  const std::size_t depth = name.label_count() - options_.apex.view().label_count();
+  // A name with a hundred labels costs no more than the deepest one that can exist.
+  dns::NameView encloser = name.ancestor(depth > deepest_ ? depth - deepest_ : 1);
+  while (!encloser.equals(options_.apex) && !find_node(encloser, view))
+    encloser = encloser.parent();
+  dns::Name wildcard(encloser);
+  if (!wildcard.prepend("*")) return std::nullopt;
+  Node node;
+  node.statics = find_static(wildcard);
+  if (node.statics == nullptr) return std::nullopt;
+  return node;
+}
+
+/// The highest zone cut at or above `name`, below the apex.
+std::optional<dns::NameView> Zone::find_cut(dns::NameView name) const {
+  if (!has_cuts_) return std::nullopt;
+  const std::size_t depth = name.label_count() - options_.apex.view().label_count();
+  for (std::size_t below_apex = 1; below_apex <= std::min(depth, deepest_); ++below_apex) {
+    const dns::NameView candidate = name.ancestor(depth - below_apex);
+    const StaticNode* node = find_static(candidate);
+    if (node != nullptr && node->find(RrType::ns) != nullptr) return candidate;
+  }
+  return std::nullopt;
+}
+
+const Zone::Rrset* Zone::StaticNode::find(RrType type) const {
+  for (const Rrset& rrset : rrsets) {
+    if (rrset.type == type) return &rrset;
+  }
+  return nullptr;
+}
+
+bool Zone::shows(const base::Endpoint& endpoint, View view) const {
+  return is_published(endpoint, view, options_.publish_private);
+}
+
+bool Zone::opens(bool PublicParts::*part, View view) const {
+  return view == View::private_view || options_.public_parts.*part;
+}
+
+}  // namespace dnsd

@@ -1,0 +1,335 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "dnsd/zone.hpp"
+
+// What the records of each node are, for replies and for the dump of a view.
+namespace dnsd {
+
+using dns::RrType;
+using dns::Section;
+
+namespace {
+
+constexpr std::size_t max_text_octets = 16384;  // of one TXT record; longer allowed-ips are cut
+constexpr std::size_t max_text_string = 255;    // RFC 1035 §3.3
+
+// Lower is preferred (RFC 2782). A host name comes last, as fixed endpoints do.
+constexpr std::uint16_t priority_ipv6 = 0;
+constexpr std::uint16_t priority_ipv4 = 10;
+constexpr std::uint16_t priority_host = 20;
+
+base::Bytes as_bytes(std::string_view text) {
+  return {static_cast<const std::uint8_t*>(static_cast<const void*>(text.data())), text.size()};
+}
+
+/// One <character-string>; nothing when it does not fit.
+void write_text_string(base::ByteWriter& writer, std::string_view text) {
+  if (text.size() > max_text_string || writer.room() < text.size() + 1) return;
+  writer.u8(static_cast<std::uint8_t>(text.size()));
+  writer.bytes(as_bytes(text));
+}
+
+/// `allowed=<cidr,cidr>`, then `allowed2=`, `allowed3=` …
+void write_allowed_strings(base::ByteWriter& writer, const std::vector<base::Prefix>& prefixes) {
+  std::string text;
+  unsigned number = 1;
+  for (const base::Prefix& prefix : prefixes) {
+    const std::string one = prefix.to_string();
+    if (!text.empty() && text.size() + 1 + one.size() > max_text_string) {
+      write_text_string(writer, text);
+      text.clear();
+      ++number;
+    }
+    if (text.empty()) {
+      text = number == 1 ? "allowed=" : fmt::format("allowed{}=", number);
+    } else {
+      text += ',';
+    }
+    text += one;
+  }
+  if (!text.empty()) write_text_string(writer, text);
+}
+
+void write_srv_rdata(base::ByteWriter& writer, std::uint16_t priority, base::Port port,
+                     dns::NameView target) {
+  writer.u16(priority);
+  writer.u16(0);  // weight: there is nothing to choose between
+  writer.u16(base::to_number(port));
+  writer.bytes(target.wire());
+}
+
+RrType type_of(const base::IpAddress& address) {
+  return address.is_ipv4() ? RrType::a : RrType::aaaa;
+}
+
+}  // namespace
+
+bool is_published(const base::Endpoint& endpoint, View view, bool publish_private) {
+  switch (endpoint.address.scope()) {
+    case base::AddressScope::global:
+      return true;
+    case base::AddressScope::private_use:
+      return publish_private || view == View::private_view;
+    case base::AddressScope::never:
+      return false;
+  }
+  return false;
+}
+
+/// Writes the RRset of one type. \return false: the node has none.
+bool Zone::emit(const Node& node, RrType type, const Emission& to) const {
+  const bool has_static = emit_static(node, type, to);
+  switch (node.dynamic) {
+    case Node::Dynamic::host:
+      return emit_addresses(node, type, to);
+    case Node::Dynamic::service:
+    case Node::Dynamic::instance:
+      if (type == RrType::srv) return emit_srv(node, to);
+      if (type != RrType::txt)
+        return node.dynamic == Node::Dynamic::instance && emit_addresses(node, type, to);
+      emit_text(node, to);
+      return true;
+    case Node::Dynamic::address:
+      if (type != type_of(node.address)) return false;
+      to.add(type, options_.endpoint_ttl, node.address.bytes());
+      return true;
+    case Node::Dynamic::alias:
+      if (type != RrType::cname) return false;
+      to.add(type, options_.cname_ttl, node.target->view().wire());
+      return true;
+    case Node::Dynamic::service_root:
+      if (type == RrType::ptr) return emit_list(to);
+      if (type != RrType::txt) return false;
+      to.add(type, options_.endpoint_ttl, as_bytes("\x09txtvers=1"));
+      return true;
+    case Node::Dynamic::service_types: {
+      if (type != RrType::ptr) return has_static;
+      // RFC 2181 §5.2: one RRset, one TTL, that of the operator's records when there are any.
+      const StaticNode* statics = find_static(service_types_);
+      const Rrset* merged = statics == nullptr ? nullptr : statics->find(RrType::ptr);
+      to.add(type, merged == nullptr ? options_.endpoint_ttl : merged->ttl,
+             service_root_.view().wire());
+      return true;
+    }
+    case Node::Dynamic::empty:
+    case Node::Dynamic::none:
+      break;
+  }
+  return has_static;
+}
+
+bool Zone::emit_static(const Node& node, RrType type, const Emission& to) const {
+  const Rrset* rrset = node.statics == nullptr ? nullptr : node.statics->find(type);
+  if (rrset == nullptr) return false;
+  if (type == RrType::soa) {
+    emit_soa(to.section, to.sink);
+    return true;
+  }
+  for (const auto& rdata : rrset->rdata) to.add(type, rrset->ttl, rdata);
+  return true;
+}
+
+/// RFC 8482 §4.1: one RRset of those that there are.
+bool Zone::emit_any(const Node& node, const Emission& to) const {
+  for (const RrType type :
+       {RrType::srv, RrType::aaaa, RrType::a, RrType::txt, RrType::ptr, RrType::cname}) {
+    if (emit(node, type, to)) return true;
+  }
+  return node.statics != nullptr && !node.statics->rrsets.empty() &&
+         emit(node, node.statics->rrsets.front().type, to);
+}
+
+bool Zone::emit_addresses(const Node& node, RrType type, const Emission& to) const {
+  if (type != RrType::a && type != RrType::aaaa) return false;
+  const auto& endpoint = type == RrType::a ? node.record.ipv4 : node.record.ipv6;
+  if (!endpoint || !shows(*endpoint, to.view)) return false;
+  to.add(type, options_.endpoint_ttl, endpoint->address.bytes());
+  return true;
+}
+
+bool Zone::emit_srv(const Node& node, const Emission& to) const {
+  bool any = false;
+  const auto add = [&](std::uint16_t priority, base::Port port, dns::NameView target) {
+    std::array<std::uint8_t, 6 + dns::max_name_octets> rdata;
+    base::ByteWriter writer(rdata);
+    write_srv_rdata(writer, priority, port, target);
+    to.add(RrType::srv, options_.endpoint_ttl, writer.written());
+    any = true;
+  };
+  for (const auto& [priority, endpoint] :
+       {std::pair{priority_ipv6, &node.record.ipv6}, std::pair{priority_ipv4, &node.record.ipv4}}) {
+    if (!*endpoint || !shows(**endpoint, to.view)) continue;
+    add(priority, (*endpoint)->port,
+        schema::address_name((*endpoint)->address, node.key, options_.apex));
+  }
+  const auto& host = node.record.detail->host_target;
+  if (!any && host) add(priority_host, host->port, host->name);
+  return any;
+}
+
+void Zone::emit_text(const Node& node, const Emission& to) const {
+  const PeerRecord& record = node.record;
+  std::array<std::uint8_t, max_text_octets> rdata;
+  base::ByteWriter writer(rdata);
+  write_text_string(writer, "txtvers=1");
+  write_text_string(writer, "pub=" + node.key.to_base64());
+  if (opens(&PublicParts::allowed, to.view))
+    write_allowed_strings(writer, record.detail->allowed_ips);
+  const bool observed = (record.ipv4 && shows(*record.ipv4, to.view)) ||
+                        (record.ipv6 && shows(*record.ipv6, to.view));
+  if (observed && record.since != base::WallTime{} && opens(&PublicParts::since, to.view)) {
+    write_text_string(writer, fmt::format("since={}", record.since.time_since_epoch().count()));
+    if (record.stale)
+      write_text_string(writer, fmt::format("stale={}", record.stale->time_since_epoch().count()));
+  }
+  if (record.detail->is_hub && to.view == View::private_view) write_text_string(writer, "role=hub");
+  to.add(RrType::txt, options_.endpoint_ttl, writer.written());
+}
+
+bool Zone::emit_list(const Emission& to) const {
+  if (!opens(&PublicParts::list, to.view)) return false;
+  const auto list = live_.list(to.view);
+  for (const wg::PublicKey& key : *list) {
+    to.add(RrType::ptr, options_.endpoint_ttl,
+           schema::instance_name(key, options_.apex).view().wire());
+  }
+  return !list->empty();
+}
+
+/// Addresses of what SRV and NS point to, as far as they are in this zone, in the order of the
+/// answer.
+void Zone::emit_additional(const Node& node, RrType type, const Emission& to) const {
+  if (type != RrType::srv && type != RrType::ns) return;
+  if (node.dynamic == Node::Dynamic::service || node.dynamic == Node::Dynamic::instance) {
+    bool any = false;
+    for (const auto* endpoint : {&node.record.ipv6, &node.record.ipv4}) {
+      if (!*endpoint || !shows(**endpoint, to.view)) continue;
+      const base::IpAddress& address = (*endpoint)->address;
+      to.sink.add(Section::additional, schema::address_name(address, node.key, options_.apex),
+                  type_of(address), options_.endpoint_ttl, address.bytes());
+      any = true;
+    }
+    const auto& host = node.record.detail->host_target;
+    if (!any && host) emit_target_addresses(host->name, to.view, to.sink);
+    return;
+  }
+  for (const auto& rdata : node.statics->find(type)->rdata) {
+    const auto target =
+        dns::parse_name_view(base::Bytes(rdata).subspan(type == RrType::srv ? 6 : 0));
+    if (target) emit_target_addresses(*target, to.view, to.sink);
+  }
+}
+
+void Zone::emit_target_addresses(dns::NameView target, View view, dns::RecordSink& sink) const {
+  if (!target.is_at_or_below(options_.apex)) return;
+  // Glue below a cut is found as well: it is static, and no node is hidden by a cut.
+  const auto node = find_node(target, view);
+  if (!node) return;
+  const Emission to{target, view, sink, Section::additional};
+  (void)emit(*node, RrType::aaaa, to);
+  (void)emit(*node, RrType::a, to);
+}
+
+void Zone::emit_soa(Section section, dns::RecordSink& sink) const {
+  std::array<std::uint8_t, 2 * dns::max_name_octets + 20> rdata;
+  base::ByteWriter writer(rdata);
+  writer.bytes(base::Bytes(soa_).first(soa_.size() - 20));
+  writer.u32(live_.serial());
+  writer.bytes(base::Bytes(soa_).last(16));
+  // RFC 2308 §3: in a negative answer it lives no longer than the answer may.
+  const dns::Ttl minimum{base::ByteReader(base::Bytes(soa_).last(4)).u32()};
+  sink.add(section, options_.apex, RrType::soa,
+           section == Section::authority ? std::min(soa_ttl_, minimum) : soa_ttl_,
+           writer.written());
+}
+
+void Zone::emit_referral(dns::NameView cut, View view, dns::RecordSink& sink) const {
+  const Rrset* name_servers = find_static(cut)->find(RrType::ns);
+  for (const auto& rdata : name_servers->rdata) {
+    sink.add(Section::authority, cut, RrType::ns, name_servers->ttl, rdata);
+  }
+  for (const auto& rdata : name_servers->rdata) {
+    if (const auto target = dns::parse_name_view(rdata)) emit_target_addresses(*target, view, sink);
+  }
+}
+
+namespace {
+
+class VisitSink final : public dns::RecordSink {
+ public:
+  explicit VisitSink(const Zone::Visit& visit) : visit_(visit) {}
+  void add(Section /*section*/, dns::NameView owner, RrType type, dns::Ttl ttl,
+           base::Bytes rdata) override {
+    visit_(owner, type, ttl, rdata);
+  }
+
+ private:
+  const Zone::Visit& visit_;
+};
+
+constexpr std::array dynamic_types = {RrType::srv,  RrType::txt, RrType::a,
+                                      RrType::aaaa, RrType::ptr, RrType::cname};
+
+}  // namespace
+
+void Zone::for_each_record(View view, const Visit& visit) const {
+  VisitSink sink(visit);
+  const auto emit_dynamic_node = [&](dns::NameView owner, const Node& node) {
+    for (const RrType type : dynamic_types) (void)emit(node, type, Emission{owner, view, sink});
+  };
+  const auto emit_dynamic_name = [&](dns::NameView owner) {
+    Node node;
+    node.dynamic = find_fixed(owner, view, node);
+    emit_dynamic_node(owner, node);
+  };
+
+  emit_soa(Section::answer, sink);
+  std::vector<std::pair<dns::Name, const StaticNode*>> statics;
+  for (const auto& [name, node] : nodes_) statics.emplace_back(name, &node);
+  std::sort(statics.begin(), statics.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (const auto& [name, node] : statics) {
+    for (const Rrset& rrset : node->rrsets) {
+      if (rrset.type == RrType::soa) continue;
+      for (const auto& rdata : rrset.rdata) visit(name, rrset.type, rrset.ttl, rdata);
+    }
+  }
+  emit_dynamic_name(service_root_);
+  emit_dynamic_name(service_types_);
+  for (const auto& [label, key] : names_) {
+    const auto below = [&](std::initializer_list<std::string_view> labels) {
+      dns::Name name = options_.apex;
+      for (const std::string_view one : labels) (void)name.prepend(one);
+      emit_dynamic_name(name);
+    };
+    const std::string_view text = label.view().first_label_text();
+    below({text});
+    below({text, schema::protocol_label, schema::service_label});
+    below({schema::protocol_label, schema::service_label, text});
+  }
+  peers_.for_each([&](const wg::PublicKey& key, const PeerRecord& record) {
+    Node node;
+    node.key = key;
+    node.record = record;
+    node.dynamic = Node::Dynamic::host;
+    emit_dynamic_node(schema::host_name(key, options_.apex), node);
+    node.dynamic = Node::Dynamic::service;
+    emit_dynamic_node(schema::service_name(key, options_.apex), node);
+    node.dynamic = Node::Dynamic::instance;
+    emit_dynamic_node(schema::instance_name(key, options_.apex), node);
+    if (options_.padded_names)
+      emit_dynamic_node(schema::padded_instance_name(key, options_.apex), node);
+    node.dynamic = Node::Dynamic::address;
+    for (const auto* endpoint : {&record.ipv4, &record.ipv6}) {
+      if (!*endpoint || !shows(**endpoint, view)) continue;
+      node.address = (*endpoint)->address;
+      emit_dynamic_node(schema::address_name(node.address, key, options_.apex), node);
+    }
+  });
+}
+
+}  // namespace dnsd

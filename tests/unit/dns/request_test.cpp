@@ -1,0 +1,140 @@
+#include "dns/request.hpp"
+
+#include <doctest/doctest.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace {
+
+using Octets = std::vector<std::uint8_t>;
+
+Octets operator+(Octets a, const Octets& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+Octets header(std::uint8_t flags_high, std::uint8_t flags_low, std::uint8_t questions,
+              std::uint8_t answers, std::uint8_t authorities, std::uint8_t additionals) {
+  return {0x12, 0x34,    flags_high, flags_low,   0, questions,
+          0,    answers, 0,          authorities, 0, additionals};
+}
+
+const Octets question_srv = {2, 'W', 'g', 3, 'o', 'r', 'g', 0, 0, 33, 0, 1};
+const Octets question_ixfr = {2, 'W', 'g', 3, 'o', 'r', 'g', 0, 0, 251, 0, 1};
+const Octets opt = {0, 0, 41, 0x10, 0x00, 0, 0, 0x80, 0, 0, 0};  // 4096 octets, DO
+const Octets opt_version_1 = {0, 0, 41, 0x10, 0x00, 0, 1, 0, 0, 0, 0};
+const Octets opt_with_option = {0, 0, 41, 0x10, 0x00, 0, 0, 0, 0, 0, 7, 0xff, 0xf0, 0, 3, 1, 2, 3};
+const Octets opt_option_cut = {0, 0, 41, 0x10, 0x00, 0, 0, 0, 0, 0, 6, 0xff, 0xf0, 0, 3, 1, 2};
+const Octets opt_option_stub = {0, 0, 41, 0x10, 0x00, 0, 0, 0, 0, 0, 3, 0xff, 0xf0, 0};
+const Octets opt_owned = {1, 'a', 0, 0, 41, 0x10, 0x00, 0, 0, 0, 0, 0, 0};
+const Octets address_record = {0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 192, 0, 2, 1};
+const Octets pointer_forward = {0xc0, 0x30, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 192, 0, 2, 1};
+const Octets pointer_to_header = {0xc0, 2, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 192, 0, 2, 1};
+
+struct Row {
+  const char* name;
+  Octets packet;
+  std::optional<dns::Rcode> rcode;  // nullopt: silence
+};
+
+}  // namespace
+
+TEST_CASE("the gate: what is answered, refused or met with silence") {
+  using dns::Rcode;
+  const std::vector<Row> rows = {
+      {"one question", header(0, 0, 1, 0, 0, 0) + question_srv, Rcode::noerror},
+      {"RFC 6891: question and OPT", header(0, 0, 1, 0, 0, 1) + question_srv + opt, Rcode::noerror},
+      {"RFC 6891 §6.1.2: unknown option", header(0, 0, 1, 0, 0, 1) + question_srv + opt_with_option,
+       Rcode::noerror},
+      {"other additional record", header(0, 0, 1, 0, 0, 1) + question_srv + address_record,
+       Rcode::noerror},
+      {"OPT behind another record", header(0, 0, 1, 0, 0, 2) + question_srv + address_record + opt,
+       Rcode::noerror},
+      {"RFC 1995 §3: IXFR with the client's SOA",
+       header(0, 0, 1, 0, 1, 0) + question_ixfr + address_record, Rcode::noerror},
+      {"TC, RA, Z, AD set in a query are ignored", header(0x02, 0xe0, 1, 0, 0, 0) + question_srv,
+       Rcode::noerror},
+      {"empty", {}, std::nullopt},
+      {"eleven octets", Octets(11, 0), std::nullopt},
+      {"an answer", header(0x80, 0, 1, 0, 0, 0) + question_srv, std::nullopt},
+      {"an answer without a question", header(0x84, 0, 0, 0, 0, 0), std::nullopt},
+      {"IQUERY", header(0x08, 0, 1, 0, 0, 0) + question_srv, Rcode::notimp},
+      {"STATUS with a broken body", header(0x10, 0, 1, 0, 0, 0), Rcode::notimp},
+      {"RFC 1996: NOTIFY", header(0x20, 0, 1, 0, 0, 0) + question_srv, Rcode::refused},
+      {"UPDATE", header(0x28, 0, 1, 0, 0, 0) + question_srv, Rcode::notimp},
+      {"opcode 15", header(0x78, 0, 1, 0, 0, 0) + question_srv, Rcode::notimp},
+      {"header alone, QDCOUNT 0", header(0, 0, 0, 0, 0, 0), Rcode::formerr},
+      {"header alone, QDCOUNT 1", header(0, 0, 1, 0, 0, 0), Rcode::formerr},
+      {"RFC 9619: two questions", header(0, 0, 2, 0, 0, 0) + question_srv + question_srv,
+       Rcode::formerr},
+      {"an answer record", header(0, 0, 1, 1, 0, 0) + question_srv + address_record,
+       Rcode::formerr},
+      {"an authority record", header(0, 0, 1, 0, 1, 0) + question_srv + address_record,
+       Rcode::formerr},
+      {"IXFR with two", header(0, 0, 1, 0, 2, 0) + question_ixfr + address_record + address_record,
+       Rcode::formerr},
+      {"one octet extra", header(0, 0, 1, 0, 0, 0) + question_srv + Octets{0}, Rcode::formerr},
+      {"ARCOUNT too large", header(0, 0, 1, 0, 0, 2) + question_srv + opt, Rcode::formerr},
+      {"ARCOUNT too small", header(0, 0, 1, 0, 0, 0) + question_srv + opt, Rcode::formerr},
+      {"RFC 6891 §6.1.1: two OPT", header(0, 0, 1, 0, 0, 2) + question_srv + opt + opt,
+       Rcode::formerr},
+      {"RFC 6891 §6.1.2: OPT with an owner", header(0, 0, 1, 0, 0, 1) + question_srv + opt_owned,
+       Rcode::formerr},
+      {"option longer than OPT", header(0, 0, 1, 0, 0, 1) + question_srv + opt_option_cut,
+       Rcode::formerr},
+      {"option without a length", header(0, 0, 1, 0, 0, 1) + question_srv + opt_option_stub,
+       Rcode::formerr},
+      {"RFC 6891 §6.1.3: version 1", header(0, 0, 1, 0, 0, 1) + question_srv + opt_version_1,
+       Rcode::badvers},
+      {"version 1 twice", header(0, 0, 1, 0, 0, 2) + question_srv + opt_version_1 + opt_version_1,
+       Rcode::formerr},
+      {"version 1 and garbage", header(0, 0, 1, 0, 0, 1) + question_srv + opt_version_1 + Octets{1},
+       Rcode::formerr},
+      {"question with a pointer", header(0, 0, 1, 0, 0, 0) + Octets{0xc0, 12, 0, 33, 0, 1},
+       Rcode::formerr},
+      {"owner that points forward", header(0, 0, 1, 0, 0, 1) + question_srv + pointer_forward,
+       Rcode::formerr},
+      {"owner that points into the header",
+       header(0, 0, 1, 0, 0, 1) + question_srv + pointer_to_header, Rcode::formerr},
+      {"label of 64 octets",
+       header(0, 0, 1, 0, 0, 0) + Octets{64} + Octets(64, 'a') + Octets{0, 0, 1, 0, 1},
+       Rcode::formerr},
+      {"name of 256 octets", header(0, 0, 1, 0, 0, 0) + Octets(256, 1) + Octets{0, 0, 1, 0, 1},
+       Rcode::formerr},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    const auto request = dns::parse_request(row.packet);
+    REQUIRE(request.has_value() == row.rcode.has_value());
+    if (request) CHECK(request->rcode == *row.rcode);
+  }
+}
+
+TEST_CASE("one octet short at every length: silence below a header, FORMERR above") {
+  const Octets whole = header(0x01, 0x10, 1, 0, 0, 1) + question_srv + opt_with_option;
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    CAPTURE(length);
+    const auto request = dns::parse_request(base::Bytes(whole).first(length));
+    CHECK(request.has_value() == (length >= dns::header_octets));
+    if (request) CHECK(request->rcode == dns::Rcode::formerr);
+  }
+}
+
+TEST_CASE("what a request says") {
+  const Octets packet = header(0x01, 0x10, 1, 0, 0, 1) + question_srv + opt;
+  const auto request = dns::parse_request(packet);
+  REQUIRE(request.has_value());
+  CHECK(request->id == 0x1234);
+  CHECK(request->opcode == 0);
+  CHECK(request->recursion_desired);
+  CHECK(request->checking_disabled);
+  CHECK(request->name.to_string() == "Wg.org.");
+  CHECK(request->type == dns::RrType::srv);
+  CHECK(request->rr_class == dns::RrClass::in);
+  CHECK(Octets(request->question.begin(), request->question.end()) == question_srv);
+  REQUIRE(request->edns.has_value());
+  CHECK(request->edns->udp_size == 4096);
+  CHECK(request->edns->dnssec_ok);
+}

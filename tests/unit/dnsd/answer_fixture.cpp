@@ -1,0 +1,112 @@
+#include "answer_fixture.hpp"
+
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+
+namespace {
+
+constexpr base::WallTime since{std::chrono::seconds(1700000000)};
+
+base::Endpoint endpoint(const char* text) {
+  return *base::Endpoint::parse(text);
+}
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+}  // namespace
+
+AnswerFixture::AnswerFixture() {
+  options.apex = *dns::Name::parse("wg.example.org.");
+  auto records = dns::parse_zone_file(read_file(SOURCE_DIR "/tests/answers/static.zone"),
+                                      options.apex, dns::Ttl{300});
+  if (!records) throw std::runtime_error("static.zone: " + records.error().message);
+  statics_ = *std::move(records);
+
+  dnsd::PeerDetail alice;
+  alice.name = "alice";
+  alice.allowed_ips = {*base::Prefix::parse("10.0.0.1/32"), *base::Prefix::parse("fd00::1/128")};
+  add("alice", 1, {endpoint("203.0.113.10:51820"), {}, since, {}, {}}, alice);
+  dnsd::PeerDetail bob;
+  bob.name = "bob";
+  bob.allowed_ips = {*base::Prefix::parse("10.0.0.2/32")};
+  add("bob", 2,
+      {endpoint("198.51.100.7:4242"),
+       endpoint("[2001:db8::7]:4243"),
+       since,
+       since + std::chrono::seconds(500),
+       {}},
+      bob);
+  dnsd::PeerDetail carol;
+  carol.name = "carol";
+  add("carol", 3, {}, carol);
+  dnsd::PeerDetail dave;
+  dave.host_target = dnsd::HostTarget{*dns::Name::parse("vpn.example.net."), base::Port{51820}};
+  add("dave", 4, {}, dave);
+  add("erin", 5, {endpoint("192.168.1.5:51820"), {}, since, {}, {}}, {});
+  dnsd::PeerDetail frank;
+  frank.host_target = dnsd::HostTarget{*dns::Name::parse("ns1.wg.example.org."), base::Port{1000}};
+  add("frank", 6, {}, frank);
+  dnsd::PeerDetail hub;
+  hub.is_hub = true;
+  add("hub", 7, {}, hub);
+  dnsd::PeerDetail grace;
+  for (int i = 0; i < 30; ++i) {
+    grace.allowed_ips.push_back(*base::Prefix::parse("10.8." + std::to_string(100 + i) + ".0/24"));
+  }
+  add("grace", 8, {{}, endpoint("[2001:db8::8]:51820"), since, {}, {}}, grace);
+  named.push_back({"nobody", key(0xee)});
+
+  fill_live_state();
+  live->set_ready();
+  rebuild();
+}
+
+void AnswerFixture::fill_live_state() {
+  live = std::make_unique<dnsd::LiveState>();
+  const auto list = [](std::initializer_list<std::uint8_t> fills) {
+    auto keys = std::make_shared<dnsd::LiveState::KeyList>();
+    for (const std::uint8_t fill : fills) keys->push_back(key(fill));
+    return keys;
+  };
+  live->set_list(dnsd::View::public_view, list({1, 2, 4, 6, 8}));
+  live->set_list(dnsd::View::private_view, list({1, 2, 4, 5, 6, 8}));
+  live->set_serial(42);
+}
+
+void AnswerFixture::set_not_ready() {
+  fill_live_state();
+}
+
+void AnswerFixture::rebuild() {
+  auto zone = dnsd::Zone::make(options, statics_, names_, peers, *live);
+  if (!zone)
+    throw std::runtime_error(std::to_string(zone.error().line) + ": " + zone.error().message);
+  published_ =
+      std::make_unique<dnsd::PublishedZone>(std::make_shared<const dnsd::Zone>(*std::move(zone)));
+}
+
+std::vector<std::uint8_t> AnswerFixture::ask(base::Bytes query,
+                                             const dnsd::Listener& listener) const {
+  std::vector<std::uint8_t> reply(dns::max_message_octets);
+  reply.resize(dnsd::Responder(*published_).respond(query, listener, reply));
+  return reply;
+}
+
+wg::PublicKey AnswerFixture::key(std::uint8_t fill) {
+  base::Octets32 octets;
+  octets.fill(fill);
+  return wg::PublicKey(octets);
+}
+
+void AnswerFixture::add(const std::string& name, std::uint8_t fill, dnsd::PeerRecord record,
+                        dnsd::PeerDetail detail) {
+  if (!detail.name.empty()) names_.emplace(detail.name, key(fill));
+  record.detail = std::make_shared<const dnsd::PeerDetail>(std::move(detail));
+  const dnsd::PeerChange change{key(fill), std::move(record)};
+  peers.apply({&change, 1});
+  named.push_back({name, key(fill)});
+}

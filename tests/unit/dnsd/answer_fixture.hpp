@@ -1,0 +1,43 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dnsd/responder.hpp"
+
+/// The server that unit tests, replayed answers and the fuzz target ask: zone wg.example.org. with
+/// the static part of tests/answers/static.zone and one peer for each kind of state.
+class AnswerFixture {
+ public:
+  AnswerFixture();
+
+  /// Builds the zone again with what was changed in `options`.
+  void rebuild();
+  /// The reply to one message; empty: silence.
+  [[nodiscard]] std::vector<std::uint8_t> ask(base::Bytes query,
+                                              const dnsd::Listener& listener) const;
+  [[nodiscard]] static wg::PublicKey key(std::uint8_t fill);
+
+  dnsd::ZoneOptions options;
+  dnsd::PeerTable peers;
+  /// Filled and ready, unless set_not_ready() came first.
+  std::unique_ptr<dnsd::LiveState> live;
+  void set_not_ready();
+
+  struct Named {
+    std::string name;
+    wg::PublicKey key;
+  };
+  std::vector<Named> named;  ///< every peer, and `nobody`, who is not registered
+
+ private:
+  void fill_live_state();
+  void add(const std::string& name, std::uint8_t fill, dnsd::PeerRecord record,
+           dnsd::PeerDetail detail);
+
+  std::vector<dns::ZoneRecord> statics_;
+  dnsd::Zone::Names names_;
+  std::unique_ptr<dnsd::PublishedZone> published_;
+};
