@@ -92,7 +92,7 @@ def run_and_exit(body):
     """Runs body(options) → exit code on the machine itself, with the command line and the report of every scenario."""
     name = pathlib.Path(sys.argv[0]).stem.removeprefix("test_")
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
-    parser.add_argument("--build-dir", type=pathlib.Path, default=ROOT / "build/dev", help="where the programs are")
+    parser.add_argument("--build-dir", type=lambda text: pathlib.Path(text).resolve(), default=ROOT / "build/dev", help="where the programs are")
     parser.add_argument("--full", action="store_true", help="repeat, and judge the seconds")
     parser.add_argument("--keep", type=pathlib.Path, metavar="DIR", help="copy every log and file of the run to DIR")
     parser.add_argument("--verbose", action="store_true", help="show each command")
@@ -499,9 +499,11 @@ class WireGuard:
         self.public_key = public_key_of(private_key)
         self.port = port
         self.addresses = addresses
+        self.configured = {}
         self.start()
 
     def start(self):
+        """Also again after stop(): with the same configuration, and no memory."""
         self.process = self.node.start(
             "wireguard-go", "-f", self.name, name=self.name, env={"LOG_LEVEL": "verbose"}
         )
@@ -513,14 +515,18 @@ class WireGuard:
         self.set("private-key", key_file, "listen-port", self.port)
         self.node.add_address(self.name, *self.addresses)
         self.node.ip("link", "set", self.name, "up")
+        for key, words in self.configured.items():
+            self.add_peer(key, *words)
 
     def stop(self):
+        """The interface vanishes."""
         self.process.stop()
 
     def set(self, *words):
         self.node.run("wg", "set", self.name, *words)
 
     def add_peer(self, key, allowed_ips, endpoint=None, keepalive=None):
+        self.configured[key] = (allowed_ips, endpoint, keepalive)
         words = ["peer", key, "allowed-ips", allowed_ips]
         if endpoint:
             words += ["endpoint", endpoint]
@@ -582,6 +588,7 @@ class Lab:
         self.updaters = {}
         self.internet = Node(self, "internet")
         self.internet.sysctl("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
+        self.internet.add_address("lo", "192.0.2.254", "2001:db8::fe")  # to ask questions from
         self.host = Node(self, "host")
         self.join_internet(self.host, [HOST, HOST6])
         self.homes = {}
