@@ -15,6 +15,7 @@ using Shape = Option::Shape;
 
 constexpr Option::Range ttl_range{0, 604800};  // a week: what DNS operators consider the longest
 constexpr base::Port dns_port{53};
+static_assert(schema::max_zone_octets == 169);  // the manual and `allowed` say so
 
 constexpr std::string_view listen_allowed =
     "ADDRESS or ADDRESS:PORT, IPv6 with a port as [ADDRESS]:PORT; 0.0.0.0 or :: for all addresses; "
@@ -234,7 +235,7 @@ const auto& table() {
       Option{.word = "zone",
              .placeholder = "NAME",
              .help = "The zone that is served, delegated to this host by its parent zone.",
-             .allowed = "a domain name of at most 182 octets, such as wg.example.org",
+             .allowed = "a domain name of at most 169 octets, such as wg.example.org",
              .set = set_zone,
              .get = get_zone},
       Option{.word = "interface",

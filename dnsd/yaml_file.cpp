@@ -17,6 +17,9 @@ std::size_t line_of(const YAML::Mark& mark) {
   return mark.is_null() ? 1 : static_cast<std::size_t>(mark.line) + 1;
 }
 
+/// Ends the parse from within a handler; caught by parse_yaml_file.
+using Refused = YamlError;
+
 /// Takes yaml-cpp's events one by one and allows only what the shape has room for: no node tree is
 /// built, aliases are never followed, and yaml-cpp cannot descend deeper than four levels.
 class ShapeReader final : public YAML::EventHandler {
@@ -31,9 +34,12 @@ class ShapeReader final : public YAML::EventHandler {
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     if (state_ == State::start) return;  // an empty file, or one with comments alone
+    if (state_ == State::value || state_ == State::list) {
+      // At the word: yaml-cpp's mark is where the next thing begins.
+      throw Refused{setting().line,
+                    fmt::format("{}: has no value; an empty list is written []", setting().word)};
+    }
     take_scalar(mark, "?", anchor, std::string());
-    if (!setting_is_empty_text()) return;
-    fail(mark, fmt::format("{}: has no value; an empty list is written []", setting().word));
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override {
     fail(mark, "aliases (*name) are not allowed here");
@@ -89,7 +95,7 @@ class ShapeReader final : public YAML::EventHandler {
   enum class State : std::uint8_t { start, word, value, list, peers, end };
 
   [[noreturn]] static void fail(const YAML::Mark& mark, const std::string& message) {
-    throw YAML::ParserException(mark, message);
+    throw Refused{line_of(mark), message};
   }
   static void check_plain(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
     if (anchor != YAML::NullAnchor) fail(mark, "anchors (&name) are not allowed here");
@@ -97,10 +103,6 @@ class ShapeReader final : public YAML::EventHandler {
   }
 
   YamlSetting& setting() { return map_->settings.back(); }
-  [[nodiscard]] bool setting_is_empty_text() {
-    return !map_->settings.empty() && !setting().values.empty() &&
-           setting().values.back().text.empty();
-  }
 
   void take_scalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                    const std::string& text) {
@@ -165,6 +167,8 @@ base::Expected<YamlFile, YamlError> parse_yaml_file(std::string_view text) {
     YAML::Parser parser(stream);
     while (parser.HandleNextDocument(reader)) {
     }
+  } catch (const Refused& refused) {
+    return base::Unexpected(refused);
   } catch (const YAML::Exception& error) {
     return base::Unexpected(YamlError{line_of(error.mark), error.msg});
   }
@@ -178,7 +182,8 @@ std::string to_yaml_value(std::string_view text) {
   };
   const bool plain = !text.empty() && std::all_of(text.begin(), text.end(), is_plain) &&
                      text.front() != '-' && text.front() != ':' && text.front() != '=' &&
-                     text.back() != ':' && text != "...";
+                     text.back() != ':' && text != "..." && text != "null" && text != "Null" &&
+                     text != "NULL";
   if (plain) return std::string(text);
   std::string quoted = "\"";
   for (const char c : text) {
