@@ -33,8 +33,10 @@ class ByteReader {
     return b.empty() ? std::uint16_t{0} : static_cast<std::uint16_t>((b[0] << 8U) | b[1]);
   }
   std::uint32_t u32() {
-    const std::uint32_t high = u16();
-    return (high << 16U) | u16();
+    const Bytes b = bytes(4);
+    if (b.empty()) return 0;
+    return (std::uint32_t{b[0]} << 24U) | (std::uint32_t{b[1]} << 16U) |
+           (std::uint32_t{b[2]} << 8U) | b[3];
   }
   /// The next `count` octets, borrowed from the input; empty after an error.
   Bytes bytes(std::size_t count) {
@@ -75,6 +77,7 @@ class ByteWriter {
     size_ += 2;
   }
   void u32(std::uint32_t value) {
+    if (room() < 4) ok_ = false;
     u16(static_cast<std::uint16_t>(value >> 16U));
     u16(static_cast<std::uint16_t>(value));
   }
