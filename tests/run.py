@@ -47,6 +47,7 @@ def steps(options):
         Step("unit-fuzz", ctest("fuzz"), needs="build-fuzz", full=True),
         Step("fuzz", fuzz, needs="build-fuzz", full=True),
         Step("lint", build("lint"), full=True),
+        Step("docker", ["tests/docker/build_images"], full=True),
     ]
 
 
