@@ -2,6 +2,8 @@
 """demo: watch two real WireGuard peers behind two real NATs get a direct tunnel because of a DNS answer."""
 
 import lab
+from addresses import HOST, PARENT, PARENT_SERVER, TUNNEL, ZONE
+from node import Pings
 
 
 def title(text):
@@ -21,12 +23,12 @@ def demonstrate(world):
     world.use_resolver("unbound")
     alice, bob = world.homes["alice"], world.homes["bob"]
     show(
-        f"alice  {alice.addresses[0]} behind {alice.public}    host {lab.HOST}    bob  {bob.addresses[0]} behind {bob.public}\n"
-        f"root, org and {lab.PARENT} are served by NSD; both peers ask unbound"
+        f"alice  {alice.addresses[0]} behind {alice.public}    host {HOST}    bob  {bob.addresses[0]} behind {bob.public}\n"
+        f"root, org and {PARENT} are served by NSD; both peers ask unbound"
     )
 
-    title(f"The parent zone {lab.PARENT} delegates {lab.ZONE} to the host: these records are all it needs")
-    show(world.dns.output("dig", f"@{lab.PARENT_SERVER}", "+norecurse", "+noall", "+authority", "+additional", lab.ZONE, "NS"))
+    title(f"The parent zone {PARENT} delegates {ZONE} to the host: these records are all it needs")
+    show(world.dns.output("dig", f"@{PARENT_SERVER}", "+norecurse", "+noall", "+authority", "+additional", ZONE, "NS"))
 
     title("WireGuard on all three; each peer keeps a tunnel to the host, and knows the other only by key")
     devices = world.wireguard()
@@ -36,17 +38,17 @@ def demonstrate(world):
     title("What the host sees: both NATs, and the ports that they chose (wg show wg-host endpoints)")
     show(world.host.output("wg", "show", "wg-host", "endpoints"))
 
-    title(f"wg-dnsd on the host answers with just that: bob's record, asked by alice through unbound (dig)")
+    title("wg-dnsd on the host answers with just that: bob's record, asked by alice through unbound (dig)")
     world.start_dnsd()
     world.wait_until_published()
     show(alice.node.output("dig", "+noall", "+answer", world.service_name("bob"), "SRV"))
-    below = f"{bob.public.replace('.', '-')}.{world.label('bob')}.{lab.ZONE}"
+    below = f"{bob.public.replace('.', '-')}.{world.label('bob')}.{ZONE}"
     show(alice.node.output("dig", "+noall", "+answer", below, "A"))
 
     title("wg-updater on alice and on bob; what they do, and why")
     started = world.start_updaters()
     world.wait_for_direct_handshake()
-    pings = lab.Pings(alice.node, lab.TUNNEL["bob"], count=3)
+    pings = Pings(alice.node, TUNNEL["bob"], count=3)
     seconds = pings.wait_for_reply() - started
     pings.process.wait()
     for name in world.homes:

@@ -1,11 +1,14 @@
 """A DNS client that shares no code with the programs under test (dnspython), asking from a node of the laboratory."""
 
+import dns.exception
 import dns.flags
 import dns.message
 import dns.query
 import dns.rcode
 import dns.rdatatype
-from dns.exception import Timeout
+
+
+Timeout = dns.exception.Timeout
 
 
 class Client:

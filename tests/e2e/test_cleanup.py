@@ -9,6 +9,7 @@ import sys
 import uuid
 
 import lab
+from checks import GENEROUS, Failure, check, wait_until
 
 MARK = "WG_DNSD_LABORATORY"
 READY = "the laboratory is complete"
@@ -59,20 +60,20 @@ def end_and_compare(ending, number):
         if READY in line:
             break
     else:
-        raise lab.Failure(f"{ending}: the laboratory did not come up")
+        raise Failure(f"{ending}: the laboratory did not come up")
     if number:
         count = len(processes_with(mark))
-        lab.check(count > 10, f"{ending}: only {count} processes carry the mark")
+        check(count > 10, f"{ending}: only {count} processes carry the mark")
         new = machine_state() - before
-        lab.check(not new, f"{ending}: seen on the machine while a laboratory runs: {sorted(new)}")
+        check(not new, f"{ending}: seen on the machine while a laboratory runs: {sorted(new)}")
         run.send_signal(number)
     run.stdout.read()
-    code = run.wait(lab.GENEROUS)
+    code = run.wait(GENEROUS)
     expected = {0: 1, signal.SIGKILL: -signal.SIGKILL}.get(number, 128 + number)
-    lab.check(code == expected, f"{ending}: exit code {code}, not {expected}")
-    lab.wait_until(lambda: not processes_with(mark), f"{ending}: all processes are gone")
+    check(code == expected, f"{ending}: exit code {code}, not {expected}")
+    wait_until(lambda: not processes_with(mark), f"{ending}: all processes are gone")
     new = machine_state() - before
-    lab.check(not new, f"{ending}: left behind: {sorted(new)}")
+    check(not new, f"{ending}: left behind: {sorted(new)}")
     print(f"{ending}: exit code {code}, nothing left")
 
 

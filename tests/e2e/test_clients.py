@@ -2,6 +2,8 @@
 """clients: dig, kdig, drill, host and getaddrinfo get the right answers, through unbound, BIND and directly."""
 
 import lab
+from addresses import HOST, RESOLVERS, ZONE
+from checks import check
 
 PYTHON = "/usr/bin/python3"
 GETADDRINFO = (
@@ -33,7 +35,7 @@ def scenario(world):
     world.start_dnsd()
     world.wait_until_host_sees_all()
     world.wait_until_published()
-    name = f"{world.label('alice')}.{lab.ZONE}"
+    name = f"{world.label('alice')}.{ZONE}"
     target = f"{home.public.replace('.', '-')}.{name}"
     expected = {
         (name, "A"): [home.public],
@@ -41,14 +43,14 @@ def scenario(world):
         (f"_wireguard._udp.{name}", "SRV"): [f"10 0 {home.mapped_port} {target}"],
         (target, "A"): [home.public],
     }
-    for way, server in {**{name: v4 for name, (v4, _) in lab.RESOLVERS.items()}, "directly": lab.HOST}.items():
+    for way, server in {**{name: v4 for name, (v4, _) in RESOLVERS.items()}, "directly": HOST}.items():
         for tool in ("dig", "kdig", "drill", "host"):
             for (owner, kind), data in expected.items():
                 got = answers_of(home.node, tool, server, owner, kind)
-                lab.check(got == data, f"{tool} {way}: {owner} {kind}: {got}, not {data}")
+                check(got == data, f"{tool} {way}: {owner} {kind}: {got}, not {data}")
         home.node.use_resolvers(server)
         got = home.node.output(PYTHON, "-c", GETADDRINFO, name).split()
-        lab.check(got == [home.public], f"getaddrinfo {way}: {got}, not {home.public}")
+        check(got == [home.public], f"getaddrinfo {way}: {got}, not {home.public}")
         print(f"{way}: dig, kdig, drill, host and getaddrinfo agree")
 
 

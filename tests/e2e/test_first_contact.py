@@ -6,6 +6,9 @@ direct peers that had neither keepalive nor traffic, once with traffic before, w
 """
 
 import lab
+from addresses import RESOLVERS, TUNNEL
+from checks import check
+from node import Pings
 
 LIMIT = {"idle": 3.0, "traffic": 6.0}  # seconds, judged with --full
 REPETITIONS = 10
@@ -16,18 +19,18 @@ def contact(world, resolver, before):
     bob = world.devices["bob"].public_key
     pings = None
     if before == "traffic":
-        pings = lab.Pings(world.homes["alice"].node, lab.TUNNEL["bob"])
+        pings = Pings(world.homes["alice"].node, TUNNEL["bob"])
         wait_for_first_attempt(world)
     started = world.start_updaters()
     world.wait_for_direct_handshake()
-    pings = pings or lab.Pings(world.homes["alice"].node, lab.TUNNEL["bob"])
+    pings = pings or Pings(world.homes["alice"].node, TUNNEL["bob"])
     seconds = pings.wait_for_reply() - started
     endpoint = world.devices["alice"].peer(bob).endpoint
     home = world.homes["bob"]
-    lab.check(endpoint == f"{home.public}:{home.mapped_port}", f"alice reaches bob at {endpoint}")
+    check(endpoint == f"{home.public}:{home.mapped_port}", f"alice reaches bob at {endpoint}")
     print(f"{resolver:8} {before:8} first direct reply after {seconds:.2f} s")
     if world.full:
-        lab.check(seconds <= LIMIT[before], f"{resolver}, {before}: {seconds:.2f} s, more than {LIMIT[before]}")
+        check(seconds <= LIMIT[before], f"{resolver}, {before}: {seconds:.2f} s, more than {LIMIT[before]}")
 
 
 def wait_for_first_attempt(world):
@@ -36,7 +39,7 @@ def wait_for_first_attempt(world):
 
 
 def on_machine(options):
-    for resolver in lab.RESOLVERS:
+    for resolver in RESOLVERS:
         for before, repetitions in (("idle", REPETITIONS if options.full else 1), ("traffic", 1)):
             for _ in range(repetitions):
                 code = lab.in_laboratory(options, lambda world: contact(world, resolver, before))

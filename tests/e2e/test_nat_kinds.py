@@ -4,6 +4,9 @@
 import select
 
 import lab
+from addresses import HOST, HOST6, ROOT_SERVER, ROOT_SERVER6, WIREGUARD_PORT
+from checks import check
+from nat import NAT_KINDS
 
 OTHER_PORT = 9
 
@@ -14,9 +17,9 @@ def probe(world, home, family):
     \\return sources seen by destination 1 and 2; whether an answer of 1 came through; whether destination 2, asked by
     nobody, got through to the source that 1 saw.
     """
-    inside = home.node.udp_socket(home.addresses[0 if family == 4 else -1], lab.WIREGUARD_PORT)
-    first = world.host.udp_socket(lab.HOST if family == 4 else lab.HOST6, OTHER_PORT)
-    second = world.dns.udp_socket(lab.ROOT_SERVER if family == 4 else lab.ROOT_SERVER6, OTHER_PORT)
+    inside = home.node.udp_socket(home.addresses[0 if family == 4 else -1], WIREGUARD_PORT)
+    first = world.host.udp_socket(HOST if family == 4 else HOST6, OTHER_PORT)
+    second = world.dns.udp_socket(ROOT_SERVER if family == 4 else ROOT_SERVER6, OTHER_PORT)
 
     inside.sendto(b"question", first.getsockname()[:2])
     seen_by_first = receive(first)
@@ -42,22 +45,22 @@ def receive(from_socket, timeout=10):
 
 def scenario(world):
     world.start_dns(resolvers=())
-    for kind in lab.NAT_KINDS:
+    for kind in NAT_KINDS:
         home = world.home(kind, kind)
         first, second, answered, passed = probe(world, home, 4)
         translated = kind in ("cone", "symmetric")
-        lab.check(first and second, f"{kind}: outgoing packets do not arrive")
-        lab.check(first[0] == second[0] == home.public, f"{kind}: seen {first} {second}, not {home.public}")
-        lab.check((first[1] == second[1]) == (kind != "symmetric"), f"{kind}: ports {first[1]} and {second[1]}")
-        lab.check((first[1] != lab.WIREGUARD_PORT) == translated, f"{kind}: port {first[1]}")
-        lab.check(answered, f"{kind}: answers do not come back")
-        lab.check(passed == (kind == "none"), f"{kind}: unsolicited packets {'pass' if passed else 'are dropped'}")
+        check(first and second, f"{kind}: outgoing packets do not arrive")
+        check(first[0] == second[0] == home.public, f"{kind}: seen {first} {second}, not {home.public}")
+        check((first[1] == second[1]) == (kind != "symmetric"), f"{kind}: ports {first[1]} and {second[1]}")
+        check((first[1] != WIREGUARD_PORT) == translated, f"{kind}: port {first[1]}")
+        check(answered, f"{kind}: answers do not come back")
+        check(passed == (kind == "none"), f"{kind}: unsolicited packets {'pass' if passed else 'are dropped'}")
         print(f"{kind:9} is seen as {first[0]} ports {first[1]} {second[1]}, unsolicited {'passes' if passed else 'is dropped'}")
 
         first, second, answered, passed = probe(world, home, 6)
-        lab.check(first == second == (home.addresses[1], lab.WIREGUARD_PORT), f"{kind}: IPv6 seen {first} {second}")
-        lab.check(answered, f"{kind}: IPv6 answers do not come back")
-        lab.check(passed == (kind == "none"), f"{kind}: IPv6 unsolicited packets {'pass' if passed else 'are dropped'}")
+        check(first == second == (home.addresses[1], WIREGUARD_PORT), f"{kind}: IPv6 seen {first} {second}")
+        check(answered, f"{kind}: IPv6 answers do not come back")
+        check(passed == (kind == "none"), f"{kind}: IPv6 unsolicited packets {'pass' if passed else 'are dropped'}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ Such a client takes the first record of the answer for the SRV and the first of 
 import struct
 
 import lab
+from addresses import HOST, HOST6, ZONE
+from checks import GENEROUS, check
 
 SRV, A, AAAA, IN = 33, 1, 28, 1
 ID = 0x5747
@@ -26,7 +28,7 @@ def skip_name(message, at):
 def record_types(message):
     """(types of the answer section, types of the additional section)"""
     number, _, questions, *counts = struct.unpack_from(">6H", message)
-    lab.check(number == ID and questions == 1, f"header {message[:12].hex()}")
+    check(number == ID and questions == 1, f"header {message[:12].hex()}")
     at = skip_name(message, 12) + 4
     sections = []
     for count in counts:
@@ -37,7 +39,7 @@ def record_types(message):
             types.append(kind)
             at += 10 + length
         sections.append(types)
-    lab.check(at == len(message), "octets after the last record")
+    check(at == len(message), "octets after the last record")
     return sections[0], sections[2]
 
 
@@ -47,17 +49,17 @@ def scenario(world):
     world.start_dnsd()
     world.wait_until_host_sees_all()
     world.wait_until_published()
-    question = raw_question(f"{world.label('alice').upper()}====._wireguard._udp.{lab.ZONE}")
-    for server in (lab.HOST, lab.HOST6):
+    question = raw_question(f"{world.label('alice').upper()}====._wireguard._udp.{ZONE}")
+    for server in (HOST, HOST6):
         with world.internet.udp_socket("::" if ":" in server else "") as client:
-            client.settimeout(lab.GENEROUS)
+            client.settimeout(GENEROUS)
             client.sendto(question, (server, 53))
             message = client.recv(4096)
         answer, additional = record_types(message)
-        lab.check(answer and answer[0] == SRV, f"{server}: types in the answer: {answer}")
-        lab.check(additional and additional[0] in (A, AAAA), f"{server}: types in the additional section: {additional}")
+        check(answer and answer[0] == SRV, f"{server}: types in the answer: {answer}")
+        check(additional and additional[0] in (A, AAAA), f"{server}: types in the additional section: {additional}")
         question_again = message[12 : skip_name(message, 12) + 4]
-        lab.check(question_again == question[12:], f"{server}: the question came back changed")
+        check(question_again == question[12:], f"{server}: the question came back changed")
         print(f"{server}: answer types {answer}, additional types {additional}, {len(message)} octets")
 
 

@@ -7,6 +7,9 @@ The seconds of silence are those between the last reply before and the first rep
 import time
 
 import lab
+from addresses import TUNNEL
+from checks import check
+from node import Pings
 
 OTHER_ADDRESS = "198.51.100.101"
 TIMEOUT = 180
@@ -17,8 +20,8 @@ def scenario(world):
     world.start_updaters()
     world.wait_for_direct_handshake()
     home = world.homes["alice"]
-    pings = lab.Pings(home.node, lab.TUNNEL["bob"])
-    world.homes["bob"].node.count("requests", f"iifname wg-bob ip saddr {lab.TUNNEL['alice']} icmp type echo-request")
+    pings = Pings(home.node, TUNNEL["bob"])
+    world.homes["bob"].node.count("requests", f"iifname wg-bob ip saddr {TUNNEL['alice']} icmp type echo-request")
     pings.wait_for_reply()
 
     for event, change in (
@@ -32,8 +35,8 @@ def scenario(world):
         last = max(when for when in pings.replies() if when <= changed)
         expected = f"{home.public}:{home.mapped_port}"
         endpoint = world.devices["bob"].peer(world.devices["alice"].public_key).endpoint
-        lab.check(endpoint == expected, f"{event}: bob reaches alice at {endpoint}, not {expected}")
-        lab.check(world.homes["bob"].node.counted("requests") > received, f"{event}: bob received nothing")
+        check(endpoint == expected, f"{event}: bob reaches alice at {endpoint}, not {expected}")
+        check(world.homes["bob"].node.counted("requests") > received, f"{event}: bob received nothing")
         print(f"{event}: silent for {after - last:.1f} s")
         # Once the sessions are quiet again: the next change then meets the same state as the first one.
         world.wait_until_published("alice")

@@ -5,6 +5,9 @@ Bob's NAT is symmetric: the host sees one port of his, alice another. 300 pings 
 """
 
 import lab
+from addresses import TUNNEL
+from checks import check, wait_until
+from node import Pings
 
 COUNT = 300
 
@@ -16,21 +19,21 @@ def scenario(world):
     alice, bob = world.devices["alice"], world.devices["bob"]
     learned = alice.peer(bob.public_key).endpoint
     published = world.published("bob")
-    lab.check(learned not in published, f"bob's endpoint {learned} is the published one, nothing to show")
+    check(learned not in published, f"bob's endpoint {learned} is the published one, nothing to show")
     print(f"alice has learned {learned}, DNS says {published[0]}")
 
-    world.homes["bob"].node.count("requests", f"iifname wg-bob ip saddr {lab.TUNNEL['alice']} icmp type echo-request")
-    pings = lab.Pings(world.homes["alice"].node, lab.TUNNEL["bob"], count=COUNT)
+    world.homes["bob"].node.count("requests", f"iifname wg-bob ip saddr {TUNNEL['alice']} icmp type echo-request")
+    pings = Pings(world.homes["alice"].node, TUNNEL["bob"], count=COUNT)
     seen = set()
-    lab.wait_until(
+    wait_until(
         lambda: seen.add(alice.peer(bob.public_key).endpoint) or not pings.process.is_running(),
         f"{COUNT} pings", timeout=2 * COUNT / 5, interval=0.5,
     )  # fmt: skip
     received = world.homes["bob"].node.counted("requests")
     print(f"{received} of {COUNT} received; {pings.stop()}")
-    lab.check(received == COUNT, f"bob received {received} of {COUNT}")
-    lab.check(len(pings.replies()) == COUNT, f"alice received {len(pings.replies())} replies of {COUNT}")
-    lab.check(seen == {learned}, f"bob's endpoint at alice was {seen}, not always {learned}")
+    check(received == COUNT, f"bob received {received} of {COUNT}")
+    check(len(pings.replies()) == COUNT, f"alice received {len(pings.replies())} replies of {COUNT}")
+    check(seen == {learned}, f"bob's endpoint at alice was {seen}, not always {learned}")
 
 
 if __name__ == "__main__":

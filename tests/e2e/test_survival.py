@@ -5,6 +5,8 @@ import time
 
 import dns_client
 import lab
+from addresses import HOST, ZONE
+from checks import check, wait_until
 
 
 class LogWatch:
@@ -16,14 +18,14 @@ class LogWatch:
 
     def expect_one(self, *words):
         """Waits for a new line that contains all the words; there must be no other such line."""
-        found = lab.wait_until(lambda: self.new_lines(words), f"{self.process.name} logs {words}")
-        lab.check(len(found) == 1, f"{self.process.name} said it {len(found)} times: {found}")
+        found = wait_until(lambda: self.new_lines(words), f"{self.process.name} logs {words}")
+        check(len(found) == 1, f"{self.process.name} said it {len(found)} times: {found}")
         print(f"   {self.process.name}: {found[0]}")
         self.skip()
 
     def expect_none(self, *words):
         found = self.new_lines(words)
-        lab.check(not found, f"{self.process.name} logged {found}")
+        check(not found, f"{self.process.name} logged {found}")
 
     def skip(self):
         self.seen = len(self.process.text().splitlines())
@@ -46,7 +48,7 @@ def observed_device(world):
 
     world.devices["host"].stop()
     log.expect_one("wg-host")
-    lab.check(world.published("alice") == old, "what was known is forgotten with the device")
+    check(world.published("alice") == old, "what was known is forgotten with the device")
 
     alice.forget_mappings()
     world.devices["alice"].stop()
@@ -54,7 +56,7 @@ def observed_device(world):
         world.devices[name].start()
     world.wait_until_host_sees_all()
     world.wait_until_published()
-    lab.check(world.published("alice") != old, "alice has no other port, nothing shown")
+    check(world.published("alice") != old, "alice has no other port, nothing shown")
     log.expect_one("wg-host")
 
 
@@ -73,12 +75,12 @@ def killed_server(world):
     process.kill()
     world.devices["host"].stop()
     world.start_dnsd(name="wg-dnsd-again")
-    lab.check(world.published("alice") == old, f"after the restart: {world.published('alice')}, not {old}")
-    lab.check(soa_serial(world) > serial, "the serial did not move forward")
+    check(world.published("alice") == old, f"after the restart: {world.published('alice')}, not {old}")
+    check(soa_serial(world) > serial, "the serial did not move forward")
 
 
 def soa_serial(world):
-    return dns_client.ask(world.internet, lab.HOST, lab.ZONE, "SOA").answer[0][0].serial
+    return dns_client.ask(world.internet, HOST, ZONE, "SOA").answer[0][0].serial
 
 
 def updater(world):

@@ -14,6 +14,11 @@ import dns.zone
 
 import dns_client
 import lab
+from addresses import HOST, HOST6, TUNNEL, ZONE
+from checks import check
+from containment import RUN
+from name_servers import start_nsd
+from wireguard import base32_of
 
 NSD = {"public": "192.0.2.21", "private": "192.0.2.22"}
 
@@ -25,12 +30,12 @@ NAMED_ENDPOINT = "home.example.net:5555"
 META_TYPES = ("NONE", "OPT", "TKEY", "TSIG", "IXFR", "AXFR", "MAILB", "MAILA", "ANY")
 TYPES = [kind for kind in dns.rdatatype.RdataType if kind.name not in META_TYPES] + [65280]
 
-STATIC_ZONE = f"""$ORIGIN {lab.ZONE}.
+STATIC_ZONE = f"""$ORIGIN {ZONE}.
 $TTL 300
 @ IN SOA ns1 hostmaster 1 3600 600 86400 1
 @ IN NS ns1
-ns1 IN A {lab.HOST}
-ns1 IN AAAA {lab.HOST6}
+ns1 IN A {HOST}
+ns1 IN AAAA {HOST6}
 @ IN TXT "static"
 www IN A 203.0.113.80
 deep.below IN TXT "an empty non-terminal above"
@@ -49,7 +54,7 @@ def peers_file(world):
         ("named", NAMED, f"Endpoint = {NAMED_ENDPOINT}"),
     )):
         text += f"[Peer]\n# Name = {name}\nPublicKey = {key}\nAllowedIPs = 10.77.9.{number}/32\n{more}\n\n"
-    path = lab.RUN / "peers.conf"
+    path = RUN / "peers.conf"
     path.write_text(text)
     return path
 
@@ -59,7 +64,7 @@ def naming_table(world):
     home = world.homes["alice"]
     key = world.label("alice")
     address = home.public.replace(".", "-")
-    srv = f"SRV 10 0 {home.mapped_port} {address}.{key}.{lab.ZONE}."
+    srv = f"SRV 10 0 {home.mapped_port} {address}.{key}.{ZONE}."
     public_txt = f'TXT "txtvers=1" "pub={world.devices["alice"].public_key}"'
     host_a = f"A {home.public}"
     instance = f"{key}._wireguard._udp"
@@ -74,13 +79,13 @@ def naming_table(world):
     rows += [(owner, "A", "both", host_a) for owner in (f"{address}.{key}", key, instance, f"{key}====._wireguard._udp")]
     rows += [
         ("_wireguard._udp", "TXT", "both", 'TXT "txtvers=1"'),
-        ("_wireguard._udp", "PTR", "private", f"PTR {instance}.{lab.ZONE}."),
-        ("_services._dns-sd._udp", "PTR", "private", f"PTR _wireguard._udp.{lab.ZONE}."),
-        ("alice", "CNAME", "private", f"CNAME {key}.{lab.ZONE}."),
-        ("_wireguard._udp.alice", "CNAME", "private", f"CNAME _wireguard._udp.{key}.{lab.ZONE}."),
-        ("alice._wireguard._udp", "CNAME", "private", f"CNAME {instance}.{lab.ZONE}."),
+        ("_wireguard._udp", "PTR", "private", f"PTR {instance}.{ZONE}."),
+        ("_services._dns-sd._udp", "PTR", "private", f"PTR _wireguard._udp.{ZONE}."),
+        ("alice", "CNAME", "private", f"CNAME {key}.{ZONE}."),
+        ("_wireguard._udp.alice", "CNAME", "private", f"CNAME _wireguard._udp.{key}.{ZONE}."),
+        ("alice._wireguard._udp", "CNAME", "private", f"CNAME {instance}.{ZONE}."),
         ("", "SOA", "both", "SOA "),
-        ("", "NS", "both", f"NS ns1.{lab.ZONE}."),
+        ("", "NS", "both", f"NS ns1.{ZONE}."),
         ("www", "A", "both", "A 203.0.113.80"),
         (f"_wireguard._udp.{world.label('host')}", "TXT", "private", '"role=hub"'),
     ]
@@ -89,14 +94,14 @@ def naming_table(world):
 
 def check_naming_table(world, clients):
     for owner, kind, where, data in naming_table(world):
-        name = f"{owner}.{lab.ZONE}".lstrip(".")
+        name = f"{owner}.{ZONE}".lstrip(".")
         for view, client in clients.items():
             reply = client.ask(name, kind)
             text = "\n".join(dns_client.records(reply.answer))
             wanted = where in ("both", view)
-            lab.check((data in text) == wanted, f"{view} {name} {kind}: {'no ' if wanted else ''}{data} in: {text}")
+            check((data in text) == wanted, f"{view} {name} {kind}: {'no ' if wanted else ''}{data} in: {text}")
     # Absent: a registered peer without endpoint owns its TXT records and nothing else; nobody's key owns nothing.
-    silent, nobody = lab.base32_of(SILENT), lab.base32_of(NOBODY)
+    silent, nobody = base32_of(SILENT), base32_of(NOBODY)
     for view, client in clients.items():
         for owner, kind, rcode, count in (
             (f"_wireguard._udp.{silent}", "SRV", 0, 0),
@@ -109,15 +114,15 @@ def check_naming_table(world, clients):
             (f"{nobody}._wireguard._udp", "TXT", 3, 0),
             (nobody, "A", 3, 0),
         ):
-            reply = client.ask(f"{owner}.{lab.ZONE}", kind)
+            reply = client.ask(f"{owner}.{ZONE}", kind)
             got = (reply.rcode(), len(dns_client.records(reply.answer)))
-            lab.check(got == (rcode, count), f"{view} {owner} {kind}: rcode and records {got}, not {(rcode, count)}")
+            check(got == (rcode, count), f"{view} {owner} {kind}: rcode and records {got}, not {(rcode, count)}")
     print(f"naming table: {len(naming_table(world))} rows right in both views")
 
 
 def names_to_ask(zone_texts):
     """Every owner name of either view, everything between it and the zone, and names that nobody has."""
-    apex = dns.name.from_text(lab.ZONE)
+    apex = dns.name.from_text(ZONE)
     names = set()
     for text in zone_texts:
         for owner in dns.zone.from_text(text, origin=apex, relativize=False).nodes:
@@ -126,7 +131,7 @@ def names_to_ask(zone_texts):
                 owner = owner.parent()
     absent = {dns.name.from_text(label, apex) for label in ("nobody", "x.www", "two.three.wild", "_tcp", "y.alias")}
     absent |= {dns.name.from_text("below", name) for name in names if len(name.to_text()) < 200}
-    nobody = lab.base32_of(NOBODY)
+    nobody = base32_of(NOBODY)
     for owner in (nobody, f"_wireguard._udp.{nobody}", f"{nobody}._wireguard._udp", f"{nobody}====._wireguard._udp"):
         absent.add(dns.name.from_text(owner, apex))
     # The same key with a spare bit set is not that key.
@@ -147,7 +152,7 @@ def compare(view, ours, stock, names):
             mine, theirs = dns_client.describe(ours.ask(name, kind)), dns_client.describe(stock.ask(name, kind))
             if mine != theirs:
                 differences.append(f"{name} {dns.rdatatype.to_text(kind)}\n  wg-dnsd {mine}\n  NSD     {theirs}")
-    lab.check(not differences, f"{view}: {len(differences)} of {count} answers differ:\n" + "\n".join(differences[:10]))
+    check(not differences, f"{view}: {len(differences)} of {count} answers differ:\n" + "\n".join(differences[:10]))
     print(f"{view}: {count} answers ({len(names)} names) equal NSD's")
 
 
@@ -155,24 +160,24 @@ def scenario(world):
     world.home("alice", "cone")
     world.start_dns(resolvers=())
     world.wireguard()
-    zone_file = lab.RUN / "static.zone"
+    zone_file = RUN / "static.zone"
     zone_file.write_text(STATIC_ZONE)
     world.start_dnsd("--zone-file", zone_file, "--peers", peers_file(world))
     world.wait_until_host_sees_all()
     world.wait_until_published()
     alice = world.homes["alice"].node
     clients = {
-        "public": dns_client.Client(alice, lab.HOST),
-        "private": dns_client.Client(alice, lab.TUNNEL["host"]),
+        "public": dns_client.Client(alice, HOST),
+        "private": dns_client.Client(alice, TUNNEL["host"]),
     }
     check_naming_table(world, clients)
 
     texts = {}
     for view, words in (("public", ["--public"]), ("private", [])):
         texts[view] = world.host.output(world.program("wg-dnsd"), "zone", *words, "--control", lab.CONTROL)
-        (lab.RUN / f"{view}.zone").write_text(texts[view])
+        (RUN / f"{view}.zone").write_text(texts[view])
         world.add_public_addresses(world.dns, [NSD[view]])
-        world.nsd(view, {lab.ZONE: texts[view]}, [NSD[view]])
+        start_nsd(world.dns, view, {ZONE: texts[view]}, [NSD[view]])
     names = names_to_ask(texts.values())
     for view, client in clients.items():
         compare(view, client, dns_client.Client(alice, NSD[view]), names)

@@ -1,0 +1,155 @@
+"""Real DNS servers, run from build/servers: NSD for the root and its zones, unbound and BIND as resolvers."""
+
+import pathlib
+
+from addresses import (
+    HOST,
+    HOST6,
+    ORG_SERVER,
+    ORG_SERVER6,
+    PARENT,
+    PARENT_SERVER,
+    PARENT_SERVER6,
+    ROOT_SERVER,
+    ROOT_SERVER6,
+    ZONE,
+)
+from checks import wait_until
+from containment import RUN
+
+SERVERS = pathlib.Path(__file__).resolve().parents[2] / "build/servers"
+
+
+def start_nsd(node, name, zones, addresses, port=53):
+    """NSD serving zones (name → text) on these addresses of the node."""
+    folder = RUN / f"nsd-{name}"
+    folder.mkdir()
+    text = "server:\n" + "".join(f"  ip-address: {address}@{port}\n" for address in addresses)
+    text += (
+        f'  server-count: 1\n  username: ""\n  chroot: ""\n  database: ""\n  zonesdir: "{folder}"\n'
+        f'  pidfile: ""\n  xfrdfile: "{folder}/xfrd"\n  zonelistfile: "{folder}/list"\n  xfrdir: "{folder}"\n'
+        f'  verbosity: 1\n  rrl-ratelimit: 0\nremote-control:\n  control-enable: no\n'
+    )
+    for number, (zone, records) in enumerate(zones.items()):
+        (folder / f"{number}.zone").write_text(records)
+        text += f'zone:\n  name: "{zone}"\n  zonefile: "{number}.zone"\n'
+    (folder / "nsd.conf").write_text(text)
+    process = node.start(SERVERS / "usr/sbin/nsd", "-d", "-c", folder / "nsd.conf", name=f"nsd-{name}")
+    wait_for_answer(node, addresses[0], next(iter(zones)), "SOA", port)
+    return process
+
+
+def start_unbound(node, *addresses):
+    folder = RUN / "unbound"
+    folder.mkdir()
+    (folder / "root.hints").write_text(ROOT_HINTS)
+    (folder / "unbound.conf").write_text(
+        "server:\n"
+        + "".join(f"  interface: {address}\n" for address in addresses)
+        + f"""
+  username: ""
+  chroot: ""
+  directory: "{folder}"
+  pidfile: ""
+  use-syslog: no
+  logfile: ""
+  access-control: 0.0.0.0/0 allow
+  access-control: ::/0 allow
+  root-hints: "{folder}/root.hints"
+  module-config: "iterator"
+  qname-minimisation: yes
+  qname-minimisation-strict: yes
+  use-caps-for-id: yes
+  harden-glue: yes
+  harden-large-queries: yes
+  harden-short-bufsize: yes
+  harden-below-nxdomain: yes
+  harden-referral-path: yes
+remote-control:
+  control-enable: no
+"""
+    )
+    process = node.start(SERVERS / "usr/sbin/unbound", "-d", "-c", folder / "unbound.conf", name="unbound")
+    wait_for_answer(node, addresses[0], PARENT, "SOA")
+    return process
+
+
+def start_bind(node, *addresses):
+    folder = RUN / "bind"
+    folder.mkdir()
+    (folder / "root.hints").write_text(ROOT_HINTS)
+    (folder / "named.conf").write_text(
+        f"""options {{
+  directory "{folder}";
+  pid-file none;
+  session-keyfile none;
+  listen-on {{ {addresses[0]}; }};
+  listen-on-v6 {{ {addresses[1]}; }};
+  query-source address {addresses[0]};
+  recursion yes;
+  allow-query {{ any; }};
+  dnssec-validation no;
+  empty-zones-enable no;
+}};
+controls {{ }};
+zone "." {{ type hint; file "root.hints"; }};
+"""
+    )
+    libraries = next((SERVERS / "usr/lib").glob("*-linux-gnu"))
+    process = node.start(
+        SERVERS / "usr/sbin/named", "-g", "-n", "1", "-c", folder / "named.conf",
+        name="bind", env={"LD_LIBRARY_PATH": str(libraries)},
+    )
+    wait_for_answer(node, addresses[0], PARENT, "SOA")
+    return process
+
+
+def wait_for_answer(node, server, name, kind, port=53):
+    question = ("dig", "+short", "+tries=1", "+time=1", f"@{server}", "-p", port, name, kind)
+    wait_until(lambda: is_answer(node.output(*question, check=False)), f"{server} answers {name} {kind}")
+
+
+def is_answer(text):
+    """Whether `dig +short` printed an answer and not a complaint."""
+    return bool(text) and not text.startswith(";")
+
+
+# ---- zones
+
+SOA = "IN SOA ns.nic.example. hostmaster.nic.example. 1 3600 600 86400 60"
+
+ROOT_ZONE = f"""$TTL 3600
+. {SOA}
+. IN NS a.root-servers.example.
+a.root-servers.example. IN A {ROOT_SERVER}
+a.root-servers.example. IN AAAA {ROOT_SERVER6}
+org. IN NS ns.nic.org.
+ns.nic.org. IN A {ORG_SERVER}
+ns.nic.org. IN AAAA {ORG_SERVER6}
+"""
+
+ORG_ZONE = f"""$TTL 3600
+org. {SOA}
+org. IN NS ns.nic.org.
+ns.nic.org. IN A {ORG_SERVER}
+ns.nic.org. IN AAAA {ORG_SERVER6}
+example.org. IN NS ns.example.org.
+ns.example.org. IN A {PARENT_SERVER}
+ns.example.org. IN AAAA {PARENT_SERVER6}
+"""
+
+# The last three records are all that a user adds to an existing zone.
+PARENT_ZONE = f"""$TTL 3600
+{PARENT}. {SOA}
+{PARENT}. IN NS ns.{PARENT}.
+ns.{PARENT}. IN A {PARENT_SERVER}
+ns.{PARENT}. IN AAAA {PARENT_SERVER6}
+{ZONE}. IN NS ns1.{ZONE}.
+ns1.{ZONE}. IN A {HOST}
+ns1.{ZONE}. IN AAAA {HOST6}
+"""
+
+ROOT_HINTS = f""". 3600 IN NS a.root-servers.example.
+a.root-servers.example. 3600 IN A {ROOT_SERVER}
+a.root-servers.example. 3600 IN AAAA {ROOT_SERVER6}
+"""

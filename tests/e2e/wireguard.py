@@ -1,0 +1,98 @@
+"""A WireGuard device in user space, and keys."""
+
+import base64
+import collections
+import subprocess
+
+from addresses import WIREGUARD_PORT
+from checks import GENEROUS, wait_until
+from containment import RUN
+
+KEEPALIVE = 25  # seconds, as the README recommends
+
+Peer = collections.namedtuple("Peer", "endpoint allowed_ips handshake received sent keepalive")
+
+
+class WireGuard:
+    """A wireguard-go device. `peers()` is what `wg show` says, by public key."""
+
+    def __init__(self, node, name, private_key, port=WIREGUARD_PORT, addresses=()):
+        self.node = node
+        self.name = name
+        self.private_key = private_key
+        self.public_key = public_key_of(private_key)
+        self.port = port
+        self.addresses = addresses
+        self.configured = {}
+        self.start()
+
+    def start(self):
+        """Also again after stop(): with the same configuration, and no memory."""
+        self.process = self.node.start(
+            "wireguard-go", "-f", self.name, name=self.name, env={"LOG_LEVEL": "verbose"}
+        )
+        wait_until(
+            lambda: self.node.run("wg", "show", self.name, check=False).returncode == 0, f"{self.name} answers"
+        )
+        key_file = RUN / f"{self.name}.key"
+        key_file.write_text(self.private_key)
+        self.set("private-key", key_file, "listen-port", self.port)
+        self.node.add_address(self.name, *self.addresses)
+        self.node.ip("link", "set", self.name, "up")
+        for key, words in self.configured.items():
+            self.add_peer(key, *words)
+
+    def stop(self):
+        """The interface vanishes."""
+        self.process.stop()
+
+    def set(self, *words):
+        self.node.run("wg", "set", self.name, *words)
+
+    def add_peer(self, key, allowed_ips, endpoint=None, keepalive=None):
+        self.configured[key] = (allowed_ips, endpoint, keepalive)
+        words = ["peer", key, "allowed-ips", allowed_ips]
+        if endpoint:
+            words += ["endpoint", endpoint]
+        if keepalive is not None:
+            words += ["persistent-keepalive", keepalive]
+        self.set(*words)
+        for prefix in allowed_ips.split(","):
+            self.node.ip("route", "replace", prefix, "dev", self.name)
+
+    def peers(self):
+        found = {}
+        for line in self.node.output("wg", "show", self.name, "dump").splitlines()[1:]:
+            key, _, endpoint, allowed_ips, handshake, received, sent, keepalive = line.split("\t")
+            found[key] = Peer(
+                None if endpoint == "(none)" else endpoint,
+                allowed_ips,
+                int(handshake),
+                int(received),
+                int(sent),
+                0 if keepalive == "off" else int(keepalive),
+            )
+        return found
+
+    def peer(self, key):
+        return self.peers()[key]
+
+    def wait_for_handshake(self, key, timeout=GENEROUS):
+        return wait_until(
+            lambda: self.peer(key).handshake and self.peer(key), f"{self.name} has a handshake with {key}", timeout
+        )
+
+
+def public_key_of(private_key):
+    return subprocess.run(["wg", "pubkey"], input=private_key, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def generate_private_keys(count):
+    """Private keys in the order of their public keys' bytes: the order decides who speaks first."""
+    keys = [subprocess.run(["wg", "genkey"], capture_output=True, text=True, check=True).stdout.strip() for _ in range(count)]
+    return sorted(keys, key=lambda key: base64.b64decode(public_key_of(key)))
+
+
+def base32_of(key):
+    """A public key as its label in DNS."""
+    return base64.b32encode(base64.b64decode(key)).decode().lower().rstrip("=")
