@@ -1,0 +1,46 @@
+#include "updater/candidates.hpp"
+
+#include <algorithm>
+
+namespace updater {
+namespace {
+
+/// Whether packets to that family can leave the host other than through the tunnel itself.
+bool has_family(base::Family family, const wg::Device& device,
+                std::span<const base::InterfaceAddress> host) {
+  return std::any_of(host.begin(), host.end(), [&](const base::InterfaceAddress& own) {
+    return own.is_up && own.interface != device.name && own.address.family() == family &&
+           own.address.scope() != base::AddressScope::never;
+  });
+}
+
+/// The allowed-ips that would catch packets to `address`. With a firewall mark, WireGuard's own
+/// packets avoid the default route through the tunnel (wg-quick(8)), whole or in two halves.
+std::optional<base::Prefix> find_loop(const base::IpAddress& address, const wg::Device& device) {
+  for (const wg::DevicePeer& peer : device.peers) {
+    for (const base::Prefix& prefix : peer.allowed_ips) {
+      if (device.firewall_mark != 0 && prefix.length() <= 1) continue;
+      if (prefix.contains(address)) return prefix;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::string> refuse_endpoint(const base::Endpoint& endpoint, const wg::Device& device,
+                                           std::span<const base::InterfaceAddress> host) {
+  const base::IpAddress& address = endpoint.address;
+  if (base::to_number(endpoint.port) == 0) return "port 0 is nobody's";
+  if (address.scope() == base::AddressScope::never) return "such an address is never published";
+  if (const auto prefix = find_loop(address, device))
+    return "it lies inside the allowed-ips " + prefix->to_string() + " of the tunnel itself";
+  const bool is_own = std::any_of(host.begin(), host.end(),
+                                  [&](const auto& own) { return own.address == address; });
+  if (is_own) return "it is this host's own address";
+  if (!has_family(address.family(), device, host))
+    return address.is_ipv4() ? "this host has no IPv4 address" : "this host has no IPv6 address";
+  return std::nullopt;
+}
+
+}  // namespace updater

@@ -1,0 +1,127 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "updater/lookup.hpp"
+#include "updater/memory.hpp"
+#include "updater/plan.hpp"
+#include "updater/traffic.hpp"
+
+namespace updater {
+
+/// The state machine of one peer that is to be reached directly (design §4.3, §4.7, §4.8). Pure.
+///
+///     waiting ──── an endpoint is known ────▶ punching ── handshake ──▶ direct
+///        ▲                                       │  ▲                    │  ▲
+///        └── no candidate answered: back-off ────┘  │        something   │  │ a packet
+///        (a changed answer: punching at once)       │        stopped     ▼  │
+///                                                   └────── dead ────── suspect
+///
+/// A direct peer is never written to, except for its keepalive where that is off; a suspect one
+/// only when its published endpoint changed after its last packet.
+class DirectPeer {
+ public:
+  enum class State : std::uint8_t { waiting, punching, direct, suspect };
+
+  DirectPeer(const base::Now& now, const wg::DevicePeer& shown);
+
+  /// Takes what a look-up brought. A failed one changes nothing.
+  void learn(const base::Now& now, const LookupResult& result, std::minstd_rand& random,
+             std::vector<Note>& notes);
+
+  /// Takes a reading, and appends what is to be done to `plan`.
+  /// \param shown this peer in `scene.device`. \param memory this peer's, changed in place.
+  void step(const Scene& scene, const Settings& settings, const wg::DevicePeer& shown,
+            PeerMemory& memory, Plan& plan);
+
+  /// Whether `shown` can be a later reading of this peer.
+  [[nodiscard]] bool continues(const wg::DevicePeer& shown) const {
+    return traffic_.continues(shown);
+  }
+  [[nodiscard]] const Traffic& traffic() const { return traffic_; }
+  [[nodiscard]] State state() const { return state_; }
+  /// The hub had better hear from this host now: why, once; nullopt: no need.
+  [[nodiscard]] std::optional<std::string> take_hub_kick();
+  /// Nothing is due any more of one round: looked up, and kicked where that was right.
+  [[nodiscard]] bool is_settled() const { return looked_up_ && (!attempt_ || !attempt_->kick_at); }
+  /// When to step at the latest, where that is earlier than the next poll.
+  [[nodiscard]] std::optional<base::SteadyTime> next_step() const {
+    return attempt_ ? attempt_->kick_at : std::nullopt;
+  }
+
+ private:
+  /// One try to reach the peer, over all its candidates.
+  struct Attempt {
+    std::vector<base::Endpoint> candidates;  ///< at least one
+    std::size_t index = 0;                   ///< the candidate that is set
+    base::SteadyTime begun;
+    base::SteadyTime next_at;                   ///< of the next candidate
+    std::optional<base::SteadyTime> kick_at;    ///< a kick is due
+    std::optional<base::SteadyTime> kicked_at;  ///< the last one
+    unsigned kicks_without_sending = 0;
+    std::size_t pauses = 0;  ///< steps of the back-off that are behind us
+  };
+
+  void stay_direct(const Scene& scene, const Settings& settings, const wg::DevicePeer& shown,
+                   PeerMemory& memory, Plan& plan);
+  void suspect(const Scene& scene, const Settings& settings, const wg::DevicePeer& shown,
+               const std::string& reason, PeerMemory& memory, Plan& plan);
+  void reach(const Scene& scene, const Settings& settings, const wg::DevicePeer& shown,
+             const std::string& reason, PeerMemory& memory, Plan& plan);
+  void begin_attempt(const Scene& scene, const Settings& settings, const wg::DevicePeer& shown,
+                     std::vector<base::Endpoint> candidates, const std::string& reason,
+                     PeerMemory& memory, Plan& plan);
+  void continue_attempt(const Scene& scene, const Settings& settings, const wg::DevicePeer& shown,
+                        PeerMemory& memory, Plan& plan);
+  void try_next_candidate(const Scene& scene, const Settings& settings, const wg::DevicePeer& shown,
+                          PeerMemory& memory, Plan& plan);
+  void keep_keepalive(const Scene& scene, const Settings& settings, const wg::DevicePeer& shown,
+                      PeerMemory& memory, Plan& plan);
+
+  [[nodiscard]] std::vector<base::Endpoint> find_candidates(const Scene& scene,
+                                                            const PeerMemory& memory, Plan& plan);
+  [[nodiscard]] bool may_set(const Scene& scene, const base::Endpoint& endpoint, Plan& plan);
+  [[nodiscard]] bool is_managed(const PeerMemory& memory) const {
+    return !published_.empty() || memory.last_good.has_value();
+  }
+  [[nodiscard]] std::chrono::seconds wanted_keepalive(const Settings& settings,
+                                                      const PeerMemory& memory) const;
+  [[nodiscard]] bool sent_lately(base::SteadyTime now) const;
+  [[nodiscard]] bool heard_lately(base::SteadyTime now) const;
+  void hurry_lookups(base::SteadyTime now);
+  void request_lookup(const Scene& scene, Plan& plan);
+  void change(Plan& plan, const wg::DevicePeer& shown, PeerMemory& memory,
+              std::vector<wg::PeerUpdate> updates, std::string reason);
+  [[nodiscard]] std::string name() const { return wg::describe_peer("", key_); }
+
+  wg::PublicKey key_;
+  Traffic traffic_;
+  State state_ = State::waiting;
+  bool told_ = true;              ///< the log says that it is not direct
+  base::SteadyTime last_toggle_;  ///< of the keepalive, by us; at first: when the peer appeared
+  std::optional<Attempt> attempt_;
+  std::optional<std::string> hub_kick_;
+
+  // What DNS said.
+  std::vector<base::Endpoint> published_;
+  base::SteadyTime published_until_;         ///< the end of the answer's TTL
+  std::optional<base::Endpoint> fresh_;      ///< new in the last answer that changed
+  base::SteadyTime fresh_at_;                ///< when it appeared
+  bool answer_changed_ = false;              ///< since the last attempt began
+  bool looked_up_ = false;                   ///< at least once, with whatever result
+  std::optional<LookupError> lookup_error_;  ///< of the last one
+  bool role_known_ = false;
+
+  // When to ask it.
+  bool lookup_pending_ = false;
+  unsigned lookups_ = 0;  ///< since it became urgent
+  base::SteadyTime next_lookup_;
+
+  std::vector<std::pair<base::Endpoint, std::string>> refused_;  ///< and already said so
+};
+
+[[nodiscard]] std::string_view to_string(DirectPeer::State state);
+
+}  // namespace updater

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "updater/memory.hpp"
+#include "updater/plan.hpp"
+#include "updater/traffic.hpp"
+
+namespace updater {
+
+/// One of the public host's own peers (design §4.4): never punched, its endpoint never set. Towards
+/// it the keepalive is kept on, and toggled under a live session when the host had better learn
+/// this host's mapping now. Pure.
+class Hub {
+ public:
+  Hub(base::SteadyTime now, const wg::PublicKey& key, Traffic traffic)
+      : key_(key), traffic_(std::move(traffic)), first_seen_(now) {}
+
+  /// Whether `shown` can be a later reading of this peer.
+  [[nodiscard]] bool continues(const wg::DevicePeer& shown) const {
+    return traffic_.continues(shown);
+  }
+  /// Asks for a kick; it happens at the next step that may kick.
+  void request_kick(std::string reason) { kick_ = std::move(reason); }
+
+  /// \param shown this peer in `scene.device`. \param memory this peer's, changed in place.
+  void step(const Scene& scene, const Settings& settings, const wg::DevicePeer& shown,
+            PeerMemory& memory, Plan& plan);
+
+ private:
+  wg::PublicKey key_;
+  Traffic traffic_;
+  std::optional<base::SteadyTime> last_toggle_;
+  base::SteadyTime first_seen_;
+  std::optional<std::string> kick_;  ///< why one is wanted
+};
+
+}  // namespace updater

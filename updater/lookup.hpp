@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/endpoint.hpp"
+#include "base/expected.hpp"
+#include "dns/name.hpp"
+#include "dns/reply.hpp"
+#include "wg/public_key.hpp"
+
+/// One peer's records (design §2) as endpoints. Pure: the resolver is a function.
+namespace updater {
+
+/// Why a look-up gave no endpoint. None of them changes anything (design §4.5).
+enum class LookupError : std::uint8_t {
+  no_such_name,    ///< NXDOMAIN: nobody registered the key
+  no_endpoint,     ///< NODATA: registered, but not seen
+  server_failure,  ///< SERVFAIL, or a response code that says less
+  refused,         ///< REFUSED
+  timeout,         ///< no server answered
+  unreachable,     ///< no server could be asked
+  malformed,       ///< the reply, or the records in it, are not well-formed
+  foreign,         ///< records of another owner: another peer's, or nobody's
+};
+
+/// One clause for the log: "the name does not exist (NXDOMAIN)".
+[[nodiscard]] std::string_view to_string(LookupError error);
+/// Whether it tells about the peer, and not about the way to the zone.
+[[nodiscard]] bool is_about_peer(LookupError error);
+
+/// Where a peer was seen, the preferred one first.
+struct PublishedEndpoints {
+  std::vector<base::Endpoint> endpoints;  ///< 1 to max_published, each once
+  dns::Ttl ttl;                           ///< the shortest of the records used
+
+  friend bool operator==(const PublishedEndpoints&, const PublishedEndpoints&) = default;
+};
+
+inline constexpr std::size_t max_published = 8;
+
+struct LookupResult {
+  wg::PublicKey peer;
+  base::Expected<PublishedEndpoints, LookupError> endpoints;
+  /// Its TXT record says role=hub, or does not; none: not asked, or not known.
+  std::optional<bool> is_hub;
+};
+
+/// Asks one question and returns the whole reply, or why there is none. May block.
+using Ask = std::function<base::Expected<dns::Reply, LookupError>(const dns::Name&, dns::RrType)>;
+
+/// SRV at the peer's service name, then the address of each target where the additional section
+/// lacks it, because resolvers drop it. A target named after an address (A.K.Z) has to have that
+/// address and to be this peer's; any other name in the peers' part of the zone is foreign.
+/// \param zone at most schema::max_zone_octets. \param with_text whether to ask for the role, too.
+[[nodiscard]] LookupResult look_up_peer(const Ask& ask, const wg::PublicKey& peer,
+                                        const dns::Name& zone, bool with_text);
+
+}  // namespace updater

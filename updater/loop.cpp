@@ -1,0 +1,203 @@
+#include "updater/loop.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <asio/io_context.hpp>
+#include <asio/signal_set.hpp>
+#include <asio/steady_timer.hpp>
+#include <cstdio>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/interfaces.hpp"
+#include "base/notify.hpp"
+#include "updater/lookup_worker.hpp"
+#include "updater/machine.hpp"
+#include "updater/memory.hpp"
+
+namespace updater {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// How often a device that is not there is looked for.
+constexpr auto missing_poll_interval = 1s;
+
+void tell(const Note& note);
+
+class Loop {
+ public:
+  explicit Loop(const Options& options);
+  [[nodiscard]] bool run();
+
+ private:
+  void tick();
+  void miss_device(const wg::DeviceError& error);
+  void carry_out(const Plan& plan);
+  void write(const std::vector<Change>& changes);
+  void finish();
+  void fail();
+  void wait_until(base::SteadyTime time);
+  void feed_watchdog(base::SteadyTime now);
+  [[nodiscard]] bool is_daemon() const { return options_.mode == Options::Mode::daemon; }
+  [[nodiscard]] bool is_dry_run() const { return options_.mode == Options::Mode::dry_run; }
+
+  const Options& options_;
+  MemoryFile memory_file_;
+  Machine machine_;
+  asio::io_context context_{1};
+  asio::steady_timer timer_{context_};
+  asio::signal_set signals_{context_, SIGTERM, SIGINT};
+  std::optional<std::chrono::microseconds> watchdog_ = base::watchdog_interval();
+  base::SteadyTime watchdog_fed_;
+  bool device_missing_ = false;
+  bool seen_device_ = false;
+  bool write_failing_ = false;
+  bool ok_ = true;
+  // The last member: its threads may deliver until it is gone.
+  LookupWorker worker_;
+};
+
+Loop::Loop(const Options& options)
+    : options_(options),
+      memory_file_(options.state_file, options.mode == Options::Mode::dry_run
+                                           ? MemoryFile::Access::read_only
+                                           : MemoryFile::Access::read_write),
+      machine_(options.settings, memory_file_.load(), std::random_device()()),
+      worker_(context_, options.zone, options.server, [this](const LookupResult& result) {
+        if (!is_daemon() && !result.endpoints && !is_about_peer(result.endpoints.error()))
+          ok_ = false;
+        for (const Note& note : machine_.learn(base::read_clock(), result)) tell(note);
+        tick();
+      }) {}
+
+bool Loop::run() {
+  signals_.async_wait([this](const std::error_code& ec, int /*signal*/) {
+    if (!ec) finish();
+  });
+  tick();
+  if (is_daemon()) base::notify_systemd("READY=1");
+  context_.run();
+  return ok_;
+}
+
+void Loop::tick() {
+  const base::Now now = base::read_clock();
+  feed_watchdog(now.steady);
+  const auto device = wg::read_device(options_.interface);
+  if (!device) {
+    miss_device(device.error());
+    return;
+  }
+  if (device_missing_) spdlog::info("{}: here", options_.interface);
+  device_missing_ = false;
+  seen_device_ = true;
+  const auto host = base::read_interface_addresses();
+  const Plan plan =
+      machine_.step(now, *device, host ? *host : std::vector<base::InterfaceAddress>());
+  carry_out(plan);
+  if (!is_daemon() && machine_.is_settled()) {
+    context_.stop();
+    return;
+  }
+  wait_until(plan.next);
+}
+
+/// A daemon waits for its device; what waiting cannot mend ends it when it is so from the start.
+void Loop::miss_device(const wg::DeviceError& error) {
+  const bool may_appear = error.kind == wg::DeviceError::Kind::no_such_device || seen_device_;
+  if (!is_daemon() || !may_appear) {
+    spdlog::error(error.message);
+    fail();
+    return;
+  }
+  if (!device_missing_) {
+    spdlog::warn("{}; waiting for it", error.message);
+    machine_.lose_device();
+    memory_file_.save(machine_.memory());
+  }
+  device_missing_ = true;
+  wait_until(base::read_clock().steady + missing_poll_interval);
+}
+
+void Loop::carry_out(const Plan& plan) {
+  if (plan.remember) memory_file_.save(machine_.memory());
+  write(plan.changes);
+  for (const LookupRequest& request : plan.lookups) worker_.start(request);
+  for (const Note& note : plan.notes) tell(note);
+}
+
+void Loop::write(const std::vector<Change>& changes) {
+  if (changes.empty()) return;
+  std::vector<wg::PeerUpdate> updates;
+  for (const Change& change : changes) {
+    const std::string line = fmt::format("{}: {}: {}", wg::describe_peer("", change.peer),
+                                         describe(change.updates), change.reason);
+    if (is_dry_run()) {
+      fmt::print("{}\n", line);
+    } else {
+      spdlog::info(line);
+    }
+    updates.insert(updates.end(), change.updates.begin(), change.updates.end());
+  }
+  if (is_dry_run()) return;
+  const auto written = wg::set_peers(options_.interface, updates);
+  if (!written && !write_failing_) spdlog::error("not written: {}", written.error().message);
+  if (!written && !is_daemon()) ok_ = false;
+  write_failing_ = !written;
+}
+
+void Loop::finish() {
+  if (is_daemon()) {
+    base::notify_systemd("STOPPING=1");
+    if (const auto device = wg::read_device(options_.interface)) {
+      write(machine_.give_back(*device));
+      if (!write_failing_) machine_.forget_keepalives();
+    }
+    memory_file_.save(machine_.memory());
+  }
+  context_.stop();
+}
+
+void Loop::fail() {
+  ok_ = false;
+  context_.stop();
+}
+
+void Loop::wait_until(base::SteadyTime time) {
+  timer_.expires_at(time);
+  timer_.async_wait([this](const std::error_code& ec) {
+    if (!ec) tick();
+  });
+}
+
+void Loop::feed_watchdog(base::SteadyTime now) {
+  if (!watchdog_ || now - watchdog_fed_ < *watchdog_) return;
+  watchdog_fed_ = now;
+  base::notify_systemd("WATCHDOG=1");
+}
+
+void tell(const Note& note) {
+  switch (note.level) {
+    case Note::Level::detail:
+      spdlog::debug(note.text);
+      break;
+    case Note::Level::change:
+      spdlog::info(note.text);
+      break;
+    case Note::Level::trouble:
+      spdlog::warn(note.text);
+      break;
+  }
+}
+
+}  // namespace
+
+bool run(const Options& options) {
+  return Loop(options).run();
+}
+
+}  // namespace updater

@@ -1,0 +1,149 @@
+#include "updater/machine.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace updater {
+namespace {
+
+using namespace std::chrono_literals;
+using base::SteadyTime;
+
+constexpr auto poll_interval = 1s;
+/// While some peer is being punched: its handshake decides what comes next.
+constexpr auto punching_poll_interval = 250ms;
+/// A resolver that fails for one name and works for the next is told this often.
+constexpr auto resolver_note_interval = 600s;
+
+}  // namespace
+
+Machine::Machine(Settings settings, Memory memory, std::uint32_t seed)
+    : settings_(std::move(settings)),
+      memory_(std::move(memory)),
+      saved_(memory_),
+      random_(seed),
+      resolver_notes_(resolver_note_interval) {}
+
+Plan Machine::step(const base::Now& now, const wg::Device& device,
+                   std::span<const base::InterfaceAddress> host) {
+  Plan plan;
+  meet_peers(now, device);
+  const Scene scene{now, device, host, random_};
+  std::optional<std::string> hub_kick;
+  for (const wg::DevicePeer& shown : device.peers) {
+    auto* peer = std::get_if<DirectPeer>(&peers_.at(shown.public_key));
+    if (peer == nullptr) continue;
+    peer->step(scene, settings_, shown, memory_[shown.public_key], plan);
+    if (auto reason = peer->take_hub_kick()) hub_kick = std::move(reason);
+  }
+  for (const wg::DevicePeer& shown : device.peers) {
+    auto* hub = std::get_if<Hub>(&peers_.at(shown.public_key));
+    if (hub == nullptr) continue;
+    if (hub_kick) hub->request_kick(*hub_kick);
+    hub->step(scene, settings_, shown, memory_[shown.public_key], plan);
+  }
+  plan.remember = memory_ != saved_;
+  if (plan.remember) saved_ = memory_;
+  plan.next = next_step(now.steady);
+  return plan;
+}
+
+/// Makes peers_ those of the reading. One whose counters went back was removed and added again.
+void Machine::meet_peers(const base::Now& now, const wg::Device& device) {
+  for (auto peer = peers_.begin(); peer != peers_.end();) {
+    if (device.find(peer->first) != nullptr) {
+      ++peer;
+      continue;
+    }
+    memory_[peer->first].keepalive.release();
+    peer = peers_.erase(peer);
+  }
+  for (const wg::DevicePeer& shown : device.peers) {
+    const auto known = peers_.find(shown.public_key);
+    if (known != peers_.end()) {
+      const bool continues =
+          std::visit([&](const auto& role) { return role.continues(shown); }, known->second);
+      if (continues) continue;
+      peers_.erase(known);
+    }
+    if (settings_.hubs.count(shown.public_key) != 0) {
+      peers_.emplace(shown.public_key, Hub(now.steady, shown.public_key, Traffic(now, shown)));
+    } else {
+      peers_.emplace(shown.public_key, DirectPeer(now, shown));
+    }
+  }
+}
+
+std::vector<Note> Machine::learn(const base::Now& now, const LookupResult& result) {
+  std::vector<Note> notes;
+  const bool failed = !result.endpoints && !is_about_peer(result.endpoints.error());
+  if (failed && !resolver_error_ && resolver_notes_.allow(now.steady)) {
+    resolver_error_ = result.endpoints.error();
+    notes.push_back({Note::Level::trouble, fmt::format("look-ups fail, which changes nothing: {}",
+                                                       to_string(*resolver_error_))});
+  } else if (!failed && resolver_error_) {
+    resolver_error_.reset();
+    notes.push_back({Note::Level::change, "look-ups work again"});
+  }
+  const auto known = peers_.find(result.peer);
+  if (known == peers_.end()) return notes;
+  auto* peer = std::get_if<DirectPeer>(&known->second);
+  if (peer == nullptr) return notes;
+  if (result.is_hub.value_or(false)) {
+    notes.push_back(
+        {Note::Level::change, fmt::format("{}: the public host's own (role=hub): never punched",
+                                          wg::describe_peer("", result.peer))});
+    known->second = Hub(now.steady, result.peer, Traffic(peer->traffic()));
+    return notes;
+  }
+  peer->learn(now, result, random_, notes);
+  return notes;
+}
+
+void Machine::lose_device() {
+  peers_.clear();
+  forget_keepalives();
+}
+
+std::vector<Change> Machine::give_back(const wg::Device& device) {
+  std::vector<Change> changes;
+  for (const wg::DevicePeer& shown : device.peers) {
+    const auto known = memory_.find(shown.public_key);
+    if (known == memory_.end()) continue;
+    Keepalive& keepalive = known->second.keepalive;
+    keepalive.observe(shown.persistent_keepalive);
+    if (keepalive.ours().empty() || keepalive.user() == shown.persistent_keepalive) continue;
+    changes.push_back({shown.public_key,
+                       {{shown.public_key, std::nullopt, keepalive.user()}},
+                       "the user's keepalive is put back"});
+  }
+  return changes;
+}
+
+void Machine::forget_keepalives() {
+  for (auto& [key, peer] : memory_) peer.keepalive.release();
+  saved_ = memory_;
+}
+
+bool Machine::is_settled() const {
+  return std::all_of(peers_.begin(), peers_.end(), [](const auto& item) {
+    const auto* peer = std::get_if<DirectPeer>(&item.second);
+    return peer == nullptr || peer->is_settled();
+  });
+}
+
+SteadyTime Machine::next_step(SteadyTime now) const {
+  SteadyTime next = now + poll_interval;
+  for (const auto& [key, role] : peers_) {
+    const auto* peer = std::get_if<DirectPeer>(&role);
+    if (peer == nullptr) continue;
+    if (peer->state() == DirectPeer::State::punching)
+      next = std::min(next, now + punching_poll_interval);
+    if (const auto due = peer->next_step()) next = std::min(next, *due);
+  }
+  return std::max(next, now);
+}
+
+}  // namespace updater

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <random>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/log.hpp"
+#include "updater/direct_peer.hpp"
+#include "updater/hub.hpp"
+#include "updater/lookup.hpp"
+#include "updater/memory.hpp"
+#include "updater/plan.hpp"
+
+namespace updater {
+
+/// The state machine of one device: readings and answers in, a plan out. Pure and deterministic:
+/// the same inputs and the same seed give the same plans.
+///
+/// How a caller uses it: read the device, step(), and carry the plan out in its order; take what a
+/// look-up brought with learn(), and step() again at once, on a new reading: each decision stands
+/// on what the device shows at that moment. Every change of a plan belongs into one transaction;
+/// whether it reached the device shows at the next reading.
+class Machine {
+ public:
+  /// \param memory what an earlier run left.
+  Machine(Settings settings, Memory memory, std::uint32_t seed);
+
+  [[nodiscard]] Plan step(const base::Now& now, const wg::Device& device,
+                          std::span<const base::InterfaceAddress> host);
+  /// \return lines for the log. A result for a peer that is gone is dropped.
+  [[nodiscard]] std::vector<Note> learn(const base::Now& now, const LookupResult& result);
+  /// The device vanished, and with it every keepalive that was ours.
+  void lose_device();
+
+  /// What puts the user's keepalives back, where the device shows ours. Endpoints stay.
+  [[nodiscard]] std::vector<Change> give_back(const wg::Device& device);
+  /// They are back: forget what was ours.
+  void forget_keepalives();
+
+  [[nodiscard]] const Memory& memory() const { return memory_; }
+  /// One whole round is done: every peer looked up, and kicked where that was right.
+  [[nodiscard]] bool is_settled() const;
+
+ private:
+  using Role = std::variant<DirectPeer, Hub>;
+
+  void meet_peers(const base::Now& now, const wg::Device& device);
+  [[nodiscard]] base::SteadyTime next_step(base::SteadyTime now) const;
+
+  // Constant after construction.
+  const Settings settings_;
+
+  Memory memory_;
+  Memory saved_;  ///< the memory as the last plan that said `remember` left it
+  std::map<wg::PublicKey, Role> peers_;  ///< those of the last reading
+  std::minstd_rand random_;
+  std::optional<LookupError> resolver_error_;
+  base::RepeatLimit resolver_notes_;
+};
+
+}  // namespace updater

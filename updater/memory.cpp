@@ -1,0 +1,190 @@
+#include "updater/memory.hpp"
+
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+namespace updater {
+namespace {
+
+using nlohmann::json;
+using std::chrono::seconds;
+
+constexpr int format_version = 1;
+constexpr std::int64_t max_keepalive = 65535;
+
+std::optional<seconds> parse_keepalive(const json& value) {
+  if (!value.is_number_integer()) return std::nullopt;
+  const auto number = value.get<std::int64_t>();
+  if (number < 0 || number > max_keepalive) return std::nullopt;
+  return seconds(number);
+}
+
+std::optional<Keepalive> parse_keepalives(const json& value) {
+  if (!value.is_object() || !value.contains("user") || !value.contains("ours")) return std::nullopt;
+  const auto user = parse_keepalive(value["user"]);
+  if (!user || !value["ours"].is_array()) return std::nullopt;
+  std::vector<seconds> ours;
+  for (const json& item : value["ours"]) {
+    const auto keepalive = parse_keepalive(item);
+    if (!keepalive) return std::nullopt;
+    ours.push_back(*keepalive);
+  }
+  return Keepalive(*user, std::move(ours));
+}
+
+std::optional<PeerMemory> parse_peer(const json& value, bool same_boot) {
+  if (!value.is_object()) return std::nullopt;
+  PeerMemory peer;
+  if (value.contains("keepalive")) {
+    const auto keepalive = parse_keepalives(value["keepalive"]);
+    if (!keepalive) return std::nullopt;
+    if (same_boot) peer.keepalive = *keepalive;
+  }
+  if (value.contains("last-good")) {
+    if (!value["last-good"].is_string()) return std::nullopt;
+    peer.last_good = base::Endpoint::parse(value["last-good"].get<std::string>());
+    if (!peer.last_good) return std::nullopt;
+  }
+  return peer;
+}
+
+std::string read_boot_id() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  std::getline(file, id);
+  return id;
+}
+
+bool write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const auto written = ::write(fd, text.data(), text.size());
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return false;
+    }
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
+/// Makes a rename in this folder last through a power cut.
+void sync_folder(const std::filesystem::path& folder) {
+  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  ::fsync(fd);
+  ::close(fd);
+}
+
+}  // namespace
+
+void Keepalive::observe(seconds shown) {
+  const bool is_ours = std::find(ours_.begin(), ours_.end(), shown) != ours_.end();
+  ours_.clear();
+  if (is_ours) {
+    ours_.push_back(shown);
+  } else {
+    user_ = shown;
+  }
+}
+
+void Keepalive::prepare(seconds shown, seconds value) {
+  observe(shown);
+  if (ours_.empty() || ours_.front() != value) ours_.push_back(value);
+}
+
+std::string write_memory(const Memory& memory, std::string_view boot) {
+  json peers = json::object();
+  for (const auto& [key, peer] : memory) {
+    json item = json::object();
+    if (!peer.keepalive.ours().empty()) {
+      json ours = json::array();
+      for (const seconds value : peer.keepalive.ours()) ours.push_back(value.count());
+      item["keepalive"] = {{"user", peer.keepalive.user().count()}, {"ours", std::move(ours)}};
+    }
+    if (peer.last_good) item["last-good"] = peer.last_good->to_string();
+    if (!item.empty()) peers[key.to_base64()] = std::move(item);
+  }
+  const json root = {{"version", format_version}, {"boot", boot}, {"peers", std::move(peers)}};
+  return root.dump(2) + '\n';
+}
+
+base::Expected<Memory, std::string> parse_memory(std::string_view text, std::string_view boot) {
+  const json root = json::parse(text, nullptr, false);
+  if (root.is_discarded() || !root.is_object()) return base::Unexpected(std::string("not JSON"));
+  if (root.value("version", json()) != format_version)
+    return base::Unexpected(std::string("not of version 1"));
+  const json peers = root.value("peers", json());
+  if (!peers.is_object()) return base::Unexpected(std::string("without peers"));
+  const bool same_boot = root.value("boot", json()) == boot;
+  Memory memory;
+  for (const auto& [name, value] : peers.items()) {
+    const auto key = wg::PublicKey::parse(name);
+    auto peer = key ? parse_peer(value, same_boot) : std::nullopt;
+    if (!peer) return base::Unexpected("wrong at peer \"" + name + '"');
+    memory.emplace(*key, *std::move(peer));
+  }
+  return memory;
+}
+
+MemoryFile::MemoryFile(std::filesystem::path path, Access access)
+    : path_(std::move(path)), access_(access), boot_(read_boot_id()) {}
+
+Memory MemoryFile::load() const {
+  std::ifstream file(path_, std::ios::binary);
+  if (!file) {
+    if (errno != ENOENT)
+      spdlog::warn("{}: cannot be read: {}", path_.string(), std::strerror(errno));
+    return {};
+  }
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  auto memory = parse_memory(text, boot_);
+  if (memory) return *std::move(memory);
+  const std::filesystem::path aside = path_.string() + ".bad";
+  std::error_code ec;
+  if (access_ == Access::read_write) std::filesystem::rename(path_, aside, ec);
+  spdlog::warn("{}: {}; starting without it, it is kept as {}", path_.string(), memory.error(),
+               aside.string());
+  return {};
+}
+
+void MemoryFile::save(const Memory& memory) {
+  if (access_ == Access::read_only) return;
+  const std::string error = replace(write_memory(memory, boot_));
+  if (!error.empty() && !failing_) {
+    spdlog::warn("{}: cannot be written: {}; a restart will not know the user's keepalives",
+                 path_.string(), error);
+  } else if (error.empty() && failing_) {
+    spdlog::info("{}: written again", path_.string());
+  }
+  failing_ = !error.empty();
+}
+
+/// \return what failed, or empty.
+std::string MemoryFile::replace(std::string_view text) const {
+  std::error_code ec;
+  const std::filesystem::path folder = path_.has_parent_path() ? path_.parent_path() : ".";
+  std::filesystem::create_directories(folder, ec);
+  const std::string temporary = path_.string() + ".new";
+  const int fd =
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  if (fd < 0) return std::strerror(errno);
+  std::string error;
+  if (!write_all(fd, text) || ::fsync(fd) != 0) error = std::strerror(errno);
+  if (::close(fd) != 0 && error.empty()) error = std::strerror(errno);
+  if (!error.empty()) return error;
+  std::filesystem::rename(temporary, path_, ec);
+  if (ec) return ec.message();
+  sync_folder(folder);
+  return {};
+}
+
+}  // namespace updater

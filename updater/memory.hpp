@@ -1,0 +1,85 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/endpoint.hpp"
+#include "base/expected.hpp"
+#include "wg/public_key.hpp"
+
+/// What wg-updater has to know after a restart, kill -9 included: /var/lib/wg-updater/IFACE.json.
+namespace updater {
+
+/// One peer's persistent keepalive: the user's value, told apart from those that we set. A plain
+/// value.
+class Keepalive {
+ public:
+  Keepalive() = default;
+  Keepalive(std::chrono::seconds user, std::vector<std::chrono::seconds> ours)
+      : user_(user), ours_(std::move(ours)) {}
+
+  [[nodiscard]] std::chrono::seconds user() const { return user_; }
+  /// The values that the device may show because of us: none (it shows the user's), the last one
+  /// written, or two around a write that may not have happened.
+  [[nodiscard]] const std::vector<std::chrono::seconds>& ours() const { return ours_; }
+
+  /// The device shows this value: the user's, unless it is ours.
+  void observe(std::chrono::seconds shown);
+  /// We are about to set `value` where the device shows `shown`. Has to be on disk before the
+  /// write.
+  void prepare(std::chrono::seconds shown, std::chrono::seconds value);
+  /// The user's value is back on the device.
+  void release() { ours_.clear(); }
+
+  friend bool operator==(const Keepalive&, const Keepalive&) = default;
+
+ private:
+  std::chrono::seconds user_{0};
+  std::vector<std::chrono::seconds> ours_;
+};
+
+struct PeerMemory {
+  Keepalive keepalive;
+  std::optional<base::Endpoint> last_good;  ///< the endpoint that worked last
+
+  friend bool operator==(const PeerMemory&, const PeerMemory&) = default;
+};
+
+using Memory = std::map<wg::PublicKey, PeerMemory>;
+
+/// JSON, version 1. \param boot identifies this boot of the machine: a device does not survive a
+/// reboot, and with it goes what we set there.
+[[nodiscard]] std::string write_memory(const Memory& memory, std::string_view boot);
+/// \return the memory, without the keepalives when it is from another boot; or what is wrong.
+[[nodiscard]] base::Expected<Memory, std::string> parse_memory(std::string_view json,
+                                                               std::string_view boot);
+
+/// The file. Not thread-safe: one owner.
+class MemoryFile {
+ public:
+  enum class Access : std::uint8_t { read_only, read_write };
+  MemoryFile(std::filesystem::path path, Access access);
+
+  /// A file that cannot be understood is said once and kept aside as `FILE.bad`; then, and when
+  /// there is none yet, the memory is empty.
+  [[nodiscard]] Memory load() const;
+  /// Replaces the file in one step: after a crash it is the old one or the new one. A failure is
+  /// logged when it begins and when it ends. Read-only: does nothing.
+  void save(const Memory& memory);
+
+ private:
+  [[nodiscard]] std::string replace(std::string_view text) const;
+
+  std::filesystem::path path_;
+  Access access_;
+  std::string boot_;
+  bool failing_ = false;
+};
+
+}  // namespace updater

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <random>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/interfaces.hpp"
+#include "wg/device.hpp"
+
+/// What goes into the state machine and what comes out of it. All of it is data: the machine
+/// touches neither a device nor a socket nor a clock.
+namespace updater {
+
+/// What the operator chose.
+struct Settings {
+  std::set<wg::PublicKey> hubs;               ///< --hub
+  std::chrono::seconds direct_keepalive{25};  ///< where the user's is 0; 1–65535
+  /// One round and out: keepalives are not turned off to wait for an endpoint.
+  bool one_round = false;
+};
+
+/// The world at one step. Borrowed for the call.
+struct Scene {
+  base::Now now;
+  const wg::Device& device;                      ///< read just now
+  std::span<const base::InterfaceAddress> host;  ///< this host's addresses
+  std::minstd_rand& random;                      ///< for jitter
+};
+
+/// A write to one peer, and why. Its updates belong into one transaction, in order.
+struct Change {
+  wg::PublicKey peer;
+  std::vector<wg::PeerUpdate> updates;
+  std::string reason;
+};
+
+/// Look this peer up now.
+struct LookupRequest {
+  wg::PublicKey peer;
+  bool with_text = false;  ///< ask for its role, too
+
+  friend bool operator==(const LookupRequest&, const LookupRequest&) = default;
+};
+
+/// One line for the log.
+struct Note {
+  enum class Level : std::uint8_t { detail, change, trouble };
+  Level level{};
+  std::string text;
+};
+
+/// What to do now, in this order: remember, write, look up, tell.
+struct Plan {
+  bool remember = false;  ///< the memory changed and has to be on disk before the writes
+  std::vector<Change> changes;
+  std::vector<LookupRequest> lookups;
+  std::vector<Note> notes;
+  base::SteadyTime next;  ///< read the device and step again, at the latest
+};
+
+/// A keepalive turned from 0 to its value sends at once (design §4.7): one transaction, two
+/// updates.
+[[nodiscard]] std::vector<wg::PeerUpdate> make_kick(const wg::PublicKey& peer,
+                                                    std::chrono::seconds keepalive);
+
+/// For the log: `endpoint 203.0.113.10:51820, kick, keepalive 25 s`.
+[[nodiscard]] std::string describe(const std::vector<wg::PeerUpdate>& updates);
+
+/// `mean` ± 20 %, so that a fleet does not act in step.
+[[nodiscard]] std::chrono::milliseconds jittered(std::chrono::milliseconds mean,
+                                                 std::minstd_rand& random);
+
+}  // namespace updater

@@ -1,0 +1,120 @@
+#include "updater/traffic.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace updater {
+namespace {
+
+using namespace std::chrono_literals;
+using base::SteadyTime;
+using std::chrono::seconds;
+
+/// WireGuard rekeys at 120 s; a session younger than this has lately worked in both directions.
+/// Source: contrib/reresolve-dns of wireguard-tools.
+constexpr auto proving_age = 135s;
+/// A session's life. Source: REJECT_AFTER_TIME of the WireGuard protocol.
+constexpr auto session_life = 180s;
+/// WireGuard answers data with a keepalive after 10 s; two round trips and a poll on top.
+constexpr auto answer_limit = 12s;
+/// A pause this long ends a flow, and prompt answers come within it.
+constexpr auto pause = 2s;
+/// Receiving without a pause for this long is a flow.
+constexpr auto flow_length = 3s;
+/// How much later than its keepalive's interval a packet may come.
+constexpr auto keepalive_slack = 10s;
+
+/// Whether sent octets between two readings hold data, and not only a keepalive and one handshake.
+bool carries_data(std::uint64_t octets) {
+  for (const std::uint64_t handshake :
+       {std::uint64_t{0}, Traffic::response_octets, Traffic::initiation_octets,
+        Traffic::response_octets + Traffic::initiation_octets}) {
+    if (octets == handshake || octets == handshake + Traffic::keepalive_octets) return false;
+  }
+  return true;
+}
+
+std::int64_t whole_seconds(std::chrono::steady_clock::duration duration) {
+  return std::chrono::duration_cast<seconds>(duration).count();
+}
+
+}  // namespace
+
+Traffic::Traffic(const base::Now& now, const wg::DevicePeer& peer)
+    : rx_bytes_(peer.rx_bytes),
+      tx_bytes_(peer.tx_bytes),
+      handshake_(peer.latest_handshake),
+      endpoint_(peer.endpoint),
+      flow_start_(now.steady) {
+  if (!handshake_) return;
+  // The one time that the wall clock is asked: later handshakes are seen to come. A clock that was
+  // set back must not make the handshake one of the future.
+  const auto age = std::max(std::chrono::nanoseconds(0), now.wall - *handshake_);
+  last_handshake_ = now.steady - std::min<std::chrono::nanoseconds>(age, 24h);
+  if (age < proving_age) last_received_ = now.steady;
+}
+
+void Traffic::observe(const base::Now& now, const wg::DevicePeer& peer) {
+  const std::uint64_t received = peer.rx_bytes - rx_bytes_;
+  const std::uint64_t sent = peer.tx_bytes - tx_bytes_;
+  const bool new_handshake = peer.latest_handshake && peer.latest_handshake != handshake_;
+  const bool same_endpoint = peer.endpoint == endpoint_;
+  rx_bytes_ = peer.rx_bytes;
+  tx_bytes_ = peer.tx_bytes;
+  handshake_ = peer.latest_handshake;
+  endpoint_ = peer.endpoint;
+
+  if (new_handshake) last_handshake_ = now.steady;
+  if (received > 0) last_heard_ = now.steady;
+  const bool sent_data = sent > 0 && carries_data(sent);
+  // An initiation is heard without a session, and from an address that it does not prove.
+  if (new_handshake || (last_handshake_ && received % initiation_octets != 0)) {
+    receive(now.steady, sent_data, same_endpoint);
+  } else if (sent_data && !unanswered_since_) {
+    unanswered_since_ = now.steady;
+  }
+  if (sent > 0) last_sent_ = now.steady;
+}
+
+void Traffic::receive(SteadyTime now, bool sent_data, bool same_endpoint) {
+  if (!last_received_ || now - *last_received_ > pause) flow_start_ = now;
+  // The faster of two keepalives puts the other one off for ever: such a peer is heard at rekeys
+  // only, and is not to be suspected each time.
+  if (last_received_ && same_endpoint)
+    longest_quiet_ = std::max(longest_quiet_, now - *last_received_);
+  if (unanswered_since_) {
+    answers_promptly_ = now - *unanswered_since_ <= pause;
+  } else if (sent_data) {
+    answers_promptly_ = true;
+  }
+  unanswered_since_.reset();
+  last_received_ = now;
+}
+
+Traffic::Verdict Traffic::judge(SteadyTime now, seconds keepalive) const {
+  if (!last_handshake_) return {Session::none, "there never was a handshake"};
+  const auto age = now - *last_handshake_;
+  if (age >= session_life)
+    return {Session::dead, fmt::format("its handshake is {} s old", whole_seconds(age))};
+  const auto unanswered = unanswered_since_ ? now - *unanswered_since_ : 0s;
+  if (unanswered >= answer_limit)
+    return {Session::dead, fmt::format("data is unanswered for {} s", whole_seconds(unanswered))};
+
+  const auto quiet = now - last_received_.value_or(*last_handshake_);
+  const bool was_flowing = last_received_ && *last_received_ - flow_start_ >= flow_length;
+  if (was_flowing && quiet >= pause)
+    return {Session::doubtful, fmt::format("its data stopped {} s ago", whole_seconds(quiet))};
+  if (answers_promptly_ && unanswered >= pause)
+    return {Session::doubtful,
+            fmt::format("data is unanswered for {} s", whole_seconds(unanswered))};
+  if (keepalive > 0s && quiet >= std::max<std::chrono::steady_clock::duration>(
+                                     keepalive + keepalive_slack, longest_quiet_ + pause))
+    return {Session::doubtful, fmt::format("nothing came for {} s", whole_seconds(quiet))};
+  if (age >= proving_age && last_sent_ && now - *last_sent_ < keepalive_slack)
+    return {Session::doubtful,
+            fmt::format("its handshake is {} s old while sending", whole_seconds(age))};
+  return {Session::works, ""};
+}
+
+}  // namespace updater
