@@ -1,0 +1,43 @@
+"""Every relative link in the documents leads to a file of the repository, every #anchor to a heading. So do the paths in
+the tables of doc/rfc.md."""
+
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def anchors(text):
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def broken_links(document):
+    text = document.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        file = document.parent / path if path else document
+        if not file.exists():
+            yield f"{document.relative_to(ROOT)}: {target}: no such file"
+        elif anchor and anchor not in anchors(file.read_text(encoding="utf-8")):
+            yield f"{document.relative_to(ROOT)}: {target}: no such heading"
+
+
+def missing_paths(document):
+    for path in re.findall(r"`([a-z0-9_]+/[^`*]+)`", document.read_text(encoding="utf-8")):
+        if not (ROOT / path).exists():
+            yield f"{document.relative_to(ROOT)}: {path}: no such file"
+
+
+def main():
+    documents = [*ROOT.glob("*.md"), *ROOT.glob("doc/*.md")]
+    broken = [line for document in sorted(documents) for line in broken_links(document)]
+    broken += missing_paths(ROOT / "doc/rfc.md")
+    print("\n".join(broken) or f"{len(documents)} documents")
+    return 1 if broken or not documents else 0
+
+
+sys.exit(main())
