@@ -73,6 +73,10 @@ class Zone {
   /// Every record of the view, the SOA first: what `wg-dnsd zone` prints. From the control thread
   /// only.
   void for_each_record(View view, const Visit& visit) const;
+  /// The same in parts, for views that are too large to write at once. First what is not a peer's:
+  void for_each_common_record(View view, const Visit& visit) const;
+  /// then what one peer has; nothing when it is not registered (any more). Any thread.
+  void for_each_peer_record(const wg::PublicKey& key, View view, const Visit& visit) const;
 
   [[nodiscard]] const ZoneOptions& options() const { return options_; }
   /// Things to tell the operator once: wildcards that answer for unregistered keys.
@@ -141,6 +145,8 @@ class Zone {
 
   [[nodiscard]] Outcome look_up_one(dns::NameView name, dns::RrType type, View view,
                                     dns::RecordSink& sink, std::optional<dns::Name>& next) const;
+  void emit_peer(const wg::PublicKey& key, const PeerRecord& record, View view,
+                 const Visit& visit) const;
   [[nodiscard]] bool emit(const Node& node, dns::RrType type, const Emission& to) const;
   [[nodiscard]] bool emit_static(const Node& node, dns::RrType type, const Emission& to) const;
   [[nodiscard]] bool emit_any(const Node& node, const Emission& to) const;

@@ -277,14 +277,18 @@ constexpr std::array dynamic_types = {RrType::srv,  RrType::txt, RrType::a,
 }  // namespace
 
 void Zone::for_each_record(View view, const Visit& visit) const {
+  for_each_common_record(view, visit);
+  peers_.for_each([&](const wg::PublicKey& key, const PeerRecord& record) {
+    emit_peer(key, record, view, visit);
+  });
+}
+
+void Zone::for_each_common_record(View view, const Visit& visit) const {
   VisitSink sink(visit);
-  const auto emit_dynamic_node = [&](dns::NameView owner, const Node& node) {
-    for (const RrType type : dynamic_types) (void)emit(node, type, Emission{owner, view, sink});
-  };
   const auto emit_dynamic_name = [&](dns::NameView owner) {
     Node node;
     node.dynamic = find_fixed(owner, view, node);
-    emit_dynamic_node(owner, node);
+    for (const RrType type : dynamic_types) (void)emit(node, type, Emission{owner, view, sink});
   };
 
   emit_soa(Section::answer, sink);
@@ -311,25 +315,33 @@ void Zone::for_each_record(View view, const Visit& visit) const {
     below({text, schema::protocol_label, schema::service_label});
     below({schema::protocol_label, schema::service_label, text});
   }
-  peers_.for_each([&](const wg::PublicKey& key, const PeerRecord& record) {
-    Node node;
-    node.key = key;
-    node.record = record;
-    node.dynamic = Node::Dynamic::host;
-    emit_dynamic_node(schema::host_name(key, options_.apex), node);
-    node.dynamic = Node::Dynamic::service;
-    emit_dynamic_node(schema::service_name(key, options_.apex), node);
-    node.dynamic = Node::Dynamic::instance;
-    emit_dynamic_node(schema::instance_name(key, options_.apex), node);
-    if (options_.padded_names)
-      emit_dynamic_node(schema::padded_instance_name(key, options_.apex), node);
-    node.dynamic = Node::Dynamic::address;
-    for (const auto* endpoint : {&record.ipv4, &record.ipv6}) {
-      if (!*endpoint || !shows(**endpoint, view)) continue;
-      node.address = (*endpoint)->address;
-      emit_dynamic_node(schema::address_name(node.address, key, options_.apex), node);
-    }
-  });
+}
+
+void Zone::for_each_peer_record(const wg::PublicKey& key, View view, const Visit& visit) const {
+  if (const auto record = peers_.find(key)) emit_peer(key, *record, view, visit);
+}
+
+void Zone::emit_peer(const wg::PublicKey& key, const PeerRecord& record, View view,
+                     const Visit& visit) const {
+  VisitSink sink(visit);
+  Node node;
+  node.key = key;
+  node.record = record;
+  const auto emit_node = [&](dns::NameView owner, Node::Dynamic dynamic) {
+    node.dynamic = dynamic;
+    for (const RrType type : dynamic_types) (void)emit(node, type, Emission{owner, view, sink});
+  };
+  emit_node(schema::host_name(key, options_.apex), Node::Dynamic::host);
+  emit_node(schema::service_name(key, options_.apex), Node::Dynamic::service);
+  emit_node(schema::instance_name(key, options_.apex), Node::Dynamic::instance);
+  if (options_.padded_names) {
+    emit_node(schema::padded_instance_name(key, options_.apex), Node::Dynamic::instance);
+  }
+  for (const auto* endpoint : {&record.ipv4, &record.ipv6}) {
+    if (!*endpoint || !shows(**endpoint, view)) continue;
+    node.address = (*endpoint)->address;
+    emit_node(schema::address_name(node.address, key, options_.apex), Node::Dynamic::address);
+  }
 }
 
 }  // namespace dnsd
