@@ -17,10 +17,14 @@ OPTION = re.compile(r"(?<![\w-])--([a-z][a-z-]*[a-z])")
 FILE_ONLY = {"peers"}
 
 
-def help_options(program):
-    """The options of the program and of all its subcommands."""
-    text = subprocess.run([program, "--help-all"], capture_output=True, text=True, check=True).stdout
-    return set(OPTION.findall(text))
+def help_options(program, *command):
+    """The options of the program and of all its commands."""
+    text = subprocess.run([program, *command, "--help"], capture_output=True, text=True, check=True).stdout
+    options = set(OPTION.findall(text))
+    _, _, commands = text.partition("\nSubcommands:\n")
+    for word in re.findall(r"^  ([a-z]+)\b", commands, re.MULTILINE):
+        options |= help_options(program, *command, word)
+    return options
 
 
 def manual_options(page):
