@@ -101,8 +101,8 @@ const UapiReader::Key* UapiReader::find_key(std::string_view name) {
 }
 
 bool UapiReader::feed(std::string_view piece) {
-  size_ += piece.size();
-  if (size_ > max_reply) fail(fmt::format("the reply is longer than {} MiB", max_reply >> 20U));
+  if (piece.size() > room_) fail("the reply does not end");
+  room_ -= std::min(piece.size(), room_);
   while (!piece.empty() && !is_complete_ && !error_) {
     const std::size_t end = piece.find('\n');
     const bool has_end = end != std::string_view::npos;

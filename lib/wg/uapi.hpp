@@ -38,11 +38,14 @@ class UapiReader {
   /// The longest line a device has reason to send is an endpoint or a key: below 100 characters.
   static constexpr std::size_t max_line = 256;
   /// A million peers are 0.4 GiB; more than this is not a device.
-  static constexpr std::size_t max_reply = std::size_t{1} << 30U;
+  static constexpr std::size_t max_size = std::size_t{1} << 30U;
 
   /// \param now wall time: boringtun tells the age of a handshake instead of its time. So there
   /// (and only there) two readings of one handshake differ by some milliseconds.
-  explicit UapiReader(std::chrono::sys_time<std::chrono::nanoseconds> now) : now_(now) {}
+  /// \param room octets that the whole reply may have.
+  explicit UapiReader(std::chrono::sys_time<std::chrono::nanoseconds> now,
+                      std::size_t room = max_size)
+      : now_(now), room_(room) {}
 
   /// \return true: more is wanted; false: the reply is complete or wrong, see finish().
   bool feed(std::string_view piece);
@@ -74,7 +77,7 @@ class UapiReader {
   WipedBuffer<char> pending_{max_line};  // the start of a line whose end has not arrived
   std::size_t pending_size_ = 0;
   std::size_t line_ = 0;  // of the last line read
-  std::size_t size_ = 0;  // of the reply so far
+  std::size_t room_;      // for the rest of the reply
   bool has_verdict_ = false;
   bool is_complete_ = false;
   std::optional<UapiError> error_;
