@@ -1,0 +1,75 @@
+#include "updater/candidates.hpp"
+
+#include <vector>
+
+#include "samples.hpp"
+
+using namespace samples;
+
+TEST_CASE("an endpoint is refused for what it would do, and only for that") {
+  wg::Device device;
+  device.name = "wg0";
+  wg::DevicePeer site;
+  site.public_key = key(1);
+  site.allowed_ips = {prefix("198.51.100.0/24"), prefix("2001:db8:5::/48")};
+  wg::DevicePeer everything;
+  everything.public_key = key(2);
+  everything.allowed_ips = {prefix("0.0.0.0/0"), prefix("::/0")};
+  wg::DevicePeer halves;
+  halves.public_key = key(3);
+  halves.allowed_ips = {prefix("0.0.0.0/1"), prefix("128.0.0.0/1")};
+  wg::DevicePeer quarter;
+  quarter.public_key = key(4);
+  quarter.allowed_ips = {prefix("192.0.0.0/2")};
+
+  const std::vector<base::InterfaceAddress> both = {own("192.168.1.5"), own("2001:db8::5")};
+  const std::vector<base::InterfaceAddress> only_v4 = {own("192.168.1.5"), own("fe80::1")};
+  const std::vector<base::InterfaceAddress> tunnel_v6 = {own("192.168.1.5"), own("fd00::1", "wg0")};
+
+  const struct {
+    std::string what;
+    std::string text;
+    std::vector<wg::DevicePeer> peers;
+    std::uint32_t firewall_mark;
+    std::vector<base::InterfaceAddress> host;
+    bool refused;
+  } rows[] = {
+      {"a public IPv4 address", "203.0.113.10:51820", {site}, 0, both, false},
+      {"a public IPv6 address", "[2001:db8::9]:51820", {site}, 0, both, false},
+      {"a private address: the operator published it", "192.168.1.9:51820", {site}, 0, both, false},
+      {"inside an allowed-ips, IPv4", "198.51.100.7:51820", {site}, 0, both, true},
+      {"inside an allowed-ips, IPv6", "[2001:db8:5::7]:51820", {site}, 0, both, true},
+      {"default route, no mark", "203.0.113.10:51820", {everything}, 0, both, true},
+      {"default route, with a mark", "203.0.113.10:51820", {everything}, 51820, both, false},
+      {"IPv6 default route, with a mark", "[2001:db8::9]:1", {everything}, 51820, both, false},
+      {"two halves, no mark", "203.0.113.10:51820", {halves}, 0, both, true},
+      {"two halves, with a mark", "203.0.113.10:51820", {halves}, 51820, both, false},
+      {"a quarter, with a mark", "203.0.113.10:51820", {quarter}, 51820, both, true},
+      {"own address", "192.168.1.5:51820", {site}, 0, both, true},
+      {"own IPv6 address", "[2001:db8::5]:51820", {site}, 0, both, true},
+      {"loopback", "127.0.0.1:51820", {site}, 0, both, true},
+      {"unspecified", "0.0.0.0:51820", {site}, 0, both, true},
+      {"multicast", "224.0.0.1:51820", {site}, 0, both, true},
+      {"link-local", "169.254.1.1:51820", {site}, 0, both, true},
+      {"IPv6 link-local", "[fe80::9]:51820", {site}, 0, both, true},
+      {"IPv6 on a host without it", "[2001:db8::9]:51820", {site}, 0, only_v4, true},
+      {"IPv6 on a host that has it in the tunnel only",
+       "[2001:db8::9]:1",
+       {site},
+       0,
+       tunnel_v6,
+       true},
+      {"IPv4 on a host of unknown addresses", "203.0.113.10:51820", {site}, 0, {}, true},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.what);
+    device.peers = row.peers;
+    device.firewall_mark = row.firewall_mark;
+    CHECK(updater::refuse_endpoint(endpoint(row.text), device, row.host).has_value() ==
+          row.refused);
+  }
+  base::Endpoint no_port = endpoint("203.0.113.10:1");
+  no_port.port = base::Port{0};
+  device.peers = {site};
+  CHECK(updater::refuse_endpoint(no_port, device, both));
+}

@@ -1,0 +1,563 @@
+#include "updater/machine.hpp"
+
+#include <algorithm>
+
+#include "samples.hpp"
+
+namespace {
+
+using namespace samples;
+using updater::Change;
+using updater::LookupError;
+using updater::Machine;
+using updater::Plan;
+
+const auto bob = key(0x50);
+const auto hub = key(0x01);
+const auto smaller = key(0x20);  ///< than bob's
+const auto larger = key(0x90);
+const std::string bob_home = "203.0.113.10:51820";
+const std::string bob_moved = "203.0.113.77:4711";
+
+/// One machine in front of a device that does what it is told. Time is what step() is given.
+class Rig {
+ public:
+  explicit Rig(const wg::PublicKey& own_key, updater::Memory memory = {},
+               updater::Settings settings = {{hub}, 25s, false})
+      : machine_(std::move(settings), std::move(memory), 1) {
+    device_.name = "wg0";
+    device_.public_key = own_key;
+    for (const auto& peer : {bob, hub}) {
+      wg::DevicePeer shown;
+      shown.public_key = peer;
+      device_.peers.push_back(shown);
+    }
+    at_hub().endpoint = endpoint("198.51.100.1:51820");
+    at_hub().persistent_keepalive = 25s;
+    at_hub().latest_handshake = handshake_at(-1);
+  }
+
+  wg::DevicePeer& at_bob() { return device_.peers[0]; }
+  wg::DevicePeer& at_hub() { return device_.peers[1]; }
+  wg::Device& device() { return device_; }
+  Machine& machine() { return machine_; }
+  void set_host(std::vector<base::InterfaceAddress> host) { host_ = std::move(host); }
+
+  /// Steps, and lets the device do what the plan says. The hub stays alive.
+  Plan step(double seconds) {
+    at_hub().rx_bytes += 32;
+    at_hub().latest_handshake = handshake_at(seconds);
+    Plan plan = machine_.step(at(seconds), device_, host_);
+    apply(plan.changes);
+    return plan;
+  }
+  void apply(const std::vector<Change>& changes) {
+    for (const Change& change : changes) {
+      for (const wg::PeerUpdate& update : change.updates) {
+        for (wg::DevicePeer& peer : device_.peers) {
+          if (peer.public_key != update.public_key) continue;
+          if (update.endpoint) peer.endpoint = update.endpoint;
+          if (update.persistent_keepalive) peer.persistent_keepalive = *update.persistent_keepalive;
+        }
+      }
+    }
+  }
+  void publish(double seconds, const std::vector<std::string>& texts) {
+    updater::PublishedEndpoints published{{}, dns::Ttl{1}};
+    for (const std::string& text : texts) published.endpoints.push_back(endpoint(text));
+    (void)machine_.learn(at(seconds), {bob, published, false});
+  }
+  std::vector<updater::Note> fail(double seconds, LookupError error) {
+    return machine_.learn(at(seconds), {bob, base::Unexpected(error), std::nullopt});
+  }
+  void handshake(double seconds) {
+    at_bob().latest_handshake = handshake_at(seconds);
+    at_bob().rx_bytes += 92;
+    at_bob().tx_bytes += 148;
+  }
+  /// Up to `until`, a step each second, with this much data in both directions.
+  std::vector<Change> pass(double from, double until, std::uint64_t received, std::uint64_t sent) {
+    std::vector<Change> changes;
+    for (double now = from; now < until; now += 1) {
+      at_bob().rx_bytes += received;
+      at_bob().tx_bytes += sent;
+      for (Change& change : step(now).changes) changes.push_back(std::move(change));
+    }
+    return changes;
+  }
+  /// A tunnel to bob that has just come up at `bob_home`.
+  void connect() {
+    step(0);
+    publish(0.1, {bob_home});
+    step(0.1);
+    handshake(0.6);
+    step(0.6);
+  }
+
+ private:
+  wg::Device device_;
+  std::vector<base::InterfaceAddress> host_ = {own("192.168.1.5")};
+  Machine machine_;
+};
+
+/// What was done to bob, in words; the hub's changes left out.
+std::vector<std::string> about_bob(const std::vector<Change>& changes) {
+  std::vector<std::string> lines;
+  for (const Change& change : changes) {
+    if (change.peer == bob) lines.push_back(updater::describe(change.updates));
+  }
+  return lines;
+}
+
+bool kicks_hub(const std::vector<Change>& changes) {
+  return std::any_of(changes.begin(), changes.end(), [](const Change& change) {
+    return change.peer == hub && change.updates == updater::make_kick(hub, 25s);
+  });
+}
+
+bool writes_endpoint(const std::vector<Change>& changes) {
+  return std::any_of(changes.begin(), changes.end(), [](const Change& change) {
+    return std::any_of(change.updates.begin(), change.updates.end(),
+                       [](const auto& update) { return update.endpoint.has_value(); });
+  });
+}
+
+using Lines = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("at the start every direct peer is looked up at once, and the hub is not") {
+  Rig rig(smaller);
+  const Plan plan = rig.step(0);
+  CHECK(plan.lookups == std::vector<updater::LookupRequest>{{bob, true}});
+  CHECK(plan.changes.empty());
+}
+
+TEST_CASE("the smaller key kicks at once") {
+  Rig rig(smaller);
+  rig.step(0);
+  rig.publish(0.1, {bob_home});
+  CHECK(about_bob(rig.step(0.1).changes) ==
+        Lines{"endpoint " + bob_home + ", kick, keepalive 25 s"});
+}
+
+TEST_CASE("the larger key sets the endpoint at once and kicks half a second later") {
+  Rig rig(larger);
+  rig.step(0);
+  rig.publish(0.1, {bob_home});
+  const Plan plan = rig.step(0.1);
+  CHECK(about_bob(plan.changes) == Lines{"endpoint " + bob_home});
+  CHECK(plan.next <= at(0.6).steady);
+  CHECK(about_bob(rig.step(0.35).changes).empty());
+  CHECK(about_bob(rig.step(0.61).changes) == Lines{"kick, keepalive 25 s"});
+}
+
+TEST_CASE("the larger key does not kick when a handshake has appeared") {
+  Rig rig(larger);
+  rig.step(0);
+  rig.publish(0.1, {bob_home});
+  rig.step(0.1);
+  rig.handshake(0.5);
+  CHECK(about_bob(rig.step(0.61).changes).empty());
+}
+
+TEST_CASE("the larger key does not kick into a handshake that is under way") {
+  Rig rig(larger);
+  rig.step(0);
+  rig.publish(0.1, {bob_home});
+  rig.step(0.1);
+  rig.at_bob().rx_bytes += 148;  // bob's initiation; we have answered
+  rig.at_bob().tx_bytes += 92;
+  CHECK(about_bob(rig.step(0.5).changes).empty());
+  CHECK(about_bob(rig.step(0.61).changes).empty());
+}
+
+TEST_CASE("a keepalive without an endpoint is turned off until the endpoint is known") {
+  Rig rig(smaller);
+  rig.at_bob().persistent_keepalive = 17s;
+  CHECK(about_bob(rig.step(0).changes) == Lines{"keepalive off"});
+  CHECK(rig.step(1).changes.empty());
+  rig.publish(2, {bob_home});
+  CHECK(about_bob(rig.step(2).changes) == Lines{"endpoint " + bob_home + ", kick, keepalive 17 s"});
+  CHECK(rig.machine().memory().at(bob).keepalive.user() == 17s);
+}
+
+TEST_CASE("what a plan writes to a keepalive is remembered before") {
+  Rig rig(smaller);
+  rig.at_bob().persistent_keepalive = 17s;
+  const Plan plan = rig.machine().step(at(0), rig.device(), {});
+  REQUIRE(about_bob(plan.changes) == Lines{"keepalive off"});
+  CHECK(plan.remember);
+  CHECK(rig.machine().memory().at(bob).keepalive == updater::Keepalive(17s, {0s}));
+}
+
+TEST_CASE("a stop at any moment of the first contact gives the user's keepalive back") {
+  for (const auto user : {0s, 17s}) {
+    for (int steps = 0; steps < 8; ++steps) {
+      CAPTURE(user.count());
+      CAPTURE(steps);
+      Rig rig(larger);
+      rig.at_bob().persistent_keepalive = user;
+      for (int i = 0; i < steps; ++i) {
+        if (i == 2) rig.publish(0.5, {bob_home});
+        if (i == 5) rig.handshake(1.25);
+        rig.step(0.25 * i);
+      }
+      rig.apply(rig.machine().give_back(rig.device()));
+      CHECK(rig.at_bob().persistent_keepalive == user);
+      rig.machine().forget_keepalives();
+      CHECK(rig.machine().give_back(rig.device()).empty());
+    }
+  }
+}
+
+TEST_CASE(
+    "a kill at any moment, also between remembering and writing, keeps the user's keepalive") {
+  for (const auto user : {0s, 17s}) {
+    for (int steps = 0; steps < 40; ++steps) {
+      for (const bool last_write_lost : {false, true}) {
+        CAPTURE(user.count());
+        CAPTURE(steps);
+        CAPTURE(last_write_lost);
+        Rig rig(larger);
+        rig.at_bob().persistent_keepalive = user;
+        updater::Memory on_disk;
+        for (int i = 0; i < steps; ++i) {
+          if (i == 2) rig.publish(0.5, {bob_home});
+          if (i == 30) rig.handshake(7.5);
+          const wg::Device before = rig.device();
+          const Plan plan = rig.step(0.25 * i);
+          if (plan.remember) on_disk = rig.machine().memory();
+          if (last_write_lost && i + 1 == steps) rig.device() = before;
+        }
+        Machine again({{hub}, 25s, false}, on_disk, 2);
+        (void)again.step(at(20), rig.device(), {});
+        rig.apply(again.give_back(rig.device()));
+        CHECK(rig.at_bob().persistent_keepalive == user);
+      }
+    }
+  }
+}
+
+TEST_CASE("the hub is never punched, and its endpoint never set") {
+  Rig rig(smaller);
+  rig.at_hub().latest_handshake.reset();
+  (void)rig.machine().learn(
+      at(0), {hub, updater::PublishedEndpoints{{endpoint(bob_home)}, dns::Ttl{1}}, std::nullopt});
+  CHECK(!writes_endpoint(rig.pass(0, 60, 0, 0)));
+}
+
+TEST_CASE("a hub without a keepalive gets one while the updater runs") {
+  Rig rig(smaller);
+  rig.at_hub().persistent_keepalive = 0s;
+  rig.step(0);
+  CHECK(rig.at_hub().persistent_keepalive == 25s);
+  rig.apply(rig.machine().give_back(rig.device()));
+  CHECK(rig.at_hub().persistent_keepalive == 0s);
+}
+
+TEST_CASE("role=hub makes a hub") {
+  Rig rig(smaller, {}, {{}, 25s, false});
+  rig.step(0);
+  const updater::PublishedEndpoints published{{endpoint(bob_home)}, dns::Ttl{1}};
+  (void)rig.machine().learn(at(0.1), {hub, published, true});
+  CHECK(!writes_endpoint(rig.pass(1, 400, 0, 0)));
+}
+
+TEST_CASE("a live peer is never given another endpoint") {
+  Rig rig(smaller);
+  rig.at_bob().endpoint = endpoint(bob_moved);  // learned by roaming
+  rig.at_bob().latest_handshake = handshake_at(-5);
+  const struct {
+    std::string what;
+    std::uint64_t received;
+    std::uint64_t sent;
+  } rows[] = {
+      {"both ways", 1000, 1000}, {"only in", 1000, 0}, {"keepalives", 32, 32}, {"idle", 0, 0}};
+  for (const auto& row : rows) {
+    CAPTURE(row.what);
+    for (int now = 0; now < 100; now += 10) {
+      rig.publish(now, {bob_home});
+      CHECK(!writes_endpoint(rig.pass(now, now + 10, row.received, row.sent)));
+      rig.handshake(now);
+    }
+  }
+}
+
+TEST_CASE("a one-way flow out, answered every 10 s by WireGuard, is not written to") {
+  Rig rig(smaller);
+  rig.connect();
+  for (int now = 1; now < 100; now += 10) {
+    rig.publish(now, {bob_home});
+    CHECK(!writes_endpoint(rig.pass(now, now + 10, 0, 5000)));
+    rig.at_bob().rx_bytes += 32;
+    if (now % 50 == 1) rig.handshake(now);
+  }
+}
+
+TEST_CASE(
+    "the keepalive of a direct peer that came up by itself is set once the handshake is 6 s old") {
+  Rig rig(larger);
+  rig.step(0);
+  rig.publish(0.1, {bob_home});
+  rig.step(0.1);
+  rig.handshake(0.5);
+  CHECK(about_bob(rig.pass(0.6, 6, 32, 32)).empty());
+  CHECK(about_bob(rig.pass(6.6, 60, 32, 32)) == Lines{"keepalive 25 s"});
+}
+
+TEST_CASE("failed look-ups change nothing, whatever the reason") {
+  for (const auto error :
+       {LookupError::no_such_name, LookupError::no_endpoint, LookupError::server_failure,
+        LookupError::refused, LookupError::timeout, LookupError::unreachable,
+        LookupError::malformed, LookupError::foreign}) {
+    CAPTURE(to_string(error));
+    Rig rig(smaller);
+    rig.at_bob().endpoint = endpoint(bob_home);
+    for (double now = 0; now < 60; now += 1) {
+      CHECK(about_bob(rig.step(now).changes).empty());
+      rig.fail(now + 0.1, error);
+    }
+    CHECK(rig.at_bob().endpoint == endpoint(bob_home));
+  }
+}
+
+TEST_CASE("trouble of the resolver is told when it begins and when it ends") {
+  Rig rig(smaller);
+  rig.step(0);
+  CHECK(rig.fail(1, LookupError::timeout).size() == 1);
+  CHECK(rig.fail(2, LookupError::timeout).empty());
+  CHECK(rig.fail(3, LookupError::server_failure).empty());
+  const auto notes = rig.fail(4, LookupError::no_endpoint);
+  CHECK(notes.size() == 2);  // it works again, and there is no endpoint
+  CHECK(rig.fail(5, LookupError::no_endpoint).empty());
+}
+
+TEST_CASE(
+    "while there is no endpoint DNS is asked often at first, then every 10 s, never within the "
+    "TTL") {
+  Rig rig(smaller);
+  std::vector<double> asked;
+  for (double now = 0; now < 120; now += 0.25) {
+    if (rig.step(now).lookups.empty()) continue;
+    asked.push_back(now);
+    rig.fail(now + 0.1, LookupError::no_endpoint);
+  }
+  REQUIRE(asked.size() > 12);
+  for (std::size_t i = 1; i < asked.size(); ++i) {
+    CAPTURE(i);
+    const double gap = asked[i] - asked[i - 1];
+    if (i < 6) CHECK(gap <= 2);
+    if (i > 12) CHECK((gap >= 8 && gap <= 12.5));
+  }
+}
+
+TEST_CASE("a TTL is waited for") {
+  Rig rig(smaller);
+  rig.step(0);
+  (void)rig.machine().learn(
+      at(0), {bob, updater::PublishedEndpoints{{endpoint(bob_home)}, dns::Ttl{30}}, false});
+  for (double now = 0; now < 30; now += 1) CHECK(rig.step(now).lookups.empty());
+}
+
+TEST_CASE(
+    "a silent flow makes suspect: the hub is kicked and DNS asked, and bob is not written to") {
+  Rig rig(smaller);
+  rig.connect();
+  rig.pass(1, 20, 1000, 1000);
+  const auto changes = rig.pass(20, 23, 0, 1000);
+  CHECK(kicks_hub(changes));
+  CHECK(about_bob(changes).empty());
+}
+
+TEST_CASE("a suspect peer that was published elsewhere after its last packet is set there, once") {
+  Rig rig(smaller);
+  rig.connect();
+  rig.pass(1, 20, 1000, 1000);
+  rig.pass(20, 23, 0, 1000);
+  rig.publish(23.1, {bob_moved});
+  const Plan plan = rig.step(23.1);
+  CHECK(about_bob(plan.changes) == Lines{"endpoint " + bob_moved + ", kick, keepalive 25 s"});
+  CHECK(about_bob(rig.pass(24, 26, 0, 1000)).empty());
+}
+
+TEST_CASE("what changed in DNS while the peer was talking is no reason later") {
+  Rig rig(smaller);
+  rig.connect();
+  rig.pass(1, 10, 1000, 1000);
+  rig.publish(10, {bob_moved});
+  rig.pass(10, 20, 1000, 1000);
+  CHECK(!writes_endpoint(rig.pass(20, 30, 0, 1000)));
+}
+
+TEST_CASE("a dead peer is punched at what DNS says, then at what worked last") {
+  Rig rig(smaller);
+  rig.connect();
+  rig.pass(1, 20, 1000, 1000);
+  rig.publish(20, {bob_moved});
+  rig.pass(20, 21, 1000,
+           1000);  // it was talking after the change, so suspicion alone writes nothing
+  const auto changes = about_bob(rig.pass(21, 60, 0, 1000));
+  REQUIRE(changes.size() >= 2);
+  CHECK(changes[0] == "endpoint " + bob_moved);  // data flows by itself: no kick is needed
+  CHECK(changes[1] == "endpoint " + bob_home);
+}
+
+TEST_CASE(
+    "candidates take turns of 5.6 s, without another kick while WireGuard repeats by itself") {
+  Rig rig(smaller);
+  rig.set_host({own("192.168.1.5"), own("2001:db8::5")});
+  rig.step(0);
+  rig.publish(0, {"[2001:db8::9]:51820", bob_home});
+  std::vector<std::pair<double, std::string>> seen;
+  for (double now = 0; now < 12; now += 0.25) {
+    if (now == 0.25 || now == 5.25 || now == 10.5) rig.at_bob().tx_bytes += 148;
+    for (const std::string& line : about_bob(rig.step(now).changes)) seen.emplace_back(now, line);
+  }
+  REQUIRE(seen.size() == 3);
+  CHECK(seen[0].second == "endpoint [2001:db8::9]:51820, kick, keepalive 25 s");
+  CHECK(seen[1].second == "endpoint " + bob_home);
+  CHECK(seen[1].first >= 5.6);
+  CHECK(seen[1].first < 6);
+  CHECK(seen[2].second == "endpoint [2001:db8::9]:51820");
+}
+
+TEST_CASE("a kick that sent nothing is repeated within the 5 s, and not for ever") {
+  Rig rig(smaller);
+  rig.step(0);
+  rig.publish(0, {bob_home});
+  std::vector<double> kicks;
+  for (double now = 0; now < 5.5; now += 0.25) {
+    if (!about_bob(rig.step(now).changes).empty()) kicks.push_back(now);
+  }
+  CHECK(kicks == std::vector<double>{0, 1.25, 2.5, 3.75, 5});
+}
+
+TEST_CASE("a kick that sent is not repeated") {
+  Rig rig(smaller);
+  rig.step(0);
+  rig.publish(0, {bob_home});
+  rig.step(0);
+  rig.at_bob().tx_bytes += 148;
+  for (double now = 0.25; now < 5.25; now += 0.25) CHECK(about_bob(rig.step(now).changes).empty());
+}
+
+TEST_CASE("without an answer the tries become rare, and a changed answer starts anew at once") {
+  Rig rig(smaller);
+  rig.step(0);
+  rig.publish(0, {bob_home});
+  std::vector<double> tries;
+  for (double now = 0; now < 300; now += 0.25) {  // nothing is ever sent: each try is a kick
+    if (!about_bob(rig.step(now).changes).empty() && now > 20) tries.push_back(now);
+  }
+  CHECK(tries.size() < 20);
+  rig.publish(300, {bob_moved});
+  CHECK(about_bob(rig.step(300).changes) ==
+        Lines{"endpoint " + bob_moved + ", kick, keepalive 25 s"});
+}
+
+TEST_CASE("what WireGuard learned by itself during the punching is left while the peer is heard") {
+  Rig rig(smaller);
+  rig.step(0);
+  rig.publish(0, {bob_home});
+  rig.step(0);
+  rig.at_bob().tx_bytes += 148;
+  rig.step(0.25);
+  rig.at_bob().endpoint = endpoint(bob_moved);  // bob's initiation came from elsewhere
+  rig.at_bob().rx_bytes += 148;
+  rig.at_bob().tx_bytes += 92;
+  CHECK(about_bob(rig.step(5.5).changes).empty());
+  CHECK(about_bob(rig.step(5.75).changes).empty());
+}
+
+TEST_CASE("what an earlier run found good is tried when DNS does not answer") {
+  updater::Memory memory;
+  memory[bob].last_good = endpoint(bob_home);
+  Rig rig(smaller, memory);
+  CHECK(about_bob(rig.step(0).changes).empty());
+  rig.fail(0.5, LookupError::timeout);
+  CHECK(about_bob(rig.step(0.5).changes) ==
+        Lines{"endpoint " + bob_home + ", kick, keepalive 25 s"});
+}
+
+TEST_CASE("what an earlier run found good is not tried for a key that nobody registers any more") {
+  updater::Memory memory;
+  memory[bob].last_good = endpoint(bob_home);
+  Rig rig(smaller, memory);
+  rig.step(0);
+  rig.fail(0.5, LookupError::no_such_name);
+  CHECK(about_bob(rig.step(0.5).changes).empty());
+}
+
+TEST_CASE("a refused endpoint is said once and never set") {
+  Rig rig(smaller);
+  rig.at_bob().allowed_ips = {prefix("203.0.113.0/24")};
+  rig.step(0);
+  rig.publish(0, {bob_home});
+  unsigned notes = 0;
+  for (double now = 0; now < 60; now += 1) {
+    const Plan plan = rig.step(now);
+    CHECK(about_bob(plan.changes).empty());
+    notes += static_cast<unsigned>(std::count_if(
+        plan.notes.begin(), plan.notes.end(),
+        [](const updater::Note& note) { return note.level == updater::Note::Level::trouble; }));
+  }
+  CHECK(notes == 1);
+}
+
+TEST_CASE("a keepalive that was never armed is toggled again") {
+  Rig rig(smaller);
+  rig.connect();
+  rig.pass(1, 10, 1000, 1000);
+  const auto changes = about_bob(rig.pass(10, 40, 0, 0));
+  CHECK(changes == Lines{"kick, keepalive 25 s"});
+}
+
+TEST_CASE("a value that the user sets meanwhile is the user's") {
+  Rig rig(smaller);
+  rig.connect();
+  rig.at_bob().persistent_keepalive = 40s;
+  rig.pass(1, 30, 1000, 1000);
+  CHECK(rig.at_bob().persistent_keepalive == 40s);
+  CHECK(rig.machine().give_back(rig.device()).empty());
+}
+
+TEST_CASE("a device that vanished and returned is met anew") {
+  Rig rig(smaller);
+  rig.connect();
+  rig.machine().lose_device();
+  rig.at_bob() = wg::DevicePeer{};
+  rig.at_bob().public_key = bob;
+  const Plan plan = rig.step(100);
+  CHECK(plan.lookups.size() == 1);
+  rig.publish(100, {bob_home});
+  CHECK(about_bob(rig.step(100).changes) ==
+        Lines{"endpoint " + bob_home + ", kick, keepalive 25 s"});
+}
+
+TEST_CASE("one round is settled when every peer is looked up and the late kick has happened") {
+  Rig rig(larger, {}, {{hub}, 25s, true});
+  rig.at_bob().persistent_keepalive = 17s;
+  CHECK(rig.step(0).changes.empty());  // no keepalive is turned off for a later that will not be
+  CHECK(!rig.machine().is_settled());
+  rig.publish(0.1, {bob_home});
+  rig.step(0.1);
+  CHECK(!rig.machine().is_settled());
+  rig.step(0.65);
+  CHECK(rig.machine().is_settled());
+}
+
+TEST_CASE("the same inputs and the same seed give the same plans") {
+  const auto play = [] {
+    Rig rig(smaller);
+    std::vector<base::SteadyTime> lookups;
+    for (double now = 0; now < 100; now += 0.5) {
+      const Plan plan = rig.step(now);
+      if (plan.lookups.empty()) continue;
+      lookups.push_back(at(now).steady);
+      rig.fail(now, LookupError::no_endpoint);
+    }
+    return lookups;
+  };
+  CHECK(play() == play());
+}

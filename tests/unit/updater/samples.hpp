@@ -1,0 +1,70 @@
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "base/clock.hpp"
+#include "base/endpoint.hpp"
+#include "base/interfaces.hpp"
+#include "dns/name.hpp"
+#include "wg/device.hpp"
+
+/// Values that the updater's tests share.
+namespace samples {
+
+using namespace std::chrono_literals;
+
+inline wg::PublicKey key(std::uint8_t first) {
+  base::Octets32 octets{};
+  octets[0] = first;
+  octets[31] = 1;
+  return wg::PublicKey(octets);
+}
+
+inline base::Endpoint endpoint(std::string_view text) {
+  const auto parsed = base::Endpoint::parse(text);
+  REQUIRE(parsed);
+  return *parsed;
+}
+
+inline base::IpAddress address(std::string_view text) {
+  const auto parsed = base::IpAddress::parse(text);
+  REQUIRE(parsed);
+  return *parsed;
+}
+
+inline base::Prefix prefix(std::string_view text) {
+  const auto parsed = base::Prefix::parse(text);
+  REQUIRE(parsed);
+  return *parsed;
+}
+
+inline dns::Name name(std::string_view text) {
+  const auto parsed = dns::Name::parse(text);
+  REQUIRE(parsed);
+  return *parsed;
+}
+
+/// `seconds` after a start at an arbitrary time on both clocks.
+inline base::Now at(double seconds) {
+  const auto steady = std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+      std::chrono::duration<double>(seconds));
+  return {base::SteadyTime(1000s) + steady,
+          base::WallTime(1763800000s) + std::chrono::duration_cast<std::chrono::seconds>(steady)};
+}
+
+/// As WireGuard shows the time of a handshake.
+inline std::chrono::sys_time<std::chrono::nanoseconds> handshake_at(double seconds) {
+  return std::chrono::sys_time<std::chrono::nanoseconds>(1763800000s) +
+         std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::duration<double>(seconds));
+}
+
+inline base::InterfaceAddress own(std::string_view text, std::string interface = "eth0") {
+  return {address(text), 24, std::move(interface), 2, true};
+}
+
+}  // namespace samples
