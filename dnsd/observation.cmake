@@ -5,6 +5,10 @@ add_library(
   config.cpp
   interface_observer.cpp
   options.cpp
+  peer_list.cpp
+  registry.cpp
+  serial.cpp
+  state_store.cpp
   yaml_file.cpp)
 target_link_libraries(
   dnsd_observation

@@ -1,0 +1,403 @@
+#include "dnsd/registry.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <limits>
+
+namespace dnsd {
+namespace {
+
+/// How far a saved sighting may lag behind an unmoved peer.
+constexpr std::chrono::seconds save_interval{60};
+
+std::optional<HostTarget> host_target_of(const ConfiguredPeer& peer) {
+  const auto* host = peer.endpoint ? std::get_if<wg::HostEndpoint>(&*peer.endpoint) : nullptr;
+  if (host == nullptr) return std::nullopt;
+  const auto name = dns::Name::parse(host->host);
+  if (!name) return std::nullopt;  // the configuration has checked it
+  return HostTarget{*name, host->port};
+}
+
+std::optional<base::Endpoint> fixed_endpoint_of(const ConfiguredPeer& peer) {
+  const auto* fixed = peer.endpoint ? std::get_if<base::Endpoint>(&*peer.endpoint) : nullptr;
+  return fixed == nullptr ? std::nullopt : std::optional(*fixed);
+}
+
+}  // namespace
+
+void Registry::begin_configuration(const Rules& rules, std::span<const SourceId> order) {
+  const bool ages_changed =
+      rules.stale_after != rules_.stale_after || rules.expire_after != rules_.expire_after;
+  const bool everybody = rules.listed_only != rules_.listed_only ||
+                         !std::equal(order.begin(), order.end(), order_.begin(), order_.end());
+  rules_ = rules;
+  order_.assign(order.begin(), order.end());
+  for (Source& known : sources_) known.configured = false;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    Source& named = source(order[i]);
+    named.configured = true;
+    named.rank = static_cast<std::uint16_t>(i);
+  }
+  for (std::size_t id = 0; id < sources_.size(); ++id) {
+    if (!sources_[id].configured) forget_source(static_cast<SourceId>(id));
+  }
+  if (ages_changed) requeue_all();
+  if (everybody) {
+    for (auto& [key, peer] : peers_) {
+      refresh_detail(key, peer);
+      touch(key, peer);
+    }
+  }
+  ++generation_;
+}
+
+void Registry::configure(const ConfiguredPeer& configured) {
+  Peer& peer = peers_[configured.public_key];
+  peer.generation = generation_;
+  const auto fixed = fixed_endpoint_of(configured);
+  if (!peer.configured || peer.fixed != fixed) touch(configured.public_key, peer);
+  peer.configured = true;
+  peer.fixed = fixed;
+  peer.allowed_ips_configured = !configured.allowed_ips.empty();
+  PeerDetail detail;
+  detail.name = configured.name;
+  detail.allowed_ips = configured.allowed_ips;
+  detail.host_target = host_target_of(configured);
+  set_detail(configured.public_key, peer, std::move(detail));
+}
+
+void Registry::end_configuration() {
+  for (auto& [key, peer] : peers_) {
+    if (!peer.configured || peer.generation == generation_) continue;
+    peer.configured = false;
+    peer.allowed_ips_configured = false;
+    peer.fixed.reset();
+    set_detail(key, peer, PeerDetail{});
+    touch(key, peer);  // take_touched() erases it when nobody lists it
+  }
+}
+
+void Registry::restore(SourceId source, const SavedPeer& saved, base::Now now) {
+  Peer& peer = peers_[saved.key];
+  Sighting& sighting = sighting_of(peer, source);
+  sighting.allowed_ips = saved.allowed_ips;
+  if (saved.sighting && now.wall - saved.sighting->last_seen < rules_.expire_after) {
+    const auto& [endpoint, since, last_seen] = *saved.sighting;
+    sighting.seen = Observation{endpoint, since, last_seen, to_steady(last_seen, now)};
+    sighting.stale = true;
+    sighting.saved_last_seen = last_seen;
+    schedule(saved.key, sighting);
+  }
+  refresh_detail(saved.key, peer);
+  touch(saved.key, peer);
+}
+
+void Registry::list(SourceId source, const wg::PublicKey& key,
+                    std::vector<base::Prefix> allowed_ips) {
+  Peer& peer = peers_[key];
+  const bool known = find_sighting(peer, source) != nullptr;
+  Sighting& sighting = sighting_of(peer, source);
+  if (known && sighting.allowed_ips == allowed_ips) return;
+  sighting.allowed_ips = std::move(allowed_ips);
+  mark_unsaved(key, sighting);
+  refresh_detail(key, peer);
+  touch(key, peer);
+}
+
+void Registry::unlist(SourceId id, const wg::PublicKey& key) {
+  const auto it = peers_.find(key);
+  if (it == peers_.end()) return;
+  Peer& peer = it->second;
+  Sighting* sighting = find_sighting(peer, id);
+  if (sighting == nullptr) return;
+  mark_unsaved(key, *sighting);
+  peer.sightings.erase(peer.sightings.begin() + (sighting - peer.sightings.data()));
+  --source(id).listed;
+  refresh_detail(key, peer);
+  touch(key, peer);
+}
+
+void Registry::set_own_key(SourceId id, const std::optional<wg::PublicKey>& key) {
+  const std::optional<wg::PublicKey> before = std::exchange(source(id).own_key, key);
+  if (before == key) return;
+  for (const auto& changed : {before, key}) {
+    if (!changed) continue;
+    Peer& peer = peers_[*changed];
+    peer.is_own = std::any_of(sources_.begin(), sources_.end(), [&](const Source& known) {
+      return known.configured && known.own_key == *changed;
+    });
+    refresh_detail(*changed, peer);
+    touch(*changed, peer);
+  }
+}
+
+std::optional<wg::PublicKey> Registry::own_key(SourceId id) const {
+  return id < sources_.size() ? sources_[id].own_key : std::nullopt;
+}
+
+void Registry::observe(SourceId source, const wg::PublicKey& key, const Observation& observation,
+                       base::Now now) {
+  if (now.steady - observation.seen >= rules_.expire_after) return;
+  Peer& peer = peers_[key];
+  Sighting& sighting = sighting_of(peer, source);
+  const bool stale = now.steady - observation.seen >= rules_.stale_after;
+  const bool same = sighting.seen && sighting.seen->endpoint == observation.endpoint &&
+                    sighting.seen->since == observation.since && sighting.stale == stale;
+  sighting.seen = observation;
+  sighting.stale = stale;
+  schedule(key, sighting);
+  if (same) {
+    // Either way: the wall clock may have been set back.
+    const auto unsaved_for = std::chrono::abs(observation.last_seen - sighting.saved_last_seen);
+    if (unsaved_for >= save_interval) mark_unsaved(key, sighting);
+    return;
+  }
+  mark_unsaved(key, sighting);
+  touch(key, peer);
+}
+
+void Registry::tick(base::Now now) {
+  run_queue(stale_queue_, &Sighting::stale_due, rules_.stale_after, now,
+            [&](const wg::PublicKey& key, Peer& peer, Sighting& sighting) {
+              if (sighting.stale) return;
+              sighting.stale = true;
+              mark_unsaved(key, sighting);
+              touch(key, peer);
+            });
+  run_queue(expire_queue_, &Sighting::expire_due, rules_.expire_after, now,
+            [&](const wg::PublicKey& key, Peer& peer, Sighting& sighting) {
+              sighting.seen.reset();
+              mark_unsaved(key, sighting);
+              touch(key, peer);
+            });
+}
+
+std::optional<base::SteadyTime> Registry::next_deadline() const {
+  std::optional<base::SteadyTime> next;
+  for (const DeadlineQueue* queue : {&stale_queue_, &expire_queue_}) {
+    if (!queue->empty() && (!next || queue->top().due < *next)) next = queue->top().due;
+  }
+  return next;
+}
+
+std::vector<wg::PublicKey> Registry::take_touched() {
+  for (const wg::PublicKey& key : touched_) {
+    const auto it = peers_.find(key);
+    if (it == peers_.end()) continue;
+    it->second.touched = false;
+    erase_if_unknown(it);
+  }
+  return std::exchange(touched_, {});
+}
+
+std::optional<PeerRecord> Registry::record(const wg::PublicKey& key) const {
+  const auto it = peers_.find(key);
+  if (it == peers_.end() || !is_registered(it->second)) return std::nullopt;
+  const Peer& peer = it->second;
+  PeerRecord record;
+  record.detail = peer.detail;
+  bool all_stale = true;
+  std::optional<base::WallTime> last_seen;
+  for (const base::Family family : {base::Family::ipv4, base::Family::ipv6}) {
+    auto& place = family == base::Family::ipv4 ? record.ipv4 : record.ipv6;
+    const Sighting* sighting = published_sighting(peer, family);
+    const bool has_fixed = peer.fixed && peer.fixed->address.family() == family;
+    if (has_fixed && (sighting == nullptr || sighting->stale)) {
+      place = peer.fixed;
+      all_stale = false;
+    } else if (sighting != nullptr) {
+      place = sighting->seen->endpoint;
+      record.since = std::max(record.since, sighting->seen->since);
+      all_stale = all_stale && sighting->stale;
+      last_seen = std::max(last_seen.value_or(base::WallTime::min()), sighting->seen->last_seen);
+    }
+  }
+  if (all_stale) record.stale = last_seen;
+  return record;
+}
+
+std::optional<SourceId> Registry::seen_by(const wg::PublicKey& key,
+                                          const base::Endpoint& endpoint) const {
+  const auto it = peers_.find(key);
+  if (it == peers_.end()) return std::nullopt;
+  const Sighting* sighting = published_sighting(it->second, endpoint.address.family());
+  if (sighting == nullptr || sighting->seen->endpoint != endpoint) return std::nullopt;
+  return sighting->source;
+}
+
+std::vector<Registry::Unsaved> Registry::take_unsaved() {
+  for (const auto& [source, key] : unsaved_) {
+    const auto it = peers_.find(key);
+    if (it == peers_.end()) continue;
+    Sighting* sighting = find_sighting(it->second, source);
+    if (sighting == nullptr) continue;
+    sighting->unsaved = false;
+    if (sighting->seen) sighting->saved_last_seen = sighting->seen->last_seen;
+  }
+  return std::exchange(unsaved_, {});
+}
+
+void Registry::flush_sightings() {
+  for (auto& [key, peer] : peers_) {
+    for (Sighting& sighting : peer.sightings) {
+      if (sighting.seen && sighting.seen->last_seen != sighting.saved_last_seen)
+        mark_unsaved(key, sighting);
+    }
+  }
+}
+
+std::optional<SavedPeer> Registry::saved(SourceId source, const wg::PublicKey& key) const {
+  const auto it = peers_.find(key);
+  if (it == peers_.end()) return std::nullopt;
+  const auto& sightings = it->second.sightings;
+  const auto found = std::find_if(sightings.begin(), sightings.end(),
+                                  [&](const Sighting& s) { return s.source == source; });
+  if (found == sightings.end()) return std::nullopt;
+  SavedPeer saved{key, std::nullopt, found->allowed_ips};
+  if (found->seen)
+    saved.sighting = {found->seen->endpoint, found->seen->since, found->seen->last_seen};
+  return saved;
+}
+
+std::size_t Registry::listed_by(SourceId id) const {
+  return id < sources_.size() ? sources_[id].listed : 0;
+}
+
+// Sources
+
+Registry::Source& Registry::source(SourceId id) {
+  if (sources_.size() <= id) sources_.resize(std::size_t{id} + 1);
+  return sources_[id];
+}
+
+void Registry::forget_source(SourceId id) {
+  if (source(id).listed == 0 && !source(id).own_key) return;
+  set_own_key(id, std::nullopt);
+  for (auto& [key, peer] : peers_) unlist(id, key);
+}
+
+// Peers
+
+Registry::Sighting* Registry::find_sighting(Peer& peer, SourceId source) {
+  const auto found = std::find_if(peer.sightings.begin(), peer.sightings.end(),
+                                  [&](const Sighting& s) { return s.source == source; });
+  return found == peer.sightings.end() ? nullptr : &*found;
+}
+
+Registry::Sighting& Registry::sighting_of(Peer& peer, SourceId id) {
+  if (Sighting* known = find_sighting(peer, id)) return *known;
+  ++source(id).listed;
+  Sighting sighting;
+  sighting.source = id;
+  peer.sightings.push_back(std::move(sighting));
+  return peer.sightings.back();
+}
+
+void Registry::erase_if_unknown(Peers::iterator it) {
+  const Peer& peer = it->second;
+  if (!peer.configured && !peer.is_own && peer.sightings.empty()) peers_.erase(it);
+}
+
+bool Registry::is_registered(const Peer& peer) const {
+  return peer.configured || peer.is_own || (!rules_.listed_only && !peer.sightings.empty());
+}
+
+// Details
+
+/// \param detail what the configuration says; what the sources say is added here.
+void Registry::set_detail(const wg::PublicKey& key, Peer& peer, PeerDetail detail) {
+  detail.is_hub = peer.is_own;
+  if (!peer.allowed_ips_configured) {
+    const Sighting* first = first_sighting(peer);
+    detail.allowed_ips = first == nullptr ? std::vector<base::Prefix>() : first->allowed_ips;
+  }
+  if (peer.detail && *peer.detail == detail) return;
+  peer.detail = std::make_shared<const PeerDetail>(std::move(detail));
+  touch(key, peer);
+}
+
+void Registry::refresh_detail(const wg::PublicKey& key, Peer& peer) {
+  set_detail(key, peer, peer.detail ? *peer.detail : PeerDetail{});
+}
+
+const Registry::Sighting* Registry::first_sighting(const Peer& peer) const {
+  const auto first = std::min_element(
+      peer.sightings.begin(), peer.sightings.end(),
+      [&](const Sighting& a, const Sighting& b) { return rank(a.source) < rank(b.source); });
+  return first == peer.sightings.end() ? nullptr : &*first;
+}
+
+/// Design §3.1: the first source that is not stale; when all are, the first.
+const Registry::Sighting* Registry::published_sighting(const Peer& peer,
+                                                       base::Family family) const {
+  const Sighting* best = nullptr;
+  for (const Sighting& sighting : peer.sightings) {
+    if (!sighting.seen || sighting.seen->endpoint.address.family() != family ||
+        sighting.seen->endpoint.address.scope() == base::AddressScope::never ||
+        sighting.seen->endpoint.port == base::Port{0})
+      continue;
+    const auto order = [&](const Sighting& s) { return std::pair(s.stale, rank(s.source)); };
+    if (best == nullptr || order(sighting) < order(*best)) best = &sighting;
+  }
+  return best;
+}
+
+// Notes for later
+
+void Registry::touch(const wg::PublicKey& key, Peer& peer) {
+  if (std::exchange(peer.touched, true)) return;
+  touched_.push_back(key);
+}
+
+void Registry::mark_unsaved(const wg::PublicKey& key, Sighting& sighting) {
+  if (std::exchange(sighting.unsaved, true)) return;
+  unsaved_.push_back({sighting.source, key});
+}
+
+void Registry::schedule(const wg::PublicKey& key, Sighting& sighting) {
+  if (!sighting.stale && !sighting.stale_due) {
+    sighting.stale_due = sighting.seen->seen + rules_.stale_after;
+    stale_queue_.push({*sighting.stale_due, key, sighting.source});
+  }
+  if (!sighting.expire_due) {
+    sighting.expire_due = sighting.seen->seen + rules_.expire_after;
+    expire_queue_.push({*sighting.expire_due, key, sighting.source});
+  }
+}
+
+void Registry::requeue_all() {
+  stale_queue_ = {};
+  expire_queue_ = {};
+  for (auto& [key, peer] : peers_) {
+    for (Sighting& sighting : peer.sightings) {
+      sighting.stale_due.reset();
+      sighting.expire_due.reset();
+      if (sighting.seen) schedule(key, sighting);
+    }
+  }
+}
+
+/// A sighting that was renewed meanwhile goes back into the queue: nothing is moved in it at each
+/// keepalive.
+template <typename Due>
+void Registry::run_queue(DeadlineQueue& queue, std::optional<base::SteadyTime> Sighting::*due,
+                         std::chrono::seconds age, base::Now now, Due on_due) {
+  while (!queue.empty() && queue.top().due <= now.steady) {
+    const Deadline deadline = queue.top();
+    queue.pop();
+    const auto it = peers_.find(deadline.key);
+    Sighting* sighting = it == peers_.end() ? nullptr : find_sighting(it->second, deadline.source);
+    if (sighting == nullptr || sighting->*due != deadline.due) continue;
+    (sighting->*due).reset();
+    if (!sighting->seen) continue;
+    const base::SteadyTime renewed = sighting->seen->seen + age;
+    if (renewed <= now.steady) {
+      on_due(deadline.key, it->second, *sighting);
+      continue;
+    }
+    sighting->*due = renewed;
+    queue.push({renewed, deadline.key, deadline.source});
+  }
+}
+
+}  // namespace dnsd
