@@ -65,7 +65,7 @@ std::size_t Responder::respond(base::Bytes query, const Listener& listener,
   const auto request = dns::parse_request(query);
   if (!request) return 0;
   dns::ResponseWriter writer(*request, reply_limit(*request, listener.transport), out);
-  if (request->rcode != Rcode::noerror) {
+  if (request->rcode != Rcode::noerror || request->question.empty()) {
     dns::ResponseHead head;
     head.rcode = request->rcode;
     return writer.finish(head);

@@ -22,15 +22,11 @@ constexpr std::uint16_t priority_ipv6 = 0;
 constexpr std::uint16_t priority_ipv4 = 10;
 constexpr std::uint16_t priority_host = 20;
 
-base::Bytes as_bytes(std::string_view text) {
-  return {static_cast<const std::uint8_t*>(static_cast<const void*>(text.data())), text.size()};
-}
-
 /// One <character-string>; nothing when it does not fit.
 void write_text_string(base::ByteWriter& writer, std::string_view text) {
   if (text.size() > max_text_string || writer.room() < text.size() + 1) return;
   writer.u8(static_cast<std::uint8_t>(text.size()));
-  writer.bytes(as_bytes(text));
+  writer.bytes(base::as_bytes(text));
 }
 
 /// `allowed=<cidr,cidr>`, then `allowed2=`, `allowed3=` …
@@ -104,7 +100,7 @@ bool Zone::emit(const Node& node, RrType type, const Emission& to) const {
     case Node::Dynamic::service_root:
       if (type == RrType::ptr) return emit_list(to);
       if (type != RrType::txt) return false;
-      to.add(type, options_.endpoint_ttl, as_bytes("\x09txtvers=1"));
+      to.add(type, options_.endpoint_ttl, base::as_bytes("\x09txtvers=1"));
       return true;
     case Node::Dynamic::service_types: {
       if (type != RrType::ptr) return has_static;

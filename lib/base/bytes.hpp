@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 namespace base {
 
@@ -12,6 +13,15 @@ namespace base {
 /// forbids.
 using Bytes = std::span<const std::uint8_t>;
 using MutableBytes = std::span<std::uint8_t>;
+
+/// The octets of a text, borrowed.
+[[nodiscard]] inline Bytes as_bytes(std::string_view text) {
+  return {static_cast<const std::uint8_t*>(static_cast<const void*>(text.data())), text.size()};
+}
+/// Octets as a text, borrowed; any octet may be in it.
+[[nodiscard]] inline std::string_view as_text(Bytes octets) {
+  return {static_cast<const char*>(static_cast<const void*>(octets.data())), octets.size()};
+}
 
 /// Reads untrusted octets in network byte order. The error is sticky: a read past the end fails,
 /// and every later read returns zero or an empty span, so a parser checks ok() once, after the last

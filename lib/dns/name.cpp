@@ -63,8 +63,7 @@ void append_text_octet(std::uint8_t octet, std::string& text) {
 NameView::NameView() : wire_(root_wire) {}
 
 std::string_view NameView::first_label_text() const {
-  const base::Bytes label = first_label();
-  return {static_cast<const char*>(static_cast<const void*>(label.data())), label.size()};
+  return base::as_text(first_label());
 }
 
 std::size_t NameView::label_count() const {

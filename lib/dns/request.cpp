@@ -9,6 +9,7 @@ constexpr unsigned flag_recursion_desired = 0x0100;
 constexpr unsigned flag_checking_disabled = 0x0010;
 constexpr unsigned opcode_shift = 11;
 constexpr unsigned opcode_mask = 0x0f;
+constexpr std::size_t client_cookie_octets = 8;  // RFC 7873 §4
 
 struct Counts {
   std::uint16_t questions;
@@ -57,14 +58,27 @@ bool read_record(base::ByteReader& reader, RecordHead& head) {
   return reader.ok();
 }
 
+/// RFC 7873 §5.2.2: 8 octets of the client's, alone or with 8 to 32 of the server's.
+bool read_cookie(base::Bytes data, RequestEdns& edns) {
+  const bool client_only = data.size() == client_cookie_octets;
+  if (!client_only && (data.size() < 2 * client_cookie_octets || data.size() > 40)) return false;
+  if (!edns.client_cookie.empty()) return true;  // §5.2: of several the first counts
+  edns.client_cookie = data.first(client_cookie_octets);
+  edns.server_cookie = data.subspan(client_cookie_octets);
+  return true;
+}
+
 /// RFC 6891 §6.1.2: options are (code, length, data) and fill the record exactly. Unknown ones are
 /// ignored.
-bool options_are_well_formed(base::Bytes rdata) {
+bool read_options(base::Bytes rdata, RequestEdns& edns) {
   base::ByteReader options(rdata);
   while (options.remaining() > 0) {
-    options.skip(2);
-    options.skip(options.u16());
+    const EdnsOption code{options.u16()};
+    const base::Bytes data = options.bytes(options.u16());
     if (!options.ok()) return false;
+    if (code == EdnsOption::cookie && !read_cookie(data, edns)) return false;
+    if (code == EdnsOption::nsid) edns.wants_nsid = true;
+    if (code == EdnsOption::tcp_keepalive) edns.wants_tcp_keepalive = true;
   }
   return true;
 }
@@ -79,7 +93,7 @@ Rcode read_opt(const RecordHead& head, Request& request) {
   const unsigned version = (head.ttl >> 16U) & 0xffU;
   if (version != 0)
     return Rcode::badvers;  // RFC 6891 §6.1.3, before the options of an unknown version are judged
-  return options_are_well_formed(head.rdata) ? Rcode::noerror : Rcode::formerr;
+  return read_options(head.rdata, *request.edns) ? Rcode::noerror : Rcode::formerr;
 }
 
 bool read_question(base::ByteReader& reader, base::Bytes packet, Request& request) {
@@ -99,7 +113,8 @@ bool read_question(base::ByteReader& reader, base::Bytes packet, Request& reques
 
 Rcode read_body(base::ByteReader& reader, base::Bytes packet, const Counts& counts,
                 Request& request) {
-  if (counts.questions != 1 || !read_question(reader, packet, request)) return Rcode::formerr;
+  if (counts.questions > 1) return Rcode::formerr;  // RFC 9619 §4
+  if (counts.questions == 1 && !read_question(reader, packet, request)) return Rcode::formerr;
   // RFC 1995 §3: only IXFR carries a record in the authority section, the client's SOA.
   const bool ixfr = request.type == RrType::ixfr;
   if (counts.answers != 0 || counts.authorities > (ixfr ? 1 : 0)) return Rcode::formerr;
@@ -115,7 +130,13 @@ Rcode read_body(base::ByteReader& reader, base::Bytes packet, const Counts& coun
     if (verdict == Rcode::formerr) return verdict;
     if (verdict != Rcode::noerror) rcode = verdict;
   }
-  return reader.remaining() == 0 ? rcode : Rcode::formerr;
+  if (reader.remaining() != 0) return Rcode::formerr;
+  // RFC 7873 §5.4: without a question only the cookie can have been asked for.
+  if (rcode == Rcode::noerror && counts.questions == 0 &&
+      (!request.edns || request.edns->client_cookie.empty())) {
+    return Rcode::formerr;
+  }
+  return rcode;
 }
 
 }  // namespace

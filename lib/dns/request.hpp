@@ -17,6 +17,10 @@ inline constexpr std::size_t max_message_octets = 65535;  // RFC 1035 §4.2.2
 struct RequestEdns {
   std::uint16_t udp_size = plain_udp_octets;  ///< as sent; below 512 means 512 (§6.2.3)
   bool dnssec_ok = false;                     ///< DO, echoed (RFC 3225 §3)
+  base::Bytes client_cookie;                  ///< 8 octets, or empty: no COOKIE (RFC 7873 §4)
+  base::Bytes server_cookie;                  ///< 8–32 octets, or empty: the client has none yet
+  bool wants_nsid = false;                    ///< RFC 5001 §2.1
+  bool wants_tcp_keepalive = false;           ///< RFC 7828 §3.2.1
 };
 
 /// A request as far as it could be read. Borrows from the packet: valid as long as that is.
@@ -27,7 +31,8 @@ struct Request {
   bool checking_disabled = false;
   /// NOERROR: a well-formed question, to be looked up. Everything else is the answer already.
   Rcode rcode = Rcode::noerror;
-  /// The question section as sent, to be echoed; empty when it could not be read.
+  /// The question section as sent, to be echoed; empty when it could not be read, and in a request
+  /// that only asks for a cookie (RFC 7873 §5.4).
   base::Bytes question;
   NameView name;
   RrType type{};

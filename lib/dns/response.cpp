@@ -12,9 +12,9 @@ constexpr unsigned flag_recursion_desired = 0x0100;
 constexpr unsigned flag_checking_disabled = 0x0010;
 constexpr unsigned opcode_shift = 11;
 
-constexpr std::uint32_t flag_dnssec_ok = 0x8000;     // in the TTL of OPT, RFC 6891 §6.1.3
-constexpr std::uint16_t option_extended_error = 15;  // RFC 8914 §2
-constexpr std::size_t extended_error_octets = 6;
+constexpr std::uint32_t flag_dnssec_ok = 0x8000;      // in the TTL of OPT, RFC 6891 §6.1.3
+constexpr std::size_t option_head_octets = 4;         // code and length
+constexpr std::size_t max_server_cookie_octets = 32;  // RFC 7873 §4
 constexpr std::size_t opt_octets = 11;     // root owner, type, class, TTL, length: RFC 6891 §6.1.2
 constexpr unsigned pointer_mark = 0xc000;  // RFC 1035 §4.1.4
 constexpr std::size_t max_pointer = 0x3fff;
@@ -22,7 +22,14 @@ constexpr std::size_t srv_target_offset = 6;  // RFC 2782: priority, weight, por
 constexpr std::size_t soa_numbers_octets = 20;
 
 std::size_t reserved_octets(const Request& request) {
-  return request.edns ? opt_octets + extended_error_octets : 0;
+  if (!request.edns) return 0;
+  std::size_t octets = opt_octets + option_head_octets + 2;  // with an extended error
+  if (!request.edns->client_cookie.empty()) {
+    octets += option_head_octets + request.edns->client_cookie.size() + max_server_cookie_octets;
+  }
+  if (request.edns->wants_nsid) octets += option_head_octets + max_nsid_octets;
+  if (request.edns->wants_tcp_keepalive) octets += option_head_octets + 2;
+  return octets;
 }
 
 }  // namespace
@@ -86,16 +93,36 @@ std::size_t ResponseWriter::finish(const ResponseHead& head) {
 }
 
 void ResponseWriter::write_opt(const ResponseHead& head) {
+  const RequestEdns& edns = *request_.edns;
   const std::uint32_t extended_rcode = static_cast<std::uint32_t>(head.rcode) >> 4U;
   out_.u8(0);
   out_.u16(static_cast<std::uint16_t>(RrType::opt));
   out_.u16(our_udp_octets);
-  out_.u32((extended_rcode << 24U) | (request_.edns->dnssec_ok ? flag_dnssec_ok : 0));
-  out_.u16(head.extended_error ? extended_error_octets : 0);
-  if (!head.extended_error) return;
-  out_.u16(option_extended_error);
-  out_.u16(2);
-  out_.u16(static_cast<std::uint16_t>(*head.extended_error));
+  out_.u32((extended_rcode << 24U) | (edns.dnssec_ok ? flag_dnssec_ok : 0));
+  const std::size_t length_at = out_.size();
+  out_.u16(0);
+  const auto begin_option = [&](EdnsOption code, std::size_t length) {
+    out_.u16(static_cast<std::uint16_t>(code));
+    out_.u16(static_cast<std::uint16_t>(length));
+  };
+  if (!edns.client_cookie.empty() && !head.server_cookie.empty()) {
+    begin_option(EdnsOption::cookie, edns.client_cookie.size() + head.server_cookie.size());
+    out_.bytes(edns.client_cookie);
+    out_.bytes(head.server_cookie);
+  }
+  if (edns.wants_nsid && !head.nsid.empty()) {
+    begin_option(EdnsOption::nsid, head.nsid.size());
+    out_.bytes(base::as_bytes(head.nsid));
+  }
+  if (edns.wants_tcp_keepalive && head.tcp_keepalive) {
+    begin_option(EdnsOption::tcp_keepalive, 2);
+    out_.u16(*head.tcp_keepalive);
+  }
+  if (head.extended_error) {
+    begin_option(EdnsOption::extended_error, 2);
+    out_.u16(static_cast<std::uint16_t>(*head.extended_error));
+  }
+  out_.patch_u16(length_at, static_cast<std::uint16_t>(out_.size() - length_at - 2));
 }
 
 /// RFC 1035 §4.1.4: the longest part that stands in the reply already becomes a pointer.

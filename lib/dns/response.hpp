@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "base/bytes.hpp"
 #include "dns/name.hpp"
@@ -13,6 +14,8 @@ namespace dns {
 
 inline constexpr std::uint16_t our_udp_octets =
     1232;  // RFC 9715 §3.2: fits every path without fragments
+
+inline constexpr std::size_t max_nsid_octets = 64;
 
 enum class Section : std::uint8_t { answer, authority, additional };
 
@@ -34,7 +37,11 @@ struct ResponseHead {
   Rcode rcode = Rcode::noerror;
   bool authoritative = false;  ///< AA
   bool glue_required = false;  ///< a referral: without its glue it is truncated (RFC 9471 §3.1)
-  std::optional<ExtendedError> extended_error;  ///< told when the request had EDNS
+  // Told when the request had EDNS; the last three only when it asked.
+  std::optional<ExtendedError> extended_error;
+  base::Bytes server_cookie;                   ///< at most 32 octets, goes behind the client's
+  std::string_view nsid;                       ///< at most max_nsid_octets
+  std::optional<std::uint16_t> tcp_keepalive;  ///< idle time-out in units of 100 ms (RFC 7828 §3.1)
 };
 
 /// Writes one reply. The room for OPT is set aside first; what does not fit makes an empty

@@ -47,6 +47,14 @@ enum class Rcode : std::uint16_t {
 
 enum class Opcode : std::uint8_t { query = 0, notify = 4, update = 5 };
 
+/// Options of OPT: RFC 5001, RFC 7873, RFC 7828, RFC 8914.
+enum class EdnsOption : std::uint16_t {
+  nsid = 3,
+  cookie = 10,
+  tcp_keepalive = 11,
+  extended_error = 15
+};
+
 /// RFC 8914 §4.
 enum class ExtendedError : std::uint16_t {
   stale_answer = 3,

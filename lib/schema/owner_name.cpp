@@ -19,10 +19,6 @@ bool label_equals(base::Bytes label, std::string_view text) {
       [](std::uint8_t a, char b) { return base::to_lower(a) == static_cast<std::uint8_t>(b); });
 }
 
-std::string_view text_of(base::Bytes label) {
-  return {static_cast<const char*>(static_cast<const void*>(label.data())), label.size()};
-}
-
 /// The labels of a name below the zone, the one next to the apex first; the four nearest are kept.
 struct NearestLabels {
   std::array<base::Bytes, max_labels + 1> label;
@@ -52,7 +48,7 @@ dns::Name below(dns::NameView zone, std::initializer_list<std::string_view> labe
 std::optional<PeerName> parse_peer_name(dns::NameView name, dns::NameView zone) {
   const NearestLabels labels = labels_below(name, zone);
   if (labels.count == 0) return std::nullopt;
-  if (const auto octets = base::parse_base32(text_of(labels.label[0]))) {
+  if (const auto octets = base::parse_base32(base::as_text(labels.label[0]))) {
     PeerName result{PeerName::Form::other, wg::PublicKey(*octets), false, std::nullopt};
     if (labels.label[0].size() != base::base32_length) return result;
     if (labels.count == 1) {
@@ -62,7 +58,7 @@ std::optional<PeerName> parse_peer_name(dns::NameView name, dns::NameView zone) 
       if (labels.count == 3 && label_equals(labels.label[2], service_label))
         result.form = PeerName::Form::service;
     } else if (labels.count == 2) {
-      result.address = parse_address_label(text_of(labels.label[1]));
+      result.address = parse_address_label(base::as_text(labels.label[1]));
       if (result.address) result.form = PeerName::Form::address;
     }
     return result;
@@ -71,7 +67,7 @@ std::optional<PeerName> parse_peer_name(dns::NameView name, dns::NameView zone) 
       !label_equals(labels.label[1], service_label)) {
     return std::nullopt;
   }
-  const auto octets = base::parse_base32(text_of(labels.label[2]));
+  const auto octets = base::parse_base32(base::as_text(labels.label[2]));
   if (!octets) return std::nullopt;
   const bool padded = labels.label[2].size() == base::padded_base32_length;
   return PeerName{labels.count == 3 ? PeerName::Form::instance : PeerName::Form::other,

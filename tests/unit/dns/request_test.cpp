@@ -122,6 +122,44 @@ TEST_CASE("one octet short at every length: silence below a header, FORMERR abov
   }
 }
 
+TEST_CASE("EDNS options: cookies, NSID, keepalive") {
+  const auto with_options = [](std::uint8_t questions, const Octets& options) {
+    Octets packet = header(0, 0, questions, 0, 0, 1);
+    if (questions > 0) packet = packet + question_srv;
+    return packet +
+           Octets{0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, static_cast<std::uint8_t>(options.size())} +
+           options;
+  };
+  const auto cookie = [](std::uint8_t length) {
+    return Octets{0, 10, 0, length} + Octets(length, 0xab);
+  };
+  for (int length = 0; length <= 50; ++length) {
+    CAPTURE(length);
+    const bool valid = length == 8 || (length >= 16 && length <= 40);  // RFC 7873 §5.2.2
+    const Octets packet = with_options(1, cookie(static_cast<std::uint8_t>(length)));
+    const auto request = dns::parse_request(packet);
+    REQUIRE(request.has_value());
+    CHECK(request->rcode == (valid ? dns::Rcode::noerror : dns::Rcode::formerr));
+    if (!valid) continue;
+    CHECK(request->edns->client_cookie.size() == 8);
+    CHECK(request->edns->server_cookie.size() == static_cast<std::size_t>(length) - 8);
+  }
+  // RFC 7873 §5.4: without a question, only for a cookie.
+  const Octets cookie_only = with_options(0, cookie(8));
+  CHECK(dns::parse_request(cookie_only)->rcode == dns::Rcode::noerror);
+  CHECK(dns::parse_request(cookie_only)->question.empty());
+  CHECK(dns::parse_request(with_options(0, {}))->rcode == dns::Rcode::formerr);
+  CHECK(dns::parse_request(with_options(0, {0, 3, 0, 0}))->rcode == dns::Rcode::formerr);
+  // RFC 7873 §5.2: of two cookies the first counts.
+  const Octets two = with_options(1, cookie(8) + cookie(24));
+  CHECK(dns::parse_request(two)->edns->server_cookie.empty());
+  const Octets others = with_options(1, {0, 3, 0, 0, 0, 11, 0, 0});
+  const auto request = dns::parse_request(others);
+  CHECK(request->edns->wants_nsid);
+  CHECK(request->edns->wants_tcp_keepalive);
+  CHECK(request->edns->client_cookie.empty());
+}
+
 TEST_CASE("what a request says") {
   const Octets packet = header(0x01, 0x10, 1, 0, 0, 1) + question_srv + opt;
   const auto request = dns::parse_request(packet);
