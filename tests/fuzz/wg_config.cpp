@@ -1,0 +1,18 @@
+// A file in WireGuard's configuration format.
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include "wg/config_file.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string text(data, data + size);
+  const auto file = wg::parse_config_file(text);
+  if (!file) {
+    if (file.error().line == 0 || file.error().message.empty()) std::abort();
+    return 0;
+  }
+  for (const wg::ConfigPeer& peer : file->peers)
+    if (peer.line == 0 || peer.public_key.is_zero()) std::abort();
+  return 0;
+}
