@@ -18,8 +18,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 LOGS = ROOT / "build/test"
 SKIPPED = 77
 
-# command: a list of words, or a function(log) → exit code. `needs`: the step that must have passed before. `full`: only
-# with --full. `together`: shares the machine well, two such steps run at the same time.
+# command: a list of words, or a function(log) → exit code. `needs`: the step that must have passed before. `full`:
+# only with --full. `together`: shares the machine well, two such steps run at the same time.
 Step = collections.namedtuple("Step", "name command needs full together", defaults=(None, False, False))
 
 
@@ -59,7 +59,8 @@ def tracked_files(*patterns):
 
 
 def run(log, *words):
-    return subprocess.run([str(word) for word in words], cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL).returncode
+    words = [str(word) for word in words]
+    return subprocess.run(words, cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL).returncode
 
 
 def check_format(log):
@@ -224,7 +225,7 @@ def print_list(table):
 
 def main():
     parser = argparse.ArgumentParser(prog="scripts/test", description="Builds and runs every test once.")
-    parser.add_argument("--full", action="store_true", help="all builds, lint, fuzzing; scenarios repeat and judge seconds")
+    parser.add_argument("--full", action="store_true", help="all builds, lint, fuzzing; scenarios repeat")
     parser.add_argument("--only", metavar="NAME", help="one step, or the unit tests whose names begin so")
     parser.add_argument("--list", action="store_true", help="the names, and the unit tests once they are built")
     options = parser.parse_args()

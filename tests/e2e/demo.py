@@ -23,7 +23,7 @@ def demonstrate(world):
     world.use_resolver("unbound")
     alice, bob = world.homes["alice"], world.homes["bob"]
     show(
-        f"alice  {alice.addresses[0]} behind {alice.public}    host {HOST}    bob  {bob.addresses[0]} behind {bob.public}\n"
+        f"alice {alice.addresses[0]} behind {alice.public}; bob {bob.addresses[0]} behind {bob.public}; host {HOST}\n"
         f"root, org and {PARENT} are served by NSD; both peers ask unbound"
     )
 

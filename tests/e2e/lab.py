@@ -17,9 +17,9 @@
                                            192.0.2.12  BIND     a peer's resolver
                                            the same behind 2001:db8::
 
-Each node is a network namespace. The whole laboratory lives in a PID, mount and network namespace of its own, with its own
-/run (so its own /run/netns and /run/wireguard): when its first process ends, however that happens, the kernel ends every
-process and removes every interface, rule, socket and file in it. Laboratories can run side by side.
+Each node is a network namespace. The whole laboratory lives in a PID, mount and network namespace of its own, with its
+own /run (so its own /run/netns and /run/wireguard): when its first process ends, however that happens, the kernel ends
+every process and removes every interface, rule, socket and file in it. Laboratories can run side by side.
 
 A scenario is a function that takes a Lab; `main(scenario)` runs it:
 
@@ -81,10 +81,10 @@ def main(scenario):
 
 
 def run_and_exit(body):
-    """Runs body(options) → exit code on the machine itself, with the command line and the report of every scenario."""
+    """Runs body(options) → exit code on the machine itself; command line and report are those of every scenario."""
     name = pathlib.Path(sys.argv[0]).stem.removeprefix("test_")
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
-    parser.add_argument("--build-dir", type=lambda text: pathlib.Path(text).resolve(), default=ROOT / "build/dev", help="where the programs are")
+    parser.add_argument("--build-dir", type=pathlib.Path, default=ROOT / "build/dev", help="where the programs are")
     parser.add_argument("--full", action="store_true", help="repeat, and judge the seconds")
     parser.add_argument("--keep", type=pathlib.Path, metavar="DIR", help="copy every log and file of the run to DIR")
     parser.add_argument("--verbose", action="store_true", help="show each command")
@@ -177,14 +177,15 @@ class Lab:
         return self.command(["ip", *arguments])
 
     def program(self, name):
-        path = self.options.build_dir / ("dnsd" if name == "wg-dnsd" else "updater") / name
+        path = self.options.build_dir.resolve() / ("dnsd" if name == "wg-dnsd" else "updater") / name
         if not path.exists():
             raise Skip(f"{path} is not built")
         return path
 
     def print_logs(self, lines=25):
         for process in self.processes:
-            print(f"---- {process.log.name}" + ("" if process.is_running() else f" (ended with {process.popen.returncode})"))
+            end = "" if process.is_running() else f" (ended with {process.popen.returncode})"
+            print(f"---- {process.log.name}{end}")
             print("\n".join(process.text().splitlines()[-lines:]))
 
     # -- links
@@ -195,9 +196,9 @@ class Lab:
             "link", "add", upper_interface, "netns", upper.name, "type", "veth",
             "peer", lower_interface, "netns", lower.name,
         )  # fmt: skip
-        for node, interface, address in ((upper, upper_interface, "fe80::1/64"), (lower, lower_interface, "fe80::2/64")):
+        for node, interface, number in ((upper, upper_interface, 1), (lower, lower_interface, 2)):
             node.ip("link", "set", interface, "up")
-            node.add_address(interface, address)
+            node.add_address(interface, f"fe80::{number}/64")
         lower.ip("-4", "route", "add", "default", "via", "inet6", "fe80::1", "dev", lower_interface)
         lower.ip("-6", "route", "add", "default", "via", "fe80::1", "dev", lower_interface)
 
@@ -225,7 +226,7 @@ class Lab:
     # -- WireGuard
 
     def wireguard(self, keys=None):
-        """A device on the host and in each home, configured as the README says: the host with keepalive, the others bare."""
+        """A device on the host and in each home, as the README says: the host with keepalive, the others bare."""
         names = [*self.homes, "host"]
         keys = keys or generate_private_keys(len(names))
         nodes = {"host": self.host, **{name: home.node for name, home in self.homes.items()}}
@@ -324,7 +325,7 @@ class Lab:
         bob.wait_for_handshake(alice.public_key, timeout)
 
     def start_dnsd(self, *arguments, name="wg-dnsd"):
-        """wg-dnsd on the host, observing wg-host; private for the tunnels, public for everybody. Returns when it answers."""
+        """wg-dnsd on the host, observing wg-host: private in the tunnels, public outside. Returns when it answers."""
         process = self.host.start(self.program("wg-dnsd"), *DNSD_ARGUMENTS, *arguments, name=name)
         self.wait_until_served(process)
         return process

@@ -12,6 +12,7 @@ import lab
 from checks import GENEROUS, Failure, check, wait_until
 
 MARK = "WG_DNSD_LABORATORY"
+ENABLED_UNITS = "/etc/systemd/system/multi-user.target.wants"
 READY = "the laboratory is complete"
 
 
@@ -31,10 +32,11 @@ def victim(world):
 def machine_state():
     """Everything that a careless laboratory would leave behind, as a set of texts."""
     state = {"resolv.conf " + pathlib.Path("/etc/resolv.conf").read_text()}
-    for title, command in (("link", "ip -brief link"), ("mount", "cat /proc/self/mounts"), ("rules", "nft list ruleset")):
+    commands = {"link": "ip -brief link", "mount": "cat /proc/self/mounts", "rules": "nft list ruleset"}
+    for title, command in commands.items():
         lines = subprocess.run(command.split(), capture_output=True, text=True, check=True).stdout.splitlines()
         state |= {f"{title} {line}" for line in lines}
-    for folder in ("/run/netns", "/run/wireguard", "/etc/netns", "/run/lab", "/etc/systemd/system/multi-user.target.wants"):
+    for folder in ("/run/netns", "/run/wireguard", "/run/lab", "/etc/netns", ENABLED_UNITS):
         state |= {f"{folder}/{name}" for name in (os.listdir(folder) if os.path.isdir(folder) else [])}
     return state
 

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """first_contact: two peers behind cone NATs get a direct tunnel, through unbound and through BIND.
 
-Counted from the later exec of the two updaters to the first direct reply, the public host having seen both peers: once with
-direct peers that had neither keepalive nor traffic, once with traffic before, which costs WireGuard's own pause of 5 s.
+Counted from the later exec of the two updaters to the first direct reply, the public host having seen both peers: once
+with direct peers that had neither keepalive nor traffic, once with traffic before, which costs WireGuard's own pause of
+5 s.
 """
 
 import lab

@@ -55,7 +55,7 @@ def scenario(world):
         check((first[1] != WIREGUARD_PORT) == translated, f"{kind}: port {first[1]}")
         check(answered, f"{kind}: answers do not come back")
         check(passed == (kind == "none"), f"{kind}: unsolicited packets {'pass' if passed else 'are dropped'}")
-        print(f"{kind:9} is seen as {first[0]} ports {first[1]} {second[1]}, unsolicited {'passes' if passed else 'is dropped'}")
+        print(f"{kind:9} is seen as {first[0]}, ports {first[1]} {second[1]}; {'open' if passed else 'closed'}")
 
         first, second, answered, passed = probe(world, home, 6)
         check(first == second == (home.addresses[1], WIREGUARD_PORT), f"{kind}: IPv6 seen {first} {second}")

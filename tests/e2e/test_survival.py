@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""survival: devices, resolvers and servers that go and come back; one clear line in the log for each change of state."""
+"""survival: devices, resolvers and servers that go and come back; one clear line in the log for each change."""
 
 import collections
 import time

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """views: what each listener says is what any stock server says of that view's zone file.
 
-First every row of the naming table (design: how a peer looks in DNS), present and absent in each view; then, for each view, the
-same questions to wg-dnsd and to NSD loaded with `wg-dnsd zone [--public]`: all owner names, all empty non-terminals and names
-nobody has, times all types.
+First every row of the naming table (doc/protocol.md), present and absent in each view; then, for each view, the same
+questions to wg-dnsd and to NSD loaded with `wg-dnsd zone [--public]`: all owner names, all empty non-terminals and
+names that nobody has, times all types.
 """
 
 import base64
@@ -60,7 +60,7 @@ def peers_file(world):
 
 
 def naming_table(world):
-    """(owner below the zone, type, where, data that must be in the answer) of a peer that was seen at one IPv4 address."""
+    """(owner below the zone, type, where, what must be in the answer) of a peer that was seen at one IPv4 address."""
     home = world.homes["alice"]
     key = world.label("alice")
     address = home.public.replace(".", "-")
@@ -76,7 +76,8 @@ def naming_table(world):
             (owner, "TXT", "private", '"allowed='),
             (owner, "TXT", "private", '"since='),
         ]
-    rows += [(owner, "A", "both", host_a) for owner in (f"{address}.{key}", key, instance, f"{key}====._wireguard._udp")]
+    owners = (f"{address}.{key}", key, instance, f"{key}====._wireguard._udp")
+    rows += [(owner, "A", "both", host_a) for owner in owners]
     rows += [
         ("_wireguard._udp", "TXT", "both", 'TXT "txtvers=1"'),
         ("_wireguard._udp", "PTR", "private", f"PTR {instance}.{ZONE}."),

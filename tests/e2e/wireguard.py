@@ -84,13 +84,17 @@ class WireGuard:
 
 
 def public_key_of(private_key):
-    return subprocess.run(["wg", "pubkey"], input=private_key, capture_output=True, text=True, check=True).stdout.strip()
+    return wg("pubkey", private_key)
 
 
 def generate_private_keys(count):
     """Private keys in the order of their public keys' bytes: the order decides who speaks first."""
-    keys = [subprocess.run(["wg", "genkey"], capture_output=True, text=True, check=True).stdout.strip() for _ in range(count)]
+    keys = [wg("genkey") for _ in range(count)]
     return sorted(keys, key=lambda key: base64.b64decode(public_key_of(key)))
+
+
+def wg(word, text=None):
+    return subprocess.run(["wg", word], input=text, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def base32_of(key):
