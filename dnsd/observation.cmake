@@ -3,7 +3,9 @@ add_library(
   dnsd_observation STATIC
   command_line.cpp
   config.cpp
+  event_log.cpp
   interface_observer.cpp
+  observatory.cpp
   options.cpp
   peer_list.cpp
   registry.cpp

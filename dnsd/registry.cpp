@@ -237,6 +237,22 @@ std::vector<Registry::Unsaved> Registry::take_unsaved() {
   return std::exchange(unsaved_, {});
 }
 
+void Registry::mark_unsaved(const Unsaved& again) {
+  const auto it = peers_.find(again.key);
+  Sighting* sighting = it == peers_.end() ? nullptr : find_sighting(it->second, again.source);
+  if (sighting == nullptr) {
+    unsaved_.push_back(again);  // a row to forget
+  } else {
+    mark_unsaved(again.key, *sighting);
+  }
+}
+
+void Registry::mark_all_unsaved() {
+  for (auto& [key, peer] : peers_) {
+    for (Sighting& sighting : peer.sightings) mark_unsaved(key, sighting);
+  }
+}
+
 void Registry::flush_sightings() {
   for (auto& [key, peer] : peers_) {
     for (Sighting& sighting : peer.sightings) {

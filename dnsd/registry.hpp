@@ -71,6 +71,10 @@ class Registry {
   /// What is not on disk yet. A renewed sighting at the same place counts only once a minute: a
   /// million keepalives are not a million writes.
   [[nodiscard]] std::vector<Unsaved> take_unsaved();
+  [[nodiscard]] bool has_unsaved() const { return !unsaved_.empty(); }
+  /// The write failed: once more.
+  void mark_unsaved(const Unsaved& again);
+  void mark_all_unsaved();
   /// Adds every renewed sighting to the unsaved, for the last write before a stop.
   void flush_sightings();
   /// What to keep of one peer of one source; nullopt: nothing, forget it.
