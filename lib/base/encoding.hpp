@@ -35,4 +35,15 @@ inline constexpr std::size_t padded_base32_length = 56;  ///< with four '='
   return c >= 'A' && c <= 'Z' ? static_cast<std::uint8_t>(c | 0x20U) : c;
 }
 
+/// The same for eight octets at once, in either byte order. Adding to the low seven bits cannot
+/// carry into the neighbour.
+[[nodiscard]] constexpr std::uint64_t to_lower(std::uint64_t octets) {
+  constexpr std::uint64_t ones = 0x0101010101010101U;
+  const std::uint64_t low_bits = octets & (ones * 0x7f);
+  const std::uint64_t at_least_a = low_bits + ones * (0x80 - 'A');
+  const std::uint64_t above_z = low_bits + ones * (0x80 - 'Z' - 1);
+  const std::uint64_t is_upper = (at_least_a & ~above_z & ~octets) & (ones * 0x80);
+  return octets | (is_upper >> 2U);
+}
+
 }  // namespace base

@@ -1,5 +1,7 @@
 #include "base/hash.hpp"
 
+#include "base/encoding.hpp"
+
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,17 +34,6 @@ const Secret& secret() {
 
 std::uint64_t keep(std::uint64_t word) {
   return word;
-}
-
-/// Eight octets at once: 'A'–'Z' get bit 5. Adding to the low seven bits cannot carry into the
-/// neighbour.
-std::uint64_t lower(std::uint64_t word) {
-  constexpr std::uint64_t ones = 0x0101010101010101U;
-  const std::uint64_t low_bits = word & (ones * 0x7f);
-  const std::uint64_t at_least_a = low_bits + ones * (0x80 - 'A');
-  const std::uint64_t above_z = low_bits + ones * (0x80 - 'Z' - 1);
-  const std::uint64_t is_upper = (at_least_a & ~above_z & ~word) & (ones * 0x80);
-  return word | (is_upper >> 2U);
 }
 
 /// Tables take the low bits, or a remainder: every bit of the sum must reach them.
@@ -87,7 +78,7 @@ std::size_t keyed_hash(Bytes bytes) noexcept {
 }
 
 std::size_t keyed_hash_lower(Bytes bytes) noexcept {
-  return hash<lower>(bytes);
+  return hash<to_lower>(bytes);
 }
 
 }  // namespace base

@@ -1,6 +1,7 @@
 #include "dns/name.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/encoding.hpp"
 #include "base/hash.hpp"
@@ -18,13 +19,22 @@ bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+/// Length octets are below 64 and letters above: folding case over the whole wire form confuses
+/// nothing.
 bool octets_equal_ignoring_case(base::Bytes a, base::Bytes b) {
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(), [](std::uint8_t x, std::uint8_t y) {
-           // Length octets are below 64 and letters above: folding case over the whole wire form
-           // confuses nothing.
-           return x == y || base::to_lower(x) == base::to_lower(y);
-         });
+  if (a.size() != b.size()) return false;
+  while (a.size() >= sizeof(std::uint64_t)) {
+    std::uint64_t x = 0;
+    std::uint64_t y = 0;
+    std::memcpy(&x, a.data(), sizeof x);
+    std::memcpy(&y, b.data(), sizeof y);
+    if (base::to_lower(x) != base::to_lower(y)) return false;
+    a = a.subspan(sizeof x);
+    b = b.subspan(sizeof y);
+  }
+  return std::equal(a.begin(), a.end(), b.begin(), [](std::uint8_t x, std::uint8_t y) {
+    return base::to_lower(x) == base::to_lower(y);
+  });
 }
 
 /// One octet of a label in master file text: itself, or the octet that `\DDD` or `\X` stands for.
@@ -136,6 +146,23 @@ std::optional<Name> Name::parse(std::string_view text) {
   }
   name.octets_[size++] = 0;
   name.size_ = static_cast<std::uint8_t>(size);
+  return name;
+}
+
+std::optional<Name> Name::join(std::initializer_list<std::string_view> labels, NameView parent) {
+  Name name;
+  std::size_t size = 0;
+  for (const std::string_view label : labels) {
+    if (label.empty() || label.size() > max_label_octets ||
+        size + 1 + label.size() >= max_name_octets)
+      return std::nullopt;
+    name.octets_[size++] = static_cast<std::uint8_t>(label.size());
+    std::copy(label.begin(), label.end(), name.octets_.begin() + static_cast<std::ptrdiff_t>(size));
+    size += label.size();
+  }
+  if (size + parent.wire().size() > max_name_octets) return std::nullopt;
+  std::memcpy(name.octets_.data() + size, parent.wire().data(), parent.wire().size());
+  name.size_ = static_cast<std::uint8_t>(size + parent.wire().size());
   return name;
 }
 

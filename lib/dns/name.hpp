@@ -4,6 +4,7 @@
 #include <compare>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -62,6 +63,11 @@ class Name {
   /// Master file form, absolute with or without the trailing dot; `\DDD` and `\X` are understood.
   /// \return nullopt: empty, an empty label, a label over 63 or a name over 255 octets.
   [[nodiscard]] static std::optional<Name> parse(std::string_view text);
+
+  /// `labels` in front of `parent`, the first one first. \return nullopt: a label is empty or too
+  /// long, or the name is.
+  [[nodiscard]] static std::optional<Name> join(std::initializer_list<std::string_view> labels,
+                                                NameView parent);
 
   [[nodiscard]] NameView view() const { return NameView(base::Bytes(octets_).first(size_)); }
   operator NameView() const { return view(); }  // NOLINT: a Name is a NameView that owns

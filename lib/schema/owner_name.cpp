@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 
 #include "base/encoding.hpp"
 
@@ -36,11 +37,48 @@ NearestLabels labels_below(dns::NameView name, dns::NameView zone) {
   return result;
 }
 
-dns::Name below(dns::NameView zone, std::initializer_list<std::string_view> labels_upwards) {
-  dns::Name name(zone);
-  // Cannot fail: zones are at most max_zone_octets long.
-  for (const std::string_view label : labels_upwards) (void)name.prepend(label);
-  return name;
+/// Cannot fail: zones are at most max_zone_octets long.
+dns::Name join(std::initializer_list<std::string_view> labels, dns::NameView zone) {
+  return *dns::Name::join(labels, zone);
+}
+
+/// A label on the stack: names are made for every answer.
+class ShortLabel {
+ public:
+  void add(char c) { text_[size_++] = c; }
+  void add(std::string_view text) {
+    std::memcpy(text_.data() + size_, text.data(), text.size());
+    size_ += text.size();
+  }
+  [[nodiscard]] std::string_view text() const { return {text_.data(), size_}; }
+
+ private:
+  std::array<char, base::padded_base32_length> text_;
+  std::size_t size_ = 0;
+};
+
+ShortLabel make_key_label(const wg::PublicKey& key) {
+  ShortLabel label;
+  const auto digits = base::to_base32(key.octets());
+  label.add({digits.data(), digits.size()});
+  return label;
+}
+
+ShortLabel make_address_label(const base::IpAddress& address) {
+  ShortLabel label;
+  if (!address.is_ipv4()) {
+    label.add(base::to_hex(address.bytes()));
+    return label;
+  }
+  std::string_view separator = "";
+  for (const std::uint8_t octet : address.bytes()) {
+    label.add(separator);
+    separator = "-";
+    if (octet >= 100) label.add(static_cast<char>('0' + octet / 100));
+    if (octet >= 10) label.add(static_cast<char>('0' + octet / 10 % 10));
+    label.add(static_cast<char>('0' + octet % 10));
+  }
+  return label;
 }
 
 }  // namespace
@@ -75,15 +113,11 @@ std::optional<PeerName> parse_peer_name(dns::NameView name, dns::NameView zone) 
 }
 
 std::string key_label(const wg::PublicKey& key) {
-  const auto text = base::to_base32(key.octets());
-  return {text.begin(), text.end()};
+  return std::string(make_key_label(key).text());
 }
 
 std::string address_label(const base::IpAddress& address) {
-  if (!address.is_ipv4()) return base::to_hex(address.bytes());
-  std::string label = address.to_string();
-  std::replace(label.begin(), label.end(), '.', '-');
-  return label;
+  return std::string(make_address_label(address).text());
 }
 
 std::optional<base::IpAddress> parse_address_label(std::string_view label) {
@@ -107,24 +141,26 @@ std::optional<base::IpAddress> parse_address_label(std::string_view label) {
 }
 
 dns::Name host_name(const wg::PublicKey& key, dns::NameView zone) {
-  return below(zone, {key_label(key)});
+  return join({make_key_label(key).text()}, zone);
 }
 
 dns::Name service_name(const wg::PublicKey& key, dns::NameView zone) {
-  return below(zone, {key_label(key), protocol_label, service_label});
+  return join({service_label, protocol_label, make_key_label(key).text()}, zone);
 }
 
 dns::Name instance_name(const wg::PublicKey& key, dns::NameView zone) {
-  return below(zone, {protocol_label, service_label, key_label(key)});
+  return join({make_key_label(key).text(), service_label, protocol_label}, zone);
 }
 
 dns::Name padded_instance_name(const wg::PublicKey& key, dns::NameView zone) {
-  return below(zone, {protocol_label, service_label, key_label(key) + "===="});
+  ShortLabel label = make_key_label(key);
+  label.add("====");
+  return join({label.text(), service_label, protocol_label}, zone);
 }
 
 dns::Name address_name(const base::IpAddress& address, const wg::PublicKey& key,
                        dns::NameView zone) {
-  return below(zone, {key_label(key), address_label(address)});
+  return join({make_address_label(address).text(), make_key_label(key).text()}, zone);
 }
 
 std::optional<std::string> check_peer_label(std::string_view label) {
