@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "dnsd/listen_socket.hpp"
+#include "dnsd/responder.hpp"
+#include "dnsd/tcp_server.hpp"
+#include "dnsd/traffic.hpp"
+
+namespace dnsd {
+
+/// The threads that answer queries: each has an event loop, and of every listener its own UDP and
+/// TCP socket, so that none waits for another. Listeners come and go while they run. Called from
+/// one thread, the control thread.
+class AnswerThreads {
+ public:
+  enum class ListenerId : std::uint64_t {};
+
+  /// \param responder outlives the threads. \param count at least 1.
+  AnswerThreads(const Responder& responder, std::size_t count, TcpLimits limits = {});
+  /// Closes everything and waits for the threads to end.
+  ~AnswerThreads();
+  AnswerThreads(const AnswerThreads&) = delete;
+  AnswerThreads& operator=(const AnswerThreads&) = delete;
+
+  [[nodiscard]] std::size_t count() const { return threads_.size(); }
+
+  /// Begins to answer. \param sockets the i-th of each transport goes to thread i modulo count().
+  ListenerId add(ListenSockets sockets, View view);
+  /// Closes a listener's sockets and connections; returns when that is done, so that the place is
+  /// free.
+  void remove(ListenerId id);
+
+  [[nodiscard]] const Traffic& traffic() const { return *traffic_; }
+
+ private:
+  class Thread;
+
+  std::unique_ptr<Traffic> traffic_;
+  std::vector<std::unique_ptr<Thread>> threads_;
+  std::uint64_t next_id_ = 1;
+};
+
+}  // namespace dnsd

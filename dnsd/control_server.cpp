@@ -1,0 +1,174 @@
+#include "dnsd/control_server.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <asio/buffer.hpp>
+#include <asio/read_until.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/write.hpp>
+#include <chrono>
+#include <filesystem>
+#include <string_view>
+
+namespace dnsd {
+namespace {
+
+using Protocol = asio::local::stream_protocol;
+
+constexpr ::mode_t socket_mode = 0660;
+/// Clients at a time. Programs on this host that may talk to us are trusted, but may hang.
+constexpr int max_sessions = 16;
+/// For the request, which programs send at once.
+constexpr std::chrono::seconds request_patience{5};
+/// For each piece of the reply: somebody may read it with a pager.
+constexpr std::chrono::minutes reply_patience{10};
+constexpr std::size_t piece_octets = 65536;
+/// After an accept that failed: no descriptor is free.
+constexpr std::chrono::milliseconds accept_pause{100};
+
+}  // namespace
+
+/// One client: one request, one reply.
+class ControlServer::Session : public std::enable_shared_from_this<Session> {
+ public:
+  Session(Protocol::socket socket, const Handler& handler, std::shared_ptr<int> count)
+      : socket_(std::move(socket)),
+        timer_(socket_.get_executor()),
+        handler_(handler),
+        count_(std::move(count)) {
+    ++*count_;
+  }
+  ~Session() { --*count_; }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  void start() {
+    limit(request_patience);
+    asio::async_read_until(
+        socket_, asio::dynamic_buffer(buffer_, max_control_line + 1), '\n',
+        [self = shared_from_this()](const asio::error_code& ec, std::size_t size) {
+          if (ec) return self->end();
+          self->answer(std::string_view(self->buffer_).substr(0, size - 1));
+        });
+  }
+
+ private:
+  void answer(std::string_view line) {
+    const auto request = parse_control_request(line);
+    if (request) {
+      reply_ = handler_(*request);
+    } else {
+      reply_.result = {.exit = 2, .error = request.error()};
+    }
+    send();
+  }
+
+  /// Sends the next piece; the result behind the last one.
+  void send() {
+    buffer_.clear();
+    if (reply_.text.size() == taken_ && reply_.more) {
+      reply_.text = reply_.more();
+      taken_ = 0;
+    }
+    const std::string_view piece = std::string_view(reply_.text).substr(taken_, piece_octets);
+    taken_ += piece.size();
+    const bool is_last = piece.empty();
+    buffer_ = is_last ? write_control_result(reply_.result) : write_control_chunk(piece);
+    limit(reply_patience);
+    asio::async_write(
+        socket_, asio::buffer(buffer_),
+        [self = shared_from_this(), is_last](const asio::error_code& ec, std::size_t) {
+          if (ec || is_last) return self->end();
+          self->send();
+        });
+  }
+
+  void limit(std::chrono::steady_clock::duration patience) {
+    timer_.expires_after(patience);
+    timer_.async_wait([self = shared_from_this()](const asio::error_code& ec) {
+      if (!ec) self->end();
+    });
+  }
+
+  void end() {
+    asio::error_code ignored;
+    socket_.close(ignored);
+    timer_.cancel();
+  }
+
+  Protocol::socket socket_;
+  asio::steady_timer timer_;
+  const Handler& handler_;
+  std::shared_ptr<int> count_;
+  std::string buffer_;
+  ControlReply reply_;
+  std::size_t taken_ = 0;  // octets at the start of reply_.text
+};
+
+ControlServer::ControlServer(asio::io_context& io, Handler handler)
+    : io_(io), handler_(std::move(handler)), acceptor_(io), pause_(io) {}
+
+ControlServer::~ControlServer() {
+  std::error_code ignored;
+  if (!path_.empty()) std::filesystem::remove(path_, ignored);
+}
+
+base::Expected<void, ControlServer::OpenError> ControlServer::open(const std::string& path) {
+  const auto fail = [&](const std::error_code& why) {
+    return base::Unexpected(OpenError{false, fmt::format("{}: {}", path, why.message())});
+  };
+  asio::error_code ec;
+  const auto folder = std::filesystem::path(path).parent_path();
+  if (!folder.empty()) std::filesystem::create_directories(folder, ec);
+  if (ec) return fail(ec);
+
+  const Protocol::endpoint place(path);
+  Protocol::socket probe(io_);
+  probe.open(Protocol(), ec);
+  probe.non_blocking(true, ec);
+  probe.connect(place, ec);
+  if (!ec || ec == asio::error::try_again) {  // the latter: its queue is full
+    return base::Unexpected(OpenError{true, fmt::format("another wg-dnsd answers on {}", path)});
+  }
+  // Only a socket that nobody answers on is removed, never a file of somebody.
+  if (ec == asio::error::connection_refused && std::filesystem::is_socket(path)) {
+    std::filesystem::remove(path, ec);
+  }
+
+  acceptor_.open(Protocol(), ec);
+  // Before bind(), so that there is no moment at which others may connect; the umask may have taken
+  // more.
+  if (!ec && ::fchmod(acceptor_.native_handle(), socket_mode) != 0) {
+    return fail({errno, std::generic_category()});
+  }
+  if (!ec) acceptor_.bind(place, ec);
+  if (!ec && ::chmod(path.c_str(), socket_mode) != 0) {
+    return fail({errno, std::generic_category()});
+  }
+  if (!ec) acceptor_.listen(max_sessions, ec);
+  if (ec) return fail(ec);
+  path_ = path;
+  accept();
+  return {};
+}
+
+void ControlServer::accept() {
+  acceptor_.async_accept([this](const asio::error_code& ec, Protocol::socket socket) {
+    if (ec == asio::error::operation_aborted) return;
+    if (ec) {
+      pause_.expires_after(accept_pause);
+      pause_.async_wait([this](const asio::error_code& stopped) {
+        if (!stopped) accept();
+      });
+      return;
+    }
+    if (*sessions_ < max_sessions) {
+      std::make_shared<Session>(std::move(socket), handler_, sessions_)->start();
+    }
+    accept();
+  });
+}
+
+}  // namespace dnsd

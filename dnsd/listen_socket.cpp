@@ -1,0 +1,90 @@
+#include "dnsd/listen_socket.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+namespace dnsd {
+namespace {
+
+/// Connections that wait to be accepted; the kernel lowers it to net.core.somaxconn.
+constexpr int accept_queue = 4096;
+
+std::error_code last_error() {
+  return {errno, std::generic_category()};
+}
+
+bool set_option(int socket, int level, int option, int value) {
+  return ::setsockopt(socket, level, option, &value, sizeof value) == 0;
+}
+
+bool set_udp_options(int socket, base::Family family) {
+  // IP_PMTUDISC_OMIT: replies are small enough not to be fragmented on any sane path, and a forged
+  // "fragmentation needed" must not be able to change that (RFC 9715 §3.1).
+  if (family == base::Family::ipv4) {
+    return set_option(socket, IPPROTO_IP, IP_PKTINFO, 1) &&
+           set_option(socket, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
+  }
+  return set_option(socket, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) &&
+         set_option(socket, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
+}
+
+bool set_tcp_options(int socket) {
+  // SO_REUSEADDR: old connections in TIME_WAIT do not keep us from starting again.
+  return set_option(socket, SOL_SOCKET, SO_REUSEADDR, 1) &&
+         set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1);  // accepted sockets inherit it
+}
+
+bool bind_to(int socket, const BindAddress& address) {
+  if (!address.device.empty() &&
+      ::setsockopt(socket, SOL_SOCKET, SO_BINDTODEVICE, address.device.c_str(),
+                   static_cast<socklen_t>(address.device.size())) != 0) {
+    return false;
+  }
+  sockaddr_storage storage{};
+  const socklen_t length = address.endpoint.to_sockaddr(storage);
+  void* raw = &storage;
+  if (address.scope != 0) static_cast<sockaddr_in6*>(raw)->sin6_scope_id = address.scope;
+  return ::bind(socket, static_cast<const sockaddr*>(raw), length) == 0;
+}
+
+base::Expected<base::FileDescriptor, std::error_code> open_socket(const BindAddress& address,
+                                                                  Transport transport, bool share) {
+  const base::Family family = address.endpoint.address.family();
+  const bool is_udp = transport == Transport::udp;
+  base::FileDescriptor socket(
+      ::socket(family == base::Family::ipv4 ? AF_INET : AF_INET6,
+               (is_udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const int fd = socket.get();
+  // The first socket is bound alone, so that a foreign one in its place shows as EADDRINUSE, and
+  // lets its siblings in afterwards.
+  const bool done =
+      socket && (family == base::Family::ipv4 || set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
+      (is_udp ? set_udp_options(fd, family) : set_tcp_options(fd)) &&
+      (!share || set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) && bind_to(fd, address) &&
+      (share || set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) &&
+      (is_udp || ::listen(fd, accept_queue) == 0);
+  if (!done) return base::Unexpected(last_error());
+  return socket;
+}
+
+}  // namespace
+
+base::Expected<ListenSockets, BindError> open_listen_sockets(const BindAddress& address,
+                                                             std::size_t count, Sharing sharing) {
+  ListenSockets result;
+  for (const Transport transport : {Transport::udp, Transport::tcp}) {
+    auto& sockets = transport == Transport::udp ? result.udp : result.tcp;
+    while (sockets.size() < count) {
+      const bool share = sharing == Sharing::with_own || !sockets.empty();
+      auto socket = open_socket(address, transport, share);
+      if (!socket) return base::Unexpected(BindError{transport, socket.error()});
+      sockets.push_back(std::move(*socket));
+    }
+  }
+  return result;
+}
+
+}  // namespace dnsd

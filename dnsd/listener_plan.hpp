@@ -1,0 +1,52 @@
+#pragma once
+
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/interfaces.hpp"
+#include "dnsd/config.hpp"
+#include "dnsd/listen_socket.hpp"
+
+/// Which places to listen on, decided from what the operator wants and what the host has. Pure.
+namespace dnsd {
+
+/// What listeners depend on.
+struct HostAddresses {
+  std::vector<base::InterfaceAddress> addresses;
+  std::vector<std::string> wireguard_interfaces;
+};
+
+/// One listener that there should be.
+struct PlannedListener {
+  enum class Origin : std::uint8_t {
+    address,      ///< the operator named this address
+    wildcard,     ///< all addresses of a family, with one socket
+    one_of_many,  ///< an address of the host, because another server holds some of a wildcard's
+  };
+  BindAddress address;
+  View view{};
+  Origin origin{};
+  /// The host does not have what binding takes: an address that only a private listener may have
+  /// once its interface is known, or a link-local one. It is waited for.
+  bool absent = false;
+
+  friend bool operator==(const PlannedListener&, const PlannedListener&) = default;
+};
+
+/// Port 53 on all addresses of both families, public.
+[[nodiscard]] std::vector<ListenAddress> default_listeners();
+
+/// \param refused wildcards that cannot be bound because another server holds a part of them.
+/// \return each place once; a private listener on an address of a WireGuard interface is tied to
+/// that interface.
+[[nodiscard]] std::vector<PlannedListener> plan_listeners(std::span<const ListenAddress> wanted,
+                                                          const HostAddresses& host,
+                                                          const std::set<base::Endpoint>& refused);
+
+/// Whether a query to this address of the host comes to one of the listeners of that view.
+[[nodiscard]] bool covers(std::span<const ListenAddress> wanted, View view,
+                          const base::IpAddress& address);
+
+}  // namespace dnsd

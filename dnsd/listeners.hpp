@@ -1,0 +1,81 @@
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/expected.hpp"
+#include "dnsd/answer_threads.hpp"
+#include "dnsd/listener_plan.hpp"
+#include "dnsd/socket_holder.hpp"
+
+namespace dnsd {
+
+/// One listener as `status` tells it.
+struct ListenerStatus {
+  std::string address;  ///< `192.0.2.1:53`, with `%wg0` behind it when it is tied to that interface
+  View view{};
+  bool is_listening = false;
+  std::string problem;  ///< why it is not; empty: nothing is wrong
+};
+
+/// The listeners of the daemon: opens what the operator wants, follows the addresses of the host,
+/// and says once what changed. Lives on the control thread.
+class Listeners {
+ public:
+  /// \param threads outlives the listeners.
+  explicit Listeners(AnswerThreads& threads) : threads_(threads) {}
+
+  /// Changes to other listeners, by difference: what stays is not touched. All or nothing.
+  /// \param wanted empty: default_listeners().
+  /// \error one line that names the address, who holds it where that is readable, and the remedy;
+  /// then
+  ///        nothing has changed.
+  [[nodiscard]] base::Expected<void, std::string> change(std::vector<ListenAddress> wanted,
+                                                         HostAddresses host);
+
+  /// The addresses of the host may have changed: opens what has become possible, closes what is
+  /// gone. What fails is tried again at the next change.
+  void follow(HostAddresses host);
+
+  [[nodiscard]] std::vector<ListenerStatus> status() const;
+  /// What was asked for, defaults filled in.
+  [[nodiscard]] const std::vector<ListenAddress>& wanted() const { return wanted_; }
+
+ private:
+  /// One place that is listened on, or waited for.
+  struct Place {
+    PlannedListener plan;
+    std::optional<AnswerThreads::ListenerId> id;  ///< none: not listening
+    std::optional<ListenSockets> opened;          ///< not given to the threads yet
+    std::string problem;
+  };
+  struct Draft {
+    std::vector<Place> places;
+    std::set<base::Endpoint> refused;
+    std::vector<std::string> remarks;         ///< for the log, when the draft comes true
+    std::string failure;                      ///< why it cannot come true; empty: it can
+    std::optional<base::Endpoint> to_refuse;  ///< a wildcard that must be tried address by address
+    std::string obstacle;                     ///< why some address of many cannot be had
+  };
+
+  [[nodiscard]] Draft draft(const std::vector<ListenAddress>& wanted, const HostAddresses& host,
+                            std::set<base::Endpoint> refused) const;
+  [[nodiscard]] Draft attempt(const std::vector<ListenAddress>& wanted, const HostAddresses& host,
+                              const std::set<base::Endpoint>& refused) const;
+  [[nodiscard]] std::optional<BindError> open(Place& place, const std::vector<Place>& others) const;
+  static void judge(const BindError& error, Place& place, Draft& draft);
+  void commit(Draft draft);
+
+  AnswerThreads& threads_;
+  std::vector<ListenAddress> wanted_;
+  std::set<base::Endpoint> refused_;  // wildcards in whose place single addresses are listened on
+  std::vector<Place> places_;
+};
+
+/// What is wrong and what would help, in one line. \param holder who is in the way, for EADDRINUSE.
+[[nodiscard]] std::string explain_bind_error(const BindAddress& address, const BindError& error,
+                                             const std::optional<SocketHolder>& holder);
+
+}  // namespace dnsd

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace dnsd {
+
+/// What went through the listeners since the start. Written by the answer threads, once per batch;
+/// read by anybody.
+struct Traffic {
+  struct Counters {
+    std::atomic<std::uint64_t> queries{0};  ///< messages received, garbage included
+    std::atomic<std::uint64_t> replies{0};  ///< messages handed to the kernel
+    std::atomic<std::uint64_t> dropped{0};  ///< replies that the kernel did not take
+  };
+  Counters udp;
+  Counters tcp;
+  std::atomic<std::uint64_t> tcp_connections{0};  ///< accepted
+};
+
+}  // namespace dnsd

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+#include <memory>
+
+#include "base/file_descriptor.hpp"
+#include "dnsd/responder.hpp"
+#include "dnsd/traffic.hpp"
+
+namespace dnsd {
+
+/// Room for one batch of queries and their replies. One per answer thread, used by its sockets in
+/// turn.
+class UdpBatch {
+ public:
+  UdpBatch();
+  ~UdpBatch();
+
+ private:
+  friend class UdpServer;
+  class Buffers;
+  std::unique_ptr<Buffers> buffers_;
+};
+
+/// Answers the datagrams of one socket, in batches. A reply leaves from the address that was asked,
+/// and for a link-local one through the interface that it came in by, on wildcard sockets too. A
+/// reply that the kernel does not take at once is dropped: the client asks again. Held by
+/// shared_ptr: a wait that is under way keeps it alive. Everything happens on the thread of `io`.
+class UdpServer : public std::enable_shared_from_this<UdpServer> {
+ public:
+  /// \param socket bound, non-blocking, from open_udp_socket(). The references outlive the server.
+  UdpServer(asio::io_context& io, base::FileDescriptor socket, View view,
+            const Responder& responder, UdpBatch& batch, Traffic::Counters& counters);
+
+  /// Begins to answer.
+  void start() { wait(); }
+  /// Answers nothing more.
+  void close();
+
+ private:
+  void wait();
+  void answer_waiting();
+
+  asio::posix::stream_descriptor socket_;
+  const Listener listener_;
+  const Responder& responder_;
+  UdpBatch& batch_;
+  Traffic::Counters& counters_;
+};
+
+}  // namespace dnsd
