@@ -412,7 +412,7 @@ void DirectPeer::change(Plan& plan, const wg::DevicePeer& shown, PeerMemory& mem
     memory.keepalive.prepare(shown.persistent_keepalive, *update->persistent_keepalive);
     break;
   }
-  plan.changes.push_back({key_, std::move(updates), std::move(reason)});
+  plan.changes.push_back({key_, std::move(updates), std::move(reason), Note::Level::change});
 }
 
 std::string_view to_string(DirectPeer::State state) {

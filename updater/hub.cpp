@@ -26,13 +26,15 @@ void Hub::step(const Scene& scene, const Settings& settings, const wg::DevicePee
   const auto last_packet = std::max({first_seen_, last_toggle_.value_or(first_seen_),
                                      traffic_.last_sent().value_or(first_seen_),
                                      traffic_.last_received().value_or(first_seen_)});
-  Change change{key_, {}, ""};
+  Change change;
+  change.peer = key_;
   if (shown.persistent_keepalive != wanted) {
     change.updates = {{key_, std::nullopt, wanted}};
     change.reason = "so that the host sees where this peer is";
   } else if (kick_) {
     change.updates = make_kick(key_, wanted);
     change.reason = "the host had better see this peer's mapping now: " + *kick_;
+    change.level = Note::Level::detail;  // often for a suspicion that proves wrong
   } else if (now - last_packet >= wanted + 2s) {
     change.updates = make_kick(key_, wanted);
     change.reason = "its keepalive is on, but was never armed: nothing was sent";

@@ -139,7 +139,7 @@ void Loop::write(const std::vector<Change>& changes) {
     if (is_dry_run()) {
       fmt::print("{}\n", line);
     } else {
-      spdlog::info(line);
+      tell({change.level, line});
     }
     updates.insert(updates.end(), change.updates.begin(), change.updates.end());
   }

@@ -117,7 +117,8 @@ std::vector<Change> Machine::give_back(const wg::Device& device) {
     if (keepalive.ours().empty() || keepalive.user() == shown.persistent_keepalive) continue;
     changes.push_back({shown.public_key,
                        {{shown.public_key, std::nullopt, keepalive.user()}},
-                       "the user's keepalive is put back"});
+                       "the user's keepalive is put back",
+                       Note::Level::change});
   }
   return changes;
 }

@@ -32,13 +32,6 @@ struct Scene {
   std::minstd_rand& random;                      ///< for jitter
 };
 
-/// A write to one peer, and why. Its updates belong into one transaction, in order.
-struct Change {
-  wg::PublicKey peer;
-  std::vector<wg::PeerUpdate> updates;
-  std::string reason;
-};
-
 /// Look this peer up now.
 struct LookupRequest {
   wg::PublicKey peer;
@@ -52,6 +45,14 @@ struct Note {
   enum class Level : std::uint8_t { detail, change, trouble };
   Level level{};
   std::string text;
+};
+
+/// A write to one peer, and why. Its updates belong into one transaction, in order.
+struct Change {
+  wg::PublicKey peer;
+  std::vector<wg::PeerUpdate> updates;
+  std::string reason;
+  Note::Level level = Note::Level::change;  ///< of its line in the log
 };
 
 /// What to do now, in this order: remember, write, look up, tell.

@@ -21,7 +21,7 @@ constexpr auto answer_limit = 12s;
 /// A pause this long ends a flow, and prompt answers come within it.
 constexpr auto pause = 2s;
 /// Receiving without a pause for this long is a flow.
-constexpr auto flow_length = 3s;
+constexpr auto flow_length = 1s;
 /// How much later than its keepalive's interval a packet may come.
 constexpr auto keepalive_slack = 10s;
 
@@ -66,7 +66,6 @@ void Traffic::observe(const base::Now& now, const wg::DevicePeer& peer) {
   endpoint_ = peer.endpoint;
 
   if (new_handshake) last_handshake_ = now.steady;
-  if (received > 0) last_heard_ = now.steady;
   const bool sent_data = sent > 0 && carries_data(sent);
   // An initiation is heard without a session, and from an address that it does not prove.
   if (new_handshake || (last_handshake_ && received % initiation_octets != 0)) {
@@ -74,11 +73,12 @@ void Traffic::observe(const base::Now& now, const wg::DevicePeer& peer) {
   } else if (sent_data && !unanswered_since_) {
     unanswered_since_ = now.steady;
   }
+  if (received > 0) last_heard_ = now.steady;
   if (sent > 0) last_sent_ = now.steady;
 }
 
 void Traffic::receive(SteadyTime now, bool sent_data, bool same_endpoint) {
-  if (!last_received_ || now - *last_received_ > pause) flow_start_ = now;
+  if (!last_heard_ || now - last_received_.value_or(now) > pause) flow_start_ = now;
   // The faster of two keepalives puts the other one off for ever: such a peer is heard at rekeys
   // only, and is not to be suspected each time.
   if (last_received_ && same_endpoint)
@@ -89,6 +89,7 @@ void Traffic::receive(SteadyTime now, bool sent_data, bool same_endpoint) {
     answers_promptly_ = true;
   }
   unanswered_since_.reset();
+  may_await_answer_ = sent_data;
   last_received_ = now;
 }
 
@@ -108,6 +109,9 @@ Traffic::Verdict Traffic::judge(SteadyTime now, seconds keepalive) const {
   if (answers_promptly_ && unanswered >= pause)
     return {Session::doubtful,
             fmt::format("data is unanswered for {} s", whole_seconds(unanswered))};
+  if (may_await_answer_ && quiet >= answer_limit)
+    return {Session::doubtful,
+            fmt::format("nothing came for {} s after data", whole_seconds(quiet))};
   if (keepalive > 0s && quiet >= std::max<std::chrono::steady_clock::duration>(
                                      keepalive + keepalive_slack, longest_quiet_ + pause))
     return {Session::doubtful, fmt::format("nothing came for {} s", whole_seconds(quiet))};

@@ -66,6 +66,7 @@ class Traffic {
   base::SteadyTime flow_start_;                       ///< of receiving without a pause
   std::optional<base::SteadyTime> unanswered_since_;  ///< data that nothing came back for
   bool answers_promptly_ = false;                     ///< the last data was
+  bool may_await_answer_ = false;  ///< data went out in the reading of the last packet
   std::chrono::steady_clock::duration
       longest_quiet_{};  ///< it was silent for so long and came back
 };
