@@ -25,7 +25,8 @@ constexpr auto flow_length = 1s;
 /// How much later than its keepalive's interval a packet may come.
 constexpr auto keepalive_slack = 10s;
 
-/// Whether sent octets between two readings hold data, and not only a keepalive and one handshake.
+/// Whether octets of one direction between two readings hold data, and not only a keepalive and one
+/// handshake.
 bool carries_data(std::uint64_t octets) {
   for (const std::uint64_t handshake :
        {std::uint64_t{0}, Traffic::response_octets, Traffic::initiation_octets,
@@ -70,6 +71,9 @@ void Traffic::observe(const base::Now& now, const wg::DevicePeer& peer) {
   // An initiation is heard without a session, and from an address that it does not prove.
   if (new_handshake || (last_handshake_ && received % initiation_octets != 0)) {
     receive(now.steady, sent_data, same_endpoint);
+    // The answer that we wait for would be to data that answered theirs: an echo, an
+    // acknowledgement.
+    may_await_answer_ = sent_data && carries_data(received);
   } else if (sent_data && !unanswered_since_) {
     unanswered_since_ = now.steady;
   }
@@ -89,7 +93,6 @@ void Traffic::receive(SteadyTime now, bool sent_data, bool same_endpoint) {
     answers_promptly_ = true;
   }
   unanswered_since_.reset();
-  may_await_answer_ = sent_data;
   last_received_ = now;
 }
 
@@ -104,14 +107,11 @@ Traffic::Verdict Traffic::judge(SteadyTime now, seconds keepalive) const {
 
   const auto quiet = now - last_received_.value_or(*last_handshake_);
   const bool was_flowing = last_received_ && *last_received_ - flow_start_ >= flow_length;
-  if (was_flowing && quiet >= pause)
+  if ((was_flowing || may_await_answer_) && quiet >= pause)
     return {Session::doubtful, fmt::format("its data stopped {} s ago", whole_seconds(quiet))};
   if (answers_promptly_ && unanswered >= pause)
     return {Session::doubtful,
             fmt::format("data is unanswered for {} s", whole_seconds(unanswered))};
-  if (may_await_answer_ && quiet >= answer_limit)
-    return {Session::doubtful,
-            fmt::format("nothing came for {} s after data", whole_seconds(quiet))};
   if (keepalive > 0s && quiet >= std::max<std::chrono::steady_clock::duration>(
                                      keepalive + keepalive_slack, longest_quiet_ + pause))
     return {Session::doubtful, fmt::format("nothing came for {} s", whole_seconds(quiet))};
