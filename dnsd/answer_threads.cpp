@@ -52,6 +52,9 @@ class AnswerThreads::Thread {
       server->start();
     });
   }
+  void touch() {
+    call([] {});
+  }
   void remove(ListenerId id) {
     call([&] { servers_.clear(id); });
   }
@@ -119,6 +122,10 @@ AnswerThreads::ListenerId AnswerThreads::add(ListenSockets sockets, View view) {
     threads_[i % count()]->add_tcp(id, std::move(sockets.tcp[i]), view);
   }
   return id;
+}
+
+void AnswerThreads::touch() {
+  for (const auto& thread : threads_) thread->touch();
 }
 
 void AnswerThreads::remove(ListenerId id) {

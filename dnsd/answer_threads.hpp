@@ -33,6 +33,9 @@ class AnswerThreads {
   /// free.
   void remove(ListenerId id);
 
+  /// Returns when every thread has shown that it still takes work.
+  void touch();
+
   [[nodiscard]] const Traffic& traffic() const { return *traffic_; }
 
  private:

@@ -2,10 +2,14 @@
 
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 #include "dnsd/control_protocol.hpp"
 
 namespace dnsd {
+
+/// Where the daemon of the systemd unit listens.
+inline constexpr std::string_view default_control_socket = "/run/wg-dnsd/control.sock";
 
 /// Asks the running daemon, prints its reply to `out` as it arrives, and errors to standard error.
 /// Blocks. \return the exit code: that of the command; 2 when no daemon answers on `path`.

@@ -109,10 +109,12 @@ void Listeners::follow(HostAddresses host) {
 std::vector<ListenerStatus> Listeners::status() const {
   std::vector<ListenerStatus> result;
   for (const Place& place : places_) {
-    result.push_back({.address = describe(place.plan.address),
-                      .view = place.plan.view,
-                      .is_listening = place.id.has_value(),
-                      .problem = place.problem});
+    result.push_back(
+        {.address = describe(place.plan.address),
+         .view = place.plan.view,
+         .is_listening = place.id.has_value(),
+         .is_missed = !place.id && place.plan.origin != PlannedListener::Origin::one_of_many,
+         .problem = place.problem});
   }
   return result;
 }

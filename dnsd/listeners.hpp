@@ -17,7 +17,8 @@ struct ListenerStatus {
   std::string address;  ///< `192.0.2.1:53`, with `%wg0` behind it when it is tied to that interface
   View view{};
   bool is_listening = false;
-  std::string problem;  ///< why it is not; empty: nothing is wrong
+  bool is_missed = false;  ///< it is not listening, and the operator named it
+  std::string problem;     ///< why it is not listening; empty: nothing is wrong
 };
 
 /// The listeners of the daemon: opens what the operator wants, follows the addresses of the host,

@@ -5,11 +5,18 @@ add_library(
   control_client.cpp
   control_protocol.cpp
   control_server.cpp
+  daemon.cpp
   listen_socket.cpp
   listener_plan.cpp
   listeners.cpp
   made_zone.cpp
   socket_holder.cpp
+  static_part.cpp
+  status.cpp
   tcp_server.cpp
   udp_server.cpp)
 target_link_libraries(dnsd_core PUBLIC dnsd_answer dnsd_observation asio PRIVATE nlohmann_json::nlohmann_json)
+
+add_executable(wg-dnsd main.cpp)
+target_link_libraries(wg-dnsd PRIVATE dnsd_core CLI11::CLI11)
+install(TARGETS wg-dnsd RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})

@@ -1,0 +1,391 @@
+#include "dnsd/daemon.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <asio/io_context.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+#include <asio/signal_set.hpp>
+#include <asio/steady_timer.hpp>
+#include <chrono>
+#include <csignal>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/interfaces.hpp"
+#include "base/log.hpp"
+#include "base/notify.hpp"
+#include "base/version.hpp"
+#include "dnsd/answer_threads.hpp"
+#include "dnsd/control_server.hpp"
+#include "dnsd/listeners.hpp"
+#include "dnsd/made_zone.hpp"
+#include "dnsd/observatory.hpp"
+#include "dnsd/responder.hpp"
+#include "dnsd/state_store.hpp"
+#include "dnsd/static_part.hpp"
+#include "dnsd/status.hpp"
+
+namespace dnsd {
+namespace {
+
+/// Addresses change in bursts (a whole interface comes up): what follows is done once for all of
+/// them.
+constexpr std::chrono::milliseconds address_settling{100};
+/// Peers whose records are made in one go for `zone` and `peers`; about 10 ms of the control
+/// thread.
+constexpr std::size_t peers_per_piece = 64;
+/// Connections and sockets, with room to spare.
+constexpr rlim_t wanted_descriptors = 65536;
+
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted_descriptors) return;
+  limit.rlim_cur = std::min(limit.rlim_max, wanted_descriptors);
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);  // a smaller number closes idle TCP clients earlier
+}
+
+}  // namespace
+
+/// Ties everything together on the control thread: configuration → zone, sources → table,
+/// listeners, control socket, signals, the host's addresses.
+class Daemon {
+ public:
+  explicit Daemon(const CommandLine& line);
+  int run();
+
+ private:
+  void start();
+  void stop();
+  [[nodiscard]] std::optional<std::string> reload();
+  void handle_signal();
+  void watch_addresses();
+  void addresses_changed();
+  void remake_zone(const HostAddresses& host);
+  void publish_zone(const StaticPart& part, std::shared_ptr<const Zone> zone);
+  void tell_manager();
+  void feed_watchdog(std::chrono::microseconds interval);
+
+  [[nodiscard]] ControlReply answer(const ControlRequest& request);
+  [[nodiscard]] ControlReply answer_status(bool json) const;
+  [[nodiscard]] ControlReply answer_zone(View view) const;
+  [[nodiscard]] ControlReply answer_peers(bool json) const;
+  [[nodiscard]] std::vector<wg::PublicKey> peer_keys() const;
+
+  const CommandLine line_;
+  Config config_;
+  const base::SteadyTime started_ = base::SteadyTime::clock::now();
+  asio::io_context io_{1};
+
+  PeerTable peers_;
+  LiveState live_;
+  StateStore store_;
+  StaticPart static_part_;
+  PublishedZone published_;
+  Observatory observatory_;
+
+  Responder responder_;
+  AnswerThreads threads_;
+  Listeners listeners_;
+
+  ControlServer control_;
+  asio::signal_set signals_;
+  std::optional<base::InterfaceWatch> watch_;
+  asio::posix::stream_descriptor watch_descriptor_;
+  asio::steady_timer settling_;
+  asio::steady_timer watchdog_;
+  bool told_ready_ = false;
+  std::string reload_problem_;
+};
+
+Daemon::Daemon(const CommandLine& line)
+    : line_(line),
+      config_(load_config(line)),
+      store_(config_.state_dir),
+      static_part_(read_static_part(config_, read_host(config_))),
+      published_(make_zone(config_, static_part_, peers_, live_)),
+      observatory_(io_, config_, peers_, live_, store_),
+      responder_(published_),
+      threads_(responder_, config_.answer_threads),
+      listeners_(threads_),
+      control_(io_, [this](const ControlRequest& request) { return answer(request); }),
+      signals_(io_, SIGTERM, SIGINT, SIGHUP),
+      watch_descriptor_(io_),
+      settling_(io_),
+      watchdog_(io_) {}
+
+int Daemon::run() {
+  start();
+  io_.run();
+  return 0;
+}
+
+void Daemon::start() {
+  base::start_log("wg-dnsd", spdlog::level::from_str(config_.log_level));
+  raise_descriptor_limit();
+  spdlog::info("wg-dnsd {} for {}", base::version, config_.zone.to_string());
+  for (const std::string& warning : config_.warnings) spdlog::warn("{}", warning);
+  if (!store_.problem().empty()) spdlog::warn("{}", store_.problem());
+  // Before anything else is touched: a second daemon must not disturb the first one.
+  if (const auto opened = control_.open(config_.control_socket); !opened) {
+    if (opened.error().is_in_use) throw std::runtime_error(opened.error().message);
+    spdlog::warn(
+        "no control socket, so status, peers, zone and reload do not work: {}; --control "
+        "names another place",
+        opened.error().message);
+  }
+  handle_signal();
+  publish_zone(static_part_, published_.get());
+  observatory_.start();
+  watch_addresses();
+  if (const auto changed = listeners_.change(config_.listen, read_host(config_)); !changed) {
+    throw std::runtime_error(changed.error());
+  }
+  tell_manager();
+  if (const auto interval = base::watchdog_interval()) feed_watchdog(*interval);
+}
+
+void Daemon::stop() {
+  spdlog::info("stopping");
+  base::notify_systemd("STOPPING=1");
+  observatory_.stop();
+  io_.stop();
+}
+
+void Daemon::handle_signal() {
+  signals_.async_wait([this](const asio::error_code& ec, int signal) {
+    if (ec) return;
+    if (signal != SIGHUP) return stop();
+    base::notify_systemd("RELOADING=1");
+    (void)reload();  // said in the log
+    base::notify_systemd("READY=1");
+    handle_signal();
+  });
+}
+
+/// Reads and checks everything first, and then changes all of it or nothing. \return why nothing
+/// changed.
+std::optional<std::string> Daemon::reload() {
+  try {
+    Config next = load_config(line_);
+    const HostAddresses host = read_host(next);
+    StaticPart part = read_static_part(next, host);
+    auto zone = make_zone(next, part, peers_, live_);
+    if (auto changed = listeners_.change(next.listen, host); !changed) {
+      throw ConfigError(changed.error());
+    }
+    for (const auto& [word, differs] :
+         {std::pair("answer-threads", next.answer_threads != config_.answer_threads),
+          std::pair("control", next.control_socket != config_.control_socket)}) {
+      if (differs) spdlog::warn("{} changes at the next start only", word);
+    }
+    for (const std::string& warning : next.warnings) spdlog::warn("{}", warning);
+    config_ = std::move(next);
+    spdlog::set_level(spdlog::level::from_str(config_.log_level));
+    static_part_ = std::move(part);
+    publish_zone(static_part_, std::move(zone));
+    observatory_.reload(config_);
+    observatory_.content_changed();
+    tell_manager();
+    spdlog::info("reloaded");
+    reload_problem_.clear();
+    return std::nullopt;
+  } catch (const std::exception& error) {
+    spdlog::error("not reloaded, everything stays as it was: {}", error.what());
+    reload_problem_ = error.what();
+    return reload_problem_;
+  }
+}
+
+void Daemon::publish_zone(const StaticPart& part, std::shared_ptr<const Zone> zone) {
+  for (const std::string& warning : zone->warnings()) spdlog::warn("{}", warning);
+  for (const std::string& advice : part.advice) spdlog::warn("{}", advice);
+  published_.set(std::move(zone));
+}
+
+void Daemon::watch_addresses() {
+  if (!watch_) {
+    auto opened = base::InterfaceWatch::open();
+    if (!opened) {
+      spdlog::error("changes of this host's addresses are not seen: {}", opened.error().message());
+      return;
+    }
+    watch_.emplace(*std::move(opened));
+    // The descriptor closes what it holds, and the watch its own: each gets one.
+    watch_descriptor_.assign(::fcntl(watch_->fd(), F_DUPFD_CLOEXEC, 0));
+  }
+  watch_descriptor_.async_wait(asio::posix::stream_descriptor::wait_read,
+                               [this](const asio::error_code& ec) {
+                                 if (ec) return;
+                                 if (!watch_->drain()) return watch_addresses();
+                                 settling_.expires_after(address_settling);
+                                 settling_.async_wait([this](const asio::error_code& stopped) {
+                                   if (stopped) return;
+                                   addresses_changed();
+                                   watch_addresses();
+                                 });
+                               });
+}
+
+void Daemon::addresses_changed() {
+  (void)watch_->drain();
+  const HostAddresses host = read_host(config_);
+  listeners_.follow(host);
+  remake_zone(host);
+  tell_manager();
+}
+
+/// The addresses of a made zone's name servers follow those of the host.
+void Daemon::remake_zone(const HostAddresses& host) {
+  if (config_.zone_file) return;
+  try {
+    StaticPart part = read_static_part(config_, host);
+    if (part.name_servers == static_part_.name_servers) return;
+    publish_zone(part, make_zone(config_, part, peers_, live_));
+    static_part_ = std::move(part);
+    observatory_.content_changed();
+    spdlog::info("the name servers of the zone have other addresses now");
+  } catch (const ConfigError& error) {
+    spdlog::error("{}", error.what());
+  }
+}
+
+/// Says READY=1 once, when there is somebody to answer.
+void Daemon::tell_manager() {
+  const auto listeners = listeners_.status();
+  const auto count = std::count_if(listeners.begin(), listeners.end(),
+                                   [](const ListenerStatus& one) { return one.is_listening; });
+  base::notify_systemd(fmt::format("STATUS={} on {} listeners", config_.zone.to_string(), count));
+  if (told_ready_ || count == 0) return;
+  told_ready_ = true;
+  base::notify_systemd("READY=1");
+  spdlog::info("answering");
+}
+
+/// Every thread has to take part: one that hangs keeps this one waiting, and the manager restarts
+/// us.
+void Daemon::feed_watchdog(std::chrono::microseconds interval) {
+  threads_.touch();
+  base::notify_systemd("WATCHDOG=1");
+  watchdog_.expires_after(interval);
+  watchdog_.async_wait([this, interval](const asio::error_code& ec) {
+    if (!ec) feed_watchdog(interval);
+  });
+}
+
+// ---- control socket ----
+
+ControlReply Daemon::answer(const ControlRequest& request) {
+  switch (request.command) {
+    case ControlRequest::Command::zone:
+      return answer_zone(request.view);
+    case ControlRequest::Command::status:
+      return answer_status(request.json);
+    case ControlRequest::Command::peers:
+      return answer_peers(request.json);
+    case ControlRequest::Command::reload:
+      break;
+  }
+  const auto problem = reload();
+  return {.text = {},
+          .more = {},
+          .result = {.exit = problem ? 1 : 0, .error = problem.value_or(std::string())}};
+}
+
+ControlReply Daemon::answer_status(bool json) const {
+  DaemonStatus status{.zone = config_.zone.to_string(),
+                      .uptime = std::chrono::duration_cast<std::chrono::seconds>(
+                          base::SteadyTime::clock::now() - started_),
+                      .is_ready = live_.is_ready(),
+                      .listeners = listeners_.status(),
+                      .observatory = observatory_.status(),
+                      .peers = {},
+                      .reload_problem = reload_problem_};
+  peers_.for_each([&](const wg::PublicKey&, const PeerRecord& peer) {
+    ++status.peers.registered;
+    if (!peer.ipv4 && !peer.ipv6) return;
+    ++status.peers.with_endpoint;
+    if (peer.stale) ++status.peers.stale;
+  });
+  return {.text = json ? status_json(status, threads_.traffic())
+                       : status_text(status, threads_.traffic()),
+          .more = {},
+          .result = {.exit = static_cast<int>(judge(status)), .error = {}}};
+}
+
+/// The keys alone are copied, all at once: a peer that changes meanwhile is printed as it was or as
+/// it is, whole.
+ControlReply Daemon::answer_zone(View view) const {
+  const auto zone = published_.get();
+  ControlReply reply;
+  zone->for_each_common_record(
+      view, [&](dns::NameView owner, dns::RrType type, dns::Ttl ttl, base::Bytes rdata) {
+        reply.text += dns::to_zone_line(owner, ttl, type, rdata);
+      });
+  reply.more = [zone, view, keys = peer_keys(), next = std::size_t{0}]() mutable {
+    std::string text;
+    const std::size_t end = std::min(keys.size(), next + peers_per_piece);
+    // A peer without a record in this view must not look like the end.
+    for (; next < keys.size() && (next < end || text.empty()); ++next) {
+      zone->for_each_peer_record(
+          keys[next], view,
+          [&](dns::NameView owner, dns::RrType type, dns::Ttl ttl, base::Bytes rdata) {
+            text += dns::to_zone_line(owner, ttl, type, rdata);
+          });
+    }
+    return text;
+  };
+  return reply;
+}
+
+ControlReply Daemon::answer_peers(bool json) const {
+  ControlReply reply;
+  reply.more = [this, json, keys = peer_keys(), next = std::size_t{0}]() mutable {
+    std::string text;
+    const std::size_t end = std::min(keys.size(), next + peers_per_piece);
+    for (; next < keys.size() && (next < end || text.empty()); ++next) {
+      const auto peer = peers_.find(keys[next]);
+      if (peer) text += json ? peer_json(keys[next], *peer) : peer_text(keys[next], *peer);
+    }
+    return text;
+  };
+  return reply;
+}
+
+std::vector<wg::PublicKey> Daemon::peer_keys() const {
+  std::vector<wg::PublicKey> keys;
+  keys.reserve(peers_.size());
+  peers_.for_each([&](const wg::PublicKey& key, const PeerRecord&) { keys.push_back(key); });
+  std::sort(keys.begin(), keys.end());
+  return keys;
+}
+
+// ---- entry points ----
+
+int run_daemon(const CommandLine& line) {
+  return Daemon(line).run();
+}
+
+void check_config(const CommandLine& line, std::FILE* out) {
+  const Config config = load_config(line);
+  const PeerTable peers;
+  const LiveState live;
+  (void)make_zone(config, read_static_part(config, read_host(config)), peers, live);
+  fmt::print(out, "{}", to_yaml(config));
+}
+
+void print_delegation(const CommandLine& line, std::FILE* out) {
+  const Config config = load_config(line);
+  const StaticPart part = read_static_part(config, read_host(config));
+  for (const auto& record : make_delegation(part.name_servers, config.zone)) {
+    fmt::print(out, "{}", dns::to_zone_line(record.owner, record.ttl, record.type, record.rdata));
+  }
+  for (const std::string& advice : part.advice) fmt::print(stderr, "wg-dnsd: {}\n", advice);
+}
+
+}  // namespace dnsd

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdio>
+#include <memory>
+
+#include "dnsd/command_line.hpp"
+
+namespace dnsd {
+
+/// Runs the server until SIGTERM or SIGINT. SIGHUP reads everything again; what is wrong then
+/// changes nothing. \return the exit code: 0 after a clean stop. \throws ConfigError when the
+/// configuration or the zone file is wrong; std::runtime_error when this host does not let
+///         us serve (a port is held, another wg-dnsd runs). `what()` is one line.
+[[nodiscard]] int run_daemon(const CommandLine& line);
+
+/// Reads and checks everything as run_daemon() would, and prints the effective configuration as
+/// YAML. \throws ConfigError
+void check_config(const CommandLine& line, std::FILE* out);
+
+/// Prints the records that the parent zone must hold; what is missing for them goes to standard
+/// error. \throws ConfigError
+void print_delegation(const CommandLine& line, std::FILE* out);
+
+}  // namespace dnsd

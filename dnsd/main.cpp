@@ -1,0 +1,94 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <string>
+
+#include "base/version.hpp"
+#include "dnsd/command_line.hpp"
+#include "dnsd/config.hpp"
+#include "dnsd/control_client.hpp"
+#include "dnsd/daemon.hpp"
+
+namespace {
+
+constexpr int exit_ok = 0;
+constexpr int exit_failure = 1;  // this host does not let us serve
+constexpr int exit_usage = 2;    // the command line or the configuration is wrong
+
+/// A command that asks the running daemon.
+struct Question {
+  CLI::App* command = nullptr;
+  dnsd::ControlRequest request;
+};
+
+int run(const dnsd::CommandLine& line) {
+  if (line.check_config) {
+    dnsd::check_config(line, stdout);
+    return exit_ok;
+  }
+  if (line.print_delegation) {
+    dnsd::print_delegation(line, stdout);
+    return exit_ok;
+  }
+  return dnsd::run_daemon(line);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Authoritative DNS server that answers where WireGuard peers were seen.", "wg-dnsd");
+  app.set_version_flag("--version", "wg-dnsd " + std::string(base::version));
+  app.require_subcommand(0, 1);
+  dnsd::CommandLine line;
+  dnsd::add_run_options(app, line);
+  app.add_subcommand("run", "Serve (the same without this word); takes the options above")
+      ->fallthrough();
+
+  using Command = dnsd::ControlRequest::Command;
+  std::string control(dnsd::default_control_socket);
+  bool is_public = false;
+  bool json = false;
+  const auto add_question = [&](const char* name, const char* help) {
+    CLI::App* command = app.add_subcommand(name, help);
+    command->add_option("--control", control, "Socket of the running daemon")
+        ->type_name("SOCKET")
+        ->capture_default_str();
+    return command;
+  };
+  const auto add_json = [&](CLI::App* command) {
+    command->add_flag("--json", json, "For programs: JSON");
+    return command;
+  };
+  CLI::App* zone = add_question("zone", "Print the private view of the zone as a zone file");
+  zone->add_flag("--public", is_public, "Print the public view");
+  const Question questions[] = {
+      {zone, {.command = Command::zone}},
+      {add_json(add_question("status", "Tell how the daemon is; exit 0 ok, 1 degraded, 2 down")),
+       {.command = Command::status}},
+      {add_json(add_question("peers", "List the registered peers and where they were seen")),
+       {.command = Command::peers}},
+      {add_question("reload", "Read configuration, peers and zone file again; exit 1 if refused"),
+       {.command = Command::reload}},
+  };
+
+  try {
+    app.parse(argc, argv);
+    for (const Question& question : questions) {
+      if (!question.command->parsed()) continue;
+      dnsd::ControlRequest request = question.request;
+      if (is_public) request.view = dnsd::View::public_view;
+      request.json = json;
+      return dnsd::run_control_command(control, request, stdout);
+    }
+    return run(line);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? exit_ok : exit_usage;  // --help and --version come this way
+  } catch (const dnsd::ConfigError& error) {
+    fmt::print(stderr, "wg-dnsd: {}\n", error.what());
+    return exit_usage;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "wg-dnsd: {}\n", error.what());
+    return exit_failure;
+  }
+}

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dnsd/config.hpp"
+#include "dnsd/listener_plan.hpp"
+#include "dnsd/zone.hpp"
+
+/// From the configuration to the zone: its static part is read from the zone file, or made.
+namespace dnsd {
+
+struct StaticPart {
+  std::vector<dns::ZoneRecord> records;
+  std::vector<NameServer> name_servers;  ///< as the records say
+  std::vector<std::string> advice;  ///< for the log: what keeps others from finding this server
+};
+
+/// \throws ConfigError with file:line
+[[nodiscard]] StaticPart read_static_part(const Config& config, const HostAddresses& host);
+
+/// The addresses of this host and its WireGuard interfaces, those of the configuration included.
+/// Milliseconds.
+[[nodiscard]] HostAddresses read_host(const Config& config);
+
+/// \param peers, live outlive the zone. \throws ConfigError with file:line
+[[nodiscard]] std::shared_ptr<const Zone> make_zone(const Config& config, const StaticPart& part,
+                                                    const PeerTable& peers, const LiveState& live);
+
+}  // namespace dnsd

@@ -1,0 +1,194 @@
+#include "dnsd/status.hpp"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/version.hpp"
+
+namespace dnsd {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// Octets that are not UTF-8 are replaced: messages may quote what somebody wrote.
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string_view to_string(Health health) {
+  switch (health) {
+    case Health::ok:
+      return "ok";
+    case Health::degraded:
+      return "degraded";
+    case Health::down:
+      break;
+  }
+  return "down";
+}
+
+std::string_view to_string(View view) {
+  return view == View::public_view ? "public" : "private";
+}
+
+std::string describe_duration(std::chrono::seconds duration) {
+  const auto days = std::chrono::duration_cast<std::chrono::days>(duration);
+  const auto rest = duration - days;
+  return days.count() > 0 ? fmt::format("{} d {:%H:%M:%S}", days.count(), rest)
+                          : fmt::format("{:%H:%M:%S}", rest);
+}
+
+Json counters_json(const Traffic::Counters& counters) {
+  return {{"queries", counters.queries.load(std::memory_order_relaxed)},
+          {"replies", counters.replies.load(std::memory_order_relaxed)},
+          {"dropped", counters.dropped.load(std::memory_order_relaxed)}};
+}
+
+std::string counters_text(const Traffic::Counters& counters) {
+  return fmt::format("{} queries, {} replies, {} dropped",
+                     counters.queries.load(std::memory_order_relaxed),
+                     counters.replies.load(std::memory_order_relaxed),
+                     counters.dropped.load(std::memory_order_relaxed));
+}
+
+/// The published endpoints, IPv6 first as in SRV.
+std::vector<std::string> endpoints(const PeerRecord& peer) {
+  std::vector<std::string> result;
+  for (const auto* endpoint : {&peer.ipv6, &peer.ipv4}) {
+    if (*endpoint) result.push_back((*endpoint)->to_string());
+  }
+  if (result.empty() && peer.detail->host_target) {
+    const HostTarget& target = *peer.detail->host_target;
+    result.push_back(fmt::format("{}:{}", target.name.to_string(), base::to_number(target.port)));
+  }
+  return result;
+}
+
+/// A fixed endpoint was never confirmed.
+bool has_since(const PeerRecord& peer) {
+  return (peer.ipv4 || peer.ipv6) && peer.since != base::WallTime{};
+}
+
+}  // namespace
+
+Health judge(const DaemonStatus& status) {
+  const auto& listeners = status.listeners;
+  const auto is_listening = [](const ListenerStatus& one) { return one.is_listening; };
+  if (std::none_of(listeners.begin(), listeners.end(), is_listening)) return Health::down;
+  const auto& sources = status.observatory.sources;
+  const bool all_well = status.is_ready && status.reload_problem.empty() &&
+                        std::none_of(listeners.begin(), listeners.end(),
+                                     [](const ListenerStatus& one) { return one.is_missed; }) &&
+                        std::all_of(sources.begin(), sources.end(),
+                                    [](const SourceStatus& one) { return one.problem.empty(); });
+  return all_well ? Health::ok : Health::degraded;
+}
+
+std::string status_text(const DaemonStatus& status, const Traffic& traffic) {
+  const ObservatoryStatus& observatory = status.observatory;
+  std::string text = fmt::format("wg-dnsd {}: {}\n", base::version, to_string(judge(status)));
+  const auto line = [&text](std::string_view what, const std::string& value) {
+    text += fmt::format("{:<12} {}\n", what, value);
+  };
+  line("zone", fmt::format("{} serial {}", status.zone, observatory.serial));
+  line("up", describe_duration(status.uptime));
+  if (!status.is_ready) {
+    line("not ready", "not every source has been read yet: unknown keys get SERVFAIL");
+  }
+  if (!status.reload_problem.empty()) line("reload", "failed: " + status.reload_problem);
+  for (const ListenerStatus& one : status.listeners) {
+    line(one.is_listening ? "listening" : "not listening",
+         fmt::format("{} {}{}{}", one.address, to_string(one.view), one.problem.empty() ? "" : ": ",
+                     one.problem));
+  }
+  for (const SourceStatus& one : observatory.sources) {
+    line("source", one.problem.empty() ? fmt::format("{}: {} peers{}", one.name, one.peers,
+                                                     one.readable ? "" : ", not read yet")
+                                       : fmt::format("{}: {}", one.name, one.problem));
+  }
+  line("peers",
+       fmt::format("{} registered, {} with an endpoint, {} of them stale", status.peers.registered,
+                   status.peers.with_endpoint, status.peers.stale));
+  if (observatory.public_list_cut > 0 || observatory.private_list_cut > 0) {
+    line("list", fmt::format("{} peers are cut from the private list, {} from the public one "
+                             "(list-max)",
+                             observatory.private_list_cut, observatory.public_list_cut));
+  }
+  if (!observatory.durable) line("state", "in memory only: it does not survive a restart");
+  line("UDP", counters_text(traffic.udp));
+  line("TCP", fmt::format("{}, {} connections", counters_text(traffic.tcp),
+                          traffic.tcp_connections.load(std::memory_order_relaxed)));
+  return text;
+}
+
+std::string status_json(const DaemonStatus& status, const Traffic& traffic) {
+  const ObservatoryStatus& observatory = status.observatory;
+  Json listeners = Json::array();
+  for (const ListenerStatus& one : status.listeners) {
+    listeners.push_back({{"address", one.address},
+                         {"view", to_string(one.view)},
+                         {"listening", one.is_listening},
+                         {"problem", one.problem}});
+  }
+  Json sources = Json::array();
+  for (const SourceStatus& one : observatory.sources) {
+    sources.push_back({{"name", one.name},
+                       {"readable", one.readable},
+                       {"peers", one.peers},
+                       {"problem", one.problem}});
+  }
+  Json tcp = counters_json(traffic.tcp);
+  tcp["connections"] = traffic.tcp_connections.load(std::memory_order_relaxed);
+  return dump(
+      {{"state", to_string(judge(status))},
+       {"version", base::version},
+       {"zone", status.zone},
+       {"serial", observatory.serial},
+       {"uptime", status.uptime.count()},
+       {"ready", status.is_ready},
+       {"reload_problem", status.reload_problem},
+       {"listeners", listeners},
+       {"sources", sources},
+       {"peers",
+        {{"registered", status.peers.registered},
+         {"with_endpoint", status.peers.with_endpoint},
+         {"stale", status.peers.stale}}},
+       {"list_cut",
+        {{"public", observatory.public_list_cut}, {"private", observatory.private_list_cut}}},
+       {"durable", observatory.durable},
+       {"udp", counters_json(traffic.udp)},
+       {"tcp", tcp}});
+}
+
+std::string peer_text(const wg::PublicKey& key, const PeerRecord& peer) {
+  std::string line = key.to_base64();
+  line += fmt::format(" {:<16}", peer.detail->name.empty() ? "-" : peer.detail->name);
+  const auto where = endpoints(peer);
+  line += fmt::format(" {}", where.empty() ? "-" : fmt::to_string(fmt::join(where, ",")));
+  if (peer.ipv4 || peer.ipv6)
+    line += fmt::format(" since {:%FT%TZ}", fmt::gmtime(peer.since.time_since_epoch().count()));
+  if (peer.stale)
+    line += fmt::format(" stale, last seen {:%FT%TZ}",
+                        fmt::gmtime(peer.stale->time_since_epoch().count()));
+  if (peer.detail->is_hub) line += " hub";
+  return line + "\n";
+}
+
+std::string peer_json(const wg::PublicKey& key, const PeerRecord& peer) {
+  Json json{{"public_key", key.to_base64()}, {"name", peer.detail->name}};
+  json["endpoints"] = endpoints(peer);
+  json["allowed_ips"] = Json::array();
+  for (const base::Prefix& one : peer.detail->allowed_ips) {
+    json["allowed_ips"].push_back(one.to_string());
+  }
+  if (has_since(peer)) json["since"] = peer.since.time_since_epoch().count();
+  if (peer.stale) json["last_seen"] = peer.stale->time_since_epoch().count();
+  json["stale"] = peer.stale.has_value();
+  json["hub"] = peer.detail->is_hub;
+  return dump(json);
+}
+
+}  // namespace dnsd

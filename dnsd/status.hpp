@@ -1,0 +1,47 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "dnsd/control_protocol.hpp"
+#include "dnsd/listeners.hpp"
+#include "dnsd/observatory.hpp"
+#include "dnsd/traffic.hpp"
+
+/// What `wg-dnsd status` and `wg-dnsd peers` print, for people and for programs. Pure.
+namespace dnsd {
+
+struct PeerCounts {
+  std::size_t registered = 0;
+  std::size_t with_endpoint = 0;
+  std::size_t stale = 0;  ///< of those with an endpoint
+};
+
+struct DaemonStatus {
+  std::string zone;
+  std::chrono::seconds uptime{};
+  bool is_ready = false;  ///< every source was read once, or saved state was loaded
+  std::vector<ListenerStatus> listeners;
+  ObservatoryStatus observatory;
+  PeerCounts peers;
+  std::string reload_problem;  ///< why the last reload changed nothing; empty: it did not fail
+};
+
+/// The exit code of `status`.
+enum class Health : std::uint8_t { ok = 0, degraded = 1, down = 2 };
+
+/// Down: nothing is listened on. Degraded: something that was asked for is missing.
+[[nodiscard]] Health judge(const DaemonStatus& status);
+
+[[nodiscard]] std::string status_text(const DaemonStatus& status, const Traffic& traffic);
+/// One object on one line.
+[[nodiscard]] std::string status_json(const DaemonStatus& status, const Traffic& traffic);
+
+/// One line.
+[[nodiscard]] std::string peer_text(const wg::PublicKey& key, const PeerRecord& peer);
+/// One object on one line.
+[[nodiscard]] std::string peer_json(const wg::PublicKey& key, const PeerRecord& peer);
+
+}  // namespace dnsd
