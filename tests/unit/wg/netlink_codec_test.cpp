@@ -403,7 +403,7 @@ std::string read_request(const wg::NetlinkRequest& request) {
     std::memcpy(&length, from.data(), 2);
     std::memcpy(&type, from.data() + 2, 2);
     const base::Bytes value = from.subspan(4, length - 4U);
-    from = from.subspan(std::min<std::size_t>((length + 3U) / 4 * 4, from.size()));
+    from = from.subspan(std::min<std::size_t>((std::size_t{length} + 3) / 4 * 4, from.size()));
     return std::pair(type & NLA_TYPE_MASK, value);
   };
   CHECK(next(attributes).first == WGDEVICE_A_IFNAME);
