@@ -94,7 +94,7 @@ class Home:
         lab = self.box.lab
         lab.internet.ip("route", "del", self.public, "dev", self.box.name)
         lab.route(lab.internet, self.box.name, public)
+        self.box.add_address("net", public)  # first: with the last IPv4 address a link loses its default route
         self.box.ip("address", "del", self.public, "dev", "net")
-        self.box.add_address("net", public)
         self.public = public
         self.forget_mappings()
