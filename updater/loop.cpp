@@ -108,8 +108,11 @@ void Loop::tick() {
 
 /// A daemon waits for its device; what waiting cannot mend ends it when it is so from the start.
 void Loop::miss_device(const wg::DeviceError& error) {
-  const bool may_appear = error.kind == wg::DeviceError::Kind::no_such_device || seen_device_;
-  if (!is_daemon() || !may_appear) {
+  using Kind = wg::DeviceError::Kind;
+  const bool is_hopeless =
+      !seen_device_ && (error.kind == Kind::bad_name || error.kind == Kind::no_permission ||
+                        error.kind == Kind::read_only);
+  if (!is_daemon() || is_hopeless) {
     spdlog::error(error.message);
     fail();
     return;
