@@ -254,9 +254,9 @@ class Lab:
     def service_name(self, name):
         return f"_wireguard._udp.{self.label(name)}.{ZONE}"
 
-    def published(self, name, server=HOST):
-        """Where DNS says a node is: `address:port` of each SRV, as wg-dnsd itself answers."""
-        reply = dns_client.ask(self.internet, server, self.service_name(name), "SRV")
+    def published(self, name, timeout=10):
+        """Where DNS says a node is: `address:port` of each SRV, as wg-dnsd itself answers. \\error Timeout"""
+        reply = dns_client.ask(self.internet, HOST, self.service_name(name), "SRV", timeout=timeout)
         found = []
         for _, target, port in dns_client.srv_endpoints(reply):
             label = target.split(".")[0]
@@ -326,9 +326,13 @@ class Lab:
 
     def start_dnsd(self, *arguments, name="wg-dnsd"):
         """wg-dnsd on the host, observing wg-host: private in the tunnels, public outside. Returns when it answers."""
-        process = self.host.start(self.program("wg-dnsd"), *DNSD_ARGUMENTS, *arguments, name=name)
+        process = self.launch_dnsd(*arguments, name=name)
         self.wait_until_served(process)
         return process
+
+    def launch_dnsd(self, *arguments, name="wg-dnsd"):
+        """The same without waiting."""
+        return self.host.start(self.program("wg-dnsd"), *DNSD_ARGUMENTS, *arguments, name=name)
 
     def wait_until_served(self, process):
         def served():
