@@ -110,7 +110,9 @@ void DirectPeer::stay_direct(const Scene& scene, const Settings& settings,
     state_ = State::direct;
     told_ = false;
     attempt_.reset();
-    next_lookup_ = std::max(next_lookup_, scene.now.steady + jittered(idle_interval, scene.random));
+    if (looked_up_)
+      next_lookup_ =
+          std::max(next_lookup_, scene.now.steady + jittered(idle_interval, scene.random));
   }
   answer_changed_ = false;
   // What DNS never knew is not ours to remember.
@@ -220,6 +222,7 @@ void DirectPeer::continue_attempt(const Scene& scene, const Settings& settings,
                                   const wg::DevicePeer& shown, PeerMemory& memory, Plan& plan) {
   const SteadyTime now = scene.now.steady;
   Attempt& attempt = *attempt_;
+  if (settings.one_round && !attempt.kick_at) return;  // what comes next is the next round's
   if (attempt.kick_at && now >= *attempt.kick_at) {
     attempt.kick_at.reset();
     if (heard_lately(now)) {

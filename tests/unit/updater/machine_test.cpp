@@ -545,6 +545,19 @@ TEST_CASE("one round is settled when every peer is looked up and the late kick h
   CHECK(!rig.machine().is_settled());
   rig.step(0.65);
   CHECK(rig.machine().is_settled());
+  for (double now = 1; now < 30; now += 1) CHECK(rig.step(now).changes.empty());
+}
+
+TEST_CASE("a peer that works already is looked up at the start, too, and then rarely") {
+  Rig rig(smaller);
+  rig.at_bob().endpoint = endpoint(bob_home);
+  rig.at_bob().latest_handshake = handshake_at(-5);
+  CHECK(rig.step(0).lookups.size() == 1);
+  rig.publish(0.1, {bob_home});
+  for (double now = 1; now < 48; now += 1) {
+    rig.at_bob().rx_bytes += 32;
+    CHECK(rig.step(now).lookups.empty());
+  }
 }
 
 TEST_CASE("the same inputs and the same seed give the same plans") {
