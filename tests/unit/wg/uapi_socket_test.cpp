@@ -60,20 +60,24 @@ class FakeDevice {
         descriptor_(listen_at(folder + "/wg0.sock")),
         thread_([this] { serve(); }) {}
   ~FakeDevice() {
-    ::shutdown(descriptor_, SHUT_RDWR);  // ends accept when fewer came than were expected
-    if (thread_.joinable()) thread_.join();
+    stop();
     ::close(descriptor_);
   }
   FakeDevice(const FakeDevice&) = delete;
   FakeDevice& operator=(const FakeDevice&) = delete;
 
-  /// Once the last answer was given.
+  /// Once its client has the answers.
   [[nodiscard]] const std::vector<std::string>& requests() {
-    thread_.join();
+    stop();
     return requests_;
   }
 
  private:
+  void stop() {
+    ::shutdown(descriptor_, SHUT_RDWR);  // ends accept when fewer came than were expected
+    if (thread_.joinable()) thread_.join();
+  }
+
   void serve() {
     for (const std::string& answer : answers_) {
       const int client = ::accept4(descriptor_, nullptr, nullptr, SOCK_CLOEXEC);

@@ -249,6 +249,15 @@ TEST_CASE("the longest line is read, whole or in pieces") {
   CHECK(std::move(reader).finish().has_value());
 }
 
+TEST_CASE("a line that grows too long piece by piece is refused") {
+  wg::UapiReader reader(now);
+  const std::string piece(wg::UapiReader::max_line / 2, 'x');
+  CHECK(reader.feed(piece));
+  CHECK(reader.feed(piece));
+  CHECK_FALSE(reader.feed("x"));
+  CHECK_FALSE(std::move(reader).finish().has_value());
+}
+
 TEST_CASE("times at the ends of what can be told do not overflow") {
   const std::string latest = fmt::format(
       "public_key={}\nlast_handshake_time_sec=9223372035\nlast_handshake_time_nsec=999999999\n"
