@@ -168,7 +168,7 @@ std::string peer_text(const wg::PublicKey& key, const PeerRecord& peer) {
   line += fmt::format(" {:<16}", peer.detail->name.empty() ? "-" : peer.detail->name);
   const auto where = endpoints(peer);
   line += fmt::format(" {}", where.empty() ? "-" : fmt::to_string(fmt::join(where, ",")));
-  if (peer.ipv4 || peer.ipv6)
+  if (has_since(peer))
     line += fmt::format(" since {:%FT%TZ}", fmt::gmtime(peer.since.time_since_epoch().count()));
   if (peer.stale)
     line += fmt::format(" stale, last seen {:%FT%TZ}",

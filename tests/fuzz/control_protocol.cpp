@@ -1,0 +1,26 @@
+#include "dnsd/control_protocol.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+// Both sides of the control socket. The first octet says how large the pieces of a reply are.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string input(data, data + size);
+  if (const auto request = dnsd::parse_control_request(input)) {
+    const std::string line = dnsd::write_control_request(*request);
+    const auto again = dnsd::parse_control_request(line.substr(0, line.size() - 1));
+    // Only what a command takes is written again.
+    if (!again || again->command != request->command) std::abort();
+  }
+  if (input.empty()) return 0;
+  const auto piece = static_cast<std::size_t>(data[0]) + 1;
+  dnsd::ControlReplyReader reader;
+  std::size_t printed = 0;
+  for (std::size_t at = 1; at < input.size(); at += piece) {
+    printed += reader.feed(std::string_view(input).substr(at, piece)).size();
+  }
+  if (printed > input.size()) std::abort();
+  return 0;
+}

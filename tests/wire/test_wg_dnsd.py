@@ -1,0 +1,400 @@
+"""wg-dnsd as a process: what is on the wire, on its control socket, and what signals do.
+
+    test_wg_dnsd.py PROGRAM [-v] [WgDnsd.test_…]
+
+Loopback only, on free ports above 1024; needs no privilege and nothing but Python's own modules.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+PROGRAM = pathlib.Path(sys.argv.pop(1)).resolve() if __name__ == "__main__" else None
+PATIENCE = 20  # seconds; far more than anything takes, also under sanitizers
+
+A, NS, SOA, TXT, AAAA = 1, 2, 6, 16, 28
+NOERROR, NXDOMAIN = 0, 3
+
+ZONE = """@ SOA ns1 hostmaster 1 1200 300 1209600 300
+@ NS ns1
+ns1 A 203.0.113.10
+{more}
+"""
+LARGE = "\n".join(f'large TXT "{i} {"x" * 200}"' for i in range(100))
+
+
+def query(name, kind, identity=1):
+    labels = b"".join(struct.pack("B", len(label)) + label.encode() for label in name.rstrip(".").split("."))
+    return struct.pack("!6H", identity, 0, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!2H", kind, 1)
+
+
+class Reply:
+    def __init__(self, message):
+        self.message = message
+        self.identity, flags, _, self.answers, _, _ = struct.unpack("!6H", message[:12])
+        self.rcode = flags & 15
+        self.truncated = bool(flags & 0x0200)
+        self.authoritative = bool(flags & 0x0400)
+
+
+def udp_socket(address):
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return socket.socket(family, socket.SOCK_DGRAM)
+
+
+def ask_udp(address, port, name, kind):
+    """The reply, which must come from the address that was asked."""
+    with udp_socket(address) as client:
+        client.settimeout(PATIENCE)
+        client.sendto(query(name, kind), (address, port))
+        message, source = client.recvfrom(65535)
+        if source[:2] != (address, port):
+            raise AssertionError(f"asked {address}:{port}, {source} answered")
+        return Reply(message)
+
+
+def read_exactly(stream, size):
+    data = b""
+    while len(data) < size:
+        more = stream.recv(size - len(data))
+        if not more:
+            raise EOFError
+        data += more
+    return data
+
+
+def read_message(stream):
+    return Reply(read_exactly(stream, struct.unpack("!H", read_exactly(stream, 2))[0]))
+
+
+def framed(message):
+    return struct.pack("!H", len(message)) + message
+
+
+def ask_tcp(address, port, name, kind):
+    with socket.create_connection((address, port), timeout=PATIENCE) as client:
+        client.sendall(framed(query(name, kind)))
+        return read_message(client)
+
+
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
+def free_port():
+    """A port that nobody has on any address, for UDP and TCP."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
+            tcp.bind(("0.0.0.0", 0))
+            port = tcp.getsockname()[1]
+            with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+                udp.bind(("0.0.0.0", port))
+                return port
+
+
+class WgDnsd(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory(prefix="wg-dnsd-test-")))
+        self.control = self.folder / "control.sock"
+        self.zone_file = self.folder / "zone"
+        self.write_zone()
+        self.port = free_port()
+
+    def enterContext(self, manager):  # noqa: N802, in Python 3.11's unittest under this name
+        value = manager.__enter__()
+        self.addCleanup(manager.__exit__, None, None, None)
+        return value
+
+    def write_zone(self, more=""):
+        self.zone_file.write_text(ZONE.format(more=more))
+
+    def arguments(self, *more):
+        return [PROGRAM, "--zone", "example.org", "--zone-file", self.zone_file, "--control", self.control,
+                "--state-dir", self.folder / "state", *more]  # fmt: skip
+
+    def start(self, *more):
+        """A server that answers."""
+        log = open(self.folder / "log", "ab")  # noqa: SIM115, closed with the process
+        process = subprocess.Popen(list(map(str, self.arguments(*more))), stdout=log, stderr=log)
+        log.close()
+        self.addCleanup(self.end, process)
+        self.wait_for("answering", process)
+        return process
+
+    def end(self, process):
+        if process.poll() is None:
+            process.kill()
+        process.wait(PATIENCE)
+
+    def log(self):
+        return (self.folder / "log").read_text()
+
+    def wait_for(self, text, process, count=1):
+        deadline = time.monotonic() + PATIENCE
+        while self.log().count(text) < count:
+            self.assertIsNone(process.poll(), self.log())
+            self.assertLess(time.monotonic(), deadline, self.log())
+            time.sleep(0.01)
+
+    def run_to_end(self, *arguments):
+        words = list(map(str, arguments))
+        return subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE)
+
+    def command(self, *words):
+        return self.run_to_end(PROGRAM, *words, "--control", self.control)
+
+    def stop(self, process):
+        process.send_signal(signal.SIGTERM)
+        return process.wait(PATIENCE)
+
+    # ---- questions and answers
+
+    def test_same_answer_over_udp_and_tcp_on_both_families(self):
+        addresses = ["127.0.0.1"] + (["::1"] if has_ipv6() else [])
+        brackets = [f"[{address}]" if ":" in address else address for address in addresses]
+        self.start(*[word for address in brackets for word in ("--listen", f"{address}:{self.port}")])
+        for name, kind, rcode in (("example.org", SOA, NOERROR), ("ns1.example.org", A, NOERROR),
+                                  ("ns1.example.org", AAAA, NOERROR), ("none.example.org", A, NXDOMAIN)):  # fmt: skip
+            replies = [ask(address, self.port, name, kind) for address in addresses for ask in (ask_udp, ask_tcp)]
+            for reply in replies:
+                self.assertEqual(reply.message, replies[0].message)
+                self.assertEqual(reply.rcode, rcode)
+                self.assertTrue(reply.authoritative)
+
+    def test_truncated_over_udp_and_whole_over_tcp(self):
+        self.write_zone(LARGE)
+        self.start("--listen", f"127.0.0.1:{self.port}")
+        short = ask_udp("127.0.0.1", self.port, "large.example.org", TXT)
+        self.assertTrue(short.truncated)
+        self.assertEqual(short.answers, 0)
+        whole = ask_tcp("127.0.0.1", self.port, "large.example.org", TXT)
+        self.assertFalse(whole.truncated)
+        self.assertEqual(whole.answers, 100)
+
+    def test_wildcard_answers_from_the_address_that_was_asked(self):
+        words = ["--listen", f"0.0.0.0:{self.port}"]
+        if has_ipv6():
+            words += ["--listen", f"[::]:{self.port}"]
+        self.start(*words)
+        for address in ["127.0.0.1", "127.0.0.2", "127.1.2.3"] + (["::1"] if has_ipv6() else []):
+            with self.subTest(address=address):
+                self.assertEqual(ask_udp(address, self.port, "example.org", SOA).answers, 1)
+                self.assertEqual(ask_tcp(address, self.port, "example.org", SOA).answers, 1)
+
+    def test_pipelined_queries_in_any_pieces_are_answered_in_order(self):
+        self.start("--listen", f"127.0.0.1:{self.port}", "--answer-threads", "2")
+        stream = b"".join(framed(query("ns1.example.org", A, identity)) for identity in range(1, 51))
+        for size in (1, 2, 3, 7, 1000, len(stream)):
+            with self.subTest(size=size), socket.create_connection(("127.0.0.1", self.port), PATIENCE) as client:
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                for start in range(0, len(stream), size):
+                    client.sendall(stream[start : start + size])
+                self.assertEqual([read_message(client).identity for _ in range(50)], list(range(1, 51)))
+
+    def test_a_half_sent_message_ends_the_connection_after_half_a_second(self):
+        self.start("--listen", f"127.0.0.1:{self.port}")
+        with socket.create_connection(("127.0.0.1", self.port), PATIENCE) as client:
+            client.sendall(framed(query("ns1.example.org", A))[:-1])
+            begin = time.monotonic()
+            self.assertEqual(client.recv(1), b"")
+            self.assertGreater(time.monotonic() - begin, 0.4)
+            self.assertLess(time.monotonic() - begin, 5)
+
+    def test_views_are_told_apart_by_their_listeners(self):
+        peers = self.folder / "peers.conf"
+        peers.write_text("[Peer]\n# Name = alice\nPublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\n"
+                         "AllowedIPs = 10.0.0.2/32\nEndpoint = 203.0.113.9:51820\n")  # fmt: skip
+        self.start("--peers", peers, "--listen", f"0.0.0.0:{self.port}", "--listen-private", f"127.0.0.9:{self.port}")
+        for ask in (ask_udp, ask_tcp):
+            self.assertEqual(ask("127.0.0.1", self.port, "alice.example.org", A).rcode, NXDOMAIN)
+            self.assertEqual(ask("127.0.0.9", self.port, "alice.example.org", A).answers, 2)
+        self.assertNotIn("alice", self.command("zone", "--public").stdout)
+        self.assertIn("alice.example.org.", self.command("zone").stdout)
+        peer = json.loads(self.command("peers", "--json").stdout)
+        self.assertEqual((peer["name"], peer["endpoints"]), ("alice", ["203.0.113.9:51820"]))
+
+    # ---- starting beside others
+
+    def test_a_second_instance_is_refused_with_the_path_and_the_first_lives_on(self):
+        self.start("--listen", f"127.0.0.1:{self.port}")
+        second = self.run_to_end(*self.arguments("--listen", f"127.0.0.1:{free_port()}"))
+        self.assertEqual(second.returncode, 1, second.stderr)
+        self.assertIn(f"another wg-dnsd answers on {self.control}", second.stderr)
+        self.assertEqual(self.command("status").returncode, 0)
+
+    def test_a_held_address_is_named_with_its_holder(self):
+        for kind, transport in ((socket.SOCK_DGRAM, "UDP"), (socket.SOCK_STREAM, "TCP")):
+            with self.subTest(transport=transport), socket.socket(socket.AF_INET, kind) as holder:
+                holder.bind(("127.0.0.1", self.port))
+                if kind == socket.SOCK_STREAM:
+                    holder.listen()
+                refused = self.run_to_end(*self.arguments("--listen", f"127.0.0.1:{self.port}"))
+                self.assertEqual(refused.returncode, 1, refused.stderr)
+                self.assertIn(f"{transport} 127.0.0.1:{self.port} is held by python3 (process {os.getpid()})",
+                              refused.stderr)  # fmt: skip
+
+    def test_beside_a_stub_resolver_every_other_address_is_listened_on(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stub:
+            stub.bind(("127.0.0.53", self.port))
+            self.start("--listen", f"0.0.0.0:{self.port}")
+            self.assertIn(f"0.0.0.0:{self.port} cannot be had as a whole (python3", self.log())
+            self.assertEqual(ask_udp("127.0.0.1", self.port, "example.org", SOA).answers, 1)
+            self.assertEqual(self.command("status").returncode, 0)
+
+    def test_when_every_address_is_held_it_says_by_whom_and_ends(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
+            holder.bind(("0.0.0.0", self.port))
+            refused = self.run_to_end(*self.arguments("--listen", f"0.0.0.0:{self.port}"))
+            self.assertEqual(refused.returncode, 1, refused.stderr)
+            self.assertIn("wg-dnsd: UDP 127.0.0.1", refused.stderr)
+            self.assertIn("bind-interfaces", refused.stderr)
+
+    def test_an_address_that_is_not_there_yet_is_waited_for(self):
+        self.start("--listen", f"127.0.0.1:{self.port}", "--listen", f"198.51.100.77:{self.port}")
+        self.assertIn(f"not listening on 198.51.100.77:{self.port} (public)", self.log())
+        self.assertEqual(ask_udp("127.0.0.1", self.port, "example.org", SOA).answers, 1)
+        status = self.command("status", "--json")
+        self.assertEqual(status.returncode, 1, status.stdout)
+        self.assertEqual(json.loads(status.stdout)["state"], "degraded")
+
+    def test_a_socket_file_that_was_left_behind_is_replaced(self):
+        first = self.start("--listen", f"127.0.0.1:{self.port}")
+        first.kill()
+        first.wait()
+        self.assertTrue(self.control.is_socket())
+        os.truncate(self.folder / "log", 0)
+        second = self.start("--listen", f"127.0.0.1:{self.port}")
+        self.assertEqual(self.command("status").returncode, 0)
+        self.assertEqual(self.control.stat().st_mode & 0o777, 0o660)
+        self.assertEqual(self.stop(second), 0)
+        self.assertFalse(self.control.exists())
+
+    # ---- changes
+
+    def test_a_bad_file_at_sighup_keeps_the_old_state_and_says_why(self):
+        process = self.start("--listen", f"127.0.0.1:{self.port}")
+        self.write_zone("new A 203.0.113.11\nbroken A 203.0.113.300")
+        process.send_signal(signal.SIGHUP)
+        self.wait_for("not reloaded", process)
+        self.assertIn(f"{self.zone_file}:5:", self.log())
+        self.assertEqual(ask_udp("127.0.0.1", self.port, "new.example.org", A).rcode, NXDOMAIN)
+        self.assertEqual(self.command("status").returncode, 1)
+        refused = self.command("reload")
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn(":5:", refused.stderr)
+
+        self.write_zone("new A 203.0.113.11")
+        process.send_signal(signal.SIGHUP)
+        self.wait_for("info: reloaded", process)
+        self.assertEqual(ask_udp("127.0.0.1", self.port, "new.example.org", A).answers, 1)
+        self.assertEqual(self.command("status").returncode, 0)
+
+    def test_listeners_change_by_difference_at_a_reload(self):
+        other, config = free_port(), self.folder / "config.yaml"
+        config.write_text(f"listen: [127.0.0.1:{self.port}, 127.0.0.2:{self.port}]\n")
+        self.start("--config", config)
+        with (socket.create_connection(("127.0.0.1", self.port), PATIENCE) as stays,
+              socket.create_connection(("127.0.0.2", self.port), PATIENCE) as goes):  # fmt: skip
+            for client in (stays, goes):
+                client.sendall(framed(query("example.org", SOA)))
+                read_message(client)
+            config.write_text(f"listen: [127.0.0.1:{self.port}, 127.0.0.1:{other}]\n")
+            self.assertEqual(self.command("reload").returncode, 0)
+            self.assertEqual(goes.recv(1), b"")
+            stays.sendall(framed(query("example.org", SOA)))
+            self.assertEqual(read_message(stays).answers, 1)
+        self.assertEqual(ask_udp("127.0.0.1", other, "example.org", SOA).answers, 1)
+        # A listener that cannot be had: nothing changes, not even the other one.
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
+            holder.bind(("127.0.0.3", self.port))
+            config.write_text(f"listen: [127.0.0.3:{self.port}]\n")
+            refused = self.command("reload")
+            self.assertEqual(refused.returncode, 1)
+            self.assertIn("is held by python3", refused.stderr)
+        self.assertEqual(ask_udp("127.0.0.1", self.port, "example.org", SOA).answers, 1)
+
+    def test_sigterm_is_a_clean_stop(self):
+        process = self.start("--listen", f"127.0.0.1:{self.port}")
+        self.assertEqual(self.stop(process), 0)
+        self.assertFalse(self.control.exists())
+
+    # ---- commands
+
+    def test_without_a_daemon_commands_name_the_socket_and_exit_2(self):
+        for words in (["status"], ["peers"], ["zone"], ["zone", "--public"], ["reload"]):
+            result = self.command(*words)
+            self.assertEqual(result.returncode, 2)
+            self.assertIn(f"no wg-dnsd answers on {self.control}", result.stderr)
+            self.assertEqual(result.stdout, "")
+
+    def test_garbage_on_the_control_socket_is_answered_or_closed(self):
+        self.start("--listen", f"127.0.0.1:{self.port}")
+        for garbage in (b"\n", b"{}\n", b"\xff\xfe\n", b'{"command":"zone","view":7}\n', b"x" * 10000, b"[" * 4000 + b"\n"):
+            with self.subTest(garbage=garbage[:20]), socket.socket(socket.AF_UNIX) as client:
+                client.settimeout(PATIENCE)
+                client.connect(str(self.control))
+                reply = b""
+                with contextlib.suppress(ConnectionError):
+                    client.sendall(garbage)
+                    while more := client.recv(4096):
+                        reply += more
+                self.assertTrue(reply == b"" or reply.startswith(b'0\n{"error":') or b'"exit":2' in reply, reply)
+        self.assertEqual(self.command("status").returncode, 0)
+
+    def test_zone_prints_what_is_served(self):
+        self.write_zone(LARGE)
+        self.start("--listen", f"127.0.0.1:{self.port}")
+        printed = self.command("zone", "--public")
+        self.assertEqual(printed.returncode, 0, printed.stderr)
+        lines = printed.stdout.splitlines()
+        self.assertIn("\tSOA\t", lines[0])
+        self.assertEqual(sum("large.example.org." in line for line in lines), 100)
+
+    def test_status_counts_queries(self):
+        self.start("--listen", f"127.0.0.1:{self.port}")
+        ask_udp("127.0.0.1", self.port, "example.org", SOA)
+        ask_tcp("127.0.0.1", self.port, "example.org", SOA)
+        status = json.loads(self.command("status", "--json").stdout)
+        self.assertEqual(status["udp"], {"queries": 1, "replies": 1, "dropped": 0})
+        self.assertEqual(status["tcp"], {"queries": 1, "replies": 1, "dropped": 0, "connections": 1})
+        self.assertEqual(status["listeners"][0]["address"], f"127.0.0.1:{self.port}")
+
+    def test_what_can_be_asked_without_a_daemon(self):
+        delegation = self.run_to_end(*self.arguments("--print-delegation"))
+        self.assertEqual(delegation.returncode, 0, delegation.stderr)
+        self.assertEqual([line.split() for line in delegation.stdout.splitlines()],
+                         [["example.org.", "3600", "IN", "NS", "ns1.example.org."],
+                          ["ns1.example.org.", "3600", "IN", "A", "203.0.113.10"]])  # fmt: skip
+        checked = self.run_to_end(*self.arguments("--check-config"))
+        self.assertEqual(checked.returncode, 0, checked.stderr)
+        self.assertIn("zone: example.org", checked.stdout)
+        self.assertEqual(self.run_to_end(PROGRAM, "--version").returncode, 0)
+        self.assertEqual(self.run_to_end(PROGRAM, "run", "--help").returncode, 0)
+
+    def test_wrong_words_and_files_exit_2_with_one_line(self):
+        self.write_zone("broken A 203.0.113.300")
+        for arguments in (self.arguments(), self.arguments("--check-config"), self.arguments("--print-delegation"),
+                          [PROGRAM], [PROGRAM, "--zone", "example.org", "--listen", "nowhere"]):  # fmt: skip
+            result = self.run_to_end(*arguments)
+            self.assertEqual(result.returncode, 2, result.stderr)
+            self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
+        self.assertEqual(self.run_to_end(PROGRAM, "--no-such-option").returncode, 2)
+        self.assertEqual(self.run_to_end(PROGRAM, "nonsense").returncode, 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
