@@ -71,10 +71,15 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
 
   void start() {
     const base::Now now = base::read_clock();
-    if (!store_.problem().empty()) spdlog::warn("{}", store_.problem());
+    const std::string told = store_.problem();  // whoever opened the store has told it
     start_serial(now);
     configure(Voice::quiet);
     restore(now);
+    if (store_.problem() != told) {
+      spdlog::warn("{}", store_.problem());
+      save_everything();  // the damage showed while reading: another file stands there now
+    }
+    durable_ = store_.is_durable();
     publish(now.steady, Voice::quiet);
     step(now.steady);
     announce_ready();
@@ -152,7 +157,6 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
   };
 
   void start_serial(base::Now now) {
-    durable_ = store_.is_durable();
     serial_ = Serial(store_.load_serial_end(), now.wall);
     reserve_now();
   }
@@ -226,9 +230,6 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
       source.known = true;
       spdlog::info("{}: {} peers known from the last run", source.name, count);
     }
-    if (!store_.problem().empty() && durable_ != store_.is_durable())
-      spdlog::warn("{}", store_.problem());  // the damage showed only while reading
-    durable_ = store_.is_durable();
   }
 
   // Sources
@@ -406,7 +407,7 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
   void arm_save() {
     if (stopped_ || save_armed_ || saving_) return;
     if (!registry_.has_unsaved() && unsaved_sources_.empty() && forgotten_.empty() &&
-        !serial_.wanted_reservation())
+        !serial_.wanted_reservation() && !serial_lost_)
       return;
     save_armed_ = true;
     save_timer_.expires_after(write_failed_ ? save_retry : save_delay);
@@ -421,6 +422,8 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
   void save() {
     auto batch = std::make_shared<StateStore::Batch>(take_batch());
     batch->serial_end = serial_.wanted_reservation();
+    if (std::exchange(serial_lost_, false) && !batch->serial_end)
+      batch->serial_end = serial_.reserved_end();
     saving_ = true;
     asio::post(disk_pool_, [weak = weak_from_this(), &io = io_, &store = store_, batch] {
       auto written = store.write(*batch);
@@ -451,11 +454,7 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
   }
 
   void write_again(const StateStore::Batch& batch, bool everything) {
-    if (everything) {
-      registry_.mark_all_unsaved();
-      for (const auto& source : sources_) unsaved_sources_.push_back(source->id);
-      return;
-    }
+    if (everything) return save_everything();
     for (const StateStore::SavedRow& row : batch.peers) {
       for (const auto& source : sources_) {
         if (saved_name(source->name) == row.source) registry_.mark_unsaved({source->id, row.key});
@@ -467,6 +466,12 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
       }
     }
     for (const std::string& name : batch.forgotten_sources) forgotten_.push_back(name);
+  }
+
+  void save_everything() {
+    registry_.mark_all_unsaved();
+    for (const auto& source : sources_) unsaved_sources_.push_back(source->id);
+    serial_lost_ = true;
   }
 
   void report_write_error(const StateStore::WriteError& error) {
@@ -518,6 +523,7 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
   bool saving_ = false;
   bool write_failed_ = false;  // the last write
   bool write_errors_ = false;  // told to the log
+  bool serial_lost_ = false;   // a new file has no reservation yet
   bool durable_ = false;
   std::optional<base::SteadyTime> armed_deadline_;
   asio::steady_timer poll_timer_;

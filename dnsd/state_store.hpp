@@ -55,7 +55,8 @@ class StateStore {
 
   /// Whether anything is kept.
   [[nodiscard]] bool is_durable() const;
-  /// For the log, once: why nothing is kept, or what was put aside. Empty: nothing to tell.
+  /// For the log: why nothing is kept, or what was put aside; whoever opens the store tells it, and
+  /// the observatory what the reading adds. Empty: nothing to tell.
   [[nodiscard]] const std::string& problem() const;
 
   /// End of the last reservation; none: the first start.

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <memory>
@@ -289,6 +290,37 @@ TEST_CASE("a folder that vanishes under the daemon stops nothing") {
   daemon.host.set("wg0", {peer(alice, "203.0.113.2:2", 532)});
   CHECK(daemon.until([&] { return daemon.live.serial() != serial; }));
   daemon.end(true);
+}
+
+TEST_CASE("state that shows its damage only while it is read is begun anew, with the serial") {
+  Daemon daemon;
+  daemon.config.interfaces = {"wg0"};
+  std::vector<wg::DevicePeer> many;
+  for (std::uint8_t i = 1; i < 250; ++i) many.push_back(peer(key_of(i), "203.0.113.1:1", 500));
+  daemon.host.set("wg0", many);
+  daemon.start();
+  REQUIRE(daemon.until([&] { return daemon.place() == "203.0.113.1:1"; }));
+  daemon.end(true);
+  const std::string file = daemon.config.state_dir + "/state.db";
+  const auto size = std::filesystem::file_size(file);
+  {
+    // The last pages are those of the peers; the first ones hold the schema and the serial.
+    std::fstream database(file, std::ios::in | std::ios::out | std::ios::binary);
+    database.seekp(static_cast<std::streamoff>(size - 8192));
+    database << std::string(8192, '\xff');
+  }
+  const auto last = daemon.live.serial();
+  daemon.start();
+  CHECK(std::filesystem::exists(file + ".damaged"));
+  CHECK(daemon.live.serial() - last <= 1002);
+  CHECK(daemon.observatory().status().durable);
+  const auto saved_at = std::chrono::steady_clock::now() + std::chrono::milliseconds(1000);
+  REQUIRE(daemon.until([&] { return std::chrono::steady_clock::now() >= saved_at; }));
+  const auto before_crash = daemon.live.serial();
+  daemon.end(false);
+  daemon.start();
+  CHECK(daemon.live.serial() - before_crash - 1 < 1002);
+  CHECK(daemon.place().starts_with("203.0.113.1:1"));
 }
 
 TEST_CASE("nothing is polled after a stop") {
