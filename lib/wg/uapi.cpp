@@ -239,7 +239,9 @@ void UapiReader::finish_peer() {
   if (peer_ != nullptr && handshake_seconds_) {
     const std::chrono::nanoseconds told = *handshake_seconds_ + handshake_nanoseconds_;
     if (reply_.is_boringtun) {
-      peer_->latest_handshake = now_ - told;
+      // Whole seconds: otherwise the time it takes to ask would look like a new handshake each
+      // time.
+      peer_->latest_handshake = std::chrono::floor<std::chrono::seconds>(now_ - told);
     } else if (told != std::chrono::nanoseconds::zero()) {
       peer_->latest_handshake = std::chrono::sys_time<std::chrono::nanoseconds>(told);
     }

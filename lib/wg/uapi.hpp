@@ -40,9 +40,10 @@ class UapiReader {
   /// A million peers are 0.4 GiB; more than this is not a device.
   static constexpr std::size_t max_size = std::size_t{1} << 30U;
 
-  /// \param now wall time: boringtun tells the age of a handshake instead of its time. So there
-  /// (and only there) two readings of one handshake differ by some milliseconds.
-  /// \param room octets that the whole reply may have.
+  /// \param now wall time when the question was asked: boringtun tells the age of a handshake,
+  /// which becomes a time in whole seconds. Two readings of one handshake agree, except for one in
+  /// about a thousand that began at the turn of a second: those may be one second apart. \param
+  /// room octets that the whole reply may have.
   explicit UapiReader(std::chrono::sys_time<std::chrono::nanoseconds> now,
                       std::size_t room = max_size)
       : now_(now), room_(room) {}

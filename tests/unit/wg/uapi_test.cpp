@@ -130,9 +130,23 @@ TEST_CASE("boringtun shows its own key and the age of a handshake") {
   CHECK(result.is_boringtun);
   CHECK(result.device.public_key->to_hex() == own_key);
   REQUIRE(result.device.peers.size() == 3);
-  CHECK(result.device.peers[0].latest_handshake == now - seconds(100) - nanoseconds(7));
-  CHECK(result.device.peers[1].latest_handshake == now);  // this moment, not never
+  CHECK(result.device.peers[0].latest_handshake == now - seconds(101));  // a whole second
+  CHECK(result.device.peers[1].latest_handshake == now);                 // this moment, not never
   CHECK_FALSE(result.device.peers[2].latest_handshake.has_value());
+}
+
+TEST_CASE("two readings of one handshake of boringtun agree") {
+  const auto read_at = [](nanoseconds asked, nanoseconds written) {
+    const auto age = seconds(100) + std::chrono::milliseconds(250) + written;
+    wg::UapiReader reader(now + asked);
+    reader.feed(
+        fmt::format("own_public_key={}\npublic_key={}\nlast_handshake_time_sec={}\nlast_handshake_"
+                    "time_nsec={}\n"
+                    "errno=0\n\n",
+                    own_key, alice, age / seconds(1), (age % seconds(1)) / nanoseconds(1)));
+    return std::move(reader).finish()->device.peers[0].latest_handshake;
+  };
+  CHECK(read_at(seconds(0), seconds(0)) == read_at(seconds(1), std::chrono::milliseconds(1003)));
 }
 
 TEST_CASE("endpoints that a device may show although nobody can be told them") {
