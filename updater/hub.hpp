@@ -15,8 +15,8 @@ namespace updater {
 /// this host's mapping now. Pure.
 class Hub {
  public:
-  Hub(base::SteadyTime now, const wg::PublicKey& key, Traffic traffic)
-      : key_(key), traffic_(std::move(traffic)), first_seen_(now) {}
+  Hub(base::SteadyTime now, const wg::PublicKey& key, const Traffic& traffic)
+      : key_(key), traffic_(traffic), first_seen_(now) {}
 
   /// Whether `shown` can be a later reading of this peer.
   [[nodiscard]] bool continues(const wg::DevicePeer& shown) const {

@@ -118,8 +118,8 @@ base::Expected<PublishedEndpoints, LookupError> look_up_endpoints(const Ask& ask
   std::vector<Target> targets;
   for (const dns::ReplyRecord* record : records) {
     published.ttl = std::min(published.ttl, record->ttl);
-    auto target = read_target(std::get<dns::SrvRecord>(record->data), peer, zone);
-    if (target) targets.push_back(*std::move(target));
+    const auto target = read_target(std::get<dns::SrvRecord>(record->data), peer, zone);
+    if (target) targets.push_back(*target);
   }
   std::stable_sort(targets.begin(), targets.end(),
                    [](const Target& a, const Target& b) { return a.priority < b.priority; });
