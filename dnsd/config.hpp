@@ -76,6 +76,12 @@ struct Config {
   std::chrono::milliseconds poll_interval{1000};
   std::chrono::seconds stale_after{180};
   std::chrono::seconds expire_after{86400};
+  std::uint32_t rate_limit =
+      2000;  ///< replies per second and bucket on public listeners; 0: no limit
+  std::vector<base::Prefix> rate_limit_exempt;
+  std::optional<std::string> cookie_secret_file;  ///< none: a secret of this process
+  std::string server_id;                          ///< NSID and id.server; empty: not told
+  std::string server_version = "wg-dnsd";         ///< version.bind; empty: not told
   std::string state_dir;       ///< --state-dir, else $STATE_DIRECTORY, else /var/lib/wg-dnsd
   std::string control_socket;  ///< --control, else $RUNTIME_DIRECTORY/control.sock, else
                                ///< /run/wg-dnsd/control.sock

@@ -26,6 +26,7 @@
 #include "dnsd/listeners.hpp"
 #include "dnsd/made_zone.hpp"
 #include "dnsd/observatory.hpp"
+#include "dnsd/policy.hpp"
 #include "dnsd/responder.hpp"
 #include "dnsd/state_store.hpp"
 #include "dnsd/static_part.hpp"
@@ -87,6 +88,7 @@ class Daemon {
   StateStore store_;
   StaticPart static_part_;
   PublishedZone published_;
+  PublishedPolicy policy_;
   Observatory observatory_;
 
   Responder responder_;
@@ -109,8 +111,9 @@ Daemon::Daemon(const CommandLine& line)
       store_(config_.state_dir),
       static_part_(read_static_part(config_, read_host(config_))),
       published_(make_zone(config_, static_part_, peers_, live_)),
+      policy_(make_policy(config_, nullptr)),
       observatory_(io_, config_, peers_, live_, store_),
-      responder_(published_),
+      responder_(published_, policy_),
       threads_(responder_, config_.answer_threads),
       listeners_(threads_),
       control_(io_, [this](const ControlRequest& request) { return answer(request); }),
@@ -176,6 +179,7 @@ std::optional<std::string> Daemon::reload() {
     const HostAddresses host = read_host(next);
     StaticPart part = read_static_part(next, host);
     auto zone = make_zone(next, part, peers_, live_);
+    auto policy = make_policy(next, policy_.get().get());
     if (auto changed = listeners_.change(next.listen, host); !changed) {
       throw ConfigError(changed.error());
     }
@@ -189,6 +193,7 @@ std::optional<std::string> Daemon::reload() {
     spdlog::set_level(spdlog::level::from_str(config_.log_level));
     static_part_ = std::move(part);
     publish_zone(static_part_, std::move(zone));
+    policy_.set(std::move(policy));
     observatory_.reload(config_);
     observatory_.content_changed();
     tell_manager();
@@ -376,6 +381,7 @@ void check_config(const CommandLine& line, std::FILE* out) {
   const PeerTable peers;
   const LiveState live;
   (void)make_zone(config, read_static_part(config, read_host(config)), peers, live);
+  (void)make_policy(config, nullptr);
   fmt::print(out, "{}", to_yaml(config));
 }
 

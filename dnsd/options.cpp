@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 
+#include "dns/response.hpp"
 #include "schema/owner_name.hpp"
 
 namespace dnsd {
@@ -224,6 +225,31 @@ std::vector<std::string> get_poll_interval(const Config& config) {
   return {text};
 }
 
+bool add_rate_limit_exempt(Config& config, const std::string& value) {
+  const auto prefix = base::Prefix::parse(value);
+  auto& known = config.rate_limit_exempt;
+  if (!prefix || std::find(known.begin(), known.end(), *prefix) != known.end()) return false;
+  known.push_back(*prefix);
+  return true;
+}
+std::vector<std::string> get_rate_limit_exempt(const Config& config) {
+  std::vector<std::string> values;
+  for (const base::Prefix& prefix : config.rate_limit_exempt) values.push_back(prefix.to_string());
+  return values;
+}
+
+bool set_cookie_secret_file(Config& config, const std::string& value) {
+  config.cookie_secret_file = value.empty() ? std::nullopt : std::optional(value);
+  return true;
+}
+
+template <std::string Config::*member>
+bool set_server_text(Config& config, const std::string& value) {
+  if (value.size() > dns::max_nsid_octets) return false;
+  config.*member = value;
+  return true;
+}
+
 bool set_log_level(Config& config, const std::string& value) {
   if (value != "debug" && value != "info" && value != "warning" && value != "error") return false;
   config.log_level = value;
@@ -362,6 +388,51 @@ const auto& table() {
              .range = ttl_range,
              .set_number = set_ttl<&Config::negative_ttl>,
              .get = get_ttl<&Config::negative_ttl>},
+      Option{.word = "rate-limit",
+             .placeholder = "N",
+             .help = "Replies per second to one network (/24, /56) about one name, on public "
+                     "listeners over UDP; 0: no limit.",
+             .unit = "replies per second",
+             .range = Option::Range{0, 1000000},
+             .set_number = [](Config& c,
+                              std::uint64_t n) { c.rate_limit = static_cast<std::uint32_t>(n); },
+             .get =
+                 [](const Config& c) {
+                   return std::vector<std::string>{std::to_string(c.rate_limit)};
+                 }},
+      Option{.word = "rate-limit-exempt",
+             .shape = Shape::list,
+             .placeholder = "PREFIX",
+             .help = "A network that the rate limit does not count; loopback never is.",
+             .allowed = "ADDRESS or ADDRESS/LENGTH, each once",
+             .set = add_rate_limit_exempt,
+             .clear = [](Config& c) { c.rate_limit_exempt.clear(); },
+             .get = get_rate_limit_exempt},
+      Option{.word = "cookie-secret-file",
+             .placeholder = "FILE",
+             .help = "Secrets of the DNS cookies (RFC 9018), shared by all servers of the zone: 32 "
+                     "hex digits, and below them the previous secret. Without one every start "
+                     "draws its own.",
+             .allowed = "a file name, or empty for none",
+             .is_path = true,
+             .set = set_cookie_secret_file,
+             .get =
+                 [](const Config& c) {
+                   return std::vector<std::string>{c.cookie_secret_file.value_or("")};
+                 }},
+      Option{.word = "server-id",
+             .placeholder = "TEXT",
+             .help = "Which server this is, for those who ask: NSID and CHAOS id.server. Empty: "
+                     "not told.",
+             .allowed = "at most 64 octets",
+             .set = set_server_text<&Config::server_id>,
+             .get = get_text<&Config::server_id>},
+      Option{.word = "server-version",
+             .placeholder = "TEXT",
+             .help = "Answer to CHAOS version.bind. Empty: not told.",
+             .allowed = "at most 64 octets",
+             .set = set_server_text<&Config::server_version>,
+             .get = get_text<&Config::server_version>},
       Option{.word = "poll-interval",
              .placeholder = "SECONDS",
              .help = "How often each interface is read.",

@@ -1,15 +1,25 @@
 #include "dnsd/responder.hpp"
 
 #include <algorithm>
-
-#include "dns/request.hpp"
-#include "dns/response.hpp"
+#include <array>
+#include <optional>
 
 namespace dnsd {
 namespace {
 
 using dns::ExtendedError;
 using dns::Rcode;
+using dns::RrType;
+
+/// Idle time that TCP clients are promised (RFC 7828 §3.3.2), in units of 100 ms; that of
+/// TcpLimits.
+constexpr std::uint16_t tcp_keepalive = 100;
+
+/// The reply apart from its records, and what the rate limiter counts it as.
+struct Verdict {
+  dns::ResponseHead head;
+  RateLimiter::Kind kind = RateLimiter::Kind::error;
+};
 
 /// Octets of a reply that the asker takes (RFC 6891 §6.2.3, RFC 9715).
 std::size_t reply_limit(const dns::Request& request, Transport transport) {
@@ -19,58 +29,129 @@ std::size_t reply_limit(const dns::Request& request, Transport transport) {
                                  dns::our_udp_octets);
 }
 
-dns::ResponseHead head_of(Outcome outcome) {
-  dns::ResponseHead head;
+Verdict error_verdict(Rcode rcode, std::optional<ExtendedError> extended_error = std::nullopt) {
+  Verdict verdict;
+  verdict.head.rcode = rcode;
+  verdict.head.extended_error = extended_error;
+  return verdict;
+}
+
+Verdict verdict_of(Outcome outcome) {
+  Verdict verdict;
+  verdict.head.authoritative = true;
+  verdict.kind = RateLimiter::Kind::name;
   switch (outcome) {
     case Outcome::hit:
     case Outcome::nodata:
     case Outcome::cname:
-      head.authoritative = true;
       break;
     case Outcome::nxdomain:
-      head.authoritative = true;
-      head.rcode = Rcode::nxdomain;
+      verdict.head.rcode = Rcode::nxdomain;
+      verdict.kind = RateLimiter::Kind::nxdomain;
       break;
     case Outcome::referral:
-      head.glue_required = true;
+      verdict.head.authoritative = false;
+      verdict.head.glue_required = true;
       break;
     case Outcome::failed:
-      head.rcode = Rcode::servfail;
-      head.extended_error = ExtendedError::not_ready;
-      break;
+      return error_verdict(Rcode::servfail, ExtendedError::not_ready);
     case Outcome::refused:
-      head.rcode = Rcode::refused;
-      head.extended_error = ExtendedError::not_authoritative;
-      break;
+      return error_verdict(Rcode::refused, ExtendedError::not_authoritative);
   }
-  return head;
+  return verdict;
 }
 
-dns::ResponseHead look_up(const Zone& zone, const dns::Request& request, View view,
-                          dns::RecordSink& sink) {
-  if (request.rr_class != dns::RrClass::in) return head_of(Outcome::refused);
-  if (request.type == dns::RrType::axfr || request.type == dns::RrType::ixfr) {
-    dns::ResponseHead head;
-    head.rcode = Rcode::refused;
-    head.extended_error = ExtendedError::prohibited;
-    return head;
+/// RFC 4892: who answers, and with what. Everything else of that class is refused.
+Verdict answer_chaos(const dns::Request& request, const Policy& policy, dns::RecordSink& sink) {
+  static const dns::Name version_bind = *dns::Name::parse("version.bind.");
+  static const dns::Name version_server = *dns::Name::parse("version.server.");
+  static const dns::Name id_server = *dns::Name::parse("id.server.");
+  static const dns::Name hostname_bind = *dns::Name::parse("hostname.bind.");
+  std::string_view text;
+  if (request.name.equals(version_bind) || request.name.equals(version_server))
+    text = policy.version;
+  if (request.name.equals(id_server) || request.name.equals(hostname_bind)) text = policy.server_id;
+  if (text.empty()) return error_verdict(Rcode::refused);
+  Verdict verdict = verdict_of(Outcome::hit);
+  if (request.type != RrType::txt && request.type != RrType::any) return verdict;
+  std::array<std::uint8_t, 256> rdata;
+  base::ByteWriter writer(rdata);
+  const std::string_view shown = text.substr(0, 255);
+  writer.u8(static_cast<std::uint8_t>(shown.size()));
+  writer.bytes(base::as_bytes(shown));
+  sink.add(dns::Section::answer, request.name, RrType::txt, dns::Ttl{0}, writer.written());
+  return verdict;
+}
+
+Verdict answer(const dns::Request& request, const Zone& zone, const Policy& policy, View view,
+               dns::RecordSink& sink) {
+  if (request.rcode != Rcode::noerror) return error_verdict(request.rcode);
+  if (request.question.empty())
+    return error_verdict(Rcode::noerror);  // RFC 7873 §5.4: only the cookie
+  if (request.rr_class == dns::RrClass::chaos) return answer_chaos(request, policy, sink);
+  if (request.rr_class != dns::RrClass::in) return error_verdict(Rcode::refused);
+  if (request.type == RrType::axfr || request.type == RrType::ixfr) {
+    return error_verdict(Rcode::refused, ExtendedError::prohibited);
   }
-  return head_of(zone.lookup(request.name, request.type, view, sink));
+  return verdict_of(zone.lookup(request.name, request.type, view, sink));
+}
+
+bool is_rate_limited(const Listener& listener, const Asker& asker, const Policy& policy) {
+  if (listener.transport == Transport::tcp || listener.view == View::private_view) return false;
+  static const base::Prefix loopback_ipv4 = *base::Prefix::parse("127.0.0.0/8");
+  static const base::Prefix loopback_ipv6 = *base::Prefix::parse("::1/128");
+  const base::IpAddress address = asker.address.unmapped();
+  if (loopback_ipv4.contains(address) || loopback_ipv6.contains(address)) return false;
+  return std::none_of(policy.rate_limit_exempt.begin(), policy.rate_limit_exempt.end(),
+                      [&](const base::Prefix& prefix) { return prefix.contains(address); });
 }
 
 }  // namespace
 
-std::size_t Responder::respond(base::Bytes query, const Listener& listener,
+std::size_t Responder::respond(base::Bytes query, const Listener& listener, const Asker& asker,
                                base::MutableBytes out) const {
   const auto request = dns::parse_request(query);
   if (!request) return 0;
+  const auto policy = policy_.get();
+  const auto zone = zone_.get();
   dns::ResponseWriter writer(*request, reply_limit(*request, listener.transport), out);
-  if (request->rcode != Rcode::noerror || request->question.empty()) {
-    dns::ResponseHead head;
-    head.rcode = request->rcode;
-    return writer.finish(head);
+  Verdict verdict = answer(*request, *zone, *policy, listener.view, writer);
+  dns::ResponseHead& head = verdict.head;
+  head.nsid = policy->server_id;
+  if (listener.transport == Transport::tcp) head.tcp_keepalive = tcp_keepalive;
+
+  const bool sent_cookie = request->edns && !request->edns->client_cookie.empty();
+  bool has_valid_cookie = false;
+  ServerCookie cookie{};
+  if (sent_cookie) {
+    const base::Bytes client = request->edns->client_cookie;
+    has_valid_cookie = policy->cookies->verify(client, request->edns->server_cookie, asker.address,
+                                               asker.now.wall);
+    cookie = policy->cookies->make(client, asker.address, asker.now.wall);
+    head.server_cookie = cookie;
   }
-  return writer.finish(look_up(*zone_.get(), *request, listener.view, writer));
+
+  if (!has_valid_cookie && is_rate_limited(listener, asker, *policy)) {
+    const auto second =
+        std::chrono::duration_cast<std::chrono::seconds>(asker.now.steady.time_since_epoch())
+            .count();
+    const dns::NameView counted =
+        verdict.kind == RateLimiter::Kind::nxdomain ? zone->options().apex : request->name;
+    switch (policy->rate_limiter->judge(asker.address, verdict.kind, counted,
+                                        static_cast<std::uint32_t>(second))) {
+      case RateLimiter::Verdict::answer:
+        break;
+      case RateLimiter::Verdict::drop:
+        return 0;
+      case RateLimiter::Verdict::slip:
+        // RFC 7873 §5.2.3: who sent a cookie is shown the way to prove himself, others the way to
+        // TCP.
+        head.withhold = true;
+        if (sent_cookie) head.rcode = Rcode::badcookie;
+        break;
+    }
+  }
+  return writer.finish(head);
 }
 
 }  // namespace dnsd

@@ -1,9 +1,16 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "base/bytes.hpp"
+#include "base/clock.hpp"
+#include "base/endpoint.hpp"
+#include "dns/request.hpp"
+#include "dns/response.hpp"
+#include "dnsd/policy.hpp"
 #include "dnsd/view.hpp"
 #include "dnsd/zone.hpp"
 
@@ -17,36 +24,47 @@ struct Listener {
   Transport transport{};
 };
 
-/// The zone that is served now. Any thread reads, the control thread replaces.
-class PublishedZone {
+/// From whom, and when.
+struct Asker {
+  base::IpAddress address;
+  base::Now now;
+};
+
+/// What is served now. Any thread reads, the control thread replaces.
+template <typename T>
+class Published {
  public:
-  explicit PublishedZone(std::shared_ptr<const Zone> zone) : zone_(std::move(zone)) {}
-  [[nodiscard]] std::shared_ptr<const Zone> get() const {
-    return zone_.load(std::memory_order_acquire);
+  explicit Published(std::shared_ptr<const T> value) : value_(std::move(value)) {}
+  [[nodiscard]] std::shared_ptr<const T> get() const {
+    return value_.load(std::memory_order_acquire);
   }
-  void set(std::shared_ptr<const Zone> zone) {
-    zone_.store(std::move(zone), std::memory_order_release);
+  void set(std::shared_ptr<const T> value) {
+    value_.store(std::move(value), std::memory_order_release);
   }
 
  private:
-  std::atomic<std::shared_ptr<const Zone>> zone_;
+  std::atomic<std::shared_ptr<const T>> value_;
 };
+using PublishedZone = Published<Zone>;
+using PublishedPolicy = Published<Policy>;
 
 /// The one road of a query: gate on the header, parse once, look up one outcome, encode once. No
 /// I/O, no clock.
 class Responder {
  public:
-  /// \param zone outlives the responder.
-  explicit Responder(const PublishedZone& zone) : zone_(zone) {}
+  /// \param zone, policy outlive the responder.
+  Responder(const PublishedZone& zone, const PublishedPolicy& policy)
+      : zone_(zone), policy_(policy) {}
 
   /// \param query one whole message, without TCP's length prefix. \param out room for the reply: at
   /// least 1232 octets for UDP and 65535 for TCP. \return octets written; 0: say nothing. Any
   /// thread.
-  [[nodiscard]] std::size_t respond(base::Bytes query, const Listener& listener,
+  [[nodiscard]] std::size_t respond(base::Bytes query, const Listener& listener, const Asker& asker,
                                     base::MutableBytes out) const;
 
  private:
   const PublishedZone& zone_;
+  const PublishedPolicy& policy_;
 };
 
 }  // namespace dnsd

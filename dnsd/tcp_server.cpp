@@ -34,12 +34,13 @@ base::IpAddress client_of(const base::IpAddress& address) {
 /// it; one timer watches the deadline that matters now.
 class TcpConnections::Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(TcpConnections& all, base::FileDescriptor socket, const base::IpAddress& client,
+  Connection(TcpConnections& all, base::FileDescriptor socket, const base::IpAddress& address,
              View view, const void* listener)
       : all_(all),
         socket_(all.io_, socket.release()),
         timer_(all.io_),
-        client_(client),
+        address_(address),
+        client_(client_of(address)),
         listener_(listener),
         from_({.view = view, .transport = Transport::tcp}) {}
 
@@ -94,7 +95,8 @@ class TcpConnections::Connection : public std::enable_shared_from_this<Connectio
       if (!query) break;
       ++asked;
       if (query->size() < dns::header_octets) return drop();  // not DNS
-      append_reply(all_.responder_.respond(*query, from_, all_.reply_));
+      append_reply(
+          all_.responder_.respond(*query, from_, {address_, base::read_clock()}, all_.reply_));
     }
     if (asked > 0) {
       framing_.compact();
@@ -200,7 +202,8 @@ class TcpConnections::Connection : public std::enable_shared_from_this<Connectio
   TcpConnections& all_;
   asio::posix::stream_descriptor socket_;
   asio::steady_timer timer_;
-  const base::IpAddress client_;
+  const base::IpAddress address_;
+  const base::IpAddress client_;  // address_, or the network that it is counted as
   const void* const listener_;
   const Listener from_;
   ConnectionList::iterator place_;
@@ -232,12 +235,11 @@ TcpConnections::~TcpConnections() {
 
 void TcpConnections::adopt(base::FileDescriptor socket, const base::IpAddress& client, View view,
                            const void* listener) {
-  const base::IpAddress counted = client_of(client);
-  make_room(counted);
+  make_room(client_of(client));
   traffic_.tcp_connections.fetch_add(1, std::memory_order_relaxed);
-  ++per_client_[counted];
   const auto connection =
-      std::make_shared<Connection>(*this, std::move(socket), counted, view, listener);
+      std::make_shared<Connection>(*this, std::move(socket), client, view, listener);
+  ++per_client_[connection->client()];
   connection->start(connections_.insert(connections_.end(), connection));
 }
 

@@ -73,9 +73,8 @@ bool write_reply_source(const msghdr& query, msghdr& reply, ControlBuffer& buffe
 }
 
 /// Port 0 cannot be replied to: a forgery.
-bool has_source_port(const sockaddr_storage& source) {
-  const auto endpoint = base::Endpoint::from_sockaddr(source);
-  return endpoint && base::to_number(endpoint->port) != 0;
+bool has_port(const base::Endpoint& source) {
+  return base::to_number(source.port) != 0;
 }
 
 }  // namespace
@@ -102,17 +101,19 @@ class UdpBatch::Buffers {
 
   /// Makes the replies to the first `count` received datagrams. \return how many there are to send.
   std::size_t answer(std::size_t count, const Responder& responder, const Listener& listener) {
+    const base::Now now = base::read_clock();  // one for the batch
     std::size_t replies = 0;
     for (std::size_t i = 0; i < count; ++i) {
       msghdr& query_header = received_[i].msg_hdr;
       msghdr& reply_header = to_send_[replies].msg_hdr;
       reply_header = {};
-      if (!has_source_port(sources_[i]) ||
+      const auto source = base::Endpoint::from_sockaddr(sources_[i]);
+      if (!source || !has_port(*source) ||
           !write_reply_source(query_header, reply_header, reply_sources_[replies])) {
         continue;
       }
-      const std::size_t size =
-          responder.respond(query(i).first(received_[i].msg_len), listener, replies_[replies]);
+      const std::size_t size = responder.respond(query(i).first(received_[i].msg_len), listener,
+                                                 {source->address, now}, replies_[replies]);
       if (size == 0) continue;
       reply_parts_[replies] = {.iov_base = replies_[replies].data(), .iov_len = size};
       reply_header.msg_name = query_header.msg_name;

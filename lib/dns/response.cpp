@@ -52,7 +52,7 @@ void ResponseWriter::add(Section section, NameView owner, RrType type, Ttl ttl, 
   }
   write_name(owner);
   out_.u16(static_cast<std::uint16_t>(type));
-  out_.u16(static_cast<std::uint16_t>(RrClass::in));
+  out_.u16(static_cast<std::uint16_t>(request_.rr_class));
   out_.u32(ttl.seconds);
   const std::size_t length_at = out_.size();
   out_.u16(0);
@@ -71,8 +71,9 @@ void ResponseWriter::add(Section section, NameView owner, RrType type, Ttl ttl, 
 }
 
 std::size_t ResponseWriter::finish(const ResponseHead& head) {
-  const bool truncated = truncated_ || (head.glue_required && additional_incomplete_);
-  if (truncated) {
+  const bool truncated = truncated_ || (head.glue_required && additional_incomplete_) ||
+                         (head.withhold && head.rcode != Rcode::badcookie);
+  if (truncated || head.withhold) {
     out_.rewind(body_start_);
     counts_ = {};
   }

@@ -37,6 +37,7 @@ struct ResponseHead {
   Rcode rcode = Rcode::noerror;
   bool authoritative = false;  ///< AA
   bool glue_required = false;  ///< a referral: without its glue it is truncated (RFC 9471 §3.1)
+  bool withhold = false;  ///< leave all records out: TC, or BADCOOKIE without TC (RFC 7873 §5.2.3)
   // Told when the request had EDNS; the last three only when it asked.
   std::optional<ExtendedError> extended_error;
   base::Bytes server_cookie;                   ///< at most 32 octets, goes behind the client's

@@ -20,6 +20,8 @@ std::string read_file(const std::string& path) {
 }  // namespace
 
 AnswerFixture::AnswerFixture() {
+  policy.rate_limit = 0;
+  policy.server_version = "wg-dnsd under test";
   options.apex = *dns::Name::parse("wg.example.org.");
   auto records = dns::parse_zone_file(read_file(SOURCE_DIR "/tests/answers/static.zone"),
                                       options.apex, dns::Ttl{300});
@@ -87,12 +89,13 @@ void AnswerFixture::rebuild() {
     throw std::runtime_error(std::to_string(zone.error().line) + ": " + zone.error().message);
   published_ =
       std::make_unique<dnsd::PublishedZone>(std::make_shared<const dnsd::Zone>(*std::move(zone)));
+  policy_ = std::make_unique<dnsd::PublishedPolicy>(dnsd::make_policy(policy, nullptr));
 }
 
-std::vector<std::uint8_t> AnswerFixture::ask(base::Bytes query,
-                                             const dnsd::Listener& listener) const {
+std::vector<std::uint8_t> AnswerFixture::ask(base::Bytes query, const dnsd::Listener& listener,
+                                             const dnsd::Asker& asker) const {
   std::vector<std::uint8_t> reply(dns::max_message_octets);
-  reply.resize(dnsd::Responder(*published_).respond(query, listener, reply));
+  reply.resize(dnsd::Responder(*published_, *policy_).respond(query, listener, asker, reply));
   return reply;
 }
 

@@ -17,9 +17,18 @@ class AnswerFixture {
   void rebuild();
   /// The reply to one message; empty: silence.
   [[nodiscard]] std::vector<std::uint8_t> ask(base::Bytes query,
-                                              const dnsd::Listener& listener) const;
+                                              const dnsd::Listener& listener) const {
+    return ask(query, listener, {*base::IpAddress::parse("203.0.113.99"), now});
+  }
+  [[nodiscard]] std::vector<std::uint8_t> ask(base::Bytes query, const dnsd::Listener& listener,
+                                              const dnsd::Asker& asker) const;
   [[nodiscard]] static wg::PublicKey key(std::uint8_t fill);
 
+  /// When the others ask; no clock runs here.
+  static constexpr base::Now now{base::SteadyTime{std::chrono::seconds(1000)},
+                                 base::WallTime{std::chrono::seconds(1700001000)}};
+
+  dnsd::Config policy;  ///< what of it make_policy() reads; rate-limit is 0
   dnsd::ZoneOptions options;
   dnsd::PeerTable peers;
   /// Filled and ready, unless set_not_ready() came first.
@@ -40,4 +49,5 @@ class AnswerFixture {
   std::vector<dns::ZoneRecord> statics_;
   dnsd::Zone::Names names_;
   std::unique_ptr<dnsd::PublishedZone> published_;
+  std::unique_ptr<dnsd::PublishedPolicy> policy_;
 };

@@ -34,7 +34,10 @@ std::string zone_text() {
 class Server {
  public:
   explicit Server(std::size_t threads = 2, dnsd::TcpLimits limits = {})
-      : published_(make_zone()), responder_(published_), threads_(responder_, threads, limits) {}
+      : published_(make_zone()),
+        policy_(dnsd::make_policy({}, nullptr)),
+        responder_(published_, policy_),
+        threads_(responder_, threads, limits) {}
 
   // Listens on a free port. \return where, or nullopt: this host has no such address.
   std::optional<base::Endpoint> listen(const char* address, View view = View::public_view) {
@@ -78,6 +81,7 @@ class Server {
   dnsd::PeerTable peers_;
   dnsd::LiveState live_;
   dnsd::PublishedZone published_;
+  dnsd::PublishedPolicy policy_;
   dnsd::Responder responder_;
   dnsd::AnswerThreads threads_;
   dnsd::AnswerThreads::ListenerId last_{};

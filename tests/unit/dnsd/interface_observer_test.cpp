@@ -98,6 +98,9 @@ TEST_CASE("only what a poll proves is published") {
         {1, new_place, 0, 648, none},
         {2, new_place, 0, 648, none},
         {3, new_place, 0, 648 + 296, none}}},
+      {"an initiation, and a handshake time that is an age, rounded",
+       {},
+       {{0, old_place, 0, 500, old_place}, {5, new_place, 1, 648, none}}},
       {"an initiation, then data",
        {},
        {{0, old_place, 0, 500, old_place},
@@ -167,6 +170,9 @@ TEST_CASE("only what a poll proves is published") {
       {"saved, a handshake in the second of the sighting is not since",
        saved,
        {{0, new_place, -60, 500, none}, {1, new_place, 1, 648, new_place}}},
+      {"saved, and a handshake time that is an age, rounded",
+       saved,
+       {{0, new_place, -59, 500, none}}},
       {"saved, and the device has no endpoint", saved, {{0, "", never, 0, none}}},
   };
   for (const Scenario& scenario : scenarios) {

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.hpp"
+#include "base/clock.hpp"
+#include "base/expected.hpp"
+#include "base/ip_address.hpp"
+
+/// DNS cookies (RFC 7873) in the form that all servers of one name share (RFC 9018): whoever echoes
+/// one has received a reply at the address that he claims.
+namespace dnsd {
+
+inline constexpr std::size_t client_cookie_octets = 8;   // RFC 7873 §4
+inline constexpr std::size_t server_cookie_octets = 16;  // RFC 9018 §4
+using CookieSecret = std::array<std::uint8_t, 16>;
+using ServerCookie = std::array<std::uint8_t, server_cookie_octets>;
+
+/// The secrets that cookies are made and checked with. Immutable, any thread; replaced as a whole
+/// at a rollover.
+class CookieJar {
+ public:
+  /// \param previous still accepted, never used for new cookies (RFC 9018 §5).
+  explicit CookieJar(const CookieSecret& current,
+                     std::optional<CookieSecret> previous = std::nullopt);
+  ~CookieJar();
+  CookieJar(const CookieJar&) = delete;
+  CookieJar& operator=(const CookieJar&) = delete;
+
+  /// A jar with a secret of its own, drawn at random.
+  [[nodiscard]] static CookieSecret draw_secret();
+
+  /// \param client_cookie 8 octets.
+  [[nodiscard]] ServerCookie make(base::Bytes client_cookie, const base::IpAddress& client,
+                                  base::WallTime now) const;
+  /// Whether we made it for this client within the last hour (five minutes of another server's
+  /// clock ahead are forgiven, RFC 9018 §4.3). \param client_cookie 8 octets. \param server_cookie
+  /// any length.
+  [[nodiscard]] bool verify(base::Bytes client_cookie, base::Bytes server_cookie,
+                            const base::IpAddress& client, base::WallTime now) const;
+
+ private:
+  CookieSecret current_;
+  std::optional<CookieSecret> previous_;
+};
+
+/// Reads `cookie-secret-file`: one or two lines of 32 hex digits, the first makes new cookies, the
+/// second is still accepted. Empty lines and lines that begin with '#' are skipped. \error what is
+/// wrong, with the line; never the secret.
+struct CookieSecrets {
+  CookieSecret current{};
+  std::optional<CookieSecret> previous;
+};
+[[nodiscard]] base::Expected<CookieSecrets, std::string> parse_cookie_secrets(
+    std::string_view text);
+
+}  // namespace dnsd

@@ -1,0 +1,217 @@
+#include "dnsd/responder.hpp"
+
+#include <doctest/doctest.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "answer_fixture.hpp"
+
+namespace {
+
+using Octets = std::vector<std::uint8_t>;
+
+const base::IpAddress client = *base::IpAddress::parse("203.0.113.99");
+
+struct Option {
+  std::uint16_t code;
+  Octets data;
+};
+
+Octets question(const std::string& name, dns::RrType type, const std::vector<Option>& options,
+                bool with_question = true) {
+  Octets packet(1024);
+  base::ByteWriter writer(packet);
+  for (const int word : {0x1234, 0, with_question ? 1 : 0, 0, 0, 1})
+    writer.u16(static_cast<std::uint16_t>(word));
+  if (with_question) {
+    writer.bytes(dns::Name::parse(name)->view().wire());
+    writer.u16(static_cast<std::uint16_t>(type));
+    writer.u16(1);
+  }
+  writer.u8(0);
+  writer.u16(41);
+  writer.u16(1232);
+  writer.u32(0);
+  std::size_t octets = 0;
+  for (const Option& option : options) octets += 4 + option.data.size();
+  writer.u16(static_cast<std::uint16_t>(octets));
+  for (const Option& option : options) {
+    writer.u16(option.code);
+    writer.u16(static_cast<std::uint16_t>(option.data.size()));
+    writer.bytes(option.data);
+  }
+  packet.resize(writer.size());
+  return packet;
+}
+
+/// The data of an option in the OPT record, which stands at the end of our replies.
+std::optional<Octets> option_of(const Octets& reply, std::uint16_t code) {
+  for (std::size_t at = dns::header_octets; at + 11 <= reply.size(); ++at) {
+    base::ByteReader reader(base::Bytes(reply).subspan(at));
+    if (reader.u8() != 0 || reader.u16() != 41 || reader.u16() != dns::our_udp_octets) continue;
+    reader.skip(4);
+    if (reader.u16() != reader.remaining()) continue;
+    while (reader.remaining() > 0) {
+      const std::uint16_t found = reader.u16();
+      const base::Bytes data = reader.bytes(reader.u16());
+      if (found == code) return Octets(data.begin(), data.end());
+    }
+  }
+  return std::nullopt;
+}
+
+unsigned rcode_of(const Octets& reply) {
+  // The upper bits are in OPT; without records OPT stands behind the question.
+  unsigned rcode = reply[3] & 0x0fU;
+  for (std::size_t at = dns::header_octets; at + 11 <= reply.size(); ++at) {
+    base::ByteReader reader(base::Bytes(reply).subspan(at));
+    if (reader.u8() == 0 && reader.u16() == 41 && reader.u16() == dns::our_udp_octets)
+      return rcode | (reader.u8() * 16U);
+  }
+  return rcode;
+}
+
+bool is_truncated(const Octets& reply) {
+  return (reply[2] & 0x02U) != 0;
+}
+unsigned answers_of(const Octets& reply) {
+  return reply[6] * 256U + reply[7];
+}
+
+constexpr dnsd::Listener public_udp{dnsd::View::public_view, dnsd::Transport::udp};
+constexpr dnsd::Listener private_udp{dnsd::View::private_view, dnsd::Transport::udp};
+constexpr dnsd::Listener public_tcp{dnsd::View::public_view, dnsd::Transport::tcp};
+const Octets client_cookie = {1, 2, 3, 4, 5, 6, 7, 8};
+
+}  // namespace
+
+TEST_CASE("RFC 7873 §5.2: a client cookie comes back with ours behind it") {
+  const AnswerFixture server;
+  const Octets reply =
+      server.ask(question("www.wg.example.org", dns::RrType::a, {{10, client_cookie}}), public_udp);
+  const auto cookie = option_of(reply, 10);
+  REQUIRE(cookie.has_value());
+  REQUIRE(cookie->size() == 24);
+  CHECK(Octets(cookie->begin(), cookie->begin() + 8) == client_cookie);
+  CHECK(answers_of(reply) == 1);
+  CHECK_FALSE(
+      option_of(server.ask(question("www.wg.example.org", dns::RrType::a, {}), public_udp), 10)
+          .has_value());
+}
+
+TEST_CASE("RFC 7873 §5.4: a request without a question gets its cookie") {
+  const AnswerFixture server;
+  const Octets reply =
+      server.ask(question("", dns::RrType::a, {{10, client_cookie}}, false), public_udp);
+  CHECK(rcode_of(reply) == 0);
+  CHECK(reply[5] == 0);
+  REQUIRE(option_of(reply, 10).has_value());
+  CHECK(option_of(reply, 10)->size() == 24);
+}
+
+TEST_CASE("RFC 5001, RFC 7828, RFC 8914: what is told to those who ask") {
+  AnswerFixture server;
+  server.policy.server_id = "host-1";
+  server.rebuild();
+  const Octets asked = question("www.wg.example.org", dns::RrType::a, {{3, {}}, {11, {}}});
+  CHECK(option_of(server.ask(asked, public_udp), 3) == Octets{'h', 'o', 's', 't', '-', '1'});
+  CHECK_FALSE(
+      option_of(server.ask(asked, public_udp), 11).has_value());  // RFC 7828 §3.2.1: never over UDP
+  CHECK(option_of(server.ask(asked, public_tcp), 11) == Octets{0, 100});
+  const Octets plain = question("www.wg.example.org", dns::RrType::a, {});
+  CHECK_FALSE(option_of(server.ask(plain, public_tcp), 3).has_value());
+  CHECK_FALSE(option_of(server.ask(plain, public_tcp), 11).has_value());
+  CHECK(option_of(server.ask(question("example.com", dns::RrType::a, {}), public_udp), 15) ==
+        Octets{0, 20});
+}
+
+TEST_CASE("over the limit: truncated, then silence; who cannot be spoofed is not limited") {
+  AnswerFixture server;
+  server.policy.rate_limit = 10;
+  server.policy.rate_limit_exempt = {*base::Prefix::parse("198.51.100.0/24")};
+  server.rebuild();
+  const Octets asked = question("www.wg.example.org", dns::RrType::a, {});
+  const auto from = [](const char* text) {
+    return dnsd::Asker{*base::IpAddress::parse(text), AnswerFixture::now};
+  };
+  for (int i = 0; i < 10; ++i) CHECK(answers_of(server.ask(asked, public_udp)) == 1);
+  CHECK(server.ask(asked, public_udp).empty());
+  const Octets slipped = server.ask(asked, public_udp);
+  REQUIRE_FALSE(slipped.empty());
+  CHECK(is_truncated(slipped));
+  CHECK(answers_of(slipped) == 0);
+
+  CHECK(answers_of(server.ask(asked, public_tcp)) == 1);
+  CHECK(answers_of(server.ask(asked, private_udp)) == 1);
+  CHECK(answers_of(server.ask(asked, public_udp, from("192.0.2.1"))) == 1);  // another network
+  for (int i = 0; i < 20; ++i) {
+    CHECK(answers_of(server.ask(asked, public_udp, from("127.0.0.1"))) == 1);
+    CHECK(answers_of(server.ask(asked, public_udp, from("::1"))) == 1);
+    CHECK(answers_of(server.ask(asked, public_udp, from("198.51.100.7"))) == 1);
+  }
+  dnsd::Asker later{client, AnswerFixture::now};
+  later.now.steady += std::chrono::seconds(1);
+  CHECK(answers_of(server.ask(asked, public_udp, later)) == 1);
+}
+
+TEST_CASE("over the limit, with cookies: BADCOOKIE shows the way, a valid one is answered") {
+  AnswerFixture server;
+  server.policy.rate_limit = 10;
+  server.rebuild();
+  const Octets asked = question("www.wg.example.org", dns::RrType::a, {{10, client_cookie}});
+  for (int i = 0; i < 11; ++i) (void)server.ask(asked, public_udp);
+  const Octets refused = server.ask(asked, public_udp);
+  REQUIRE_FALSE(refused.empty());
+  CHECK(rcode_of(refused) == static_cast<unsigned>(dns::Rcode::badcookie));
+  CHECK_FALSE(is_truncated(refused));
+  CHECK(answers_of(refused) == 0);
+  const auto cookie = option_of(refused, 10);
+  REQUIRE(cookie.has_value());
+  const Octets proven = question("www.wg.example.org", dns::RrType::a, {{10, *cookie}});
+  for (int i = 0; i < 100; ++i) CHECK(answers_of(server.ask(proven, public_udp)) == 1);
+  // Somebody else's cookie proves nothing.
+  const dnsd::Asker other{*base::IpAddress::parse("203.0.113.98"), AnswerFixture::now};
+  int answered = 0;
+  for (int i = 0; i < 10; ++i) {
+    const Octets reply = server.ask(proven, public_udp, other);
+    if (!reply.empty() && answers_of(reply) == 1) ++answered;
+  }
+  CHECK(answered == 0);
+}
+
+TEST_CASE("random names that do not exist are one flood, errors another") {
+  AnswerFixture server;
+  server.policy.rate_limit = 10;
+  server.rebuild();
+  int answered = 0;
+  for (int i = 0; i < 50; ++i) {
+    const auto name = "x" + std::to_string(i) + ".wg.example.org";
+    const Octets reply = server.ask(question(name, dns::RrType::a, {}), public_udp);
+    if (!reply.empty() && !is_truncated(reply)) ++answered;
+  }
+  CHECK(answered == 10);
+  answered = 0;
+  for (int i = 0; i < 50; ++i) {
+    const Octets reply = server.ask(
+        question("x" + std::to_string(i) + ".example.com", dns::RrType::a, {}), public_udp);
+    if (!reply.empty() && !is_truncated(reply)) ++answered;
+  }
+  CHECK(answered == 10);
+  CHECK(answers_of(server.ask(question("www.wg.example.org", dns::RrType::a, {}), public_udp)) ==
+        1);
+}
+
+TEST_CASE("a reload keeps counting and keeps the cookies, unless that is what changed") {
+  dnsd::Config config;
+  const auto first = dnsd::make_policy(config, nullptr);
+  const auto same = dnsd::make_policy(config, first.get());
+  CHECK(same->rate_limiter == first->rate_limiter);
+  CHECK(same->cookies == first->cookies);
+  config.rate_limit = 5;
+  CHECK(dnsd::make_policy(config, first.get())->rate_limiter != first->rate_limiter);
+  config.cookie_secret_file = "/nonexistent/secret";
+  CHECK_THROWS_WITH_AS((void)dnsd::make_policy(config, first.get()),
+                       doctest::Contains("/nonexistent/secret"), dnsd::ConfigError);
+}
