@@ -9,6 +9,10 @@ namespace {
 /// address. Source: WireGuard whitepaper §5.4.2, message type 1.
 constexpr std::uint64_t initiation_octets = 148;
 
+/// boringtun tells a handshake's age, from which its time comes out differently by up to a second.
+/// Nothing is lost by it: a real handshake brings octets of other messages with it.
+constexpr std::chrono::seconds handshake_jitter{1};
+
 base::Endpoint unmapped(const base::Endpoint& endpoint) {
   return {endpoint.address.unmapped(), endpoint.port};
 }
@@ -61,9 +65,8 @@ bool InterfaceObserver::see_first(Track& track, const wg::DevicePeer& peer, base
   const base::Endpoint endpoint = unmapped(*peer.endpoint);
   const auto handshake =
       std::min(std::chrono::floor<std::chrono::seconds>(*peer.latest_handshake), now.wall);
-  // Whole seconds on both sides: a handshake within the second of the saved sighting may be the one
-  // that the sighting saw.
-  if (track.confirmed && handshake <= track.confirmed->last_seen) return false;
+  // Whole seconds on both sides: a handshake near the saved sighting may be the one that it saw.
+  if (track.confirmed && handshake <= track.confirmed->last_seen + handshake_jitter) return false;
   const bool moved = !track.confirmed || track.confirmed->endpoint != endpoint;
   track.confirmed = Observation{endpoint, moved ? handshake : track.confirmed->since, handshake,
                                 to_steady(handshake, now)};
@@ -85,7 +88,8 @@ bool InterfaceObserver::see_again(Track& track, const wg::DevicePeer& peer, base
     track.confirmed->seen = now.steady;
     return true;
   }
-  const bool advanced = !track.handshake || *peer.latest_handshake > *track.handshake;
+  const bool advanced =
+      !track.handshake || *peer.latest_handshake > *track.handshake + handshake_jitter;
   const bool more_than_initiations = (peer.rx_bytes - track.rx_bytes) % initiation_octets != 0;
   if (!advanced && !more_than_initiations) return false;  // the baseline stays: it still waits
   take_baseline(track, peer);

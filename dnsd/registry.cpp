@@ -123,9 +123,8 @@ void Registry::set_own_key(SourceId id, const std::optional<wg::PublicKey>& key)
   for (const auto& changed : {before, key}) {
     if (!changed) continue;
     Peer& peer = peers_[*changed];
-    peer.is_own = std::any_of(sources_.begin(), sources_.end(), [&](const Source& known) {
-      return known.configured && known.own_key == *changed;
-    });
+    peer.is_own = std::any_of(sources_.begin(), sources_.end(),
+                              [&](const Source& known) { return known.own_key == *changed; });
     refresh_detail(*changed, peer);
     touch(*changed, peer);
   }
