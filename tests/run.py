@@ -35,11 +35,10 @@ def steps(options):
     ]
     # Seconds are judged with the optimised programs, one scenario at a time.
     preset, needs = ("release", "build-release") if options.full else ("dev", "build")
-    for script in sorted((ROOT / "tests/e2e").glob("test_*.py")):
+    for script in [ROOT / "tests/e2e/demo.py", *sorted((ROOT / "tests/e2e").glob("test_*.py"))]:
         name = f"e2e/{script.stem.removeprefix('test_')}"
         table.append(Step(name, scenario(script, name, preset, options), needs, together=not options.full))
     return table + [
-        Step("docker", ["tests/docker/build_images"]),
         Step("build-tsan", build("tsan"), full=True),
         Step("unit-tsan", ctest("tsan"), needs="build-tsan", full=True),
         Step("build-fuzz", build("fuzz"), full=True),
@@ -158,7 +157,7 @@ class Run:
         if verdict == "skipped":
             show(line for line in lines if line.startswith("skipped: "))
         elif verdict == "failed":
-            show(lines[-80:])
+            show(lines[-40:])
         elif step.name.startswith("e2e/"):
             show(lines[:-1])
 
