@@ -195,9 +195,6 @@ void DirectPeer::begin_attempt(const Scene& scene, const Settings& settings,
   if (sent_lately(now)) {
     attempt_->kick_at = *traffic_.last_sent() + own_retry;
     role = "WireGuard is sending by itself";
-  } else if (heard_lately(now)) {
-    attempt_->kick_at = now + heard_window;
-    role = "the peer is trying just now";
   } else if (is_first) {
     append(updates, make_kick(key_, wanted_keepalive(settings, memory)));
     attempt_->kicked_at = now;
@@ -225,9 +222,7 @@ void DirectPeer::continue_attempt(const Scene& scene, const Settings& settings,
   if (settings.one_round && !attempt.kick_at) return;  // what comes next is the next round's
   if (attempt.kick_at && now >= *attempt.kick_at) {
     attempt.kick_at.reset();
-    if (heard_lately(now)) {
-      attempt.kick_at = now + heard_window;
-    } else if (!sent_lately(now)) {
+    if (!sent_lately(now)) {  // a peer that was heard has been sent a response, too
       attempt.kicked_at = now;
       last_toggle_ = now;
       change(plan, shown, memory, make_kick(key_, wanted_keepalive(settings, memory)),
@@ -238,7 +233,7 @@ void DirectPeer::continue_attempt(const Scene& scene, const Settings& settings,
   const bool has_sent =
       attempt.kicked_at && traffic_.last_sent() && *traffic_.last_sent() >= *attempt.kicked_at;
   if (attempt.kicked_at && !has_sent && now - *attempt.kicked_at >= kick_check &&
-      attempt.kicks_without_sending < max_kicks_without_sending && !heard_lately(now)) {
+      attempt.kicks_without_sending < max_kicks_without_sending) {
     ++attempt.kicks_without_sending;
     attempt.kicked_at = now;
     last_toggle_ = now;

@@ -513,6 +513,20 @@ TEST_CASE("a keepalive that was never armed is toggled again") {
   CHECK(changes == Lines{"kick, keepalive 25 s"});
 }
 
+TEST_CASE("a device that does not take a keepalive is not written to every second") {
+  Rig rig(smaller);
+  rig.connect();
+  rig.at_bob().persistent_keepalive = 0s;
+  std::size_t writes = 0;
+  for (double now = 10; now < 70; now += 1) {
+    rig.at_bob().rx_bytes += 1000;
+    const Plan plan = rig.machine().step(at(now), rig.device(), {});
+    writes += about_bob(plan.changes).size();
+  }
+  CHECK(writes > 0);
+  CHECK(writes <= 10);
+}
+
 TEST_CASE("a value that the user sets meanwhile is the user's") {
   Rig rig(smaller);
   rig.connect();
