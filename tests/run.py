@@ -46,6 +46,7 @@ def steps(options):
         Step("fuzz", fuzz, needs="build-fuzz", full=True),
         Step("lint", build("lint"), full=True),
         Step("docker", ["tests/docker/build_images"], full=True),
+        Step("systemd", ["tests/systemd/boot_units", "build/release"], needs="build-release", full=True),
     ]
 
 
