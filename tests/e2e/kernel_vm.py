@@ -92,10 +92,11 @@ class KernelVm:
         self.files[f"/modules/{found[0].name}"] = (0o644, octets)
         self.modules.append(found[0].name)
 
-    def run(self, script, timeout=60, memory="512M", arguments=()):
+    def run(self, script, timeout=240, memory="512M", arguments=()):
         """Runs a busybox shell script as root and powers off; returns its exit code and what it printed.
 
-        \\param timeout for everything, seconds. \\param arguments: more of qemu's, for devices.
+        \\param timeout for everything, seconds: a busy machine must not fail a test.
+        \\param arguments: more of qemu's, for devices.
         """
         self.add_text("/script", script)
         self.add_text("/init", INIT.format(modules=" ".join(self.modules), begin=BEGIN, end=END), 0o755)
@@ -109,7 +110,9 @@ class KernelVm:
                 "-append", "console=ttyS0 quiet loglevel=3 panic=-1", *arguments,
             ]  # fmt: skip
             try:
-                done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=timeout, check=False)
+                done = subprocess.run(
+                    command, capture_output=True, stdin=subprocess.DEVNULL, timeout=timeout, check=False
+                )
             except subprocess.TimeoutExpired as late:
                 return 124, (late.stdout or b"").decode(errors="replace") + f"\nnot done after {timeout} s"
         text = done.stdout.decode(errors="replace").replace("\r", "")

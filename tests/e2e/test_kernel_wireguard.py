@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """kernel_wireguard: our netlink backend against the WireGuard of a real kernel, in a virtual machine.
 
-`wg show NAME dump` says what is right. 1,200 peers, one of them with 3,000 allowed-ips, so that the kernel splits the dump
-over many messages and one peer over several.
+`wg show NAME dump` says what is right. 1,200 peers, one of them with 3,000 allowed-ips, so that the kernel splits the
+dump over many messages and one peer over several.
 """
 
 import argparse
@@ -51,15 +51,18 @@ check "a device without key, port, peers" 'same_as_wg wg1'
 wg setconf wg0 /wg0.conf
 /bin/ip link set wg0 up
 check "{PEERS} peers over many messages are what wg shows" 'same_as_wg wg0 && [ $(wc -l < /tmp/ours) = {PEERS + 1} ]'
-check "the peer with 3000 allowed-ips is whole" '[ $(grep "^{FIRST}" /tmp/ours | cut -f 4 | tr , "\\n" | wc -l) = 3001 ]'
+check "the peer with 3000 allowed-ips is whole" '
+  [ $(grep "^{FIRST}" /tmp/ours | cut -f 4 | tr , "\\n" | wc -l) = 3001 ]'
 
-check "an endpoint is set" 'wg_device_tool set wg0 {LAST} endpoint=[::1]:1234 && [ "$(field endpoints {LAST})" = "[::1]:1234" ]'
+check "an endpoint is set" 'wg_device_tool set wg0 {LAST} endpoint=[::1]:1234 &&
+  [ "$(field endpoints {LAST})" = "[::1]:1234" ]'
 check "setting an endpoint sends nothing" '[ "$(sent {LAST})" = 0 ]'
 check "a kick" 'wg_device_tool set wg0 {LAST} endpoint=127.0.0.1:9 keepalive=0 keepalive=25'
 check "a kick sends one initiation" '[ "$(sent {LAST})" = 148 ]'
 check "after a kick the keepalive is what it was kicked with" '[ "$(field persistent-keepalive {LAST})" = 25 ]'
 check "everything else is as before" 'same_as_wg wg0 && [ $(wc -l < /tmp/ours) = {PEERS + 1} ]'
-check "a peer that is not there is not made" 'wg_device_tool set wg0 {STRANGER} endpoint=127.0.0.1:9 keepalive=0 keepalive=25 &&
+check "a peer that is not there is not made" '
+  wg_device_tool set wg0 {STRANGER} endpoint=127.0.0.1:9 keepalive=0 keepalive=25 &&
   [ $(wg show wg0 peers | wc -l) = {PEERS} ] && ! wg show wg0 peers | grep -q {STRANGER}'
 check "endpoints of all peers in one call, over several messages" 'wg_device_tool set wg0 $(cat /all) &&
   [ $(wg show wg0 endpoints | grep -c 192.0.2.77:) = {PEERS} ] && same_as_wg wg0'
@@ -67,20 +70,14 @@ check "endpoints of all peers in one call, over several messages" 'wg_device_too
 check "without privilege: said so" 'unprivileged wg_device_tool dump wg0 2>&1 | grep -q CAP_NET_ADMIN'
 check "without privilege devices are listed" '[ "$(unprivileged wg_device_tool list | wc -l)" = 2 ]'
 
-( while :; do wg set wg0 peer {STRANGER} allowed-ips 10.255.0.1/32; wg set wg0 peer {STRANGER} remove; sleep 3; done ) &
-changer=$!
-whole=0
-for round in 1 2 3; do
-  if wg_device_tool dump wg0 > /tmp/ours 2> /tmp/error; then
-    lines=$(wc -l < /tmp/ours)
-    [ $lines = {PEERS + 1} ] || [ $lines = {PEERS + 2} ] || {{ echo "$lines lines"; failed=1; }}
-    whole=$((whole + 1))
-  else
-    grep -q "was changed" /tmp/error || {{ cat /tmp/error; failed=1; }}
-  fi
-done
-kill $changer
-check "a device that changes while it is read is read whole ($whole of 3) or not at all" '[ $whole -gt 0 ]'
+# six changes interrupt six dumps at most; the reader tries ten times
+( for round in 1 2 3; do
+  sleep 0.2; wg set wg0 peer {STRANGER} allowed-ips 10.255.0.1/32
+  sleep 0.2; wg set wg0 peer {STRANGER} remove
+done ) &
+check "a device that changes while it is read is read whole" '
+  wg_device_tool dump wg0 > /tmp/ours && lines=$(wc -l < /tmp/ours) && [ $lines = {PEERS + 1} -o $lines = {PEERS + 2} ]'
+wait
 
 /bin/ip link del wg1
 check "a device that vanished: said so" 'message dump wg1 | grep -q "wg1: there is no such interface"'
@@ -133,7 +130,8 @@ def main():
     except Unavailable as reason:
         print(f"skipped: {reason}")
         verdict = 77
-    print(f"kernel_wireguard: {({0: 'passed', 77: 'skipped'}).get(verdict, 'failed')} after {time.monotonic() - started:.1f} s")
+    word = {0: "passed", 77: "skipped"}.get(verdict, "failed")
+    print(f"kernel_wireguard: {word} after {time.monotonic() - started:.1f} s")
     return verdict
 
 
