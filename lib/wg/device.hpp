@@ -29,7 +29,8 @@ namespace wg {
 struct DevicePeer {
   PublicKey public_key;
   std::optional<base::Endpoint> endpoint;  ///< IPv4-mapped addresses are unmapped
-  std::optional<std::chrono::sys_time<std::chrono::nanoseconds>> latest_handshake;  ///< none: never
+  /// None: never. boringtun tells an age, so there these are whole seconds.
+  std::optional<std::chrono::sys_time<std::chrono::nanoseconds>> latest_handshake;
   std::uint64_t rx_bytes = 0;                    ///< received, of all its endpoints
   std::uint64_t tx_bytes = 0;                    ///< sent
   std::chrono::seconds persistent_keepalive{0};  ///< 0–65535; 0: off
@@ -79,7 +80,8 @@ struct DeviceError {
 /// Reads the whole device. \param name 1–15 octets.
 [[nodiscard]] base::Expected<Device, DeviceError> read_device(const std::string& name);
 
-/// Applies all updates in one transaction: one UAPI request, or one netlink message.
+/// Applies all updates in one transaction: one UAPI request, or one netlink message. More than the
+/// kernel takes at once (about 300) go in several, the consecutive updates of one peer together.
 /// A peer that the device does not have is ignored by the device (update-only).
 [[nodiscard]] base::Expected<void, DeviceError> set_peers(const std::string& name,
                                                           std::span<const PeerUpdate> updates);
