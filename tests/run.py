@@ -89,7 +89,8 @@ def check_man_pages(log):
 
 
 def build(preset):
-    return lambda log: run(log, "cmake", "--preset", preset) or run(log, "cmake", "--build", "--preset", preset)
+    configure = ("cmake", "--preset", preset, "-D", "WG_DNSD_BUILD_TESTS=ON")  # scripts/demo builds without
+    return lambda log: run(log, *configure) or run(log, "cmake", "--build", "--preset", preset)
 
 
 def ctest(preset, *more):
