@@ -45,9 +45,10 @@ struct PeerName {
 /// Strict reverse: only what address_label() writes, in either case of the hex digits.
 [[nodiscard]] std::optional<base::IpAddress> parse_address_label(std::string_view label);
 
-/// A zone whose peers' names would be longer than 255 octets cannot be served. The longest is that of an IPv6 address:
-/// labels of 32 and 52 characters.
-inline constexpr std::size_t max_zone_octets = dns::max_name_octets - (1 + 32) - (1 + base::base32_length);
+/// A zone whose peers' names would be longer than 255 octets cannot be served. The longest is that
+/// of an IPv6 address: labels of 32 and 52 characters.
+inline constexpr std::size_t max_zone_octets =
+    dns::max_name_octets - (1 + 32) - (1 + base::base32_length);
 
 /// \param zone at most max_zone_octets. All of these are total for such a zone.
 [[nodiscard]] dns::Name host_name(const wg::PublicKey& key, dns::NameView zone);

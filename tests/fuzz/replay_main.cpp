@@ -1,4 +1,5 @@
-// Runs every file of the folders and files given through the fuzz target, so that any compiler can replay a corpus.
+// Runs every file of the folders and files given through the fuzz target, so that any compiler can
+// replay a corpus.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -12,7 +13,8 @@ namespace {
 
 void replay(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
-  const std::vector<char> text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  const std::vector<char> text((std::istreambuf_iterator<char>(file)),
+                               std::istreambuf_iterator<char>());
   const std::vector<std::uint8_t> bytes(text.begin(), text.end());
   LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
 }
