@@ -399,6 +399,14 @@ bool DirectPeer::heard_lately(SteadyTime now) const {
   return traffic_.last_heard() && now - *traffic_.last_heard() < heard_window;
 }
 
+std::optional<SteadyTime> DirectPeer::next_step() const {
+  std::optional<SteadyTime> next;
+  if (!lookup_pending_) next = next_lookup_;
+  if (attempt_ && attempt_->kick_at && (!next || *attempt_->kick_at < *next))
+    next = attempt_->kick_at;
+  return next;
+}
+
 std::optional<std::string> DirectPeer::take_hub_kick() {
   return std::exchange(hub_kick_, {});
 }

@@ -47,9 +47,7 @@ class DirectPeer {
   /// Nothing is due any more of one round: looked up, and kicked where that was right.
   [[nodiscard]] bool is_settled() const { return looked_up_ && (!attempt_ || !attempt_->kick_at); }
   /// When to step at the latest, where that is earlier than the next poll.
-  [[nodiscard]] std::optional<base::SteadyTime> next_step() const {
-    return attempt_ ? attempt_->kick_at : std::nullopt;
-  }
+  [[nodiscard]] std::optional<base::SteadyTime> next_step() const;
 
  private:
   /// One try to reach the peer, over all its candidates.

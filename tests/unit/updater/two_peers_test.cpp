@@ -1,0 +1,105 @@
+#include "two_peers.hpp"
+
+#include <cstdio>
+
+namespace {
+
+using model::Conditions;
+using model::Time;
+using model::World;
+
+constexpr std::uint32_t seeds = 25;
+
+struct Figures {
+  Time median = 0;
+  Time worst = 0;
+};
+
+Figures figures_of(std::vector<Time> times, const char* what) {
+  std::sort(times.begin(), times.end());
+  const Figures figures{times[times.size() / 2], times.back()};
+  std::printf("%s: median %.2f s, worst %.2f s of %zu\n", what, figures.median, figures.worst,
+              times.size());
+  return figures;
+}
+
+/// From the later start of two updaters to a session, over many seeds.
+std::vector<Time> contact_times(const Conditions& common, Time max_offset) {
+  std::vector<Time> times;
+  for (std::uint32_t seed = 0; seed < seeds; ++seed) {
+    CAPTURE(seed);
+    std::minstd_rand random(seed + 1);
+    std::uniform_real_distribution<double> offset(0, max_offset);
+    std::uniform_real_distribution<double> delay(0.001, 0.2);
+    Conditions conditions = common;
+    conditions.delay = delay(random);
+    World world(seed, conditions);
+    const Time first = offset(random);
+    const Time second = offset(random);
+    world.start_updater(0, 10 + first);
+    world.start_updater(1, 10 + second);
+    const auto direct = world.run_until_direct(100);
+    REQUIRE(direct);
+    times.push_back(*direct - 10 - std::max(first, second));
+    world.run_until(*direct + 20);
+    CHECK(world.writes_to_live_peers() == 0);
+  }
+  return times;
+}
+
+}  // namespace
+
+TEST_CASE("two updaters behind cone NATs that start together meet within 3 s") {
+  const auto figures = figures_of(contact_times({}, 0.1), "started together");
+  CHECK(figures.median <= 1.2);
+  CHECK(figures.worst <= 3);
+}
+
+TEST_CASE("a later start meets the earlier one at once, unless their initiations cross") {
+  // The earlier side repeats every 5 s; a kick that crosses one of these costs both 5 s, some of
+  // them twice.
+  const auto figures = figures_of(contact_times({}, 60), "started within a minute");
+  CHECK(figures.median <= 1.2);
+  CHECK(figures.worst <= 40);
+}
+
+TEST_CASE("with traffic before, it is WireGuard's own 5 s that are lost") {
+  const auto figures = figures_of(contact_times({0, 0, true}, 3), "traffic before");
+  CHECK(figures.median <= 6);
+  CHECK(figures.worst <= 40);
+}
+
+TEST_CASE("a tenth of all packets lost delays, and does not prevent") {
+  CHECK(figures_of(contact_times({0, 0.1, false}, 3), "10 % lost").worst <= 60);
+}
+
+TEST_CASE("after a silent rebinding under traffic both sides find each other again") {
+  for (const std::size_t moved : {0U, 1U}) {
+    CAPTURE(moved);
+    std::vector<Time> silences;
+    for (std::uint32_t seed = 0; seed < seeds; ++seed) {
+      CAPTURE(seed);
+      World world(seed, {0.02, 0, true});
+      world.start_updater(0, 1);
+      world.start_updater(1, 1);
+      REQUIRE(world.run_until_reply(100));
+      const Time moment = 30 + static_cast<Time>(seed) / seeds;  // at any phase of the readings
+      world.rebind(moved, moment);
+      world.run_until(moment + 0.1);  // what was under way has arrived
+      const auto reply = world.run_until_reply(130);
+      REQUIRE(reply);
+      silences.push_back(*reply - moment);
+      world.run_until(*reply + 20);
+      CHECK(world.writes_to_live_peers() == 0);
+    }
+    if (moved == 0) {
+      const auto figures = figures_of(silences, "the NAT of the side that asks rebinds");
+      CHECK(figures.median <= 5);
+      CHECK(figures.worst <= 10);
+    } else {
+      // It only ever answers: its new mapping lets nothing in before its own keepalive has gone
+      // out.
+      CHECK(figures_of(silences, "the NAT of the side that answers rebinds").worst <= 27);
+    }
+  }
+}
