@@ -49,45 +49,44 @@ unsigned LineBudget::take_held_back() {
   return std::exchange(held_back_, 0);
 }
 
-PeerEvent describe_change(const std::optional<PeerRecord>& before,
-                          const std::optional<PeerRecord>& after, std::string_view seen_by) {
-  using Kind = PeerEvent::Kind;
-  const Endpoints old_places = endpoints_of(before);
-  const Endpoints new_places = endpoints_of(after);
-  const std::string added = difference(new_places, old_places);
-  const std::string removed = difference(old_places, new_places);
-  if (!after) return {Kind::place, "no longer registered"};
+PeerEvent classify_change(const std::optional<PeerRecord>& before,
+                          const std::optional<PeerRecord>& after) {
+  if (!after || endpoints_of(before) != endpoints_of(after)) return PeerEvent::place;
+  const bool was_stale = before && before->stale.has_value();
+  return was_stale != after->stale.has_value() ? PeerEvent::age : PeerEvent::none;
+}
+
+std::string describe_change(const std::optional<PeerRecord>& before,
+                            const std::optional<PeerRecord>& after, std::string_view cause) {
+  if (!after) return "no longer registered";
+  const std::string added = difference(endpoints_of(after), endpoints_of(before));
+  const std::string removed = difference(endpoints_of(before), endpoints_of(after));
   if (!added.empty()) {
     const std::string was = removed.empty() ? "" : fmt::format(" (was {})", removed);
-    const std::string stale = after->stale ? ", stale until seen again" : "";
-    return {Kind::place, fmt::format("{} {}{}{}", added, seen_by, was, stale)};
+    const char* stale = after->stale ? ", stale until seen again" : "";
+    return fmt::format("{} {}{}{}", added, cause, was, stale);
   }
-  if (!removed.empty()) return {Kind::place, fmt::format("{} withdrawn: not seen lately", removed)};
-  const bool was_stale = before && before->stale.has_value();
-  if (after->stale && !was_stale) {
-    return {Kind::age,
-            fmt::format("stale: last seen at {:%Y-%m-%dT%H:%M:%SZ}",
-                        fmt::gmtime(std::chrono::system_clock::to_time_t(*after->stale)))};
-  }
-  if (!after->stale && was_stale) return {Kind::age, "seen again at the same place"};
-  return {};
+  if (!removed.empty()) return fmt::format("{} withdrawn: not seen lately", removed);
+  if (!after->stale) return "seen again at the same place";
+  return fmt::format("stale: last seen at {:%Y-%m-%dT%H:%M:%SZ}",
+                     fmt::gmtime(std::chrono::system_clock::to_time_t(*after->stale)));
 }
 
 void EventLog::write(const wg::PublicKey& key, const std::optional<PeerRecord>& before,
-                     const std::optional<PeerRecord>& after, std::string_view seen_by,
-                     base::SteadyTime now) {
-  const PeerEvent event = describe_change(before, after, seen_by);
-  if (event.kind == PeerEvent::Kind::none) return;
+                     const std::optional<PeerRecord>& after,
+                     const std::function<std::string()>& cause, base::SteadyTime now) {
+  const PeerEvent event = classify_change(before, after);
+  if (event == PeerEvent::none) return;
+  LineBudget& budget = event == PeerEvent::age ? ages_ : places_;
+  const bool in_budget = budget.take(now);
+  if (!in_budget && !spdlog::should_log(spdlog::level::debug)) return;
   const PeerRecord& named = after ? *after : *before;
-  const std::string line =
-      fmt::format("{}: {}", wg::describe_peer(named.detail->name, key), event.text);
-  LineBudget& budget = event.kind == PeerEvent::Kind::age ? ages_ : places_;
-  if (!budget.take(now)) {
+  const std::string line = fmt::format("{}: {}", wg::describe_peer(named.detail->name, key),
+                                       describe_change(before, after, cause()));
+  const unsigned held_back = in_budget ? budget.take_held_back() : 0;
+  if (!in_budget) {
     spdlog::debug("{}", line);
-    return;
-  }
-  const unsigned held_back = budget.take_held_back();
-  if (held_back > 0) {
+  } else if (held_back > 0) {
     spdlog::info("{} (and {} lines of this kind before, not written)", line, held_back);
   } else {
     spdlog::info("{}", line);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,29 +31,29 @@ class LineBudget {
   std::optional<base::SteadyTime> refilled_;
 };
 
-/// What a change of a peer's record reads like: `203.0.113.10:4711 seen by wg0 (was …)`, `stale …`.
-struct PeerEvent {
-  enum class Kind : std::uint8_t {
-    none,   ///< nothing that an operator wants to read
-    place,  ///< seen, moved, withdrawn, no longer registered
-    age,    ///< stale, or seen again at the same place: a sleeping phone does both all day
-  };
-  Kind kind = Kind::none;
-  std::string text;
+/// What a change of a peer's record is to an operator.
+enum class PeerEvent : std::uint8_t {
+  none,   ///< nothing to read
+  place,  ///< seen, moved, withdrawn, no longer registered
+  age,    ///< stale, or seen again at the same place: a sleeping phone does both all day
 };
+[[nodiscard]] PeerEvent classify_change(const std::optional<PeerRecord>& before,
+                                        const std::optional<PeerRecord>& after);
 
-/// \param seen_by name of the source of what is new.
-[[nodiscard]] PeerEvent describe_change(const std::optional<PeerRecord>& before,
-                                        const std::optional<PeerRecord>& after,
-                                        std::string_view seen_by);
+/// `203.0.113.10:4711 seen by wg0 (was …)`, `stale: …`. \param cause how the new place is known.
+/// Not for PeerEvent::none.
+[[nodiscard]] std::string describe_change(const std::optional<PeerRecord>& before,
+                                          const std::optional<PeerRecord>& after,
+                                          std::string_view cause);
 
 /// One line per change of state of a peer, with a bound on lines: a start with a thousand peers
 /// writes fifty, an idle day of flapping ages fewer than twenty. What is held back is counted in
 /// the next line and written at level debug.
 class EventLog {
  public:
+  /// \param cause as for describe_change; asked only when the line is written.
   void write(const wg::PublicKey& key, const std::optional<PeerRecord>& before,
-             const std::optional<PeerRecord>& after, std::string_view seen_by,
+             const std::optional<PeerRecord>& after, const std::function<std::string()>& cause,
              base::SteadyTime now);
 
  private:

@@ -54,7 +54,8 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
   Impl(asio::io_context& io, const Config& config, PeerTable& peers, LiveState& live,
        StateStore& store, ReadDevice read_device)
       : io_(io),
-        config_(config),
+        start_config_(config),
+        settings_(config),
         peers_(peers),
         live_(live),
         store_(store),
@@ -73,7 +74,7 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
     const base::Now now = base::read_clock();
     const std::string told = store_.problem();  // whoever opened the store has told it
     start_serial(now);
-    configure(Voice::quiet);
+    configure(start_config_, Voice::quiet);
     restore(now);
     if (store_.problem() != told) {
       spdlog::warn("{}", store_.problem());
@@ -87,16 +88,15 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
   }
 
   void reload(const Config& config) {
-    const bool lists_change =
-        config.list_max != config_.list_max || config.publish_private != config_.publish_private;
-    if (config.state_dir != config_.state_dir)
-      spdlog::warn("state-dir {} counts from the next start; until then {} is used",
-                   config.state_dir, config_.state_dir);
-    config_ = config;
-    configure(Voice::aloud);
+    const Settings before = std::exchange(settings_, Settings(config));
+    const bool lists_change = settings_.list_max != before.list_max ||
+                              settings_.publish_private != before.publish_private;
+    if (settings_.state_dir != before.state_dir)
+      spdlog::warn("state-dir {} counts from the next start", settings_.state_dir);
+    configure(config, Voice::aloud);
     if (lists_change) {
       for (List* list : {&public_list_, &private_list_}) {
-        list->peers.set_max(config_.list_max);
+        list->peers.set_max(settings_.list_max);
         refill(*list);
       }
     }
@@ -138,6 +138,20 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
   /// Whether each change is told to the log.
   enum class Voice : std::uint8_t { quiet, aloud };
 
+  /// What of the configuration is asked for again and again.
+  struct Settings {
+    explicit Settings(const Config& config)
+        : list_max(config.list_max),
+          publish_private(config.publish_private),
+          poll_interval(config.poll_interval),
+          state_dir(config.state_dir) {}
+
+    std::size_t list_max;
+    bool publish_private;
+    std::chrono::milliseconds poll_interval;
+    std::string state_dir;
+  };
+
   struct Interface {
     enum class State : std::uint8_t { unread, readable, lost };
 
@@ -172,10 +186,10 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
     serial_.set_reserved(*end);
   }
 
-  void configure(Voice voice) {
+  void configure(const Config& config, Voice voice) {
     std::vector<std::shared_ptr<Interface>> sources;
     std::vector<SourceId> order;
-    for (const std::string& name : config_.interfaces) {
+    for (const std::string& name : config.interfaces) {
       sources.push_back(find_or_make_source(name));
       order.push_back(sources.back()->id);
     }
@@ -186,10 +200,11 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
     sources_ = std::move(sources);
 
     registry_.begin_configuration(
-        {config_.stale_after, config_.expire_after, config_.publish_listed_only}, order);
+        {config.stale_after, config.expire_after, config.publish_listed_only}, order,
+        config.peers.size());
     const base::SteadyTime now = base::read_clock().steady;
     std::size_t count = 0;
-    for (const ConfiguredPeer& peer : config_.peers) {
+    for (const ConfiguredPeer& peer : config.peers) {
       registry_.configure(peer);
       if (++count % publish_every == 0) publish(now, voice);
     }
@@ -239,7 +254,7 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
     for (const auto& source : sources_) {
       if (!source->in_flight) read(source);
     }
-    poll_timer_.expires_after(config_.poll_interval);
+    poll_timer_.expires_after(settings_.poll_interval);
     poll_timer_.async_wait([weak = weak_from_this()](std::error_code ec) {
       const auto self = weak.lock();
       if (!ec && self) self->poll();
@@ -312,10 +327,11 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
       std::optional<PeerRecord> after = registry_.record(key);
       if (before == after) continue;
       if (voice == Voice::aloud)
-        event_log_.write(key, before, after, seen_by(key, before, after), now);
+        event_log_.write(
+            key, before, after, [&] { return cause_of(key, before, after); }, now);
       for (List* list : {&public_list_, &private_list_}) {
-        const bool was = is_listed(before, list->view, config_.publish_private);
-        const bool is = is_listed(after, list->view, config_.publish_private);
+        const bool was = is_listed(before, list->view, settings_.publish_private);
+        const bool is = is_listed(after, list->view, settings_.publish_private);
         if (is && !was) list->peers.add(key);
         if (was && !is) list->peers.remove(key);
       }
@@ -327,9 +343,9 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
     arm_save();
   }
 
-  [[nodiscard]] std::string seen_by(const wg::PublicKey& key,
-                                    const std::optional<PeerRecord>& before,
-                                    const std::optional<PeerRecord>& after) const {
+  [[nodiscard]] std::string cause_of(const wg::PublicKey& key,
+                                     const std::optional<PeerRecord>& before,
+                                     const std::optional<PeerRecord>& after) const {
     for (const auto place : {&PeerRecord::ipv4, &PeerRecord::ipv6}) {
       if (!after || !(*after.*place)) continue;
       if (before && *before.*place == *after.*place) continue;
@@ -388,8 +404,8 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
     if (std::exchange(list.was_cut, is_cut) == is_cut) return;
     const char* view = list.view == View::public_view ? "public" : "private";
     if (is_cut) {
-      spdlog::info("the {} list holds the first {} of {} peers (list-max)", view, config_.list_max,
-                   list.peers.total());
+      spdlog::info("the {} list holds the first {} of {} peers (list-max)", view,
+                   settings_.list_max, list.peers.total());
     } else {
       spdlog::info("the {} list holds all {} peers again", view, list.peers.total());
     }
@@ -398,7 +414,7 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
   void refill(List& list) {
     list.peers.clear();
     peers_.for_each([&](const wg::PublicKey& key, const PeerRecord& record) {
-      if (is_listed(record, list.view, config_.publish_private)) list.peers.add(key);
+      if (is_listed(record, list.view, settings_.publish_private)) list.peers.add(key);
     });
   }
 
@@ -500,7 +516,8 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
   }
 
   asio::io_context& io_;
-  Config config_;
+  const Config& start_config_;  // read in start() alone: a million peers are not copied
+  Settings settings_;
   PeerTable& peers_;
   LiveState& live_;
   StateStore& store_;  // while saving_: belongs to disk_pool_

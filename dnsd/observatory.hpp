@@ -46,8 +46,8 @@ class Observatory {
   using ReadDevice =
       std::function<base::Expected<wg::Device, wg::DeviceError>(const std::string& name)>;
 
-  /// All references outlive the observatory. \param read_device called on other threads, for one
-  /// interface not twice at a time.
+  /// All references outlive the observatory, `config` the call of start(). \param read_device
+  /// called on other threads, for one interface not twice at a time.
   Observatory(asio::io_context& io, const Config& config, PeerTable& peers, LiveState& live,
               StateStore& store, ReadDevice read_device = wg::read_device);
   /// Waits for a device that is being read. What is unsaved is lost unless stop() was called.

@@ -25,7 +25,8 @@ std::optional<base::Endpoint> fixed_endpoint_of(const ConfiguredPeer& peer) {
 
 }  // namespace
 
-void Registry::begin_configuration(const Rules& rules, std::span<const SourceId> order) {
+void Registry::begin_configuration(const Rules& rules, std::span<const SourceId> order,
+                                   std::size_t peers) {
   const bool ages_changed =
       rules.stale_after != rules_.stale_after || rules.expire_after != rules_.expire_after;
   const bool everybody = rules.listed_only != rules_.listed_only ||
@@ -48,6 +49,7 @@ void Registry::begin_configuration(const Rules& rules, std::span<const SourceId>
       touch(key, peer);
     }
   }
+  peers_.reserve(peers);
   ++generation_;
 }
 

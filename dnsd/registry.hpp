@@ -35,7 +35,9 @@ class Registry {
   /// A configuration: begin, configure each of its peers, end. Peers that were configured before
   /// and are not any more stay only if a source lists them.
   /// \param order sources, the first counts first. Others are forgotten with all they said.
-  void begin_configuration(const Rules& rules, std::span<const SourceId> order);
+  /// \param peers how many configure() will be called for, about.
+  void begin_configuration(const Rules& rules, std::span<const SourceId> order,
+                           std::size_t peers = 0);
   void configure(const ConfiguredPeer& peer);
   void end_configuration();
 
