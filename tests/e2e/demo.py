@@ -12,7 +12,7 @@ def title(text):
 
 def show(text):
     for line in text.strip().splitlines():
-        print(f"   {line}")
+        print(f"   {line}".rstrip())
 
 
 def demonstrate(world):
