@@ -110,10 +110,12 @@ std::optional<ZoneError> Zone::check_static(const std::map<dns::Name, std::size_
   base::ByteWriter lowered(base::MutableBytes(soa_).last(4));
   lowered.u32(std::min(minimum.u32(), options_.negative_ttl.seconds));
 
-  for (const auto& [name, line] : lines) {
+  for (const auto& entry : lines) {
+    const dns::Name& name = entry.first;
+    const std::size_t line = entry.second;
     const StaticNode& node = nodes_[name];
-    const auto fail = [&, at = line](std::string_view why) {
-      return ZoneError{at, fmt::format("{}: {}", name.to_string(), why)};
+    const auto fail = [&](std::string_view why) {
+      return ZoneError{line, fmt::format("{}: {}", name.to_string(), why)};
     };
     if (node.find(RrType::cname) != nullptr && node.rrsets.size() > 1) {
       return fail("has a CNAME and other records (RFC 1034 §3.6.2); keep one or the other");
