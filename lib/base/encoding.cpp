@@ -1,5 +1,7 @@
 #include "base/encoding.hpp"
 
+#include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace base {
@@ -127,6 +129,21 @@ std::string to_hex(Bytes octets) {
 
 std::optional<Octets32> parse_hex(std::string_view text) {
   return Digits<4>::read(text, hex_digits);
+}
+
+bool equals_ignoring_case(Bytes a, Bytes b) {
+  if (a.size() != b.size()) return false;
+  while (a.size() >= sizeof(std::uint64_t)) {
+    std::uint64_t x = 0;
+    std::uint64_t y = 0;
+    std::memcpy(&x, a.data(), sizeof x);
+    std::memcpy(&y, b.data(), sizeof y);
+    if (to_lower(x) != to_lower(y)) return false;
+    a = a.subspan(sizeof x);
+    b = b.subspan(sizeof y);
+  }
+  return std::equal(a.begin(), a.end(), b.begin(),
+                    [](std::uint8_t x, std::uint8_t y) { return to_lower(x) == to_lower(y); });
 }
 
 }  // namespace base

@@ -46,4 +46,10 @@ inline constexpr std::size_t padded_base32_length = 56;  ///< with four '='
   return octets | (is_upper >> 2U);
 }
 
+/// Octets that are compared with ASCII letters in any case.
+[[nodiscard]] bool equals_ignoring_case(Bytes a, Bytes b);
+[[nodiscard]] inline bool equals_ignoring_case(std::string_view a, std::string_view b) {
+  return equals_ignoring_case(as_bytes(a), as_bytes(b));
+}
+
 }  // namespace base

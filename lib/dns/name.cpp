@@ -19,24 +19,6 @@ bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/// Length octets are below 64 and letters above: folding case over the whole wire form confuses
-/// nothing.
-bool octets_equal_ignoring_case(base::Bytes a, base::Bytes b) {
-  if (a.size() != b.size()) return false;
-  while (a.size() >= sizeof(std::uint64_t)) {
-    std::uint64_t x = 0;
-    std::uint64_t y = 0;
-    std::memcpy(&x, a.data(), sizeof x);
-    std::memcpy(&y, b.data(), sizeof y);
-    if (base::to_lower(x) != base::to_lower(y)) return false;
-    a = a.subspan(sizeof x);
-    b = b.subspan(sizeof y);
-  }
-  return std::equal(a.begin(), a.end(), b.begin(), [](std::uint8_t x, std::uint8_t y) {
-    return base::to_lower(x) == base::to_lower(y);
-  });
-}
-
 /// One octet of a label in master file text: itself, or the octet that `\DDD` or `\X` stands for.
 /// Moves `position` behind it. nullopt: a bad escape.
 std::optional<std::uint8_t> read_text_octet(std::string_view text, std::size_t& position) {
@@ -88,14 +70,16 @@ NameView NameView::ancestor(std::size_t count) const {
   return result;
 }
 
+// Length octets are below 64 and letters above: folding case over the whole wire form confuses
+// nothing.
 bool NameView::is_at_or_below(NameView ancestor_name) const {
   std::size_t at = 0;
   while (wire_.size() - at > ancestor_name.wire_.size()) at += std::size_t{1} + wire_[at];
-  return octets_equal_ignoring_case(wire_.subspan(at), ancestor_name.wire_);
+  return base::equals_ignoring_case(wire_.subspan(at), ancestor_name.wire_);
 }
 
 bool NameView::equals(NameView other) const {
-  return octets_equal_ignoring_case(wire_, other.wire_);
+  return base::equals_ignoring_case(wire_, other.wire_);
 }
 
 std::string NameView::to_string() const {

@@ -5,10 +5,11 @@
 #include <optional>
 #include <utility>
 
+#include "dns/header.hpp"
+
 namespace dns {
 namespace {
 
-constexpr std::size_t header_octets = 12;
 /// Pointers in one name. An honest name has one; a chain of thousands is work for nothing.
 constexpr unsigned max_pointers = 16;
 
@@ -137,14 +138,15 @@ base::Expected<Reply, ReplyError> parse_reply(base::Bytes packet, const Name& na
   const std::uint16_t questions = reader.u16();
   const std::array<std::uint16_t, 3> counts = {reader.u16(), reader.u16(), reader.u16()};
   if (!reader.ok()) return base::Unexpected(ReplyError::too_short);
-  const bool is_reply = (flags & 0x8000U) != 0;
-  if (!is_reply || Opcode{static_cast<std::uint8_t>((flags >> 11U) & 0xfU)} != Opcode::query)
+  const bool is_reply = (flags & flag_response) != 0;
+  if (!is_reply ||
+      Opcode{static_cast<std::uint8_t>((flags >> opcode_shift) & opcode_mask)} != Opcode::query)
     return base::Unexpected(ReplyError::not_a_reply);
   if (questions != 1 || !read_question(packet, reader, name, type))
     return base::Unexpected(ReplyError::wrong_question);
 
   Reply reply;
-  reply.truncated = (flags & 0x0200U) != 0;
+  reply.truncated = (flags & flag_truncated) != 0;
   unsigned rcode = flags & 0xfU;
   if (reply.truncated) {  // RFC 2181 §9: what was cut is asked for again, not used
     reply.rcode = Rcode{static_cast<std::uint16_t>(rcode)};

@@ -3,12 +3,6 @@
 namespace dns {
 namespace {
 
-// Bits of the second 16-bit word of the header, RFC 1035 §4.1.1 and RFC 4035 §3.1.6.
-constexpr unsigned flag_response = 0x8000;
-constexpr unsigned flag_recursion_desired = 0x0100;
-constexpr unsigned flag_checking_disabled = 0x0010;
-constexpr unsigned opcode_shift = 11;
-constexpr unsigned opcode_mask = 0x0f;
 constexpr std::size_t client_cookie_octets = 8;  // RFC 7873 §4
 
 struct Counts {

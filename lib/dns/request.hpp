@@ -4,12 +4,12 @@
 #include <optional>
 
 #include "base/bytes.hpp"
+#include "dns/header.hpp"
 #include "dns/name.hpp"
 #include "dns/types.hpp"
 
 namespace dns {
 
-inline constexpr std::size_t header_octets = 12;          // RFC 1035 §4.1.1
 inline constexpr std::size_t plain_udp_octets = 512;      // RFC 1035 §2.3.4
 inline constexpr std::size_t max_message_octets = 65535;  // RFC 1035 §4.2.2
 

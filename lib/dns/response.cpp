@@ -2,15 +2,10 @@
 
 #include <algorithm>
 
+#include "dns/header.hpp"
+
 namespace dns {
 namespace {
-
-constexpr unsigned flag_response = 0x8000;
-constexpr unsigned flag_authoritative = 0x0400;
-constexpr unsigned flag_truncated = 0x0200;
-constexpr unsigned flag_recursion_desired = 0x0100;
-constexpr unsigned flag_checking_disabled = 0x0010;
-constexpr unsigned opcode_shift = 11;
 
 constexpr std::uint32_t flag_dnssec_ok = 0x8000;      // in the TTL of OPT, RFC 6891 §6.1.3
 constexpr std::size_t option_head_octets = 4;         // code and length

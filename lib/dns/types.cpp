@@ -33,16 +33,6 @@ constexpr auto rcode_names = std::to_array<std::pair<Rcode, std::string_view>>({
 
 constexpr std::string_view generic_prefix = "TYPE";  // RFC 3597 §5
 
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    if (base::to_lower(static_cast<std::uint8_t>(a[i])) !=
-        base::to_lower(static_cast<std::uint8_t>(b[i])))
-      return false;
-  }
-  return true;
-}
-
 }  // namespace
 
 std::string to_string(RrType type) {
@@ -54,10 +44,10 @@ std::string to_string(RrType type) {
 
 std::optional<RrType> parse_rr_type(std::string_view text) {
   for (const auto& [value, name] : type_names) {
-    if (equals_ignoring_case(name, text)) return value;
+    if (base::equals_ignoring_case(name, text)) return value;
   }
   if (text.size() <= generic_prefix.size() ||
-      !equals_ignoring_case(text.substr(0, generic_prefix.size()), generic_prefix)) {
+      !base::equals_ignoring_case(text.substr(0, generic_prefix.size()), generic_prefix)) {
     return std::nullopt;
   }
   const std::string_view digits = text.substr(generic_prefix.size());

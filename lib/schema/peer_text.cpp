@@ -12,23 +12,13 @@ namespace {
 /// 9999-12-31T23:59:59Z. Later times are nobody's, and would overflow finer clocks.
 constexpr std::uint64_t max_unix_time = 253402300799;
 
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    if (base::to_lower(static_cast<std::uint8_t>(a[i])) !=
-        base::to_lower(static_cast<std::uint8_t>(b[i])))
-      return false;
-  }
-  return true;
-}
-
 /// The value of the first string of this key. RFC 6763 §6.4: keys in any case, the first one
 /// counts.
 std::optional<std::string_view> find_value(std::span<const std::string> strings,
                                            std::string_view key) {
   for (const std::string_view text : strings) {
     const std::size_t equals = text.find('=');
-    if (equals != std::string_view::npos && equals_ignoring_case(text.substr(0, equals), key))
+    if (equals != std::string_view::npos && base::equals_ignoring_case(text.substr(0, equals), key))
       return text.substr(equals + 1);
   }
   return std::nullopt;
