@@ -14,6 +14,7 @@
 #include "base/clock.hpp"
 #include "base/interfaces.hpp"
 #include "base/notify.hpp"
+#include "base/version.hpp"
 #include "updater/lookup_worker.hpp"
 #include "updater/machine.hpp"
 #include "updater/memory.hpp"
@@ -78,6 +79,9 @@ bool Loop::run() {
   signals_.async_wait([this](const std::error_code& ec, int /*signal*/) {
     if (!ec) finish();
   });
+  if (is_daemon())
+    spdlog::info("wg-updater {} for {} in {}", base::version, options_.interface,
+                 options_.zone.to_string());
   tick();
   if (is_daemon()) base::notify_systemd("READY=1");
   context_.run();

@@ -30,6 +30,7 @@ Plan Machine::step(const base::Now& now, const wg::Device& device,
                    std::span<const base::InterfaceAddress> host) {
   Plan plan;
   meet_peers(now, device);
+  tell_missing_hubs(device, plan);
   const Scene scene{now, device, host, random_};
   std::optional<std::string> hub_kick;
   for (const wg::DevicePeer& shown : device.peers) {
@@ -72,6 +73,18 @@ void Machine::meet_peers(const base::Now& now, const wg::Device& device) {
       peers_.emplace(shown.public_key, Hub(now.steady, shown.public_key, Traffic(now, shown)));
     } else {
       peers_.emplace(shown.public_key, DirectPeer(now, shown));
+    }
+  }
+}
+
+/// A mistyped --hub would have the real one punched.
+void Machine::tell_missing_hubs(const wg::Device& device, Plan& plan) {
+  for (const wg::PublicKey& hub : settings_.hubs) {
+    if (device.find(hub) != nullptr) {
+      missing_hubs_.erase(hub);
+    } else if (missing_hubs_.insert(hub).second) {
+      plan.notes.push_back({Note::Level::trouble, fmt::format("--hub {} is no peer of {}",
+                                                              hub.to_base64(), device.name)});
     }
   }
 }

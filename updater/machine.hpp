@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <random>
+#include <set>
 #include <span>
 #include <string>
 #include <variant>
@@ -49,6 +50,7 @@ class Machine {
   using Role = std::variant<DirectPeer, Hub>;
 
   void meet_peers(const base::Now& now, const wg::Device& device);
+  void tell_missing_hubs(const wg::Device& device, Plan& plan);
   [[nodiscard]] base::SteadyTime next_step(base::SteadyTime now) const;
 
   // Constant after construction.
@@ -58,6 +60,7 @@ class Machine {
   Memory saved_;  ///< the memory as the last plan that said `remember` left it
   std::map<wg::PublicKey, Role> peers_;  ///< those of the last reading
   std::minstd_rand random_;
+  std::set<wg::PublicKey> missing_hubs_;  ///< of --hub; told
   std::optional<LookupError> resolver_error_;
   base::RepeatLimit resolver_notes_;
 };

@@ -256,6 +256,12 @@ TEST_CASE("a hub without a keepalive gets one while the updater runs") {
   CHECK(rig.at_hub().persistent_keepalive == 0s);
 }
 
+TEST_CASE("a hub that the device does not have is told once") {
+  Rig rig(smaller, {}, {{hub, key(0x77)}, 25s, false});
+  CHECK(rig.step(0).notes.size() == 1);
+  CHECK(rig.step(1).notes.empty());
+}
+
 TEST_CASE("role=hub makes a hub") {
   Rig rig(smaller, {}, {{}, 25s, false});
   rig.step(0);
