@@ -101,7 +101,7 @@ Kind read_record(base::Bytes packet, base::ByteReader& reader, ReplyRecord& reco
       const auto target = read_name(packet, data);
       if (!target || data.remaining() != 0) return Kind::malformed;
       srv.target = *target;
-      record.data = std::move(srv);
+      record.data = srv;
       return Kind::understood;
     }
     case RrType::cname:
@@ -168,8 +168,8 @@ base::Expected<Reply, ReplyError> parse_reply(base::Bytes packet, const Name& na
           rcode |= (record.ttl.seconds >> 24U) << 4U;  // RFC 6891 §6.1.3
           break;
         case Kind::understood:
-          if (section == 0) reply.answer.push_back(std::move(record));
-          if (section == 2) reply.additional.push_back(std::move(record));
+          if (section == 1) break;  // authority: nothing of it is used
+          (section == 0 ? reply.answer : reply.additional).push_back(std::move(record));
           break;
       }
     }
