@@ -219,22 +219,29 @@ std::optional<BindError> Listeners::open(Place& place, const std::vector<Place>&
   return std::nullopt;
 }
 
+/// The place of the same address, tied to whatever interface. \return nullptr: there is none.
+const Listeners::Place* Listeners::find_place(const std::vector<Place>& places,
+                                              const BindAddress& address) {
+  const auto found = std::find_if(places.begin(), places.end(), [&](const Place& place) {
+    return place.plan.address.endpoint == address.endpoint &&
+           place.plan.address.scope == address.scope;
+  });
+  return found == places.end() ? nullptr : &*found;
+}
+
 /// Makes the draft true, and says what changed by it.
 void Listeners::commit(Draft draft) {
   const auto remarks = refused_ == draft.refused && !places_.empty() ? std::vector<std::string>()
                                                                      : std::move(draft.remarks);
   for (const std::string& remark : remarks) spdlog::info("{}", remark);
   for (Place& place : draft.places) {
-    const auto before = std::find_if(places_.begin(), places_.end(), [&](const Place& other) {
-      return other.plan.address.endpoint == place.plan.address.endpoint &&
-             other.plan.address.scope == place.plan.address.scope;
-    });
+    const Place* before = find_place(places_, place.plan.address);
     if (place.opened) {
       place.id = threads_.add(std::move(*place.opened), place.plan.view);
       place.opened.reset();
       spdlog::info("listening on {}", headline(place.plan));
-    } else if (!place.problem.empty() &&
-               (before == places_.end() || before->problem != place.problem)) {
+    } else if (!place.id &&
+               (before == nullptr || (!before->id && before->problem != place.problem))) {
       spdlog::warn("not listening on {}: {}", headline(place.plan), place.problem);
     }
   }
@@ -244,7 +251,12 @@ void Listeners::commit(Draft draft) {
                                    [&](const Place& place) { return place.id == old.id; });
     if (stays) continue;
     threads_.remove(*old.id);
-    spdlog::info("no longer listening on {}", headline(old.plan));
+    const Place* after = find_place(draft.places, old.plan.address);
+    if (after != nullptr && !after->id) {
+      spdlog::warn("no longer listening on {}: {}", headline(old.plan), after->problem);
+    } else {
+      spdlog::info("no longer listening on {}", headline(old.plan));
+    }
   }
   places_ = std::move(draft.places);
   refused_ = std::move(draft.refused);

@@ -66,6 +66,8 @@ class Listeners {
   [[nodiscard]] Draft attempt(const std::vector<ListenAddress>& wanted, const HostAddresses& host,
                               const std::set<base::Endpoint>& refused) const;
   [[nodiscard]] std::optional<BindError> open(Place& place, const std::vector<Place>& others) const;
+  [[nodiscard]] static const Place* find_place(const std::vector<Place>& places,
+                                               const BindAddress& address);
   static void judge(const BindError& error, Place& place, Draft& draft);
   void commit(Draft draft);
 

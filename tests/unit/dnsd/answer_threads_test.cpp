@@ -240,7 +240,8 @@ TEST_CASE("a wildcard listener replies from the address that was asked") {
 TEST_CASE("several batches of datagrams are all answered, garbage among them is not") {
   Server server;
   Client client(*server.listen("127.0.0.1"), SOCK_DGRAM);
-  constexpr std::uint16_t count = 150;
+  constexpr std::uint16_t count =
+      70;  // with the garbage three batches, and no receive buffer overflows
   for (std::uint16_t id = 1; id <= count; ++id) {
     REQUIRE(client.send(query(id, "small")));
     REQUIRE(client.send({1, 2, 3}));

@@ -1,0 +1,95 @@
+#include "dnsd/status.hpp"
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace {
+
+using dnsd::Health;
+
+dnsd::DaemonStatus healthy() {
+  dnsd::DaemonStatus status;
+  status.zone = "wg.example.org.";
+  status.uptime = std::chrono::hours(25);
+  status.is_ready = true;
+  status.listeners = {{.address = "192.0.2.1:53", .is_listening = true, .problem = {}}};
+  status.observatory.sources = {{.name = "wg0", .readable = true, .problem = {}, .peers = 2}};
+  status.observatory.serial = 7;
+  status.observatory.durable = true;
+  return status;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "health: down when nothing answers, degraded when something that was asked for is missing") {
+  const struct {
+    const char* name;
+    void (*change)(dnsd::DaemonStatus&);
+    Health expected;
+  } rows[] = {
+      {"all well", [](dnsd::DaemonStatus&) {}, Health::ok},
+      {"a source was not read yet", [](auto& s) { s.is_ready = false; }, Health::degraded},
+      {"a source fails", [](auto& s) { s.observatory.sources[0].problem = "gone"; },
+       Health::degraded},
+      {"the last reload failed", [](auto& s) { s.reload_problem = "line 3"; }, Health::degraded},
+      {"a named address is waited for",
+       [](auto& s) {
+         s.listeners.push_back({.address = "192.0.2.2:53", .is_missed = true, .problem = {}});
+       },
+       Health::degraded},
+      {"another server holds one of many addresses",
+       [](auto& s) { s.listeners.push_back({.address = "192.0.2.2:53", .problem = "held"}); },
+       Health::ok},
+      {"nothing is listened on", [](auto& s) { s.listeners[0].is_listening = false; },
+       Health::down},
+      {"no listeners at all", [](auto& s) { s.listeners.clear(); }, Health::down},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.name);
+    dnsd::DaemonStatus status = healthy();
+    row.change(status);
+    CHECK(dnsd::judge(status) == row.expected);
+  }
+}
+
+TEST_CASE("status tells programs what it tells people") {
+  dnsd::DaemonStatus status = healthy();
+  status.observatory.sources[0].problem = "not UTF-8: \xff";
+  const dnsd::Traffic traffic;
+  const auto json = nlohmann::json::parse(dnsd::status_json(status, traffic));
+  CHECK(json["state"] == "degraded");
+  CHECK(json["serial"] == 7);
+  CHECK(json["uptime"] == 90000);
+  const std::string text = dnsd::status_text(status, traffic);
+  for (const char* part : {"degraded", "wg.example.org. serial 7", "1 d 01:00:00",
+                           "192.0.2.1:53 public", "wg0: not UTF-8"}) {
+    CAPTURE(part);
+    CHECK(text.find(part) != std::string::npos);
+  }
+}
+
+TEST_CASE("a peer is told with its endpoints, IPv6 first") {
+  const auto key = *wg::PublicKey::parse("xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=");
+  dnsd::PeerDetail detail;
+  detail.name = "alice";
+  dnsd::PeerRecord peer;
+  peer.ipv4 = base::Endpoint::parse("203.0.113.9:51820");
+  peer.ipv6 = base::Endpoint::parse("[2001:db8::9]:51820");
+  peer.since = base::WallTime(std::chrono::seconds(1700000000));
+  peer.detail = std::make_shared<const dnsd::PeerDetail>(detail);
+  CHECK(dnsd::peer_text(key, peer) ==
+        "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg= alice            "
+        "[2001:db8::9]:51820,203.0.113.9:51820 since 2023-11-14T22:13:20Z\n");
+  peer.stale = base::WallTime(std::chrono::seconds(1700000100));
+  const auto json = nlohmann::json::parse(dnsd::peer_json(key, peer));
+  CHECK(json["since"] == 1700000000);
+  CHECK(json["last_seen"] == 1700000100);
+  CHECK(json["stale"] == true);
+  peer = {};
+  peer.detail = std::make_shared<const dnsd::PeerDetail>();
+  CHECK(dnsd::peer_text(key, peer) ==
+        "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg= -                -\n");
+}
