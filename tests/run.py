@@ -134,6 +134,7 @@ class Run:
         process = os.fork()
         if process == 0:
             os.setpgid(0, 0)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             code = 1
             try:
                 code = step.command(log) if callable(step.command) else run(log, *step.command)
