@@ -169,9 +169,10 @@ class Client {
     pollfd waiting{.fd = socket_.get(), .events = POLLIN | POLLRDHUP, .revents = 0};
     return ::poll(&waiting, 1, 5000) == 1 && receive().empty();
   }
-  bool is_open() {
+  // Nothing came, and the connection did not end, for so long.
+  bool is_open(std::chrono::milliseconds patience = {}) {
     pollfd waiting{.fd = socket_.get(), .events = POLLIN | POLLRDHUP, .revents = 0};
-    return ::poll(&waiting, 1, 0) == 0;
+    return ::poll(&waiting, 1, static_cast<int>(patience.count())) == 0;
   }
 
  private:
@@ -320,7 +321,7 @@ TEST_CASE("silent, half-sent, trickling and garbled connections are closed") {
     REQUIRE(client.send({0xff, 0xff}));
     bool is_open = true;
     while (is_open && std::chrono::steady_clock::now() - begin < std::chrono::seconds(5)) {
-      is_open = client.is_open() && client.send({0});
+      is_open = client.is_open(std::chrono::milliseconds(5)) && client.send({0});
     }
     CHECK_FALSE(is_open);
   }
