@@ -30,36 +30,36 @@ TEST_CASE("an endpoint is refused for what it would do, and only for that") {
     std::string what;
     std::string text;
     std::vector<wg::DevicePeer> peers;
-    std::uint32_t firewall_mark;
     std::vector<base::InterfaceAddress> host;
+    std::uint32_t firewall_mark;
     bool refused;
   } rows[] = {
-      {"a public IPv4 address", "203.0.113.10:51820", {site}, 0, both, false},
-      {"a public IPv6 address", "[2001:db8::9]:51820", {site}, 0, both, false},
-      {"a private address: the operator published it", "192.168.1.9:51820", {site}, 0, both, false},
-      {"inside an allowed-ips, IPv4", "198.51.100.7:51820", {site}, 0, both, true},
-      {"inside an allowed-ips, IPv6", "[2001:db8:5::7]:51820", {site}, 0, both, true},
-      {"default route, no mark", "203.0.113.10:51820", {everything}, 0, both, true},
-      {"default route, with a mark", "203.0.113.10:51820", {everything}, 51820, both, false},
-      {"IPv6 default route, with a mark", "[2001:db8::9]:1", {everything}, 51820, both, false},
-      {"two halves, no mark", "203.0.113.10:51820", {halves}, 0, both, true},
-      {"two halves, with a mark", "203.0.113.10:51820", {halves}, 51820, both, false},
-      {"a quarter, with a mark", "203.0.113.10:51820", {quarter}, 51820, both, true},
-      {"own address", "192.168.1.5:51820", {site}, 0, both, true},
-      {"own IPv6 address", "[2001:db8::5]:51820", {site}, 0, both, true},
-      {"loopback", "127.0.0.1:51820", {site}, 0, both, true},
-      {"unspecified", "0.0.0.0:51820", {site}, 0, both, true},
-      {"multicast", "224.0.0.1:51820", {site}, 0, both, true},
-      {"link-local", "169.254.1.1:51820", {site}, 0, both, true},
-      {"IPv6 link-local", "[fe80::9]:51820", {site}, 0, both, true},
-      {"IPv6 on a host without it", "[2001:db8::9]:51820", {site}, 0, only_v4, true},
+      {"a public IPv4 address", "203.0.113.10:51820", {site}, both, 0, false},
+      {"a public IPv6 address", "[2001:db8::9]:51820", {site}, both, 0, false},
+      {"a private address: the operator published it", "192.168.1.9:51820", {site}, both, 0, false},
+      {"inside an allowed-ips, IPv4", "198.51.100.7:51820", {site}, both, 0, true},
+      {"inside an allowed-ips, IPv6", "[2001:db8:5::7]:51820", {site}, both, 0, true},
+      {"default route, no mark", "203.0.113.10:51820", {everything}, both, 0, true},
+      {"default route, with a mark", "203.0.113.10:51820", {everything}, both, 51820, false},
+      {"IPv6 default route, with a mark", "[2001:db8::9]:1", {everything}, both, 51820, false},
+      {"two halves, no mark", "203.0.113.10:51820", {halves}, both, 0, true},
+      {"two halves, with a mark", "203.0.113.10:51820", {halves}, both, 51820, false},
+      {"a quarter, with a mark", "203.0.113.10:51820", {quarter}, both, 51820, true},
+      {"own address", "192.168.1.5:51820", {site}, both, 0, true},
+      {"own IPv6 address", "[2001:db8::5]:51820", {site}, both, 0, true},
+      {"loopback", "127.0.0.1:51820", {site}, both, 0, true},
+      {"unspecified", "0.0.0.0:51820", {site}, both, 0, true},
+      {"multicast", "224.0.0.1:51820", {site}, both, 0, true},
+      {"link-local", "169.254.1.1:51820", {site}, both, 0, true},
+      {"IPv6 link-local", "[fe80::9]:51820", {site}, both, 0, true},
+      {"IPv6 on a host without it", "[2001:db8::9]:51820", {site}, only_v4, 0, true},
       {"IPv6 on a host that has it in the tunnel only",
        "[2001:db8::9]:1",
        {site},
-       0,
        tunnel_v6,
+       0,
        true},
-      {"IPv4 on a host of unknown addresses", "203.0.113.10:51820", {site}, 0, {}, true},
+      {"IPv4 on a host of unknown addresses", "203.0.113.10:51820", {site}, {}, 0, true},
   };
   for (const auto& row : rows) {
     CAPTURE(row.what);

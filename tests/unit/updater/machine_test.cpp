@@ -78,7 +78,7 @@ class Rig {
   /// Up to `until`, a step each second, with this much data in both directions.
   std::vector<Change> pass(double from, double until, std::uint64_t received, std::uint64_t sent) {
     std::vector<Change> changes;
-    for (double now = from; now < until; now += 1) {
+    for (const double now : times(from, until, 1)) {
       at_bob().rx_bytes += received;
       at_bob().tx_bytes += sent;
       for (Change& change : step(now).changes) changes.push_back(std::move(change));
@@ -320,7 +320,7 @@ TEST_CASE("failed look-ups change nothing, whatever the reason") {
     CAPTURE(to_string(error));
     Rig rig(smaller);
     rig.at_bob().endpoint = endpoint(bob_home);
-    for (double now = 0; now < 60; now += 1) {
+    for (const double now : times(0, 60, 1)) {
       CHECK(about_bob(rig.step(now).changes).empty());
       rig.fail(now + 0.1, error);
     }
@@ -344,7 +344,7 @@ TEST_CASE(
     "TTL") {
   Rig rig(smaller);
   std::vector<double> asked;
-  for (double now = 0; now < 120; now += 0.25) {
+  for (const double now : times(0, 120, 0.25)) {
     if (rig.step(now).lookups.empty()) continue;
     asked.push_back(now);
     rig.fail(now + 0.1, LookupError::no_endpoint);
@@ -363,7 +363,7 @@ TEST_CASE("a TTL is waited for") {
   rig.step(0);
   (void)rig.machine().learn(
       at(0), {bob, updater::PublishedEndpoints{{endpoint(bob_home)}, dns::Ttl{30}}, false});
-  for (double now = 0; now < 30; now += 1) CHECK(rig.step(now).lookups.empty());
+  for (const double now : times(0, 30, 1)) CHECK(rig.step(now).lookups.empty());
 }
 
 TEST_CASE(
@@ -416,7 +416,7 @@ TEST_CASE(
   rig.step(0);
   rig.publish(0, {"[2001:db8::9]:51820", bob_home});
   std::vector<std::pair<double, std::string>> seen;
-  for (double now = 0; now < 12; now += 0.25) {
+  for (const double now : times(0, 12, 0.25)) {
     if (now == 0.25 || now == 5.25 || now == 10.5) rig.at_bob().tx_bytes += 148;
     for (const std::string& line : about_bob(rig.step(now).changes)) seen.emplace_back(now, line);
   }
@@ -433,7 +433,7 @@ TEST_CASE("a kick that sent nothing is repeated within the 5 s, and not for ever
   rig.step(0);
   rig.publish(0, {bob_home});
   std::vector<double> kicks;
-  for (double now = 0; now < 5.5; now += 0.25) {
+  for (const double now : times(0, 5.5, 0.25)) {
     if (!about_bob(rig.step(now).changes).empty()) kicks.push_back(now);
   }
   CHECK(kicks == std::vector<double>{0, 1.25, 2.5, 3.75, 5});
@@ -445,7 +445,7 @@ TEST_CASE("a kick that sent is not repeated") {
   rig.publish(0, {bob_home});
   rig.step(0);
   rig.at_bob().tx_bytes += 148;
-  for (double now = 0.25; now < 5.25; now += 0.25) CHECK(about_bob(rig.step(now).changes).empty());
+  for (const double now : times(0.25, 5.25, 0.25)) CHECK(about_bob(rig.step(now).changes).empty());
 }
 
 TEST_CASE("without an answer the tries become rare, and a changed answer starts anew at once") {
@@ -453,7 +453,7 @@ TEST_CASE("without an answer the tries become rare, and a changed answer starts 
   rig.step(0);
   rig.publish(0, {bob_home});
   std::vector<double> tries;
-  for (double now = 0; now < 300; now += 0.25) {  // nothing is ever sent: each try is a kick
+  for (const double now : times(0, 300, 0.25)) {  // nothing is ever sent: each try is a kick
     if (!about_bob(rig.step(now).changes).empty() && now > 20) tries.push_back(now);
   }
   CHECK(tries.size() < 20);
@@ -501,7 +501,7 @@ TEST_CASE("a refused endpoint is said once and never set") {
   rig.step(0);
   rig.publish(0, {bob_home});
   unsigned notes = 0;
-  for (double now = 0; now < 60; now += 1) {
+  for (const double now : times(0, 60, 1)) {
     const Plan plan = rig.step(now);
     CHECK(about_bob(plan.changes).empty());
     notes += static_cast<unsigned>(std::count_if(
@@ -524,7 +524,7 @@ TEST_CASE("a device that does not take a keepalive is not written to every secon
   rig.connect();
   rig.at_bob().persistent_keepalive = 0s;
   std::size_t writes = 0;
-  for (double now = 10; now < 70; now += 1) {
+  for (const double now : times(10, 70, 1)) {
     rig.at_bob().rx_bytes += 1000;
     const Plan plan = rig.machine().step(at(now), rig.device(), {});
     writes += about_bob(plan.changes).size();
@@ -565,7 +565,7 @@ TEST_CASE("one round is settled when every peer is looked up and the late kick h
   CHECK(!rig.machine().is_settled());
   rig.step(0.65);
   CHECK(rig.machine().is_settled());
-  for (double now = 1; now < 30; now += 1) CHECK(rig.step(now).changes.empty());
+  for (const double now : times(1, 30, 1)) CHECK(rig.step(now).changes.empty());
 }
 
 TEST_CASE("a peer that works already is looked up at the start, too, and then rarely") {
@@ -574,7 +574,7 @@ TEST_CASE("a peer that works already is looked up at the start, too, and then ra
   rig.at_bob().latest_handshake = handshake_at(-5);
   CHECK(rig.step(0).lookups.size() == 1);
   rig.publish(0.1, {bob_home});
-  for (double now = 1; now < 48; now += 1) {
+  for (const double now : times(1, 48, 1)) {
     rig.at_bob().rx_bytes += 32;
     CHECK(rig.step(now).lookups.empty());
   }
@@ -584,7 +584,7 @@ TEST_CASE("the same inputs and the same seed give the same plans") {
   const auto play = [] {
     Rig rig(smaller);
     std::vector<base::SteadyTime> lookups;
-    for (double now = 0; now < 100; now += 0.5) {
+    for (const double now : times(0, 100, 0.5)) {
       const Plan plan = rig.step(now);
       if (plan.lookups.empty()) continue;
       lookups.push_back(at(now).steady);

@@ -3,8 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <cmath>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/endpoint.hpp"
@@ -54,6 +56,14 @@ inline base::Now at(double seconds) {
       std::chrono::duration<double>(seconds));
   return {base::SteadyTime(1000s) + steady,
           base::WallTime(1763800000s) + std::chrono::duration_cast<std::chrono::seconds>(steady)};
+}
+
+/// The times from `from` to before `until`, `step` apart.
+inline std::vector<double> times(double from, double until, double step) {
+  const auto count = static_cast<std::size_t>(std::ceil((until - from) / step));
+  std::vector<double> result;
+  for (std::size_t i = 0; i < count; ++i) result.push_back(from + static_cast<double>(i) * step);
+  return result;
 }
 
 /// As WireGuard shows the time of a handshake.
