@@ -31,9 +31,9 @@ class WireGuard:
         self.process = self.node.start(
             "wireguard-go", "-f", self.name, name=self.name, env={"LOG_LEVEL": "verbose"}
         )
-        wait_until(
-            lambda: self.node.run("wg", "show", self.name, check=False).returncode == 0, f"{self.name} answers"
-        )
+        # Not by asking `wg show` until it answers: wg unlinks a socket that is bound and does not listen yet, and
+        # wireguard-go then ends because its socket is gone.
+        self.process.wait_for_line("UAPI listener started")
         key_file = RUN / f"{self.name}.key"
         key_file.write_text(self.private_key)
         self.set("private-key", key_file, "listen-port", self.port)
