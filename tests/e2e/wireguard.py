@@ -28,6 +28,8 @@ class WireGuard:
 
     def start(self):
         """Also again after stop(): with the same configuration, and no memory."""
+        # What an earlier process of that name said is not meant below.
+        (RUN / f"{self.name}.log").unlink(missing_ok=True)
         self.process = self.node.start(
             "wireguard-go", "-f", self.name, name=self.name, env={"LOG_LEVEL": "verbose"}
         )
