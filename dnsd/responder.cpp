@@ -36,11 +36,12 @@ Verdict error_verdict(Rcode rcode, std::optional<ExtendedError> extended_error =
   return verdict;
 }
 
-Verdict verdict_of(Outcome outcome) {
+Verdict verdict_of(const Finding& found) {
   Verdict verdict;
+  if (found.is_stale) verdict.head.extended_error = ExtendedError::stale_answer;
   verdict.head.authoritative = true;
   verdict.kind = RateLimiter::Kind::name;
-  switch (outcome) {
+  switch (found.outcome) {
     case Outcome::hit:
     case Outcome::nodata:
     case Outcome::cname:
@@ -72,7 +73,7 @@ Verdict answer_chaos(const dns::Request& request, const Policy& policy, dns::Rec
     text = policy.version;
   if (request.name.equals(id_server) || request.name.equals(hostname_bind)) text = policy.server_id;
   if (text.empty()) return error_verdict(Rcode::refused);
-  Verdict verdict = verdict_of(Outcome::hit);
+  Verdict verdict = verdict_of({Outcome::hit});
   if (request.type != RrType::txt && request.type != RrType::any) return verdict;
   std::array<std::uint8_t, 256> rdata;
   base::ByteWriter writer(rdata);
@@ -147,6 +148,7 @@ std::size_t Responder::respond(base::Bytes query, const Listener& listener, cons
         // RFC 7873 §5.2.3: who sent a cookie is shown the way to prove himself, others the way to
         // TCP.
         head.withhold = true;
+        head.extended_error.reset();  // of what is withheld; a flood gets no octet for nothing
         if (sent_cookie) head.rcode = Rcode::badcookie;
         break;
     }

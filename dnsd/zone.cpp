@@ -7,58 +7,59 @@ namespace dnsd {
 
 using dns::RrType;
 
-Outcome Zone::lookup(dns::NameView name, RrType type, View view, dns::RecordSink& sink) const {
-  if (!name.is_at_or_below(options_.apex)) return Outcome::refused;
+Finding Zone::lookup(dns::NameView name, RrType type, View view, dns::RecordSink& sink) const {
+  if (!name.is_at_or_below(options_.apex)) return {Outcome::refused};
   dns::Name current(name);
   std::optional<dns::Name> next;
   for (int hop = 0; hop < max_cname_hops; ++hop) {
     const dns::NameView at = hop == 0 ? name : current.view();  // the owner keeps the asker's case
-    const Outcome outcome = look_up_one(at, type, view, sink, next);
+    const Finding found = look_up_one(at, type, view, sink, next);
     // Behind a CNAME of ours the reply is authoritative, wherever the chain leads (RFC 1035 §4.1.1,
     // AA).
-    if (outcome == Outcome::referral && hop > 0) return Outcome::cname;
-    if (outcome != Outcome::cname) return outcome;
+    if (found.outcome == Outcome::referral && hop > 0) return {Outcome::cname};
+    if (found.outcome != Outcome::cname) return found;
     // A wildcard CNAME may lead to itself; longer loops are refused when the zone is made.
     if (next->view().equals(at) || !next->view().is_at_or_below(options_.apex))
-      return Outcome::cname;
+      return {Outcome::cname};
     current = *next;
   }
-  return Outcome::cname;
+  return {Outcome::cname};
 }
 
 /// RFC 1034 §4.3.2 steps 2 to 6 for one name. On `cname`, `next` is where the chain goes on.
-Outcome Zone::look_up_one(dns::NameView name, RrType type, View view, dns::RecordSink& sink,
+Finding Zone::look_up_one(dns::NameView name, RrType type, View view, dns::RecordSink& sink,
                           std::optional<dns::Name>& next) const {
   if (const auto cut = find_cut(name)) {
     // RFC 4035 §3.1.4.1: DS at the cut belongs to this side.
     if (type != RrType::ds || !cut->equals(name)) {
       emit_referral(*cut, view, sink);
-      return Outcome::referral;
+      return {Outcome::referral};
     }
   }
   std::optional<Node> node = find_node(name, view);
   if (!node) {
-    if (!live_.is_ready() && schema::parse_peer_name(name, options_.apex)) return Outcome::failed;
+    if (!live_.is_ready() && schema::parse_peer_name(name, options_.apex)) return {Outcome::failed};
     node = find_wildcard(name, view);
   }
   if (!node) {
     emit_soa(dns::Section::authority, sink);
-    return Outcome::nxdomain;
+    return {Outcome::nxdomain};
   }
   const Emission to{name, view, sink};
   if (type == RrType::any) {
-    if (emit_any(*node, to)) return Outcome::hit;
+    if (emit_any(*node, to)) return {Outcome::hit};
   } else if (emit(*node, type, to)) {
     emit_additional(*node, type, to);
-    return Outcome::hit;
+    const bool is_endpoint = node->is_peer() && type != RrType::txt;  // TXT says it itself
+    return {Outcome::hit, is_endpoint && node->record.stale && tells_times(node->record, view)};
   } else if (emit(*node, RrType::cname, to)) {
     next = node->target;
     if (!next)
       next = dns::Name(*dns::parse_name_view(node->statics->find(RrType::cname)->rdata.front()));
-    return Outcome::cname;
+    return {Outcome::cname};
   }
   emit_soa(dns::Section::authority, sink);
-  return Outcome::nodata;
+  return {Outcome::nodata};
 }
 
 std::optional<Zone::Node> Zone::find_node(dns::NameView name, View view) const {
@@ -180,6 +181,12 @@ const Zone::Rrset* Zone::StaticNode::find(RrType type) const {
 
 bool Zone::shows(const base::Endpoint& endpoint, View view) const {
   return is_published(endpoint, view, options_.publish_private);
+}
+
+/// Since when an endpoint is known, and whether it is stale, is told of endpoints that are shown.
+bool Zone::tells_times(const PeerRecord& record, View view) const {
+  return opens(&PublicParts::since, view) &&
+         ((record.ipv4 && shows(*record.ipv4, view)) || (record.ipv6 && shows(*record.ipv6, view)));
 }
 
 bool Zone::opens(bool PublicParts::*part, View view) const {

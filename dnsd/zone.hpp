@@ -47,6 +47,15 @@ enum class Outcome : std::uint8_t {
   refused,   ///< REFUSED: not our zone
 };
 
+/// What a lookup came to, beside the records that it wrote.
+struct Finding {
+  Outcome outcome{};
+  /// The answer holds an endpoint that has not been confirmed lately, and this view is told so.
+  bool is_stale = false;
+
+  friend bool operator==(const Finding&, const Finding&) = default;
+};
+
 /// The zone: static records merged with the peers' (design §2). Immutable but for what it reads
 /// from the table and the live state, both of which outlive it; any thread may ask. Replaced as a
 /// whole at reload.
@@ -67,7 +76,7 @@ class Zone {
 
   /// One question of class IN. Writes everything that the reply's sections hold. \param type ANY
   /// gives one RRset (RFC 8482 §4.1); AXFR and IXFR are not for here.
-  [[nodiscard]] Outcome lookup(dns::NameView name, dns::RrType type, View view,
+  [[nodiscard]] Finding lookup(dns::NameView name, dns::RrType type, View view,
                                dns::RecordSink& sink) const;
 
   /// Every record of the view, the SOA first: what `wg-dnsd zone` prints. From the control thread
@@ -114,6 +123,12 @@ class Zone {
     PeerRecord record{};                ///< of the same
     base::IpAddress address{};          ///< of address
     std::optional<dns::Name> target{};  ///< of alias
+
+    /// Whether `key` and `record` are set.
+    [[nodiscard]] bool is_peer() const {
+      return dynamic == Dynamic::host || dynamic == Dynamic::service ||
+             dynamic == Dynamic::instance || dynamic == Dynamic::address;
+    }
   };
 
   using StaticNodes = std::unordered_map<dns::Name, StaticNode, dns::NameHash, dns::NameEqual>;
@@ -143,7 +158,7 @@ class Zone {
   [[nodiscard]] std::optional<Node> find_wildcard(dns::NameView name, View view) const;
   [[nodiscard]] std::optional<dns::NameView> find_cut(dns::NameView name) const;
 
-  [[nodiscard]] Outcome look_up_one(dns::NameView name, dns::RrType type, View view,
+  [[nodiscard]] Finding look_up_one(dns::NameView name, dns::RrType type, View view,
                                     dns::RecordSink& sink, std::optional<dns::Name>& next) const;
   void emit_peer(const wg::PublicKey& key, const PeerRecord& record, View view,
                  const Visit& visit) const;
@@ -159,6 +174,7 @@ class Zone {
   void emit_soa(dns::Section section, dns::RecordSink& sink) const;
   void emit_referral(dns::NameView cut, View view, dns::RecordSink& sink) const;
   [[nodiscard]] bool shows(const base::Endpoint& endpoint, View view) const;
+  [[nodiscard]] bool tells_times(const PeerRecord& record, View view) const;
   [[nodiscard]] bool opens(bool PublicParts::*part, View view) const;
 
   ZoneOptions options_;

@@ -175,9 +175,7 @@ void Zone::emit_text(const Node& node, const Emission& to) const {
   write_text_string(writer, "pub=" + node.key.to_base64());
   if (opens(&PublicParts::allowed, to.view))
     write_allowed_strings(writer, record.detail->allowed_ips);
-  const bool observed = (record.ipv4 && shows(*record.ipv4, to.view)) ||
-                        (record.ipv6 && shows(*record.ipv6, to.view));
-  if (observed && record.since != base::WallTime{} && opens(&PublicParts::since, to.view)) {
+  if (record.since != base::WallTime{} && tells_times(record, to.view)) {
     write_text_string(writer, fmt::format("since={}", record.since.time_since_epoch().count()));
     if (record.stale)
       write_text_string(writer, fmt::format("stale={}", record.stale->time_since_epoch().count()));

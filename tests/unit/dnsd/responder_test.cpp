@@ -127,6 +127,42 @@ TEST_CASE("RFC 5001, RFC 7828, RFC 8914: what is told to those who ask") {
         Octets{0, 20});
 }
 
+TEST_CASE("RFC 8914 §4.4: an endpoint that is stale is called so, to the view that may know") {
+  AnswerFixture server;
+  constexpr std::uint16_t code = 15;
+  const Octets stale{0, 3};
+  const auto told = [&](const std::string& name, dns::RrType type, const dnsd::Listener& listener) {
+    return option_of(server.ask(question(name, type, {}), listener), code);
+  };
+  const std::string bob = schema::key_label(AnswerFixture::key(2));  // stale in both families
+  const std::string alice = schema::key_label(AnswerFixture::key(1));
+  const std::string zone = ".wg.example.org";
+  for (const auto& [owner, type] : {std::pair("_wireguard._udp." + bob + zone, dns::RrType::srv),
+                                    std::pair(bob + "._wireguard._udp" + zone, dns::RrType::srv),
+                                    std::pair(bob + zone, dns::RrType::a),
+                                    std::pair("198-51-100-7." + bob + zone, dns::RrType::a),
+                                    std::pair("_wireguard._udp.bob" + zone, dns::RrType::srv)}) {
+    CAPTURE(owner);
+    CHECK(told(owner, type, private_udp) == stale);
+    CHECK_FALSE(told(owner, type, public_udp).has_value());
+  }
+  CHECK_FALSE(told("_wireguard._udp." + alice + zone, dns::RrType::srv, private_udp).has_value());
+  CHECK_FALSE(told("_wireguard._udp." + bob + zone, dns::RrType::txt, private_udp).has_value());
+  CHECK_FALSE(told("_wireguard._udp." + bob + zone, dns::RrType::mx, private_udp).has_value());
+  server.options.public_parts.since = true;
+  server.rebuild();
+  CHECK(told("_wireguard._udp." + bob + zone, dns::RrType::srv, public_udp) == stale);
+
+  // A flood gets no octet for nothing.
+  server.policy.rate_limit = 10;
+  server.rebuild();
+  const Octets asked = question("_wireguard._udp." + bob + zone, dns::RrType::srv, {});
+  for (int i = 0; i < 11; ++i) (void)server.ask(asked, public_udp);
+  const Octets slipped = server.ask(asked, public_udp);
+  REQUIRE(is_truncated(slipped));
+  CHECK_FALSE(option_of(slipped, code).has_value());
+}
+
 TEST_CASE("over the limit: truncated, then silence; who cannot be spoofed is not limited") {
   AnswerFixture server;
   server.policy.rate_limit = 10;
