@@ -40,7 +40,7 @@ class AnswerThreads::Thread {
   void add_udp(ListenerId id, base::FileDescriptor socket, View view) {
     call([&] {
       const auto server = std::make_shared<UdpServer>(io_, std::move(socket), view, responder_,
-                                                      batch_, traffic_.udp);
+                                                      own_places_, batch_, traffic_.udp);
       servers_.udp.emplace(id, server);
       server->start();
     });
@@ -54,6 +54,9 @@ class AnswerThreads::Thread {
   }
   void touch() {
     call([] {});
+  }
+  void set_own_places(const OwnPlaces& places) {
+    call([&] { own_places_ = places; });
   }
   void remove(ListenerId id) {
     call([&] { servers_.clear(id); });
@@ -97,6 +100,7 @@ class AnswerThreads::Thread {
   const Responder& responder_;
   Traffic& traffic_;
   asio::io_context io_{1};
+  OwnPlaces own_places_;
   UdpBatch batch_;
   TcpConnections connections_;
   Servers servers_;
@@ -122,6 +126,10 @@ AnswerThreads::ListenerId AnswerThreads::add(ListenSockets sockets, View view) {
     threads_[i % count()]->add_tcp(id, std::move(sockets.tcp[i]), view);
   }
   return id;
+}
+
+void AnswerThreads::set_own_places(const OwnPlaces& places) {
+  for (const auto& thread : threads_) thread->set_own_places(places);
 }
 
 void AnswerThreads::touch() {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "dnsd/listen_socket.hpp"
+#include "dnsd/own_places.hpp"
 #include "dnsd/responder.hpp"
 #include "dnsd/tcp_server.hpp"
 #include "dnsd/traffic.hpp"
@@ -32,6 +33,9 @@ class AnswerThreads {
   /// Closes a listener's sockets and connections; returns when that is done, so that the place is
   /// free.
   void remove(ListenerId id);
+
+  /// Datagrams that say they come from there are ignored from now on. At first there are none.
+  void set_own_places(const OwnPlaces& places);
 
   /// Returns when every thread has shown that it still takes work.
   void touch();

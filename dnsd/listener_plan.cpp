@@ -13,6 +13,10 @@ bool is_loopback(const base::IpAddress& address) {
   return address == base::IpAddress::parse("::1");
 }
 
+base::Prefix single(const base::IpAddress& address) {
+  return *base::Prefix::make(address, address.is_ipv4() ? 32 : 128);
+}
+
 bool is_ipv6_link_local(const base::IpAddress& address) {
   const base::Bytes octets = address.bytes();
   return !address.is_ipv4() && octets[0] == 0xfe && (octets[1] & 0xc0U) == 0x80;
@@ -107,6 +111,27 @@ std::vector<PlannedListener> plan_listeners(std::span<const ListenAddress> wante
     }
   }
   return result;
+}
+
+OwnPlaces own_places(std::span<const BindAddress> bound, const HostAddresses& host) {
+  static const base::Prefix loopback = *base::Prefix::parse("127.0.0.0/8");
+  std::set<OwnPlace> places;
+  for (const BindAddress& one : bound) {
+    const base::Endpoint& at = one.endpoint;
+    if (!at.address.is_unspecified()) {
+      places.insert({.addresses = single(at.address), .port = at.port, .scope = one.scope});
+      continue;
+    }
+    for (const auto& entry : host.addresses) {
+      if (entry.address.family() != at.address.family()) continue;
+      // Of 127.0.0.0/8 every address is this host's, whichever of them an interface has.
+      const bool is_local_net = loopback.contains(entry.address);
+      places.insert({.addresses = is_local_net ? loopback : single(entry.address),
+                     .port = at.port,
+                     .scope = is_ipv6_link_local(entry.address) ? entry.interface_index : 0});
+    }
+  }
+  return OwnPlaces({places.begin(), places.end()});
 }
 
 bool covers(std::span<const ListenAddress> wanted, View view, const base::IpAddress& address) {

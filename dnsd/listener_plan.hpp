@@ -8,6 +8,7 @@
 #include "base/interfaces.hpp"
 #include "dnsd/config.hpp"
 #include "dnsd/listen_socket.hpp"
+#include "dnsd/own_places.hpp"
 
 /// Which places to listen on, decided from what the operator wants and what the host has. Pure.
 namespace dnsd {
@@ -44,6 +45,9 @@ struct PlannedListener {
 [[nodiscard]] std::vector<PlannedListener> plan_listeners(std::span<const ListenAddress> wanted,
                                                           const HostAddresses& host,
                                                           const std::set<base::Endpoint>& refused);
+
+/// Every address and port that sockets bound there answer at, wildcards spelled out; each once.
+[[nodiscard]] OwnPlaces own_places(std::span<const BindAddress> bound, const HostAddresses& host);
 
 /// Whether a query to this address of the host comes to one of the listeners of that view.
 [[nodiscard]] bool covers(std::span<const ListenAddress> wanted, View view,

@@ -89,7 +89,8 @@ std::string explain_bind_error(const BindAddress& address, const BindError& erro
 base::Expected<void, std::string> Listeners::change(std::vector<ListenAddress> wanted,
                                                     HostAddresses host) {
   if (wanted.empty()) wanted = default_listeners();
-  Draft result = draft(wanted, sorted(std::move(host)), {});
+  host = sorted(std::move(host));
+  Draft result = draft(wanted, host, {});
   if (!result.failure.empty()) return base::Unexpected(std::move(result.failure));
   wanted_ = std::move(wanted);
   for (const auto& listener : wanted_) {
@@ -98,12 +99,13 @@ base::Expected<void, std::string> Listeners::change(std::vector<ListenAddress> w
                    listener.endpoint.to_string());
     }
   }
-  commit(std::move(result));
+  commit(std::move(result), host);
   return {};
 }
 
 void Listeners::follow(HostAddresses host) {
-  commit(draft(wanted_, sorted(std::move(host)), refused_));
+  host = sorted(std::move(host));
+  commit(draft(wanted_, host, refused_), host);
 }
 
 std::vector<ListenerStatus> Listeners::status() const {
@@ -230,7 +232,12 @@ const Listeners::Place* Listeners::find_place(const std::vector<Place>& places,
 }
 
 /// Makes the draft true, and says what changed by it.
-void Listeners::commit(Draft draft) {
+void Listeners::commit(Draft draft, const HostAddresses& host) {
+  std::vector<BindAddress> bound;
+  for (const Place& place : draft.places) {
+    if (place.id || place.opened) bound.push_back(place.plan.address);
+  }
+  threads_.set_own_places(own_places(bound, host));
   const auto remarks = refused_ == draft.refused && !places_.empty() ? std::vector<std::string>()
                                                                      : std::move(draft.remarks);
   for (const std::string& remark : remarks) spdlog::info("{}", remark);

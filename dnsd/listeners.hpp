@@ -69,7 +69,7 @@ class Listeners {
   [[nodiscard]] static const Place* find_place(const std::vector<Place>& places,
                                                const BindAddress& address);
   static void judge(const BindError& error, Place& place, Draft& draft);
-  void commit(Draft draft);
+  void commit(Draft draft, const HostAddresses& host);
 
   AnswerThreads& threads_;
   std::vector<ListenAddress> wanted_;

@@ -15,9 +15,10 @@ constexpr std::size_t bucket_count = std::size_t{1} << 17U;
 constexpr std::size_t ipv4_prefix_octets = 3;
 constexpr std::size_t ipv6_prefix_octets = 7;
 constexpr std::uint32_t slip = 2;  // every second reply over the limit
-// Truncated replies stay within a tenth of the limit: a flood must not be passed on as a flood of
-// small packets.
-constexpr std::uint32_t slip_share = 10;
+// Truncated replies stay within a twentieth of the limit: a flood must not be passed on as a flood
+// of small packets. With the begun seconds at both ends, half a minute of it gets 1.1 times the
+// limit.
+constexpr std::uint32_t slip_share = 20;
 
 std::size_t bucket_of(const base::IpAddress& client, RateLimiter::Kind kind, dns::NameView name) {
   const base::IpAddress address = client.unmapped();

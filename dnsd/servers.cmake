@@ -10,6 +10,7 @@ add_library(
   listener_plan.cpp
   listeners.cpp
   made_zone.cpp
+  own_places.cpp
   socket_holder.cpp
   static_part.cpp
   status.cpp

@@ -100,7 +100,8 @@ class UdpBatch::Buffers {
   }
 
   /// Makes the replies to the first `count` received datagrams. \return how many there are to send.
-  std::size_t answer(std::size_t count, const Responder& responder, const Listener& listener) {
+  std::size_t answer(std::size_t count, const Responder& responder, const Listener& listener,
+                     const OwnPlaces& own_places) {
     const base::Now now = base::read_clock();  // one for the batch
     std::size_t replies = 0;
     for (std::size_t i = 0; i < count; ++i) {
@@ -108,7 +109,7 @@ class UdpBatch::Buffers {
       msghdr& reply_header = to_send_[replies].msg_hdr;
       reply_header = {};
       const auto source = base::Endpoint::from_sockaddr(sources_[i]);
-      if (!source || !has_port(*source) ||
+      if (!source || !has_port(*source) || own_places.contain(*source, sources_[i]) ||
           !write_reply_source(query_header, reply_header, reply_sources_[replies])) {
         continue;
       }
@@ -164,10 +165,12 @@ UdpBatch::UdpBatch() : buffers_(std::make_unique<Buffers>()) {}
 UdpBatch::~UdpBatch() = default;
 
 UdpServer::UdpServer(asio::io_context& io, base::FileDescriptor socket, View view,
-                     const Responder& responder, UdpBatch& batch, Traffic::Counters& counters)
+                     const Responder& responder, const OwnPlaces& own_places, UdpBatch& batch,
+                     Traffic::Counters& counters)
     : socket_(io, socket.release()),
       listener_{.view = view, .transport = Transport::udp},
       responder_(responder),
+      own_places_(own_places),
       batch_(batch),
       counters_(counters) {}
 
@@ -190,7 +193,7 @@ void UdpServer::answer_waiting() {
   UdpBatch::Buffers& buffers = *batch_.buffers_;
   for (int i = 0; i < batches_per_turn; ++i) {
     const std::size_t received = buffers.receive(socket);
-    const std::size_t replies = buffers.answer(received, responder_, listener_);
+    const std::size_t replies = buffers.answer(received, responder_, listener_, own_places_);
     const std::size_t sent = buffers.send(socket, replies);
     counters_.queries.fetch_add(received, std::memory_order_relaxed);
     counters_.replies.fetch_add(sent, std::memory_order_relaxed);

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "base/file_descriptor.hpp"
+#include "dnsd/own_places.hpp"
 #include "dnsd/responder.hpp"
 #include "dnsd/traffic.hpp"
 
@@ -25,13 +26,15 @@ class UdpBatch {
 
 /// Answers the datagrams of one socket, in batches. A reply leaves from the address that was asked,
 /// and for a link-local one through the interface that it came in by, on wildcard sockets too. A
-/// reply that the kernel does not take at once is dropped: the client asks again. Held by
+/// reply that the kernel does not take at once is dropped: the client asks again. What says that it
+/// comes from port 0 or from one of our own listeners gets no reply. Held by
 /// shared_ptr: a wait that is under way keeps it alive. Everything happens on the thread of `io`.
 class UdpServer : public std::enable_shared_from_this<UdpServer> {
  public:
   /// \param socket bound, non-blocking, from open_udp_socket(). The references outlive the server.
   UdpServer(asio::io_context& io, base::FileDescriptor socket, View view,
-            const Responder& responder, UdpBatch& batch, Traffic::Counters& counters);
+            const Responder& responder, const OwnPlaces& own_places, UdpBatch& batch,
+            Traffic::Counters& counters);
 
   /// Begins to answer.
   void start() { wait(); }
@@ -45,6 +48,7 @@ class UdpServer : public std::enable_shared_from_this<UdpServer> {
   asio::posix::stream_descriptor socket_;
   const Listener listener_;
   const Responder& responder_;
+  const OwnPlaces& own_places_;
   UdpBatch& batch_;
   Traffic::Counters& counters_;
 };

@@ -5,48 +5,11 @@
 #include <optional>
 #include <utility>
 
+#include "dns/compressed_name.hpp"
 #include "dns/header.hpp"
 
 namespace dns {
 namespace {
-
-/// Pointers in one name. An honest name has one; a chain of thousands is work for nothing.
-constexpr unsigned max_pointers = 16;
-
-/// A name of a packet, compressed or not (RFC 1035 §4.1.4). A pointer has to point before
-/// everything of this name that was read so far: every chain of pointers ends, and no honest one is
-/// refused. \return nullopt: cut short, a pointer forward or into the header, a reserved label
-/// type, or too long.
-std::optional<Name> read_name(base::Bytes packet, base::ByteReader& reader) {
-  std::array<std::uint8_t, max_name_octets> buffer{};
-  base::ByteWriter name(buffer);
-  base::ByteReader labels = reader;
-  std::size_t limit = labels.offset();
-  unsigned pointers = 0;
-  while (true) {
-    const std::uint8_t length = labels.u8();
-    if (!labels.ok()) return std::nullopt;
-    if (length >= 0xc0) {
-      const std::size_t target = ((length & 0x3fU) << 8U) | labels.u8();
-      if (!labels.ok() || target < header_octets || target >= limit) return std::nullopt;
-      if (pointers == 0) reader = labels;
-      if (++pointers > max_pointers) return std::nullopt;
-      limit = target;
-      labels = base::ByteReader(packet);
-      labels.skip(target);
-      continue;
-    }
-    if (length > max_label_octets) return std::nullopt;  // RFC 6891 §5: extended labels are gone
-    name.u8(length);
-    name.bytes(labels.bytes(length));
-    if (!labels.ok() || !name.ok()) return std::nullopt;
-    if (length == 0) break;
-  }
-  if (pointers == 0) reader = labels;
-  const auto view = parse_name_view(name.written());
-  if (!view) return std::nullopt;
-  return Name(*view);
-}
 
 std::optional<TxtRecord> read_txt(base::Bytes rdata) {
   base::ByteReader reader(rdata);

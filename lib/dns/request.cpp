@@ -1,5 +1,7 @@
 #include "dns/request.hpp"
 
+#include "dns/compressed_name.hpp"
+
 namespace dns {
 namespace {
 
@@ -14,6 +16,7 @@ struct Counts {
 
 /// Everything of a record but its data.
 struct RecordHead {
+  std::size_t owner;  ///< where it stands in the packet
   bool owner_is_root;
   RrType type;
   std::uint16_t rr_class;
@@ -43,6 +46,7 @@ bool skip_name(base::ByteReader& reader, bool& is_root) {
 }
 
 bool read_record(base::ByteReader& reader, RecordHead& head) {
+  head.owner = reader.offset();
   if (!skip_name(reader, head.owner_is_root)) return false;
   head.type = RrType{reader.u16()};
   head.rr_class = reader.u16();
@@ -90,6 +94,30 @@ Rcode read_opt(const RecordHead& head, Request& request) {
   return read_options(head.rdata, *request.edns) ? Rcode::noerror : Rcode::formerr;
 }
 
+/// RFC 8945 §4.2, §5.2. This server has no keys: all are unknown to it. \return the rcode that it
+/// earns.
+Rcode read_tsig(const RecordHead& head, Request& request) {
+  constexpr std::size_t times_octets = 8;  // Time Signed and Fudge
+  base::ByteReader owner(request.packet);
+  owner.skip(head.owner);
+  const auto algorithm = parse_name_view(head.rdata);
+  if (!read_name(request.packet, owner) || !algorithm || head.ttl != 0 ||
+      RrClass{head.rr_class} != RrClass::any) {
+    return Rcode::formerr;
+  }
+  RequestTsig tsig;
+  tsig.owner = head.owner;
+  base::ByteReader rdata(head.rdata);
+  tsig.algorithm_and_times = rdata.bytes(algorithm->wire().size() + times_octets);
+  rdata.skip(rdata.u16());  // MAC
+  tsig.original_id = rdata.u16();
+  (void)rdata.u16();        // error: of replies
+  rdata.skip(rdata.u16());  // other data
+  if (!rdata.ok() || rdata.remaining() != 0) return Rcode::formerr;
+  request.tsig = tsig;
+  return Rcode::notauth;  // RFC 8945 §5.2.1
+}
+
 bool read_question(base::ByteReader& reader, base::Bytes packet, Request& request) {
   const auto name = parse_name_view(packet.subspan(reader.offset()));
   if (!name) return false;
@@ -119,8 +147,12 @@ Rcode read_body(base::ByteReader& reader, base::Bytes packet, const Counts& coun
   Rcode rcode = Rcode::noerror;
   for (unsigned i = 0; i < counts.additionals; ++i) {
     if (!read_record(reader, head)) return Rcode::formerr;
-    if (head.type != RrType::opt) continue;
-    const Rcode verdict = read_opt(head, request);
+    if (head.type != RrType::opt && head.type != RrType::tsig) continue;
+    const bool is_last = i + 1 == counts.additionals;
+    if (head.type == RrType::tsig && !is_last) return Rcode::formerr;  // RFC 8945 §5.1
+    // TSIG is judged before what the message asks for, and so before the version of EDNS.
+    const Rcode verdict =
+        head.type == RrType::tsig ? read_tsig(head, request) : read_opt(head, request);
     if (verdict == Rcode::formerr) return verdict;
     if (verdict != Rcode::noerror) rcode = verdict;
   }
@@ -138,6 +170,7 @@ Rcode read_body(base::ByteReader& reader, base::Bytes packet, const Counts& coun
 std::optional<Request> parse_request(base::Bytes packet) {
   base::ByteReader reader(packet);
   Request request;
+  request.packet = packet;
   request.id = reader.u16();
   const unsigned flags = reader.u16();
   Counts counts{};

@@ -23,6 +23,13 @@ struct RequestEdns {
   bool wants_tcp_keepalive = false;           ///< RFC 7828 §3.2.1
 };
 
+/// The TSIG record of a request (RFC 8945 §4.2): what a server that has no key says back.
+struct RequestTsig {
+  std::size_t owner = 0;            ///< where the key's name stands in the packet
+  base::Bytes algorithm_and_times;  ///< its data up to Fudge
+  std::uint16_t original_id = 0;
+};
+
 /// A request as far as it could be read. Borrows from the packet: valid as long as that is.
 struct Request {
   std::uint16_t id = 0;
@@ -38,9 +45,12 @@ struct Request {
   RrType type{};
   RrClass rr_class{};
   std::optional<RequestEdns> edns;
+  std::optional<RequestTsig> tsig;  ///< well-formed and last
+  base::Bytes packet;               ///< the whole request
 };
 
-/// Judges a packet in the order of cost: bare header, opcode, counts, question, records (OPT).
+/// Judges a packet in the order of cost: bare header, opcode, counts, question, records (OPT,
+/// TSIG).
 /// Pure; never throws. \return nullopt: say nothing (shorter than a header, or itself an answer).
 [[nodiscard]] std::optional<Request> parse_request(base::Bytes packet);
 

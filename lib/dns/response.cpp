@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "dns/compressed_name.hpp"
 #include "dns/header.hpp"
 
 namespace dns {
@@ -15,6 +16,7 @@ constexpr unsigned pointer_mark = 0xc000;  // RFC 1035 §4.1.4
 constexpr std::size_t max_pointer = 0x3fff;
 constexpr std::size_t srv_target_offset = 6;  // RFC 2782: priority, weight, port
 constexpr std::size_t soa_numbers_octets = 20;
+constexpr std::uint16_t tsig_bad_key = 17;  // RFC 8945 §3
 
 std::size_t reserved_octets(const Request& request) {
   if (!request.edns) return 0;
@@ -66,11 +68,20 @@ void ResponseWriter::add(Section section, NameView owner, RrType type, Ttl ttl, 
 }
 
 std::size_t ResponseWriter::finish(const ResponseHead& head) {
-  const bool truncated = truncated_ || (head.glue_required && additional_incomplete_) ||
-                         (head.withhold && head.rcode != Rcode::badcookie);
+  bool truncated = truncated_ || (head.glue_required && additional_incomplete_) ||
+                   (head.withhold && head.rcode != Rcode::badcookie);
   if (truncated || head.withhold) {
     out_.rewind(body_start_);
     counts_ = {};
+  }
+  if (request_.edns) {
+    write_opt(head);
+    ++counts_[static_cast<std::size_t>(Section::additional)];
+  }
+  if (request_.tsig && head.rcode == Rcode::notauth && !truncated) {
+    // Only a key's name of many octets leaves no room: over TCP there is.
+    truncated = !write_tsig();
+    if (!truncated) ++counts_[static_cast<std::size_t>(Section::additional)];
   }
   unsigned flags = flag_response | (static_cast<unsigned>(request_.opcode) << opcode_shift) |
                    (static_cast<unsigned>(head.rcode) & 0x0fU);
@@ -78,10 +89,6 @@ std::size_t ResponseWriter::finish(const ResponseHead& head) {
   if (truncated) flags |= flag_truncated;
   if (request_.recursion_desired) flags |= flag_recursion_desired;
   if (request_.checking_disabled) flags |= flag_checking_disabled;
-  if (request_.edns) {
-    write_opt(head);
-    ++counts_[static_cast<std::size_t>(Section::additional)];
-  }
   out_.patch_u16(2, static_cast<std::uint16_t>(flags));
   out_.patch_u16(4, request_.question.empty() ? 0 : 1);
   for (std::size_t i = 0; i < counts_.size(); ++i) out_.patch_u16(6 + 2 * i, counts_[i]);
@@ -119,6 +126,33 @@ void ResponseWriter::write_opt(const ResponseHead& head) {
     out_.u16(static_cast<std::uint16_t>(*head.extended_error));
   }
   out_.patch_u16(length_at, static_cast<std::uint16_t>(out_.size() - length_at - 2));
+}
+
+/// RFC 8945 §5.3.2: the key is not known here, so nothing can be signed. \return false: it did not
+/// fit, and nothing was written.
+bool ResponseWriter::write_tsig() {
+  const std::size_t start = out_.size();
+  base::ByteReader at_owner(request_.packet);
+  at_owner.skip(request_.tsig->owner);
+  const auto owner = read_name(request_.packet, at_owner);
+  if (!owner) return false;
+  out_.bytes(owner->view().wire());
+  out_.u16(static_cast<std::uint16_t>(RrType::tsig));
+  out_.u16(static_cast<std::uint16_t>(RrClass::any));
+  out_.u32(0);
+  const std::size_t length_at = out_.size();
+  out_.u16(0);
+  out_.bytes(request_.tsig->algorithm_and_times);
+  out_.u16(0);  // no MAC
+  out_.u16(request_.tsig->original_id);
+  out_.u16(tsig_bad_key);
+  out_.u16(0);  // no other data
+  if (!out_.ok()) {
+    out_.rewind(start);
+    return false;
+  }
+  out_.patch_u16(length_at, static_cast<std::uint16_t>(out_.size() - length_at - 2));
+  return true;
 }
 
 /// RFC 1035 §4.1.4: the longest part that stands in the reply already becomes a pointer.

@@ -49,7 +49,8 @@ struct ResponseHead {
 /// truncated reply (header, question, OPT), except whole RRsets of the additional section, which
 /// are left out (RFC 2181 §9). Owner names, and names in the data of RFC 1035's types, are
 /// compressed against the question and against SRV targets already written. SRV targets themselves
-/// never are (RFC 2782). Nothing is allocated.
+/// never are (RFC 2782). NOTAUTH to a signed request carries its TSIG record with the error BADKEY
+/// (RFC 8945 §5.3.2). Nothing is allocated.
 class ResponseWriter final : public RecordSink {
  public:
   /// \param request, out outlive the writer. \param limit octets that the asker takes, at most
@@ -58,7 +59,7 @@ class ResponseWriter final : public RecordSink {
 
   void add(Section section, NameView owner, RrType type, Ttl ttl, base::Bytes rdata) override;
 
-  /// Writes OPT and header. Call once, last. \return octets of the reply.
+  /// Writes OPT, TSIG and header. Call once, last. \return octets of the reply.
   [[nodiscard]] std::size_t finish(const ResponseHead& head);
 
  private:
@@ -74,6 +75,7 @@ class ResponseWriter final : public RecordSink {
   void write_name(NameView name);
   void write_rdata(RrType type, base::Bytes rdata);
   void write_opt(const ResponseHead& head);
+  [[nodiscard]] bool write_tsig();
   void begin_additional_record(NameView owner, RrType type);
   void drop_additional_rrset();
 

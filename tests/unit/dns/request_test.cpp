@@ -33,6 +33,26 @@ const Octets address_record = {0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 192, 0, 2
 const Octets pointer_forward = {0xc0, 0x30, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 192, 0, 2, 1};
 const Octets pointer_to_header = {0xc0, 2, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 192, 0, 2, 1};
 
+// RFC 8945 §4.2: key `k.`, algorithm `h.`, a MAC of two octets.
+const Octets tsig_data = {1, 'h', 0,    0,    0,    0x65, 0, 0, 0, 1, 0x2c,
+                          0, 2,   0xab, 0xcd, 0x12, 0x34, 0, 0, 0, 0};
+Octets tsig(const Octets& data = tsig_data, std::uint8_t rr_class = 255, std::uint8_t ttl = 0) {
+  return Octets{1,
+                'k',
+                0,
+                0,
+                250,
+                0,
+                rr_class,
+                0,
+                0,
+                0,
+                ttl,
+                0,
+                static_cast<std::uint8_t>(data.size())} +
+         data;
+}
+
 struct Row {
   const char* name;
   Octets packet;
@@ -92,6 +112,25 @@ TEST_CASE("the gate: what is answered, refused or met with silence") {
        Rcode::formerr},
       {"version 1 and garbage", header(0, 0, 1, 0, 0, 1) + question_srv + opt_version_1 + Octets{1},
        Rcode::formerr},
+      {"RFC 8945 §5.2.1: signed with a key that nobody has",
+       header(0, 0, 1, 0, 0, 1) + question_srv + tsig(), Rcode::notauth},
+      {"RFC 8945 §5.1: behind OPT", header(0, 0, 1, 0, 0, 2) + question_srv + opt + tsig(),
+       Rcode::notauth},
+      {"RFC 8945 §5.2: before the version of EDNS is judged",
+       header(0, 0, 1, 0, 0, 2) + question_srv + opt_version_1 + tsig(), Rcode::notauth},
+      {"RFC 8945 §5.1: before OPT", header(0, 0, 1, 0, 0, 2) + question_srv + tsig() + opt,
+       Rcode::formerr},
+      {"RFC 8945 §5.1: two TSIG", header(0, 0, 1, 0, 0, 2) + question_srv + tsig() + tsig(),
+       Rcode::formerr},
+      {"RFC 8945 §4.2: TSIG of class IN",
+       header(0, 0, 1, 0, 0, 1) + question_srv + tsig(tsig_data, 1), Rcode::formerr},
+      {"RFC 8945 §4.2: TSIG with a TTL",
+       header(0, 0, 1, 0, 0, 1) + question_srv + tsig(tsig_data, 255, 1), Rcode::formerr},
+      {"RFC 8945 §4.2: TSIG with an octet extra",
+       header(0, 0, 1, 0, 0, 1) + question_srv + tsig(tsig_data + Octets{0}), Rcode::formerr},
+      {"RFC 8945 §4.2: algorithm with a pointer",
+       header(0, 0, 1, 0, 0, 1) + question_srv + tsig(Octets{0xc0, 12, 0} + tsig_data),
+       Rcode::formerr},
       {"question with a pointer", header(0, 0, 1, 0, 0, 0) + Octets{0xc0, 12, 0, 33, 0, 1},
        Rcode::formerr},
       {"owner that points forward", header(0, 0, 1, 0, 0, 1) + question_srv + pointer_forward,
@@ -119,6 +158,16 @@ TEST_CASE("one octet short at every length: silence below a header, FORMERR abov
     const auto request = dns::parse_request(base::Bytes(whole).first(length));
     CHECK(request.has_value() == (length >= dns::header_octets));
     if (request) CHECK(request->rcode == dns::Rcode::formerr);
+  }
+}
+
+TEST_CASE("TSIG data one octet short at every length: FORMERR") {
+  for (std::size_t length = 0; length < tsig_data.size(); ++length) {
+    CAPTURE(length);
+    const Octets cut(tsig_data.begin(), tsig_data.begin() + static_cast<std::ptrdiff_t>(length));
+    const auto request = dns::parse_request(header(0, 0, 1, 0, 0, 1) + question_srv + tsig(cut));
+    REQUIRE(request.has_value());
+    CHECK(request->rcode == dns::Rcode::formerr);
   }
 }
 

@@ -53,6 +53,10 @@ class Server {
       return base::Endpoint{where, *port};
     }
   }
+  void ignore(const base::Endpoint& place) {
+    const auto prefix = base::Prefix::make(place.address, place.address.is_ipv4() ? 32 : 128);
+    threads_.set_own_places(dnsd::OwnPlaces({{.addresses = *prefix, .port = place.port}}));
+  }
   void remove_last() { threads_.remove(last_); }
   [[nodiscard]] const dnsd::Traffic& traffic() const { return threads_.traffic(); }
 
@@ -131,7 +135,9 @@ bool is_truncated(const Octets& message) {
 // One socket of a client. Nothing waits longer than a few seconds.
 class Client {
  public:
-  Client(const base::Endpoint& server, int type, std::optional<int> receive_buffer = {}) {
+  // \param source where it asks from, beside whoever holds that place.
+  Client(const base::Endpoint& server, int type, std::optional<int> receive_buffer = {},
+         std::optional<base::Endpoint> source = {}) {
     const int family = server.address.is_ipv4() ? AF_INET : AF_INET6;
     socket_ = base::FileDescriptor(::socket(family, type | SOCK_CLOEXEC, 0));
     const timeval patience{.tv_sec = 5, .tv_usec = 0};
@@ -141,8 +147,14 @@ class Client {
       ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUF, &*receive_buffer, sizeof(int));
     }
     sockaddr_storage storage{};
-    const socklen_t length = server.to_sockaddr(storage);
     const void* raw = &storage;
+    if (source) {
+      const int yes = 1;
+      ::setsockopt(socket_.get(), SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes);
+      const socklen_t source_length = source->to_sockaddr(storage);
+      REQUIRE(::bind(socket_.get(), static_cast<const sockaddr*>(raw), source_length) == 0);
+    }
+    const socklen_t length = server.to_sockaddr(storage);
     // A connected UDP socket takes replies from the address that was asked only.
     is_connected_ = ::connect(socket_.get(), static_cast<const sockaddr*>(raw), length) == 0;
   }
@@ -249,6 +261,24 @@ TEST_CASE("several batches of datagrams are all answered, garbage among them is 
   }
   for (std::uint16_t id = 1; id <= count; ++id) CHECK(id_of(client.receive()) == id);
   CHECK(server.traffic().udp.replies == count);
+}
+
+TEST_CASE("what comes from an own listener is ignored, any other port and address is a client") {
+  Server server(1);
+  const auto asked = *server.listen("127.0.0.1");
+  const auto own = *server.listen("127.0.0.2");
+  server.ignore(own);
+  const base::Endpoint other_address{*base::IpAddress::parse("127.0.0.3"), own.port};
+  const base::Endpoint other_port{own.address, asked.port};
+  Client forger(asked, SOCK_DGRAM, {}, own);
+  REQUIRE(forger.send(query(1, "small")));
+  for (const auto& source : {other_address, other_port}) {
+    CAPTURE(source.to_string());
+    Client client(asked, SOCK_DGRAM, {}, source);
+    REQUIRE(client.send(query(2, "small")));
+    CHECK(id_of(client.receive()) == 2);
+  }
+  CHECK(forger.is_open());  // nothing came, though it asked first
 }
 
 TEST_CASE("queries in one segment are answered in their order") {

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <netinet/in.h>
 
 #include <string>
 #include <vector>
@@ -166,4 +167,36 @@ TEST_CASE("an error of binding names the place, the holder and the remedy") {
     for (const std::string& part : row.parts) CHECK(text.find(part) != std::string::npos);
     CHECK(text.find('\n') == std::string::npos);
   }
+}
+
+TEST_CASE("own places: wildcards are every address of their family, with the port") {
+  const auto contains = [&](const std::vector<dnsd::BindAddress>& bound, const char* source,
+                            std::uint16_t port = 53, unsigned scope = 0) {
+    sockaddr_storage storage{};
+    const base::Endpoint endpoint = at(source, port);
+    endpoint.to_sockaddr(storage);
+    void* raw = &storage;
+    if (scope != 0) static_cast<sockaddr_in6*>(raw)->sin6_scope_id = scope;
+    return dnsd::own_places(bound, host).contain(endpoint, storage);
+  };
+  CHECK(contains({{.endpoint = at("192.0.2.1")}}, "192.0.2.1"));
+  CHECK_FALSE(contains({{.endpoint = at("192.0.2.1")}}, "192.0.2.1", 54));
+  CHECK_FALSE(contains({{.endpoint = at("192.0.2.1")}}, "10.0.0.1"));
+  CHECK(contains({{.endpoint = at("127.0.0.1")}}, "127.0.0.1"));
+  CHECK_FALSE(contains({{.endpoint = at("127.0.0.1")}}, "127.0.0.2"));
+
+  const std::vector<dnsd::BindAddress> ipv4{{.endpoint = at("0.0.0.0")}};
+  for (const char* own : {"127.0.0.1", "127.0.0.2", "192.0.2.1", "10.0.0.1"}) {
+    CAPTURE(own);
+    CHECK(contains(ipv4, own));
+    CHECK_FALSE(contains(ipv4, own, 5353));
+  }
+  for (const char* other : {"192.0.2.2", "2001:db8::1", "::1"}) CHECK_FALSE(contains(ipv4, other));
+
+  const std::vector<dnsd::BindAddress> ipv6{{.endpoint = at("::")}};
+  CHECK(contains(ipv6, "::1"));
+  CHECK(contains(ipv6, "2001:db8::1"));
+  CHECK(contains(ipv6, "fe80::1", 53, 2));
+  CHECK_FALSE(contains(ipv6, "fe80::1", 53, 3));  // a neighbour on another link
+  CHECK_FALSE(contains({}, "192.0.2.1"));
 }

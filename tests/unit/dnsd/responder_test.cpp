@@ -163,6 +163,63 @@ TEST_CASE("RFC 8914 §4.4: an endpoint that is stale is called so, to the view t
   CHECK_FALSE(option_of(slipped, code).has_value());
 }
 
+TEST_CASE("RFC 8945 §5.2.1, §5.3.2: a signed request is told that its key is unknown") {
+  const AnswerFixture server;
+  const auto ask = [&](const dns::Name& key, const dns::Name& algorithm, bool compressed = false) {
+    Octets packet(1024);
+    base::ByteWriter writer(packet);
+    for (const int word : {0x1234, 0, 1, 0, 0, 1}) writer.u16(static_cast<std::uint16_t>(word));
+    writer.bytes(dns::Name::parse("www.wg.example.org")->view().wire());
+    writer.u16(1);
+    writer.u16(1);
+    if (compressed)
+      writer.u16(0xc000U + 12);  // the question's name is the key's, too
+    else
+      writer.bytes(key.view().wire());
+    writer.u16(250);
+    writer.u16(255);
+    writer.u32(0);
+    writer.u16(static_cast<std::uint16_t>(algorithm.view().wire().size() + 18));
+    writer.bytes(algorithm.view().wire());
+    for (const int word : {0, 0x6500, 1, 300, 2, 0xabcd, 0x4321, 0, 0})
+      writer.u16(static_cast<std::uint16_t>(word));
+    packet.resize(writer.size());
+    return server.ask(packet, public_udp);
+  };
+  const auto key = *dns::Name::parse("www.wg.example.org");
+  const auto algorithm = *dns::Name::parse("hmac-sha256");
+  Octets expected(1024);
+  base::ByteWriter writer(expected);
+  writer.bytes(key.view().wire());
+  writer.u16(250);
+  writer.u16(255);
+  writer.u32(0);
+  writer.u16(static_cast<std::uint16_t>(algorithm.view().wire().size() + 16));
+  writer.bytes(algorithm.view().wire());
+  for (const int word : {0, 0x6500, 1, 300, 0, 0x4321, 17, 0})
+    writer.u16(static_cast<std::uint16_t>(word));
+  expected.resize(writer.size());
+  for (const bool compressed : {false, true}) {
+    CAPTURE(compressed);
+    const Octets reply = ask(key, algorithm, compressed);
+    REQUIRE(reply.size() > expected.size());
+    CHECK((reply[3] & 0x0fU) == static_cast<unsigned>(dns::Rcode::notauth));
+    CHECK((reply[2] & 0x06U) == 0);  // AA, TC
+    CHECK(answers_of(reply) == 0);
+    CHECK(reply[11] == 1);
+    CHECK(Octets(reply.end() - static_cast<std::ptrdiff_t>(expected.size()), reply.end()) ==
+          expected);
+  }
+  // Names so long that the record does not fit: TC, and the way to TCP.
+  const std::string labels = std::string(63, 'a') + "." + std::string(63, 'b') + "." +
+                             std::string(63, 'c') + "." + std::string(50, 'd');
+  const Octets reply = ask(*dns::Name::parse(labels), *dns::Name::parse(labels));
+  CHECK((reply[3] & 0x0fU) == static_cast<unsigned>(dns::Rcode::notauth));
+  CHECK(is_truncated(reply));
+  CHECK(reply.size() <= dns::plain_udp_octets);
+  CHECK(reply[11] == 0);
+}
+
 TEST_CASE("over the limit: truncated, then silence; who cannot be spoofed is not limited") {
   AnswerFixture server;
   server.policy.rate_limit = 10;
