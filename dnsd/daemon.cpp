@@ -23,6 +23,7 @@
 #include "base/version.hpp"
 #include "dnsd/answer_threads.hpp"
 #include "dnsd/control_server.hpp"
+#include "dnsd/inherited_sockets.hpp"
 #include "dnsd/listeners.hpp"
 #include "dnsd/made_zone.hpp"
 #include "dnsd/observatory.hpp"
@@ -57,10 +58,11 @@ void raise_descriptor_limit() {
 /// listeners, control socket, signals, the host's addresses.
 class Daemon {
  public:
-  explicit Daemon(const CommandLine& line);
+  Daemon(const CommandLine& line, InheritedSockets inherited);
   int run();
 
  private:
+  [[nodiscard]] Config load(const InheritedSockets& inherited) const;
   void start();
   void stop();
   [[nodiscard]] std::optional<std::string> reload();
@@ -105,9 +107,9 @@ class Daemon {
   std::string reload_problem_;
 };
 
-Daemon::Daemon(const CommandLine& line)
+Daemon::Daemon(const CommandLine& line, InheritedSockets inherited)
     : line_(line),
-      config_(load_config(line)),
+      config_(load(inherited)),
       store_(config_.state_dir),
       static_part_(read_static_part(config_, read_host(config_))),
       published_(make_zone(config_, static_part_, peers_, live_)),
@@ -115,12 +117,19 @@ Daemon::Daemon(const CommandLine& line)
       observatory_(io_, config_, peers_, live_, store_),
       responder_(published_, policy_),
       threads_(responder_, config_.answer_threads),
-      listeners_(threads_),
+      listeners_(threads_, std::move(inherited)),
       control_(io_, [this](const ControlRequest& request) { return answer(request); }),
       signals_(io_, SIGTERM, SIGINT, SIGHUP),
       watch_descriptor_(io_),
       settling_(io_),
       watchdog_(io_) {}
+
+/// The configuration, with the places that the service manager opened for us.
+Config Daemon::load(const InheritedSockets& inherited) const {
+  Config config = load_config(line_);
+  inherited.add_places(config);
+  return config;
+}
 
 int Daemon::run() {
   start();
@@ -133,6 +142,7 @@ void Daemon::start() {
   raise_descriptor_limit();
   spdlog::info("wg-dnsd {} for {}", base::version, config_.zone.to_string());
   for (const std::string& warning : config_.warnings) spdlog::warn("{}", warning);
+  for (const std::string& warning : listeners_.inherited().warnings()) spdlog::warn("{}", warning);
   if (!store_.problem().empty()) spdlog::warn("{}", store_.problem());
   // Before anything else is touched: a second daemon must not disturb the first one.
   if (const auto opened = control_.open(config_.control_socket); !opened) {
@@ -175,7 +185,7 @@ void Daemon::handle_signal() {
 /// changed.
 std::optional<std::string> Daemon::reload() {
   try {
-    Config next = load_config(line_);
+    Config next = load(listeners_.inherited());
     const HostAddresses host = read_host(next);
     StaticPart part = read_static_part(next, host);
     auto zone = make_zone(next, part, peers_, live_);
@@ -373,7 +383,7 @@ std::vector<wg::PublicKey> Daemon::peer_keys() const {
 // ---- entry points ----
 
 int run_daemon(const CommandLine& line) {
-  return Daemon(line).run();
+  return Daemon(line, InheritedSockets::take()).run();
 }
 
 void check_config(const CommandLine& line, std::FILE* out) {

@@ -1,9 +1,12 @@
 #include "dnsd/listen_socket.hpp"
 
+#include <fcntl.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 
 namespace dnsd {
@@ -45,11 +48,7 @@ bool set_tcp_options(int socket) {
 }
 
 bool bind_to(int socket, const BindAddress& address) {
-  if (!address.device.empty() &&
-      ::setsockopt(socket, SOL_SOCKET, SO_BINDTODEVICE, address.device.c_str(),
-                   static_cast<socklen_t>(address.device.size())) != 0) {
-    return false;
-  }
+  if (tie_to_device(socket, address.device)) return false;
   sockaddr_storage storage{};
   const socklen_t length = address.endpoint.to_sockaddr(storage);
   void* raw = &storage;
@@ -78,6 +77,32 @@ base::Expected<base::FileDescriptor, std::error_code> open_socket(const BindAddr
 }
 
 }  // namespace
+
+std::error_code prepare_inherited(int socket, Transport transport, const base::Endpoint& place) {
+  const int flags = ::fcntl(socket, F_GETFL);
+  const bool done = flags >= 0 && ::fcntl(socket, F_SETFL, flags | O_NONBLOCK) == 0 &&
+                    ::fcntl(socket, F_SETFD, FD_CLOEXEC) == 0 &&
+                    set_option(socket, SOL_SOCKET, SO_REUSEPORT, 1) &&
+                    (transport == Transport::udp ? set_udp_options(socket, place.address.family())
+                                                 : set_tcp_options(socket));
+  return done ? std::error_code() : last_error();
+}
+
+std::error_code tie_to_device(int socket, const std::string& device) {
+  if (device.empty()) return {};
+  std::array<char, IFNAMSIZ> tied{};
+  socklen_t size = tied.size();
+  // What systemd has tied already needs no privilege of ours.
+  if (::getsockopt(socket, SOL_SOCKET, SO_BINDTODEVICE, tied.data(), &size) == 0 &&
+      device == tied.data()) {
+    return {};
+  }
+  if (::setsockopt(socket, SOL_SOCKET, SO_BINDTODEVICE, device.c_str(),
+                   static_cast<socklen_t>(device.size())) == 0) {
+    return {};
+  }
+  return last_error();
+}
 
 base::Expected<ListenSockets, BindError> open_listen_sockets(const BindAddress& address,
                                                              std::size_t count, Sharing sharing) {

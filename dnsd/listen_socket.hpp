@@ -46,4 +46,11 @@ enum class Sharing : std::uint8_t { exclusive, with_own };
 [[nodiscard]] base::Expected<ListenSockets, BindError> open_listen_sockets(
     const BindAddress& address, std::size_t count, Sharing sharing);
 
+/// Gives a socket that somebody else bound to `place` the options of ours. \return zero: done.
+[[nodiscard]] std::error_code prepare_inherited(int socket, Transport transport,
+                                                const base::Endpoint& place);
+/// Lets a socket accept only what arrives through this interface. \param device empty: whatever it
+/// is tied to stays. \return zero: done.
+[[nodiscard]] std::error_code tie_to_device(int socket, const std::string& device);
+
 }  // namespace dnsd

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -40,6 +41,10 @@ std::string remedy(const SocketHolder& holder) {
            "printf '[Resolve]\\nDNSStubListener=no\\n' > "
            "/etc/systemd/resolved.conf.d/no-stub.conf && systemctl restart systemd-resolved; "
            "then link /etc/resolv.conf to /run/systemd/resolve/resolv.conf";
+  }
+  if (holder.process == std::to_string(::getpid())) {
+    return "the service manager opened it for us under another user: give this place a socket unit "
+           "of its own, with ReusePort=yes";
   }
   if (holder.program == "wg-dnsd") return "another wg-dnsd runs already: stop it first";
   if (holder.local.address.is_unspecified()) {
@@ -212,10 +217,13 @@ std::optional<BindError> Listeners::open(Place& place, const std::vector<Place>&
   const auto is_beside = [&](const Place& other) {
     return (other.id || other.opened) && overlap(other.plan.address.endpoint, address.endpoint);
   };
-  const bool beside_own = std::any_of(places_.begin(), places_.end(), is_beside) ||
+  const bool beside_own = inherited_.overlap(address.endpoint) ||
+                          std::any_of(places_.begin(), places_.end(), is_beside) ||
                           std::any_of(others.begin(), others.end(), is_beside);
-  auto sockets = open_listen_sockets(address, threads_.count(),
-                                     beside_own ? Sharing::with_own : Sharing::exclusive);
+  auto sockets = inherited_.has(address.endpoint)
+                     ? inherited_.open(address, threads_.count())
+                     : open_listen_sockets(address, threads_.count(),
+                                           beside_own ? Sharing::with_own : Sharing::exclusive);
   if (!sockets) return sockets.error();
   place.opened = std::move(*sockets);
   return std::nullopt;

@@ -3,10 +3,12 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/expected.hpp"
 #include "dnsd/answer_threads.hpp"
+#include "dnsd/inherited_sockets.hpp"
 #include "dnsd/listener_plan.hpp"
 #include "dnsd/socket_holder.hpp"
 
@@ -25,8 +27,12 @@ struct ListenerStatus {
 /// and says once what changed. Lives on the control thread.
 class Listeners {
  public:
-  /// \param threads outlives the listeners.
-  explicit Listeners(AnswerThreads& threads) : threads_(threads) {}
+  /// \param threads outlives the listeners. \param inherited used where they are, in place of
+  /// sockets of our own.
+  Listeners(AnswerThreads& threads, InheritedSockets inherited)
+      : threads_(threads), inherited_(std::move(inherited)) {}
+
+  [[nodiscard]] const InheritedSockets& inherited() const { return inherited_; }
 
   /// Changes to other listeners, by difference: what stays is not touched. All or nothing.
   /// \param wanted empty: default_listeners().
@@ -72,6 +78,7 @@ class Listeners {
   void commit(Draft draft, const HostAddresses& host);
 
   AnswerThreads& threads_;
+  const InheritedSockets inherited_;
   std::vector<ListenAddress> wanted_;
   std::set<base::Endpoint> refused_;  // wildcards in whose place single addresses are listened on
   std::vector<Place> places_;

@@ -13,6 +13,7 @@ FILES = {
     "usr/sbin/wg-dnsd",
     "usr/sbin/wg-updater",
     "usr/lib/systemd/system/wg-dnsd.service",
+    "usr/lib/systemd/system/wg-dnsd.socket",
     "usr/lib/systemd/system/wg-updater@.service",
     "usr/lib/sysusers.d/wg-dnsd.conf",
     "usr/share/man/man5/wg-dnsd.yaml.5",
@@ -49,7 +50,7 @@ def check_contents(root):
     for page in root.glob("usr/share/man/*/*"):
         if version not in page.read_text(encoding="utf-8"):
             yield f"{page.name} does not say version {version}"
-    for unit in root.glob("usr/lib/systemd/system/*"):
+    for unit in root.glob("usr/lib/systemd/system/*.service"):
         program = re.search(r"^ExecStart=(\S+)", unit.read_text(encoding="utf-8"), re.MULTILINE)[1]
         if not os.access(root / program.lstrip("/"), os.X_OK):
             yield f"{unit.name} starts {program}, which is not installed"

@@ -283,6 +283,65 @@ class WgDnsd(unittest.TestCase):
         self.assertEqual(self.stop(second), 0)
         self.assertFalse(self.control.exists())
 
+    # ---- sockets from a service manager
+
+    def start_with_sockets(self, sockets, *more):
+        """As systemd does: another program binds (kind, address, name), and then becomes wg-dnsd."""
+        script = (
+            "import ast, os, socket, sys\n"
+            "names = []\n"
+            "for number, (kind, address, name) in enumerate(ast.literal_eval(sys.argv[1])):\n"
+            "    made = socket.socket(socket.AF_INET, kind)\n"
+            "    made.bind(tuple(address))\n"
+            "    if kind == socket.SOCK_STREAM:\n"
+            "        made.listen()\n"
+            "    os.dup2(made.detach(), 50 + number)\n"
+            "    names.append(name)\n"
+            "for number in range(len(names)):\n"
+            "    os.dup2(50 + number, 3 + number)\n"
+            "    os.close(50 + number)\n"
+            "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(names)), LISTEN_FDNAMES=':'.join(names))\n"
+            "os.execv(sys.argv[2], sys.argv[2:])\n"
+        )
+        words = [sys.executable, "-c", script, repr(sockets), *map(str, self.arguments(*more))]
+        log = open(self.folder / "log", "ab")  # noqa: SIM115, closed with the process
+        process = subprocess.Popen(words, stdout=log, stderr=log)
+        log.close()
+        self.addCleanup(self.end, process)
+        return process
+
+    def test_sockets_from_the_service_manager_are_served_and_kept_over_reloads(self):
+        place, hidden, other = ("127.0.0.1", self.port), ("127.0.0.9", self.port), free_port()
+        peers = self.folder / "peers.conf"
+        peers.write_text("[Peer]\n# Name = alice\nPublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\n"
+                         "AllowedIPs = 10.0.0.2/32\nEndpoint = 203.0.113.9:51820\n")  # fmt: skip
+        config = self.folder / "config.yaml"
+        config.write_text("log-level: info\n")
+        udp, tcp = int(socket.SOCK_DGRAM), int(socket.SOCK_STREAM)
+        process = self.start_with_sockets(
+            [(udp, place, "public"), (tcp, place, "public"), (tcp, hidden, "private"), (udp, hidden, "private")],
+            "--config", config, "--peers", peers, "--answer-threads", "2",
+        )  # fmt: skip
+        self.wait_for("answering", process)
+        for _ in range(2):
+            for ask in (ask_udp, ask_tcp):
+                self.assertEqual(ask(*place, "example.org", SOA).answers, 1)
+                self.assertEqual(ask(*place, "alice.example.org", A).rcode, NXDOMAIN)
+                self.assertEqual(ask(*hidden, "alice.example.org", A).answers, 2)
+            status = json.loads(self.command("status", "--json").stdout)
+            self.assertEqual([one["address"] for one in status["listeners"] if one["listening"]],
+                             [f"{address}:{self.port}" for address in ("127.0.0.1", "127.0.0.9")])  # fmt: skip
+            config.write_text(f"listen: [127.0.0.3:{other}]\n")
+            self.assertEqual(self.command("reload").returncode, 0)
+            self.assertEqual(ask_udp("127.0.0.3", other, "example.org", SOA).answers, 1)
+            config.write_text("log-level: info\n")
+            self.assertEqual(self.command("reload").returncode, 0)
+
+    def test_a_descriptor_of_the_wrong_kind_is_named_and_ends_with_exit_2(self):
+        process = self.start_with_sockets([(int(socket.SOCK_DGRAM), ("127.0.0.1", self.port), "dns")])
+        self.assertEqual(process.wait(PATIENCE), 2)
+        self.assertIn("descriptor 3 from the service manager is named 'dns'", self.log())
+
     # ---- changes
 
     def test_a_bad_file_at_sighup_keeps_the_old_state_and_says_why(self):
