@@ -1,4 +1,4 @@
-"""Every fixed name and address of the laboratory; all of them are reserved for documentation or private use."""
+"""Every fixed name and address of the laboratory; but for ORDINARY, reserved for documentation or private use."""
 
 PARENT = "example.org"
 ZONE = "wg.example.org"
@@ -7,7 +7,16 @@ HOST6 = "2001:db8:113::10"
 ROOT_SERVER, ROOT_SERVER6 = "192.0.2.1", "2001:db8::1"
 ORG_SERVER, ORG_SERVER6 = "192.0.2.2", "2001:db8::2"
 PARENT_SERVER, PARENT_SERVER6 = "192.0.2.3", "2001:db8::3"
-RESOLVERS = {"unbound": ("192.0.2.11", "2001:db8::11"), "bind": ("192.0.2.12", "2001:db8::12")}
+RESOLVERS = {
+    "unbound": ("192.0.2.11", "2001:db8::11"),
+    "bind": ("192.0.2.12", "2001:db8::12"),
+    "kresd": ("192.0.2.13", "2001:db8::13"),
+    "pdns": ("192.0.2.14", "2001:db8::14"),
+    "dnsmasq": ("192.0.2.15", "2001:db8::15"),
+}
 ASKER, ASKER6 = "192.0.2.254", "2001:db8::fe"
 TUNNEL = {"host": "10.77.0.1", "alice": "10.77.0.2", "bob": "10.77.0.3"}
 WIREGUARD_PORT = 51820
+
+# For what refuses reserved addresses: an ordinary one, and an ordinary IPv6 prefix; only the laboratory routes them.
+ORDINARY = ("45.0.0.1", "2a0a:1:2:3")

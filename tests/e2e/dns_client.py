@@ -24,9 +24,10 @@ class Client:
     def close(self):
         self.udp.close()
 
-    def ask(self, name, kind, edns=True, tcp=False, timeout=10):
+    def ask(self, name, kind, edns=True, tcp=False, timeout=10, recursive=False):
         """The answer to one question asked over UDP, again over TCP when it was truncated. \\error Timeout"""
-        question = dns.message.make_query(name, kind, flags=0, use_edns=0 if edns else False, payload=1232)
+        flags = dns.flags.RD if recursive else 0
+        question = dns.message.make_query(name, kind, flags=flags, use_edns=0 if edns else False, payload=1232)
         if not tcp:
             reply = dns.query.udp(question, self.server, timeout, self.port, sock=self.udp, ignore_unexpected=True)
             if not reply.flags & dns.flags.TC:

@@ -14,7 +14,7 @@
                                            192.0.2.2   NSD      org
                                            192.0.2.3   NSD      example.org, which delegates wg.example.org to host
                                            192.0.2.11  unbound  a peer's resolver
-                                           192.0.2.12  BIND     a peer's resolver
+                                           192.0.2.12  BIND     a peer's resolver, and more of them
                                            the same behind 2001:db8::
 
 Each node is a network namespace. The whole laboratory lives in a PID, mount and network namespace of its own, with its
@@ -30,6 +30,7 @@ A scenario is a function that takes a Lab; `main(scenario)` runs it:
 import argparse
 import contextlib
 import ipaddress
+import itertools
 import os
 import pathlib
 import shutil
@@ -57,9 +58,10 @@ from addresses import (
 )
 from checks import GENEROUS, Failure, Skip, check, wait_until
 from containment import RUN, run_contained
-from name_servers import ORG_ZONE, PARENT_ZONE, ROOT_ZONE, SERVERS, start_bind, start_nsd, start_unbound
+from name_servers import ORG_ZONE, PARENT_ZONE, ROOT_ZONE, SERVERS, start_nsd
 from nat import Home
 from node import Node
+from resolvers import start_resolver
 from wireguard import KEEPALIVE, WireGuard, base32_of, generate_private_keys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -123,9 +125,13 @@ def in_laboratory(options, scenario):
         finally:
             if options.keep:
                 shutil.rmtree(options.keep, ignore_errors=True)
-                shutil.copytree(RUN, options.keep, ignore=shutil.ignore_patterns("*.sock", "*.control"))
+                shutil.copytree(RUN, options.keep, ignore=sockets)
 
     return run_contained(body)
+
+
+def sockets(folder, names):
+    return [name for name in names if pathlib.Path(folder, name).is_socket()]
 
 
 def require_abilities():
@@ -217,9 +223,11 @@ class Lab:
         for address in addresses:
             self.route(self.internet, node.name, address)
 
-    def home(self, name, kind, families=(4, 6)):
+    def home(self, name, kind, families=(4, 6), public=None):
+        """`public`: its IPv4 address and IPv6 prefix on the Internet; by default reserved for documentation."""
         number = len(self.homes)
-        made = Home(self, name, kind, f"198.51.100.{number + 1}", f"2001:db8:{number + 10:x}", families)
+        public = public or (f"198.51.100.{number + 1}", f"2001:db8:{number + 10:x}")
+        made = Home(self, name, kind, *public, families)
         self.homes[name] = made
         return made
 
@@ -242,6 +250,16 @@ class Lab:
             reachable = HOST if home.has_ipv4() else f"[{HOST6}]"
             device.add_peer(host.public_key, f"{TUNNEL['host']}/32", f"{reachable}:{WIREGUARD_PORT}", KEEPALIVE)
         return self.devices
+
+    def see_over_ipv6_too(self, name):
+        """A second device of the host, wg-host6, to which a home talks over IPv6 while it talks to wg-host over IPv4."""
+        device = self.devices[name]
+        second = WireGuard(
+            self.host, "wg-host6", generate_private_keys(1)[0], port=WIREGUARD_PORT + 1, addresses=["10.77.1.1/32"]
+        )
+        second.add_peer(device.public_key, "10.77.1.2/32")
+        device.add_peer(second.public_key, "10.77.1.1/32", f"[{HOST6}]:{WIREGUARD_PORT + 1}", KEEPALIVE)
+        return second
 
     def wait_until_host_sees_all(self):
         for name in self.homes:
@@ -277,19 +295,19 @@ class Lab:
     # -- name servers and resolvers
 
     def start_dns(self, resolvers=("unbound", "bind")):
-        """The root, the parent zone and the resolvers, on the node `dns`."""
+        """The root, the parent zone and the resolvers, on the node `dns`, which has the addresses of all resolvers."""
         self.dns = Node(self, "dns")
         levels = (
             ("root", ".", ROOT_ZONE, (ROOT_SERVER, ROOT_SERVER6)),
             ("org", "org", ORG_ZONE, (ORG_SERVER, ORG_SERVER6)),
             ("parent", PARENT, PARENT_ZONE, (PARENT_SERVER, PARENT_SERVER6)),
         )
-        self.join_internet(self.dns, [address for level in levels for address in level[3]])
+        of_resolvers = itertools.chain(*RESOLVERS.values())
+        self.join_internet(self.dns, [*itertools.chain(*(level[3] for level in levels)), *of_resolvers])
         for name, zone, records, addresses in levels:
             start_nsd(self.dns, name, {zone: records}, addresses)
         for name in resolvers:
-            self.add_public_addresses(self.dns, RESOLVERS[name])
-            {"unbound": start_unbound, "bind": start_bind}[name](self.dns, *RESOLVERS[name])
+            start_resolver(self.dns, name)
 
     # -- our programs
 

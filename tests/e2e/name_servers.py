@@ -1,4 +1,4 @@
-"""Real DNS servers, run from build/servers: NSD for the root and its zones, unbound and BIND as resolvers."""
+"""Real authoritative servers, run from build/servers: NSD for the root and its zones."""
 
 import pathlib
 
@@ -36,71 +36,6 @@ def start_nsd(node, name, zones, addresses, port=53):
     (folder / "nsd.conf").write_text(text)
     process = node.start(SERVERS / "usr/sbin/nsd", "-d", "-c", folder / "nsd.conf", name=f"nsd-{name}")
     wait_for_answer(node, addresses[0], next(iter(zones)), "SOA", port)
-    return process
-
-
-def start_unbound(node, *addresses):
-    folder = RUN / "unbound"
-    folder.mkdir()
-    (folder / "root.hints").write_text(ROOT_HINTS)
-    (folder / "unbound.conf").write_text(
-        "server:\n"
-        + "".join(f"  interface: {address}\n" for address in addresses)
-        + f"""
-  username: ""
-  chroot: ""
-  directory: "{folder}"
-  pidfile: ""
-  use-syslog: no
-  logfile: ""
-  access-control: 0.0.0.0/0 allow
-  access-control: ::/0 allow
-  root-hints: "{folder}/root.hints"
-  module-config: "iterator"
-  qname-minimisation: yes
-  qname-minimisation-strict: yes
-  use-caps-for-id: yes
-  harden-glue: yes
-  harden-large-queries: yes
-  harden-short-bufsize: yes
-  harden-below-nxdomain: yes
-  harden-referral-path: yes
-remote-control:
-  control-enable: no
-"""
-    )
-    process = node.start(SERVERS / "usr/sbin/unbound", "-d", "-c", folder / "unbound.conf", name="unbound")
-    wait_for_answer(node, addresses[0], PARENT, "SOA")
-    return process
-
-
-def start_bind(node, *addresses):
-    folder = RUN / "bind"
-    folder.mkdir()
-    (folder / "root.hints").write_text(ROOT_HINTS)
-    (folder / "named.conf").write_text(
-        f"""options {{
-  directory "{folder}";
-  pid-file none;
-  session-keyfile none;
-  listen-on {{ {addresses[0]}; }};
-  listen-on-v6 {{ {addresses[1]}; }};
-  query-source address {addresses[0]};
-  recursion yes;
-  allow-query {{ any; }};
-  dnssec-validation no;
-  empty-zones-enable no;
-}};
-controls {{ }};
-zone "." {{ type hint; file "root.hints"; }};
-"""
-    )
-    libraries = next((SERVERS / "usr/lib").glob("*-linux-gnu"))
-    process = node.start(
-        SERVERS / "usr/sbin/named", "-g", "-n", "1", "-c", folder / "named.conf",
-        name="bind", env={"LD_LIBRARY_PATH": str(libraries)},
-    )
-    wait_for_answer(node, addresses[0], PARENT, "SOA")
     return process
 
 
@@ -147,9 +82,4 @@ ns.{PARENT}. IN AAAA {PARENT_SERVER6}
 {ZONE}. IN NS ns1.{ZONE}.
 ns1.{ZONE}. IN A {HOST}
 ns1.{ZONE}. IN AAAA {HOST6}
-"""
-
-ROOT_HINTS = f""". 3600 IN NS a.root-servers.example.
-a.root-servers.example. 3600 IN A {ROOT_SERVER}
-a.root-servers.example. 3600 IN AAAA {ROOT_SERVER6}
 """

@@ -7,7 +7,7 @@ with direct peers that had neither keepalive nor traffic, once with traffic befo
 """
 
 import lab
-from addresses import RESOLVERS, TUNNEL
+from addresses import TUNNEL
 from checks import check
 from node import Pings
 
@@ -40,7 +40,7 @@ def wait_for_first_attempt(world):
 
 
 def on_machine(options):
-    for resolver in RESOLVERS:
+    for resolver in ("unbound", "bind"):
         for before, repetitions in (("idle", REPETITIONS if options.full else 1), ("traffic", 1)):
             for _ in range(repetitions):
                 code = lab.in_laboratory(options, lambda world: contact(world, resolver, before))

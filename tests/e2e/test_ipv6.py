@@ -8,9 +8,7 @@ import lab
 from addresses import HOST, HOST6, TUNNEL, WIREGUARD_PORT, ZONE
 from checks import check, wait_until
 from node import Pings
-from wireguard import KEEPALIVE, WireGuard, generate_private_keys
 
-SECOND_PORT = 51821
 LIMIT = 3.0  # seconds, judged with --full
 
 
@@ -31,12 +29,7 @@ def both_families(world):
     """The host has two interfaces; alice talks to one over IPv4 and to the other over IPv6."""
     home = world.home("alice", "cone")
     world.wireguard()
-    alice = world.devices["alice"]
-    second = WireGuard(
-        world.host, "wg-host6", generate_private_keys(1)[0], port=SECOND_PORT, addresses=["10.77.1.1/32"]
-    )
-    second.add_peer(alice.public_key, "10.77.1.2/32")
-    alice.add_peer(second.public_key, "10.77.1.1/32", f"[{HOST6}]:{SECOND_PORT}", KEEPALIVE)
+    world.see_over_ipv6_too("alice")
     world.start_dnsd("--interface", "wg-host6")
 
     inside = ipaddress.IPv6Address(home.addresses[1])
