@@ -20,15 +20,15 @@ from containment import RUN
 SERVERS = pathlib.Path(__file__).resolve().parents[2] / "build/servers"
 
 
-def start_nsd(node, name, zones, addresses, port=53):
-    """NSD serving zones (name → text) on these addresses of the node."""
+def start_nsd(node, name, zones, addresses, port=53, more=""):
+    """NSD serving zones (name → text) on these addresses of the node. \\param more lines of its section `server`."""
     folder = RUN / f"nsd-{name}"
     folder.mkdir()
     text = "server:\n" + "".join(f"  ip-address: {address}@{port}\n" for address in addresses)
     text += (
         f'  server-count: 1\n  username: ""\n  chroot: ""\n  database: ""\n  zonesdir: "{folder}"\n'
         f'  pidfile: ""\n  xfrdfile: "{folder}/xfrd"\n  zonelistfile: "{folder}/list"\n  xfrdir: "{folder}"\n'
-        f'  verbosity: 1\n  rrl-ratelimit: 0\nremote-control:\n  control-enable: no\n'
+        f'  verbosity: 1\n  rrl-ratelimit: 0\n{more}remote-control:\n  control-enable: no\n'
     )
     for number, (zone, records) in enumerate(zones.items()):
         (folder / f"{number}.zone").write_text(records)

@@ -127,12 +127,12 @@ class Node:
         text = "".join(f"nameserver {address}\n" for address in addresses) + (f"options {options}\n" if options else "")
         self.resolv_conf.write_text(text)  # in place: running programs have it mounted
 
-    def count(self, name, match):
-        """Starts an nftables counter for what arrives and matches; `counted(name)` reads it."""
+    def count(self, name, match, hook="input"):
+        """Starts an nftables counter for what arrives (or leaves) and matches; `counted(name)` reads it."""
         self.nft(
             f"table inet counters {{\n counter {name} {{ }}\n"
-            f" chain input {{ type filter hook input priority -300; }}\n}}\n"
-            f"add rule inet counters input {match} counter name {name}\n"
+            f" chain {hook} {{ type filter hook {hook} priority -300; }}\n}}\n"
+            f"add rule inet counters {hook} {match} counter name {name}\n"
         )
 
     def counted(self, name):
