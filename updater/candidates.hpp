@@ -17,4 +17,10 @@ namespace updater {
     const base::Endpoint& endpoint, const wg::Device& device,
     std::span<const base::InterfaceAddress> host);
 
+/// The peer's own address inside the tunnel: its first host route of a family of which the device
+/// has an address itself; nullopt: nothing can be sent to the peer alone.
+[[nodiscard]] std::optional<base::IpAddress> find_tunnel_address(
+    const wg::DevicePeer& peer, const wg::Device& device,
+    std::span<const base::InterfaceAddress> host);
+
 }  // namespace updater

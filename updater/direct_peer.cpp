@@ -40,18 +40,8 @@ constexpr unsigned max_kicks_without_sending = 4;
 /// Pauses between tries when no candidate answered.
 constexpr std::array<seconds, 5> back_off = {5s, 10s, 20s, 40s, 60s};
 
-/// Look-ups while something is wrong: so many each second, then so many every two, then slower.
-constexpr unsigned quick_lookups = 6;
-constexpr unsigned brisk_lookups = 12;
-constexpr milliseconds quick_interval = 1100ms;
-constexpr milliseconds brisk_interval = 2200ms;
-constexpr milliseconds waiting_interval = 10s;
-/// For a peer that works, so that a later change is seen as one; and for a key that nobody
-/// registered.
-constexpr milliseconds idle_interval = 60s;
-
-/// A changed answer is a new chance, but not one every second.
-constexpr auto longest_trusted_ttl = 60s;
+/// Of echo requests: suspicions that follow each other closely have one.
+constexpr auto probe_interval = 2s;
 
 double seconds_between(SteadyTime from, SteadyTime to) {
   return std::chrono::duration<double>(to - from).count();
@@ -70,18 +60,13 @@ void append(std::vector<wg::PeerUpdate>& updates, const std::vector<wg::PeerUpda
 }  // namespace
 
 DirectPeer::DirectPeer(const base::Now& now, const wg::DevicePeer& shown)
-    : key_(shown.public_key),
-      traffic_(now, shown),
-      last_toggle_(now.steady),
-      published_until_(now.steady),
-      fresh_at_(now.steady),
-      next_lookup_(now.steady) {}
+    : key_(shown.public_key), traffic_(now, shown), last_toggle_(now.steady), dns_(now.steady) {}
 
 void DirectPeer::step(const Scene& scene, const Settings& settings, const wg::DevicePeer& shown,
                       PeerMemory& memory, Plan& plan) {
   traffic_.observe(scene.now, shown);
   memory.keepalive.observe(shown.persistent_keepalive);
-  const auto verdict = traffic_.judge(scene.now.steady, shown.persistent_keepalive);
+  const auto verdict = traffic_.judge(scene.now.steady, shown.persistent_keepalive, round_trip_);
   switch (verdict.session) {
     case Session::works:
       stay_direct(scene, settings, shown, memory, plan);
@@ -94,7 +79,7 @@ void DirectPeer::step(const Scene& scene, const Settings& settings, const wg::De
       reach(scene, settings, shown, verdict.reason, memory, plan);
       break;
   }
-  request_lookup(scene, plan);
+  if (dns_.ask_if_due(scene.now.steady)) plan.lookups.push_back({key_, !role_known_});
 }
 
 void DirectPeer::stay_direct(const Scene& scene, const Settings& settings,
@@ -110,11 +95,11 @@ void DirectPeer::stay_direct(const Scene& scene, const Settings& settings,
     state_ = State::direct;
     told_ = false;
     attempt_.reset();
-    if (looked_up_)
-      next_lookup_ =
-          std::max(next_lookup_, scene.now.steady + jittered(idle_interval, scene.random));
+    wants_probe_ = wants_probe_ || !round_trip_;
+    dns_.calm_down(scene.now.steady, scene.random);
   }
-  answer_changed_ = false;
+  news_.reset();
+  if (wants_probe_) probe(scene, shown, plan);
   // What DNS never knew is not ours to remember.
   if (is_managed(memory) && shown.endpoint) memory.last_good = shown.endpoint;
   keep_keepalive(scene, settings, shown, memory, plan);
@@ -127,11 +112,14 @@ void DirectPeer::suspect(const Scene& scene, const Settings& settings, const wg:
     state_ = State::suspect;
     attempt_.reset();
     hub_kick_ = fmt::format("{} is suspect: {}", name(), reason);
-    hurry_lookups(scene.now.steady);
+    dns_.hurry(scene.now.steady);
+    wants_probe_ = true;
   }
-  const bool changed = fresh_ && traffic_.last_received() && fresh_at_ > *traffic_.last_received();
-  if (changed && may_set(scene, *fresh_, plan)) {
-    auto updates = set_endpoint(shown, *fresh_);
+  if (wants_probe_) probe(scene, shown, plan);
+  const auto fresh = dns_.last_change();
+  const bool changed = fresh && traffic_.last_received() && fresh->at > *traffic_.last_received();
+  if (changed && may_set(scene, fresh->endpoint, plan)) {
+    auto updates = set_endpoint(shown, fresh->endpoint);
     if (!updates.empty()) {
       append(updates, make_kick(key_, wanted_keepalive(settings, memory)));
       last_toggle_ = scene.now.steady;
@@ -139,7 +127,7 @@ void DirectPeer::suspect(const Scene& scene, const Settings& settings, const wg:
       change(plan, shown, memory, std::move(updates),
              fmt::format("published anew after its last packet, and {}", reason));
     }
-    fresh_.reset();
+    dns_.forget_change();
     return;
   }
   keep_keepalive(scene, settings, shown, memory, plan);
@@ -153,12 +141,14 @@ void DirectPeer::reach(const Scene& scene, const Settings& settings, const wg::D
     state_ = State::waiting;
     told_ = true;
     hub_kick_ = fmt::format("{} is lost", name());
-    hurry_lookups(now);
+    dns_.hurry(now);
   }
+  wants_probe_ = false;
   // What an earlier run found good, or WireGuard itself, is a candidate behind what DNS says.
-  if (looked_up_ && !memory.last_good && !published_.empty() && traffic_.last_handshake())
+  if (dns_.is_asked() && !memory.last_good && !dns_.endpoints().empty() &&
+      traffic_.last_handshake())
     memory.last_good = shown.endpoint;
-  if (looked_up_ && (!attempt_ || answer_changed_)) {
+  if (dns_.is_asked() && (!attempt_ || news_)) {
     auto candidates = find_candidates(scene, memory, plan);
     if (!candidates.empty()) {
       begin_attempt(scene, settings, shown, std::move(candidates), reason, memory, plan);
@@ -180,15 +170,16 @@ void DirectPeer::begin_attempt(const Scene& scene, const Settings& settings,
                                const wg::DevicePeer& shown, std::vector<base::Endpoint> candidates,
                                const std::string& reason, PeerMemory& memory, Plan& plan) {
   const SteadyTime now = scene.now.steady;
-  const bool is_changed = std::exchange(answer_changed_, false) && attempt_;
+  const auto news = std::exchange(news_, {});
   const bool is_first = !scene.device.public_key || *scene.device.public_key < key_;
-  const SteadyTime begun = attempt_ ? attempt_->begun : now;
+  const bool is_again = attempt_.has_value();
+  const SteadyTime begun = is_again ? attempt_->begun : now;
   attempt_ = Attempt{};
   attempt_->candidates = std::move(candidates);
   attempt_->begun = begun;
   attempt_->next_at = now + dwell;
   state_ = State::punching;
-  hurry_lookups(now);
+  dns_.hurry(now);
 
   auto updates = set_endpoint(shown, attempt_->candidates.front());
   std::string role;
@@ -205,8 +196,7 @@ void DirectPeer::begin_attempt(const Scene& scene, const Settings& settings,
     role = "the other key is the smaller one; ours kicks 0.5 s later unless a handshake appears";
   }
   const std::string why =
-      fmt::format("{}, and {}; {}",
-                  is_changed ? "the published endpoint changed" : "it is published", reason, role);
+      fmt::format("{}, and {}; {}", is_again && news ? *news : "it is published", reason, role);
   if (updates.empty()) {
     plan.notes.push_back({Note::Level::change, fmt::format("{}: punching {}: {}", name(),
                                                            shown.endpoint->to_string(), why)});
@@ -311,57 +301,46 @@ void DirectPeer::keep_keepalive(const Scene& scene, const Settings& settings,
   }
 }
 
+/// One echo request to the peer's own address, where it has one that this device can talk to.
+void DirectPeer::probe(const Scene& scene, const wg::DevicePeer& shown, Plan& plan) {
+  const SteadyTime now = scene.now.steady;
+  if (probed_ && now - *probed_ < probe_interval) return;
+  wants_probe_ = false;
+  const auto target = find_tunnel_address(shown, scene.device, scene.host);
+  if (!target) return;
+  probed_ = now;
+  traffic_.expect_echo(now);
+  plan.probes.push_back({key_, *target});
+}
+
 void DirectPeer::learn(const base::Now& now, const LookupResult& result, std::minstd_rand& random,
                        std::vector<Note>& notes) {
-  lookup_pending_ = false;
-  looked_up_ = true;
   if (result.is_hub) role_known_ = true;
   if (!result.endpoints) {
     const LookupError error = result.endpoints.error();
-    if (is_about_peer(error) && lookup_error_ != error)
+    if (is_about_peer(error) && dns_.error() != error)
       notes.push_back({Note::Level::change,
                        fmt::format("{}: no endpoint in DNS: {}", name(), to_string(error))});
-    lookup_error_ = error;
-  } else {
-    lookup_error_.reset();
-    const auto& endpoints = result.endpoints->endpoints;
-    for (const base::Endpoint& endpoint : endpoints) {
-      if (std::find(published_.begin(), published_.end(), endpoint) != published_.end()) continue;
-      answer_changed_ = true;
-      if (published_.empty()) break;  // the first answer is news, but not a change
-      fresh_ = endpoint;
-      fresh_at_ = now.steady;
-      break;
-    }
-    published_ = endpoints;
-    published_until_ =
-        now.steady + std::min<seconds>(seconds(result.endpoints->ttl.seconds), longest_trusted_ttl);
   }
-  ++lookups_;
-  milliseconds interval = lookups_ < quick_lookups   ? quick_interval
-                          : lookups_ < brisk_lookups ? brisk_interval
-                                                     : waiting_interval;
-  const bool is_unknown = lookup_error_ == LookupError::no_such_name && lookups_ >= quick_lookups;
-  if (state_ == State::direct || is_unknown) interval = idle_interval;
-  next_lookup_ = std::max(now.steady + jittered(interval, random), published_until_);
+  const auto pace = state_ == State::direct ? Published::Pace::calm : Published::Pace::urgent;
+  if (dns_.learn(now, result, pace, random)) news_ = "the published endpoint changed";
 }
 
-void DirectPeer::hurry_lookups(SteadyTime now) {
-  lookups_ = 0;
-  next_lookup_ = std::max(now, published_until_);
-}
-
-void DirectPeer::request_lookup(const Scene& scene, Plan& plan) {
-  if (lookup_pending_ || scene.now.steady < next_lookup_) return;
-  lookup_pending_ = true;
-  plan.lookups.push_back({key_, !role_known_});
+void DirectPeer::hurry(SteadyTime now, std::string what) {
+  if (state_ == State::direct || state_ == State::suspect) {
+    // Whether it still works shows at once, and a far side that works learns our new address.
+    wants_probe_ = true;
+    return;
+  }
+  dns_.hurry(now);
+  news_ = std::move(what);
 }
 
 std::vector<base::Endpoint> DirectPeer::find_candidates(const Scene& scene,
                                                         const PeerMemory& memory, Plan& plan) {
-  std::vector<base::Endpoint> all = published_;
-  const bool is_known = !lookup_error_ || (lookup_error_ != LookupError::no_such_name &&
-                                           lookup_error_ != LookupError::foreign);
+  std::vector<base::Endpoint> all = dns_.endpoints();
+  const auto error = dns_.error();
+  const bool is_known = error != LookupError::no_such_name && error != LookupError::foreign;
   if (is_known && memory.last_good &&
       std::find(all.begin(), all.end(), *memory.last_good) == all.end())
     all.push_back(*memory.last_good);
@@ -400,8 +379,7 @@ bool DirectPeer::heard_lately(SteadyTime now) const {
 }
 
 std::optional<SteadyTime> DirectPeer::next_step() const {
-  std::optional<SteadyTime> next;
-  if (!lookup_pending_) next = next_lookup_;
+  std::optional<SteadyTime> next = dns_.next();
   if (attempt_ && attempt_->kick_at && (!next || *attempt_->kick_at < *next))
     next = attempt_->kick_at;
   return next;

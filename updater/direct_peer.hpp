@@ -7,6 +7,7 @@
 #include "updater/lookup.hpp"
 #include "updater/memory.hpp"
 #include "updater/plan.hpp"
+#include "updater/published.hpp"
 #include "updater/traffic.hpp"
 
 namespace updater {
@@ -20,7 +21,9 @@ namespace updater {
 ///                                                   └────── dead ────── suspect
 ///
 /// A direct peer is never written to, except for its keepalive where that is off; a suspect one
-/// only when its published endpoint changed after its last packet.
+/// only when its published endpoint changed after its last packet. An echo request goes through the
+/// tunnel to a peer that becomes direct, for the round trip, and to one that becomes suspect: that
+/// opens a changed mapping of our NAT towards it, and its reply ends the suspicion.
 class DirectPeer {
  public:
   enum class State : std::uint8_t { waiting, punching, direct, suspect };
@@ -36,6 +39,12 @@ class DirectPeer {
   void step(const Scene& scene, const Settings& settings, const wg::DevicePeer& shown,
             PeerMemory& memory, Plan& plan);
 
+  /// The reply to an echo request came.
+  void learn_round_trip(std::chrono::microseconds round_trip) { round_trip_ = round_trip; }
+  /// A new chance: look up now, and try again now what did not work.
+  /// \param what happened, as a clause: "this host's addresses or routes changed".
+  void hurry(base::SteadyTime now, std::string what);
+
   /// Whether `shown` can be a later reading of this peer.
   [[nodiscard]] bool continues(const wg::DevicePeer& shown) const {
     return traffic_.continues(shown);
@@ -45,7 +54,9 @@ class DirectPeer {
   /// The hub had better hear from this host now: why, once; nullopt: no need.
   [[nodiscard]] std::optional<std::string> take_hub_kick();
   /// Nothing is due any more of one round: looked up, and kicked where that was right.
-  [[nodiscard]] bool is_settled() const { return looked_up_ && (!attempt_ || !attempt_->kick_at); }
+  [[nodiscard]] bool is_settled() const {
+    return dns_.is_asked() && (!attempt_ || !attempt_->kick_at);
+  }
   /// When to step at the latest, where that is earlier than the next poll.
   [[nodiscard]] std::optional<base::SteadyTime> next_step() const;
 
@@ -82,14 +93,13 @@ class DirectPeer {
                                                             const PeerMemory& memory, Plan& plan);
   [[nodiscard]] bool may_set(const Scene& scene, const base::Endpoint& endpoint, Plan& plan);
   [[nodiscard]] bool is_managed(const PeerMemory& memory) const {
-    return !published_.empty() || memory.last_good.has_value();
+    return !dns_.endpoints().empty() || memory.last_good.has_value();
   }
   [[nodiscard]] std::chrono::seconds wanted_keepalive(const Settings& settings,
                                                       const PeerMemory& memory) const;
   [[nodiscard]] bool sent_lately(base::SteadyTime now) const;
   [[nodiscard]] bool heard_lately(base::SteadyTime now) const;
-  void hurry_lookups(base::SteadyTime now);
-  void request_lookup(const Scene& scene, Plan& plan);
+  void probe(const Scene& scene, const wg::DevicePeer& shown, Plan& plan);
   void change(Plan& plan, const wg::DevicePeer& shown, PeerMemory& memory,
               std::vector<wg::PeerUpdate> updates, std::string reason);
   [[nodiscard]] std::string name() const { return wg::describe_peer("", key_); }
@@ -102,21 +112,13 @@ class DirectPeer {
   std::optional<Attempt> attempt_;
   std::optional<std::string> hub_kick_;
 
-  // What DNS said.
-  std::vector<base::Endpoint> published_;
-  base::SteadyTime published_until_;         ///< the end of the answer's TTL
-  std::optional<base::Endpoint> fresh_;      ///< new in the last answer that changed
-  base::SteadyTime fresh_at_;                ///< when it appeared
-  bool answer_changed_ = false;              ///< since the last attempt began
-  bool looked_up_ = false;                   ///< at least once, with whatever result
-  std::optional<LookupError> lookup_error_;  ///< of the last one
+  std::optional<std::string> news_;  ///< since the last attempt began: why to begin another
+  bool wants_probe_ = false;
+  std::optional<base::SteadyTime> probed_;
+  std::optional<std::chrono::microseconds> round_trip_;
+
+  Published dns_;
   bool role_known_ = false;
-
-  // When to ask it.
-  bool lookup_pending_ = false;
-  unsigned lookups_ = 0;  ///< since it became urgent
-  base::SteadyTime next_lookup_;
-
   std::vector<std::pair<base::Endpoint, std::string>> refused_;  ///< and already said so
 };
 

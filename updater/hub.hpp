@@ -10,9 +10,9 @@
 
 namespace updater {
 
-/// One of the public host's own peers (design §4.4): never punched, its endpoint never set. Towards
-/// it the keepalive is kept on, and toggled under a live session when the host had better learn
-/// this host's mapping now. Pure.
+/// One of the public host's own peers (design §4.4): never punched, and never given another
+/// endpoint. Towards it the keepalive is kept on, and toggled under a live session when the host
+/// had better learn this host's mapping now. Pure.
 class Hub {
  public:
   Hub(base::SteadyTime now, const wg::PublicKey& key, const Traffic& traffic)
@@ -24,6 +24,9 @@ class Hub {
   }
   /// Asks for a kick; it happens at the next step that may kick.
   void request_kick(std::string reason) { kick_ = std::move(reason); }
+  /// Asks for a kick behind its own endpoint set again, which makes WireGuard choose the source
+  /// address anew.
+  void request_reset(std::string reason);
 
   /// \param shown this peer in `scene.device`. \param memory this peer's, changed in place.
   void step(const Scene& scene, const Settings& settings, const wg::DevicePeer& shown,
@@ -35,6 +38,7 @@ class Hub {
   std::optional<base::SteadyTime> last_toggle_;
   base::SteadyTime first_seen_;
   std::optional<std::string> kick_;  ///< why one is wanted
+  bool reset_ = false;               ///< with the endpoint
 };
 
 }  // namespace updater

@@ -15,9 +15,11 @@
 #include "base/interfaces.hpp"
 #include "base/notify.hpp"
 #include "base/version.hpp"
+#include "updater/local_watch.hpp"
 #include "updater/lookup_worker.hpp"
 #include "updater/machine.hpp"
 #include "updater/memory.hpp"
+#include "updater/probe.hpp"
 
 namespace updater {
 namespace {
@@ -52,6 +54,8 @@ class Loop {
   asio::io_context context_{1};
   asio::steady_timer timer_{context_};
   asio::signal_set signals_{context_, SIGTERM, SIGINT};
+  LocalWatch local_watch_;
+  EchoProber prober_;
   std::optional<std::chrono::microseconds> watchdog_ = base::watchdog_interval();
   base::SteadyTime watchdog_fed_;
   bool device_missing_ = false;
@@ -68,6 +72,16 @@ Loop::Loop(const Options& options)
                                            ? MemoryFile::Access::read_only
                                            : MemoryFile::Access::read_write),
       machine_(options.settings, memory_file_.load(), std::random_device()()),
+      local_watch_(context_, options.interface,
+                   [this] {
+                     spdlog::info("addresses or routes of this host changed");
+                     machine_.change_local(base::read_clock());
+                     tick();
+                   }),
+      prober_(context_, options.interface,
+              [this](const wg::PublicKey& peer, std::chrono::microseconds round_trip) {
+                machine_.learn_round_trip(peer, round_trip);
+              }),
       worker_(context_, options.zone, options.server, [this](const LookupResult& result) {
         if (!is_daemon() && !result.endpoints && !is_about_peer(result.endpoints.error()))
           ok_ = false;
@@ -99,6 +113,7 @@ void Loop::tick() {
   if (device_missing_) spdlog::info("{}: here", options_.interface);
   device_missing_ = false;
   seen_device_ = true;
+  local_watch_.follow(*device);
   const auto host = base::read_interface_addresses();
   const Plan plan =
       machine_.step(now, *device, host ? *host : std::vector<base::InterfaceAddress>());
@@ -124,6 +139,7 @@ void Loop::miss_device(const wg::DeviceError& error) {
   if (!device_missing_) {
     spdlog::warn("{}; waiting for it", error.message);
     machine_.lose_device();
+    prober_.forget_interface();
     memory_file_.save(machine_.memory());
   }
   device_missing_ = true;
@@ -133,6 +149,9 @@ void Loop::miss_device(const wg::DeviceError& error) {
 void Loop::carry_out(const Plan& plan) {
   if (plan.remember) memory_file_.save(machine_.memory());
   write(plan.changes);
+  if (is_daemon()) {
+    for (const Probe& probe : plan.probes) prober_.send(probe);
+  }
   for (const LookupRequest& request : plan.lookups) worker_.start(request);
   for (const Note& note : plan.notes) tell(note);
 }

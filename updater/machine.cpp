@@ -31,6 +31,7 @@ Plan Machine::step(const base::Now& now, const wg::Device& device,
   Plan plan;
   meet_peers(now, device);
   tell_missing_hubs(device, plan);
+  look_up_own(now, device, plan);
   const Scene scene{now, device, host, random_};
   std::optional<std::string> hub_kick;
   for (const wg::DevicePeer& shown : device.peers) {
@@ -39,6 +40,8 @@ Plan Machine::step(const base::Now& now, const wg::Device& device,
     peer->step(scene, settings_, shown, memory_[shown.public_key], plan);
     if (auto reason = peer->take_hub_kick()) hub_kick = std::move(reason);
   }
+  // A suspicion that proves wrong is no reason.
+  if (hub_kick && own_ && is_any_unreached()) own_->hurry(now.steady);
   for (const wg::DevicePeer& shown : device.peers) {
     auto* hub = std::get_if<Hub>(&peers_.at(shown.public_key));
     if (hub == nullptr) continue;
@@ -89,6 +92,45 @@ void Machine::tell_missing_hubs(const wg::Device& device, Plan& plan) {
   }
 }
 
+/// A mapping of ours that changed is a new chance for every peer: it can find us now.
+void Machine::look_up_own(const base::Now& now, const wg::Device& device, Plan& plan) {
+  if (settings_.one_round) return;
+  if (own_key_ != device.public_key) {
+    own_key_ = device.public_key;
+    own_ = own_key_ ? std::optional<Published>(now.steady) : std::nullopt;
+  }
+  if (own_ && own_->ask_if_due(now.steady)) plan.lookups.push_back({*own_key_, false});
+}
+
+void Machine::hurry_peers(SteadyTime now, const std::string& what) {
+  for (auto& [key, role] : peers_) {
+    if (auto* peer = std::get_if<DirectPeer>(&role)) peer->hurry(now, what);
+  }
+}
+
+bool Machine::is_any_unreached() const {
+  return std::any_of(peers_.begin(), peers_.end(), [](const auto& item) {
+    const auto* peer = std::get_if<DirectPeer>(&item.second);
+    return peer != nullptr && (peer->state() == DirectPeer::State::waiting ||
+                               peer->state() == DirectPeer::State::punching);
+  });
+}
+
+void Machine::change_local(const base::Now& now) {
+  const std::string what = "this host's addresses or routes changed";
+  hurry_peers(now.steady, what);
+  if (own_) own_->hurry(now.steady);
+  for (auto& [key, role] : peers_) {
+    if (auto* hub = std::get_if<Hub>(&role)) hub->request_reset(what);
+  }
+}
+
+void Machine::learn_round_trip(const wg::PublicKey& peer, std::chrono::microseconds round_trip) {
+  const auto known = peers_.find(peer);
+  if (known == peers_.end()) return;
+  if (auto* direct = std::get_if<DirectPeer>(&known->second)) direct->learn_round_trip(round_trip);
+}
+
 std::vector<Note> Machine::learn(const base::Now& now, const LookupResult& result) {
   std::vector<Note> notes;
   const bool failed = !result.endpoints && !is_about_peer(result.endpoints.error());
@@ -99,6 +141,17 @@ std::vector<Note> Machine::learn(const base::Now& now, const LookupResult& resul
   } else if (!failed && resolver_error_) {
     resolver_error_.reset();
     notes.push_back({Note::Level::change, "look-ups work again"});
+  }
+  if (own_ && result.peer == own_key_) {
+    own_->learn(now, result, is_any_unreached() ? Published::Pace::urgent : Published::Pace::calm,
+                random_);
+    const auto& change = own_->last_change();
+    if (change && change->at == now.steady) {
+      notes.push_back({Note::Level::change, fmt::format("the world sees this host at {} now",
+                                                        change->endpoint.to_string())});
+      hurry_peers(now.steady, "our own mapping changed");
+    }
+    return notes;
   }
   const auto known = peers_.find(result.peer);
   if (known == peers_.end()) return notes;
@@ -150,6 +203,7 @@ bool Machine::is_settled() const {
 
 SteadyTime Machine::next_step(SteadyTime now) const {
   SteadyTime next = now + poll_interval;
+  if (const auto due = own_ ? own_->next() : std::nullopt) next = std::min(next, *due);
   for (const auto& [key, role] : peers_) {
     const auto* peer = std::get_if<DirectPeer>(&role);
     if (peer == nullptr) continue;

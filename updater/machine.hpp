@@ -34,6 +34,11 @@ class Machine {
                           std::span<const base::InterfaceAddress> host);
   /// \return lines for the log. A result for a peer that is gone is dropped.
   [[nodiscard]] std::vector<Note> learn(const base::Now& now, const LookupResult& result);
+  /// The reply to a probe of a plan came.
+  void learn_round_trip(const wg::PublicKey& peer, std::chrono::microseconds round_trip);
+  /// This host's addresses, or the ways to its peers, are other ones now: at the next step, which
+  /// is due at once, the hub hears from it, and what did not work is tried anew.
+  void change_local(const base::Now& now);
   /// The device vanished, and with it every keepalive that was ours.
   void lose_device();
 
@@ -51,6 +56,9 @@ class Machine {
 
   void meet_peers(const base::Now& now, const wg::Device& device);
   void tell_missing_hubs(const wg::Device& device, Plan& plan);
+  void look_up_own(const base::Now& now, const wg::Device& device, Plan& plan);
+  [[nodiscard]] bool is_any_unreached() const;
+  void hurry_peers(base::SteadyTime now, const std::string& what);
   [[nodiscard]] base::SteadyTime next_step(base::SteadyTime now) const;
 
   // Constant after construction.
@@ -59,6 +67,8 @@ class Machine {
   Memory memory_;
   Memory saved_;  ///< the memory as the last plan that said `remember` left it
   std::map<wg::PublicKey, Role> peers_;  ///< those of the last reading
+  std::optional<wg::PublicKey> own_key_;
+  std::optional<Published> own_;  ///< where DNS says that we are; none: no key yet
   std::minstd_rand random_;
   std::set<wg::PublicKey> missing_hubs_;  ///< of --hub; told
   std::optional<LookupError> resolver_error_;

@@ -40,6 +40,14 @@ struct LookupRequest {
   friend bool operator==(const LookupRequest&, const LookupRequest&) = default;
 };
 
+/// One ICMP echo request to a peer's own address inside the tunnel.
+struct Probe {
+  wg::PublicKey peer;
+  base::IpAddress target;
+
+  friend bool operator==(const Probe&, const Probe&) = default;
+};
+
 /// One line for the log.
 struct Note {
   enum class Level : std::uint8_t { detail, change, trouble };
@@ -55,10 +63,11 @@ struct Change {
   Note::Level level = Note::Level::change;  ///< of its line in the log
 };
 
-/// What to do now, in this order: remember, write, look up, tell.
+/// What to do now, in this order: remember, write, probe, look up, tell.
 struct Plan {
   bool remember = false;  ///< the memory changed and has to be on disk before the writes
   std::vector<Change> changes;
+  std::vector<Probe> probes;
   std::vector<LookupRequest> lookups;
   std::vector<Note> notes;
   base::SteadyTime next;  ///< read the device and step again, at the latest

@@ -16,12 +16,17 @@ using std::chrono::seconds;
 constexpr auto proving_age = 135s;
 /// A session's life. Source: REJECT_AFTER_TIME of the WireGuard protocol.
 constexpr auto session_life = 180s;
-/// WireGuard answers data with a keepalive after 10 s; two round trips and a poll on top.
-constexpr auto answer_limit = 12s;
+/// WireGuard answers data with a keepalive after 10 s (KEEPALIVE_TIMEOUT of the protocol). Two
+/// round trips come on top, and what a kernel's timer and our readings may be late.
+constexpr auto answer_limit = 11s;
+/// Where it was not measured.
+constexpr auto assumed_round_trip = 500ms;
 /// A pause this long ends a flow, and prompt answers come within it.
 constexpr auto pause = 2s;
 /// Receiving without a pause for this long is a flow.
 constexpr auto flow_length = 1s;
+/// For so long after our own echo request what went both ways may be it and its reply.
+constexpr auto echo_memory = 3s;
 /// How much later than its keepalive's interval a packet may come.
 constexpr auto keepalive_slack = 10s;
 
@@ -34,6 +39,18 @@ bool carries_data(std::uint64_t octets) {
     if (octets == handshake || octets == handshake + Traffic::keepalive_octets) return false;
   }
   return true;
+}
+
+/// Whether one small packet went each way and nothing else: an echo without payload, or a TCP
+/// acknowledgement, 32 to 48 octets of IP in 32 of WireGuard's; with keepalives beside it.
+bool is_small_exchange(std::uint64_t received, std::uint64_t sent) {
+  const auto is_small = [](std::uint64_t octets) {
+    for (const std::uint64_t packet : {64U, 80U}) {
+      if (octets == packet || octets == packet + Traffic::keepalive_octets) return true;
+    }
+    return false;
+  };
+  return is_small(received) && is_small(sent);
 }
 
 std::int64_t whole_seconds(std::chrono::steady_clock::duration duration) {
@@ -73,7 +90,9 @@ void Traffic::observe(const base::Now& now, const wg::DevicePeer& peer) {
     receive(now.steady, sent_data, same_endpoint);
     // The answer that we wait for would be to data that answered theirs: an echo, an
     // acknowledgement.
-    may_await_answer_ = sent_data && carries_data(received);
+    const bool has_own_echo = echo_sent_ && now.steady - *echo_sent_ <= echo_memory;
+    may_await_answer_ =
+        sent_data && carries_data(received) && !has_own_echo && !is_small_exchange(received, sent);
   } else if (sent_data && !unanswered_since_) {
     unanswered_since_ = now.steady;
   }
@@ -96,13 +115,14 @@ void Traffic::receive(SteadyTime now, bool sent_data, bool same_endpoint) {
   last_received_ = now;
 }
 
-Traffic::Verdict Traffic::judge(SteadyTime now, seconds keepalive) const {
+Traffic::Verdict Traffic::judge(SteadyTime now, seconds keepalive,
+                                std::optional<std::chrono::microseconds> round_trip) const {
   if (!last_handshake_) return {Session::none, "there never was a handshake"};
   const auto age = now - *last_handshake_;
   if (age >= session_life)
     return {Session::dead, fmt::format("its handshake is {} s old", whole_seconds(age))};
   const auto unanswered = unanswered_since_ ? now - *unanswered_since_ : 0s;
-  if (unanswered >= answer_limit)
+  if (unanswered >= answer_limit + 2 * round_trip.value_or(assumed_round_trip))
     return {Session::dead, fmt::format("data is unanswered for {} s", whole_seconds(unanswered))};
 
   const auto quiet = now - last_received_.value_or(*last_handshake_);

@@ -14,6 +14,8 @@ namespace updater {
 ///
 /// Counters only: a keepalive has 32 octets, a handshake initiation 148, a response 92, everything
 /// else is data. Data is answered within 10 s and a round trip by any WireGuard, keepalives never.
+/// One small packet each way between two readings is an exchange that is over: an echo, a TCP
+/// keepalive. Without that, two updaters that probe each other would never come to rest.
 class Traffic {
  public:
   /// A keepalive's size on the wire, without UDP and IP; likewise the handshake's. Source: the
@@ -42,8 +44,12 @@ class Traffic {
     Session session{};
     std::string reason;  ///< of a doubtful or dead one: "its data stopped 2 s ago"
   };
-  /// \param keepalive the peer's persistent keepalive; 0: off.
-  [[nodiscard]] Verdict judge(base::SteadyTime now, std::chrono::seconds keepalive) const;
+  /// \param keepalive the peer's persistent keepalive; 0: off. \param round_trip to the peer and
+  /// back; none: not known.
+  [[nodiscard]] Verdict judge(base::SteadyTime now, std::chrono::seconds keepalive,
+                              std::optional<std::chrono::microseconds> round_trip = {}) const;
+  /// We are about to send an echo request: neither it nor its reply is anybody's traffic.
+  void expect_echo(base::SteadyTime now) { echo_sent_ = now; }
 
   /// The last packet of a session, which proves the peer; none: not seen by us.
   [[nodiscard]] std::optional<base::SteadyTime> last_received() const { return last_received_; }
@@ -66,7 +72,8 @@ class Traffic {
   base::SteadyTime flow_start_;                       ///< of receiving without a pause
   std::optional<base::SteadyTime> unanswered_since_;  ///< data that nothing came back for
   bool answers_promptly_ = false;                     ///< the last data was
-  bool may_await_answer_ = false;  ///< data went out in the reading of the last packet
+  bool may_await_answer_ = false;              ///< data went out in the reading of the last packet
+  std::optional<base::SteadyTime> echo_sent_;  ///< our own request
   std::chrono::steady_clock::duration
       longest_quiet_{};  ///< it was silent for so long and came back
 };

@@ -22,7 +22,7 @@ def scenario(world):
     check(learned not in published, f"bob's endpoint {learned} is the published one, nothing to show")
     print(f"alice has learned {learned}, DNS says {published[0]}")
 
-    world.homes["bob"].node.count("requests", f"iifname wg-bob ip saddr {TUNNEL['alice']} icmp type echo-request")
+    world.homes["bob"].node.count("requests", f"iifname wg-bob ip saddr {TUNNEL['alice']} ip length 84 icmp type echo-request")
     pings = Pings(world.homes["alice"].node, TUNNEL["bob"], count=COUNT)
     seen = set()
     wait_until(

@@ -16,6 +16,7 @@ const auto bob = key(0x50);
 const auto hub = key(0x01);
 const auto smaller = key(0x20);  ///< than bob's
 const auto larger = key(0x90);
+const std::string hub_home = "198.51.100.1:51820";
 const std::string bob_home = "203.0.113.10:51820";
 const std::string bob_moved = "203.0.113.77:4711";
 
@@ -32,7 +33,8 @@ class Rig {
       shown.public_key = peer;
       device_.peers.push_back(shown);
     }
-    at_hub().endpoint = endpoint("198.51.100.1:51820");
+    at_bob().allowed_ips = {prefix("10.77.0.3/32")};
+    at_hub().endpoint = endpoint(hub_home);
     at_hub().persistent_keepalive = 25s;
     at_hub().latest_handshake = handshake_at(-1);
   }
@@ -49,6 +51,8 @@ class Rig {
     at_hub().latest_handshake = handshake_at(seconds);
     Plan plan = machine_.step(at(seconds), device_, host_);
     apply(plan.changes);
+    std::erase_if(plan.lookups,
+                  [&](const auto& lookup) { return lookup.peer == device_.public_key; });
     return plan;
   }
   void apply(const std::vector<Change>& changes) {
@@ -66,6 +70,11 @@ class Rig {
     updater::PublishedEndpoints published{{}, dns::Ttl{1}};
     for (const std::string& text : texts) published.endpoints.push_back(endpoint(text));
     (void)machine_.learn(at(seconds), {bob, published, false});
+  }
+  /// Where DNS says that the own device is.
+  std::vector<updater::Note> publish_own(double seconds, const std::string& text) {
+    const updater::PublishedEndpoints published{{endpoint(text)}, dns::Ttl{1}};
+    return machine_.learn(at(seconds), {*device_.public_key, published, std::nullopt});
   }
   std::vector<updater::Note> fail(double seconds, LookupError error) {
     return machine_.learn(at(seconds), {bob, base::Unexpected(error), std::nullopt});
@@ -96,7 +105,7 @@ class Rig {
 
  private:
   wg::Device device_;
-  std::vector<base::InterfaceAddress> host_ = {own("192.168.1.5")};
+  std::vector<base::InterfaceAddress> host_ = {own("192.168.1.5"), own("10.77.0.2", "wg0")};
   Machine machine_;
 };
 
@@ -126,10 +135,10 @@ using Lines = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("at the start every direct peer is looked up at once, and the hub is not") {
+TEST_CASE("at the start the own key and every direct peer are looked up, and the hub is not") {
   Rig rig(smaller);
-  const Plan plan = rig.step(0);
-  CHECK(plan.lookups == std::vector<updater::LookupRequest>{{bob, true}});
+  const Plan plan = rig.machine().step(at(0), rig.device(), {});
+  CHECK(plan.lookups == std::vector<updater::LookupRequest>{{smaller, false}, {bob, true}});
   CHECK(plan.changes.empty());
 }
 
@@ -374,6 +383,126 @@ TEST_CASE(
   const auto changes = rig.pass(20, 23, 0, 1000);
   CHECK(kicks_hub(changes));
   CHECK(about_bob(changes).empty());
+}
+
+TEST_CASE("a peer that becomes suspect gets one echo request at its own address in the tunnel") {
+  Rig rig(smaller);
+  rig.connect();
+  rig.pass(1, 20, 1000, 1000);
+  std::vector<updater::Probe> probes;
+  for (const double now : times(20, 26, 1)) {
+    rig.at_bob().tx_bytes += 1000;
+    for (const auto& probe : rig.step(now).probes) probes.push_back(probe);
+  }
+  CHECK(probes == std::vector<updater::Probe>{{bob, address("10.77.0.3")}});
+}
+
+TEST_CASE("a peer that becomes direct is probed once, if it has a host route that we can use") {
+  const struct {
+    std::string what;
+    std::vector<std::string> allowed_ips;
+    std::size_t probes;
+  } rows[] = {{"a host route", {"10.9.0.0/16", "10.77.0.3/32"}, 1},
+              {"a subnet alone", {"10.77.0.0/24"}, 0},
+              {"a family that our device has no address of", {"fd00::3/128"}, 0},
+              {"none", {}, 0}};
+  for (const auto& row : rows) {
+    CAPTURE(row.what);
+    Rig rig(smaller);
+    rig.at_bob().allowed_ips.clear();
+    for (const auto& text : row.allowed_ips) rig.at_bob().allowed_ips.push_back(prefix(text));
+    rig.step(0);
+    rig.publish(0.1, {bob_home});
+    rig.step(0.1);
+    rig.handshake(0.6);
+    std::size_t probes = 0;
+    for (const double now : times(0.6, 40, 1)) {
+      rig.at_bob().rx_bytes += 32;
+      probes += rig.step(now).probes.size();
+      rig.machine().learn_round_trip(bob, 20ms);
+    }
+    CHECK(probes == row.probes);
+  }
+}
+
+TEST_CASE("two that answer each other's echo requests come to rest") {
+  Rig rig(smaller);
+  rig.connect();
+  rig.machine().learn_round_trip(bob, 20ms);
+  rig.pass(1, 20, 0, 0);
+  rig.at_bob().rx_bytes += 64;  // bob's request, and what our kernel answers
+  rig.at_bob().tx_bytes += 64;
+  for (const double now : times(20, 40, 1)) CHECK(rig.step(now).probes.empty());
+}
+
+TEST_CASE("data unanswered for longer than WireGuard and two round trips take is a lost session") {
+  const struct {
+    std::optional<std::chrono::milliseconds> round_trip;
+    double lost_at;
+  } rows[] = {{std::nullopt, 12}, {20ms, 12}, {1000ms, 13}, {3000ms, 17}};
+  for (const auto& row : rows) {
+    Rig rig(smaller);
+    rig.connect();
+    if (row.round_trip) rig.machine().learn_round_trip(bob, *row.round_trip);
+    rig.pass(1, 20, 1000, 1000);
+    std::optional<double> lost_at;
+    for (const double now : times(20, 60, 1)) {
+      rig.at_bob().tx_bytes += 1000;
+      for (const auto& note : rig.step(now).notes) {
+        if (!lost_at && note.text.find("lost") != std::string::npos) lost_at = now;
+      }
+    }
+    CHECK(lost_at == 20 + row.lost_at);
+  }
+}
+
+TEST_CASE("when this host is connected in another way, the hub is set and kicked again") {
+  Rig rig(smaller);
+  rig.connect();
+  rig.pass(1, 20, 1000, 1000);
+  rig.machine().change_local(at(20));
+  const Plan plan = rig.step(20);
+  REQUIRE(plan.changes.size() == 1);
+  CHECK(plan.changes[0].peer == hub);
+  CHECK(updater::describe(plan.changes[0].updates) ==
+        "endpoint " + hub_home + ", kick, keepalive 25 s");
+  CHECK(plan.probes.size() == 1);  // bob, who works, sees our new address at once
+  CHECK(rig.pass(21, 40, 1000, 1000).empty());
+}
+
+TEST_CASE("a second change of the routes within the hub's 5 s is not held back") {
+  Rig rig(smaller);
+  rig.connect();
+  rig.pass(1, 20, 1000, 1000);
+  rig.machine().change_local(at(20));
+  CHECK(rig.step(20).changes.size() == 1);
+  rig.machine().change_local(at(20.3));
+  CHECK(rig.step(20.3).changes.empty());
+  CHECK(rig.step(21).changes.size() == 1);
+}
+
+TEST_CASE("what did not work is tried anew when this host, or its own mapping, changed") {
+  for (const bool is_mapping : {false, true}) {
+    CAPTURE(is_mapping);
+    Rig rig(smaller);
+    rig.step(0);
+    rig.publish_own(0, "198.51.100.9:4000");
+    rig.publish(0, {bob_home});
+    double now = 0;
+    double last_try = 0;
+    for (; now < 200 || last_try < 200; now += 0.25) {
+      REQUIRE(now < 400);
+      if (!about_bob(rig.step(now).changes).empty()) last_try = now;
+    }
+    now += 10;  // between two tries, which are a minute apart by now
+    CHECK(about_bob(rig.step(now).changes).empty());
+    if (is_mapping) {
+      CHECK(rig.publish_own(now, "198.51.100.9:4001").size() == 1);
+    } else {
+      rig.machine().change_local(at(now));
+    }
+    CHECK(about_bob(rig.step(now + 0.1).changes) == Lines{"kick, keepalive 25 s"});
+  }
 }
 
 TEST_CASE("a suspect peer that was published elsewhere after its last packet is set there, once") {

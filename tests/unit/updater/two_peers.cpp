@@ -11,8 +11,12 @@ constexpr Time mapping_life = 30;
 constexpr Time resolver_delay = 0.03;
 constexpr unsigned max_attempts = 18;
 
+std::string tunnel_address(std::size_t side) {
+  return side == 0 ? "10.77.0.2" : "10.77.0.3";
+}
+
 std::uint64_t octets_of(int kind) {
-  constexpr std::array<std::uint64_t, 5> octets = {148, 92, 32, 128, 128};
+  constexpr std::array<std::uint64_t, 7> octets = {148, 92, 32, 128, 128, 64, 64};
   return octets.at(static_cast<std::size_t>(kind));
 }
 
@@ -27,6 +31,7 @@ World::World(std::uint32_t seed, Conditions conditions) : conditions_(conditions
     side.device.public_key = key(is_smaller ? 0x20 : 0x90);
     wg::DevicePeer other;
     other.public_key = key(is_smaller ? 0x90 : 0x20);
+    other.allowed_ips = {prefix(tunnel_address(1 - i) + "/32")};
     wg::DevicePeer host;
     host.public_key = hub;
     host.endpoint = endpoint("198.51.100.1:51820");
@@ -95,7 +100,8 @@ void World::poll(std::size_t i) {
   Side& side = sides_[i];
   side.device.peers[1].rx_bytes += 32;
   side.device.peers[1].latest_handshake = handshake_at(now_);
-  const std::vector<base::InterfaceAddress> host = {own("192.168.1.5")};
+  const std::vector<base::InterfaceAddress> host = {own("192.168.1.5"),
+                                                    own(tunnel_address(i), "wg0")};
   const updater::Plan plan = side.machine->step(at(now_), side.device, host);
   for (const updater::Change& change : plan.changes) {
     for (const wg::PeerUpdate& update : change.updates) {
@@ -106,9 +112,14 @@ void World::poll(std::size_t i) {
       }
     }
   }
+  for (std::size_t count = 0; count < plan.probes.size(); ++count) {
+    side.probed = now_;
+    send_session(i, Kind::echo);
+  }
   for (const updater::LookupRequest& request : plan.lookups) {
     at_time(now_ + resolver_delay, [this, i, request] {
-      const base::Endpoint published = sides_[1 - i].published;
+      const bool is_own = request.peer == sides_[i].device.public_key;
+      const base::Endpoint published = sides_[is_own ? i : 1 - i].published;
       (void)sides_[i].machine->learn(
           at(now_), {request.peer, updater::PublishedEndpoints{{published}, dns::Ttl{1}}, false});
       poll(i);
@@ -219,6 +230,11 @@ void World::receive(std::size_t i, const Packet& packet) {
   arm_keepalive(i);
   if (packet.kind == Kind::request) send_session(i, Kind::reply);
   if (packet.kind == Kind::reply) last_reply_ = now_;
+  if (packet.kind == Kind::echo) send_session(i, Kind::echo_reply);
+  if (packet.kind == Kind::echo_reply && side.machine)
+    side.machine->learn_round_trip(
+        peer(i).public_key,
+        std::chrono::microseconds(static_cast<std::int64_t>((now_ - side.probed) * 1e6)));
 }
 
 void World::establish(std::size_t i, const Session& session) {

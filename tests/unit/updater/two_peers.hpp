@@ -49,7 +49,15 @@ class World {
   [[nodiscard]] unsigned writes_to_live_peers() const { return writes_to_live_peers_; }
 
  private:
-  enum class Kind : std::uint8_t { initiation, response, keepalive, request, reply };
+  enum class Kind : std::uint8_t {
+    initiation,
+    response,
+    keepalive,
+    request,
+    reply,
+    echo,
+    echo_reply
+  };
   struct Packet {
     Kind kind{};
     std::uint64_t handshake = 0;  ///< which one it begins, answers or stands on
@@ -76,6 +84,7 @@ class World {
     std::uint64_t retry_timer = 0;      ///< the valid one; others are stale
     std::uint64_t keepalive_timer = 0;  ///< likewise
     Time last_received = -1e9;
+    Time probed = 0;  ///< the last echo request
   };
   struct Event {
     Time when;

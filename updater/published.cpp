@@ -1,0 +1,78 @@
+#include "updater/published.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "updater/plan.hpp"
+
+namespace updater {
+namespace {
+
+using namespace std::chrono_literals;
+using base::SteadyTime;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr unsigned quick_lookups = 6;
+constexpr unsigned brisk_lookups = 12;
+constexpr milliseconds quick_interval = 1100ms;
+constexpr milliseconds brisk_interval = 2200ms;
+constexpr milliseconds waiting_interval = 10s;
+/// Also for a key that nobody registered.
+constexpr milliseconds calm_interval = 60s;
+/// A longer TTL is a mistake of somebody's, and would hide a peer that moved.
+constexpr auto longest_trusted_ttl = 60s;
+
+}  // namespace
+
+bool Published::learn(const base::Now& now, const LookupResult& result, Pace pace,
+                      std::minstd_rand& random) {
+  pending_ = false;
+  asked_ = true;
+  bool is_news = false;
+  if (!result.endpoints) {
+    error_ = result.endpoints.error();
+  } else {
+    error_.reset();
+    const auto& found = result.endpoints->endpoints;
+    const auto news = std::find_if(found.begin(), found.end(), [&](const auto& endpoint) {
+      return std::find(endpoints_.begin(), endpoints_.end(), endpoint) == endpoints_.end();
+    });
+    is_news = news != found.end();
+    // The first answer is news, but not a change.
+    if (is_news && !endpoints_.empty()) change_ = Change{*news, now.steady};
+    endpoints_ = found;
+    until_ =
+        now.steady + std::min<seconds>(seconds(result.endpoints->ttl.seconds), longest_trusted_ttl);
+  }
+  ++lookups_;
+  milliseconds interval = lookups_ < quick_lookups   ? quick_interval
+                          : lookups_ < brisk_lookups ? brisk_interval
+                                                     : waiting_interval;
+  const bool is_unknown = error_ == LookupError::no_such_name && lookups_ >= quick_lookups;
+  if (pace == Pace::calm || is_unknown) interval = calm_interval;
+  next_ = std::max(now.steady + jittered(interval, random), until_);
+  return is_news;
+}
+
+bool Published::ask_if_due(SteadyTime now) {
+  if (pending_ || now < next_) return false;
+  pending_ = true;
+  return true;
+}
+
+std::optional<SteadyTime> Published::next() const {
+  if (pending_) return std::nullopt;
+  return next_;
+}
+
+void Published::hurry(SteadyTime now) {
+  lookups_ = 0;
+  next_ = std::max(now, until_);
+}
+
+void Published::calm_down(SteadyTime now, std::minstd_rand& random) {
+  if (asked_) next_ = std::max(next_, now + jittered(calm_interval, random));
+}
+
+}  // namespace updater

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <random>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "updater/lookup.hpp"
+
+namespace updater {
+
+/// What DNS says about one key, and when to ask again: often while something is wrong, rarely
+/// while all is well, never within the TTL of the last answer, always jittered. Pure.
+class Published {
+ public:
+  /// How urgent answers are. Urgent: so many each second, then so many every two, then every 10 s.
+  /// Calm: each minute, so that a later change is seen as one.
+  enum class Pace : std::uint8_t { urgent, calm };
+
+  explicit Published(base::SteadyTime now) : until_(now), next_(now) {}
+
+  /// An endpoint that appeared in an answer that was not the first.
+  struct Change {
+    base::Endpoint endpoint;
+    base::SteadyTime at;
+  };
+  /// Takes what a look-up brought. A failed one changes no endpoint.
+  /// \return whether it has an endpoint that the answer before it had not.
+  bool learn(const base::Now& now, const LookupResult& result, Pace pace, std::minstd_rand& random);
+
+  /// The last answer; empty: there was none.
+  [[nodiscard]] const std::vector<base::Endpoint>& endpoints() const { return endpoints_; }
+  /// Why the last look-up brought none; none: it did, or there was none yet.
+  [[nodiscard]] std::optional<LookupError> error() const { return error_; }
+  /// Looked up at least once, with whatever result.
+  [[nodiscard]] bool is_asked() const { return asked_; }
+  [[nodiscard]] const std::optional<Change>& last_change() const { return change_; }
+  void forget_change() { change_.reset(); }
+
+  /// Whether to ask now; if so, the answer is awaited from now on.
+  [[nodiscard]] bool ask_if_due(base::SteadyTime now);
+  /// When that will be; none: an answer is awaited.
+  [[nodiscard]] std::optional<base::SteadyTime> next() const;
+  /// Something happened: ask at once, and often again.
+  void hurry(base::SteadyTime now);
+  /// All is well: ask rarely.
+  void calm_down(base::SteadyTime now, std::minstd_rand& random);
+
+ private:
+  std::vector<base::Endpoint> endpoints_;
+  std::optional<LookupError> error_;
+  std::optional<Change> change_;
+  bool asked_ = false;
+  bool pending_ = false;
+  unsigned lookups_ = 0;    ///< since it became urgent
+  base::SteadyTime until_;  ///< the end of the answer's TTL
+  base::SteadyTime next_;
+};
+
+}  // namespace updater
