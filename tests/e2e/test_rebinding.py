@@ -57,6 +57,7 @@ def readdress(world, pings):
     home.node.add_address("lan", OWN_ADDRESS)
     world.route(home.box, "lan", OWN_ADDRESS)
     home.node.ip("address", "del", old, "dev", "lan")
+    home.forget_mappings()  # the old address still held the outside port
     log = world.updaters["alice"]
     log.wait_for_line("addresses or routes of this host changed")
     log.wait_for_line(f"endpoint {HOST}:{WIREGUARD_PORT}, kick")
