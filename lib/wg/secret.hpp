@@ -2,11 +2,49 @@
 
 #include <openssl/crypto.h>
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
+#include "base/bytes.hpp"
+
 namespace wg {
+
+/// 32 octets that nobody else may see: wiped when they go, compared in constant time, and without a
+/// text form, so that no log can hold them. Copies are wiped like the first one.
+/// \tparam Meaning keeps a preshared key from being passed as a private one.
+template <typename Meaning>
+class Secret {
+ public:
+  static constexpr std::size_t size = 32;
+
+  Secret() = default;  ///< all zero
+  explicit Secret(std::span<const std::uint8_t, size> octets) {
+    std::copy(octets.begin(), octets.end(), octets_.begin());
+  }
+  Secret(const Secret&) = default;
+  Secret& operator=(const Secret&) = default;
+  ~Secret() { OPENSSL_cleanse(octets_.data(), octets_.size()); }
+
+  [[nodiscard]] base::Bytes bytes() const { return octets_; }
+  [[nodiscard]] std::span<std::uint8_t, size> span() { return octets_; }
+
+  friend bool operator==(const Secret& a, const Secret& b) {
+    return CRYPTO_memcmp(a.octets_.data(), b.octets_.data(), size) == 0;
+  }
+
+ private:
+  std::array<std::uint8_t, size> octets_{};
+};
+
+/// A Curve25519 private key.
+using PrivateKey = Secret<struct PrivateKeyMeaning>;
+/// The additional symmetric key of two peers; all zero: they have none (WireGuard paper §5.2).
+using PresharedKey = Secret<struct PresharedKeyMeaning>;
+/// What two parties agreed on, or what was derived from it: DH results, chaining and cipher keys.
+using SharedKey = Secret<struct SharedKeyMeaning>;
 
 /// Room for what may be a secret for a moment (whoever reads a device is shown its private keys):
 /// of fixed size, so that growing leaves no copy behind, and wiped when it goes.

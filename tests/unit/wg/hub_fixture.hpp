@@ -1,0 +1,115 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "wg/hub.hpp"
+
+/// Two ends of a tunnel and what goes between them, for tests: no socket, no clock.
+namespace wg_test {
+
+using Octets = std::vector<std::uint8_t>;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+struct Datagram {
+  wg::Path path;
+  Octets octets;
+};
+
+struct Event {
+  wg::PublicKey peer;
+  wg::Received received;
+};
+
+/// Keeps what a hub sends and says.
+class Recorder : public wg::Hub::Handler {
+ public:
+  void send(const wg::Path& path, base::Bytes datagram) override {
+    sent.push_back({path, Octets(datagram.begin(), datagram.end())});
+  }
+  void received(const wg::PublicKey& peer, const wg::Received& event) override {
+    events.push_back({peer, event});
+  }
+  void inner(const wg::PublicKey& peer, base::Bytes packet) override {
+    inner_packets.push_back({peer, Octets(packet.begin(), packet.end())});
+  }
+  void unknown_session(const wg::Path& path) override { unknown.push_back(path); }
+  void clock_behind(const wg::PublicKey& peer, seconds by) override {
+    behind.emplace_back(peer, by);
+  }
+
+  std::vector<Datagram> sent;
+  std::vector<Event> events;
+  std::vector<std::pair<wg::PublicKey, Octets>> inner_packets;
+  std::vector<wg::Path> unknown;
+  std::vector<std::pair<wg::PublicKey, seconds>> behind;
+};
+
+inline wg::Path path_of(const std::string& remote) {
+  return {*base::Endpoint::parse(remote), *base::IpAddress::parse("198.51.100.1")};
+}
+
+/// A time that the test moves.
+struct Clock {
+  base::Now now{base::SteadyTime{} + std::chrono::hours(24),
+                base::WallTime{seconds(1'800'000'000)}};
+
+  void pass(milliseconds by) {
+    now.steady += by;
+    rest_ += by;
+    now.wall += std::chrono::duration_cast<seconds>(rest_);
+    rest_ %= 1000;
+  }
+
+ private:
+  milliseconds rest_{};
+};
+
+/// One end with what it recorded.
+struct End {
+  explicit End(wg::Hub::Options options = {}) : hub(wg::KeyPair::draw(), out, options) {}
+
+  Recorder out;
+  wg::Hub hub;
+
+  [[nodiscard]] std::vector<Datagram> take_sent() { return std::exchange(out.sent, {}); }
+  void receive(Datagram datagram, const wg::Path& from, base::Now now) {
+    hub.receive(datagram.octets, from, now);
+  }
+};
+
+/// `server` as wg-dnsd is, `client` as a peer with a keepalive is.
+struct Tunnel {
+  explicit Tunnel(const wg::PresharedKey& psk = {}) {
+    server.hub.add_peer(client.hub.public_key(), psk);
+    client.hub.add_peer(server.hub.public_key(), psk);
+  }
+
+  /// Everything in flight arrives, until nothing is. \param from where the client is.
+  void deliver_all(const wg::Path& from) {
+    for (int i = 0; i < 20 && !(client.out.sent.empty() && server.out.sent.empty()); ++i) {
+      for (Datagram& datagram : client.take_sent())
+        server.receive(std::move(datagram), from, clock.now);
+      for (Datagram& datagram : server.take_sent())
+        client.receive(std::move(datagram), to_server, clock.now);
+    }
+  }
+  void connect(const wg::Path& from) {
+    (void)client.hub.initiate(server.hub.public_key(), to_server, 1, clock.now);
+    deliver_all(from);
+  }
+  bool client_sends(base::Bytes inner = {}) {
+    return client.hub.send(server.hub.public_key(), inner, clock.now);
+  }
+
+  Clock clock;
+  wg::Path to_server = path_of("198.51.100.1:51820");
+  End server;
+  End client{{.answers_keepalives = false}};
+};
+
+}  // namespace wg_test

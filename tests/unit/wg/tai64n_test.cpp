@@ -1,0 +1,39 @@
+#include "wg/tai64n.hpp"
+
+#include <doctest/doctest.h>
+
+#include "base/encoding.hpp"
+
+namespace {
+
+using std::chrono::seconds;
+using std::chrono::sys_seconds;
+
+TEST_CASE("octets are ordered as time is") {
+  const wg::Tai64n time{sys_seconds(seconds(1'800'000'000))};
+  CHECK(base::to_hex(time.octets()) == "400000006b49d20a00000000");
+  CHECK(wg::Tai64n() < time);
+  CHECK(time < time.next());
+  CHECK(time.next() < wg::Tai64n(sys_seconds(seconds(1'800'000'001))));
+  CHECK(time + seconds(2) == wg::Tai64n(sys_seconds(seconds(1'800'000'002))));
+}
+
+TEST_CASE("the last nanosecond of a second is followed by the next second") {
+  wg::Tai64n::Octets octets = wg::Tai64n(sys_seconds(seconds(7))).octets();
+  octets[8] = 0x3b;  // 999 999 999
+  octets[9] = 0x9a;
+  octets[10] = 0xc9;
+  octets[11] = 0xff;
+  CHECK(wg::Tai64n(octets).next() == wg::Tai64n(sys_seconds(seconds(8))));
+}
+
+TEST_CASE("how far one lies before another") {
+  const wg::Tai64n time{sys_seconds(seconds(1000))};
+  CHECK((time + seconds(90)).since(time) == seconds(90));
+  CHECK(time.since(time + seconds(90)) == seconds(0));
+  wg::Tai64n::Octets octets{};
+  octets.fill(0xff);
+  CHECK(wg::Tai64n(octets).since(time) > seconds(0));
+}
+
+}  // namespace
