@@ -58,7 +58,7 @@ from addresses import (
 )
 from checks import GENEROUS, Failure, Skip, check, wait_until
 from containment import RUN, run_contained
-from name_servers import ORG_ZONE, PARENT_ZONE, ROOT_ZONE, SERVERS, start_nsd
+from name_servers import DELEGATION, ORG_ZONE, PARENT_ZONE, ROOT_ZONE, SERVERS, start_nsd
 from nat import Home
 from node import Node
 from resolvers import start_resolver
@@ -70,8 +70,8 @@ CONTROL = RUN / "wg-dnsd.control"
 DNSD_ARGUMENTS = (
     "--zone", ZONE, "--interface", "wg-host", "--listen", HOST, "--listen", f"[{HOST6}]",
     "--listen-private", TUNNEL["host"], "--state-dir", RUN / "state", "--control", CONTROL,
-    "--ns", f"ns1.{ZONE}={HOST},{HOST6}",
 )  # fmt: skip
+NAME_SERVERS = ("--ns", f"ns1.{ZONE}={HOST},{HOST6}")
 
 
 # ---- running a scenario
@@ -294,13 +294,14 @@ class Lab:
 
     # -- name servers and resolvers
 
-    def start_dns(self, resolvers=("unbound", "bind")):
-        """The root, the parent zone and the resolvers, on the node `dns`, which has the addresses of all resolvers."""
+    def start_dns(self, resolvers=("unbound", "bind"), delegation=DELEGATION, in_root=""):
+        """The root, the parent zone and the resolvers, on the node `dns`, which has the addresses of all resolvers.
+        `delegation`: the records that the parent zone has for ZONE; `in_root`: more records of the root zone."""
         self.dns = Node(self, "dns")
         levels = (
-            ("root", ".", ROOT_ZONE, (ROOT_SERVER, ROOT_SERVER6)),
+            ("root", ".", ROOT_ZONE + in_root, (ROOT_SERVER, ROOT_SERVER6)),
             ("org", "org", ORG_ZONE, (ORG_SERVER, ORG_SERVER6)),
-            ("parent", PARENT, PARENT_ZONE, (PARENT_SERVER, PARENT_SERVER6)),
+            ("parent", PARENT, PARENT_ZONE + delegation, (PARENT_SERVER, PARENT_SERVER6)),
         )
         of_resolvers = itertools.chain(*RESOLVERS.values())
         self.join_internet(self.dns, [*itertools.chain(*(level[3] for level in levels)), *of_resolvers])
@@ -342,15 +343,15 @@ class Lab:
         alice.wait_for_handshake(bob.public_key, timeout)
         bob.wait_for_handshake(alice.public_key, timeout)
 
-    def start_dnsd(self, *arguments, name="wg-dnsd"):
+    def start_dnsd(self, *arguments, name="wg-dnsd", name_servers=NAME_SERVERS):
         """wg-dnsd on the host, observing wg-host: private in the tunnels, public outside. Returns when it answers."""
-        process = self.launch_dnsd(*arguments, name=name)
+        process = self.launch_dnsd(*arguments, name=name, name_servers=name_servers)
         self.wait_until_served(process)
         return process
 
-    def launch_dnsd(self, *arguments, name="wg-dnsd"):
+    def launch_dnsd(self, *arguments, name="wg-dnsd", name_servers=NAME_SERVERS):
         """The same without waiting."""
-        return self.host.start(self.program("wg-dnsd"), *DNSD_ARGUMENTS, *arguments, name=name)
+        return self.host.start(self.program("wg-dnsd"), *DNSD_ARGUMENTS, *name_servers, *arguments, name=name)
 
     def wait_until_served(self, process):
         def served():

@@ -73,13 +73,15 @@ ns.example.org. IN A {PARENT_SERVER}
 ns.example.org. IN AAAA {PARENT_SERVER6}
 """
 
-# The last three records are all that a user adds to an existing zone.
 PARENT_ZONE = f"""$TTL 3600
 {PARENT}. {SOA}
 {PARENT}. IN NS ns.{PARENT}.
 ns.{PARENT}. IN A {PARENT_SERVER}
 ns.{PARENT}. IN AAAA {PARENT_SERVER6}
-{ZONE}. IN NS ns1.{ZONE}.
+"""
+
+# All that a user adds to an existing zone.
+DELEGATION = f"""{ZONE}. IN NS ns1.{ZONE}.
 ns1.{ZONE}. IN A {HOST}
 ns1.{ZONE}. IN AAAA {HOST6}
 """

@@ -170,7 +170,7 @@ class Resolved:
         (folder / "bus.conf").write_text(BUS.format(path=bus))
         options = pathlib.Path("/run/systemd/resolved.conf.d")
         options.mkdir(parents=True, exist_ok=True)
-        strict = "DNSSEC=allow-downgrade\nLLMNR=no\nMulticastDNS=no\nCache=no-negative\n" if settings == "strict" else ""
+        strict = "DNSSEC=allow-downgrade\nLLMNR=no\nMulticastDNS=no\n" if settings == "strict" else ""
         (options / "laboratory.conf").write_text(f"[Resolve]\nFallbackDNS=\n{strict}")
         # It becomes a user that only its package would have made.
         mounts = ""
