@@ -16,10 +16,11 @@ using Json = nlohmann::json;
 /// Of a request that was not understood.
 constexpr std::size_t shown_octets = 80;
 
-constexpr std::array<std::pair<std::string_view, ControlRequest::Command>, 4> commands{{
+constexpr std::array<std::pair<std::string_view, ControlRequest::Command>, 5> commands{{
     {"zone", ControlRequest::Command::zone},
     {"status", ControlRequest::Command::status},
     {"peers", ControlRequest::Command::peers},
+    {"query", ControlRequest::Command::query},
     {"reload", ControlRequest::Command::reload},
 }};
 
@@ -44,6 +45,14 @@ bool take_member(const std::string& member, const Json& value, ControlRequest& r
   }
   if (member == "json" && value.is_boolean()) {
     request.json = value.get<bool>();
+    return true;
+  }
+  if (member == "name" && value.is_string()) {
+    request.name = value.get<std::string>();
+    return true;
+  }
+  if (member == "type" && value.is_string()) {
+    request.type = value.get<std::string>();
     return true;
   }
   return false;
@@ -72,7 +81,12 @@ std::string write_control_request(const ControlRequest& request) {
     return one.second == request.command;
   });
   Json json{{"command", command->first}};
-  if (request.command == ControlRequest::Command::zone) {
+  using Command = ControlRequest::Command;
+  if (request.command == Command::query) {
+    json["name"] = request.name;
+    json["type"] = request.type;
+  }
+  if (request.command == Command::zone || request.command == Command::query) {
     json["view"] = request.view == View::public_view ? "public" : "private";
   }
   if (request.json) json["json"] = true;

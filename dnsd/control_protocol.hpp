@@ -19,10 +19,12 @@
 namespace dnsd {
 
 struct ControlRequest {
-  enum class Command : std::uint8_t { zone, status, peers, reload };
+  enum class Command : std::uint8_t { zone, status, peers, query, reload };
   Command command{};
-  View view = View::private_view;  ///< zone
-  bool json = false;               ///< status, peers: for programs instead of for people
+  View view = View::private_view;  ///< zone, query
+  bool json = false;               ///< status, peers, query: for programs instead of for people
+  std::string name = {};           ///< query: what is asked for, as it was typed
+  std::string type = {};           ///< query: SRV, A, TYPE65280
 
   friend bool operator==(const ControlRequest&, const ControlRequest&) = default;
 };

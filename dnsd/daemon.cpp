@@ -23,6 +23,7 @@
 #include "base/version.hpp"
 #include "dnsd/answer_threads.hpp"
 #include "dnsd/control_server.hpp"
+#include "dnsd/explain.hpp"
 #include "dnsd/inherited_sockets.hpp"
 #include "dnsd/listeners.hpp"
 #include "dnsd/made_zone.hpp"
@@ -78,6 +79,7 @@ class Daemon {
   [[nodiscard]] ControlReply answer_status(bool json) const;
   [[nodiscard]] ControlReply answer_zone(View view) const;
   [[nodiscard]] ControlReply answer_peers(bool json) const;
+  [[nodiscard]] ControlReply answer_query(const ControlRequest& request) const;
   [[nodiscard]] std::vector<wg::PublicKey> peer_keys() const;
 
   const CommandLine line_;
@@ -303,6 +305,8 @@ ControlReply Daemon::answer(const ControlRequest& request) {
       return answer_status(request.json);
     case ControlRequest::Command::peers:
       return answer_peers(request.json);
+    case ControlRequest::Command::query:
+      return answer_query(request);
     case ControlRequest::Command::reload:
       break;
   }
@@ -370,6 +374,23 @@ ControlReply Daemon::answer_peers(bool json) const {
     return text;
   };
   return reply;
+}
+
+ControlReply Daemon::answer_query(const ControlRequest& request) const {
+  const auto name = parse_question_name(request.name, config_.zone);
+  const auto type = dns::parse_rr_type(request.type);
+  if (!name || !type) {
+    const std::string wrong =
+        name ? fmt::format("'{}' is no record type: SRV, TXT, A, AAAA, TYPE65280, …", request.type)
+             : fmt::format("'{}' is neither a domain name nor a public key", request.name);
+    return {.text = {}, .more = {}, .result = {.exit = 2, .error = wrong}};
+  }
+  const Explanation explanation(
+      *name, *type, request.view, responder_, *published_.get(), peers_,
+      [&](const wg::PublicKey& key) { return observatory_.sightings(key); }, base::read_clock());
+  return {.text = request.json ? explanation.json() : explanation.text(),
+          .more = {},
+          .result = {.exit = explanation.exit_code(), .error = {}}};
 }
 
 std::vector<wg::PublicKey> Daemon::peer_keys() const {

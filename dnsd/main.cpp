@@ -62,12 +62,22 @@ int main(int argc, char** argv) {
   };
   CLI::App* zone = add_question("zone", "Print the private view of the zone as a zone file");
   zone->add_flag("--public", is_public, "Print the public view");
+  std::string name;
+  std::string type = "SRV";
+  CLI::App* query = add_json(add_question(
+      "query", "Show the answer to one question, and why it is so; exit 1 if it holds no record"));
+  query->add_option("name", name, "A domain name, or a peer's public key")
+      ->type_name("NAME")
+      ->required();
+  query->add_option("type", type, "Record type")->type_name("TYPE")->capture_default_str();
+  query->add_flag("--public", is_public, "As a public listener answers");
   const Question questions[] = {
       {zone, {.command = Command::zone}},
       {add_json(add_question("status", "Tell how the daemon is; exit 0 ok, 1 degraded, 2 down")),
        {.command = Command::status}},
       {add_json(add_question("peers", "List the registered peers and where they were seen")),
        {.command = Command::peers}},
+      {query, {.command = Command::query}},
       {add_question("reload", "Read configuration, peers and zone file again; exit 1 if refused"),
        {.command = Command::reload}},
   };
@@ -79,6 +89,8 @@ int main(int argc, char** argv) {
       dnsd::ControlRequest request = question.request;
       if (is_public) request.view = dnsd::View::public_view;
       request.json = json;
+      request.name = name;
+      request.type = type;
       return dnsd::run_control_command(control, request, stdout);
     }
     return run(line);

@@ -134,6 +134,14 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
     return result;
   }
 
+  [[nodiscard]] PeerSightings sightings(const wg::PublicKey& key) const {
+    PeerSightings result;
+    for (const Registry::Seen& one : registry_.seen(key))
+      result.seen.push_back({name_of(one.source), one.observation, one.is_stale});
+    result.fixed = registry_.fixed(key);
+    return result;
+  }
+
  private:
   /// Whether each change is told to the log.
   enum class Voice : std::uint8_t { quiet, aloud };
@@ -350,11 +358,15 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
       if (!after || !(*after.*place)) continue;
       if (before && *before.*place == *after.*place) continue;
       const auto id = registry_.seen_by(key, *(*after.*place));
-      for (const auto& source : sources_) {
-        if (id == source->id) return "seen by " + source->name;
-      }
+      if (id) return "seen by " + name_of(*id);
     }
     return "fixed by the configuration";
+  }
+
+  [[nodiscard]] std::string name_of(SourceId id) const {
+    const auto found = std::find_if(sources_.begin(), sources_.end(),
+                                    [&](const auto& source) { return source->id == id; });
+    return found == sources_.end() ? std::string() : (*found)->name;
   }
 
   void arm_deadline() {
@@ -568,6 +580,9 @@ void Observatory::content_changed() {
 }
 void Observatory::stop() {
   impl_->stop();
+}
+PeerSightings Observatory::sightings(const wg::PublicKey& key) const {
+  return impl_->sightings(key);
 }
 ObservatoryStatus Observatory::status() const {
   return impl_->status();

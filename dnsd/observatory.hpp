@@ -10,6 +10,7 @@
 #include "base/expected.hpp"
 #include "dnsd/config.hpp"
 #include "dnsd/live_state.hpp"
+#include "dnsd/observation.hpp"
 #include "dnsd/peer_table.hpp"
 #include "wg/device.hpp"
 
@@ -31,6 +32,19 @@ struct ObservatoryStatus {
   std::size_t public_list_cut = 0;   ///< peers that list-max keeps out of the public PTR list
   std::size_t private_list_cut = 0;  ///< and of the private one
   bool durable = false;              ///< state survives a restart
+};
+
+/// Where one source saw a peer.
+struct SourceSighting {
+  std::string source;  ///< wg0
+  Observation observation;
+  bool is_stale = false;
+};
+
+/// Everything that is known of where a peer is.
+struct PeerSightings {
+  std::vector<SourceSighting> seen;     ///< in configuration order
+  std::optional<base::Endpoint> fixed;  ///< by the configuration
 };
 
 /// Everything between the sources and the peer table: polls the interfaces, applies the rules of
@@ -67,6 +81,8 @@ class Observatory {
   void stop();
 
   [[nodiscard]] ObservatoryStatus status() const;
+  /// Where each source saw a peer.
+  [[nodiscard]] PeerSightings sightings(const wg::PublicKey& key) const;
 
  private:
   class Impl;

@@ -226,6 +226,23 @@ std::optional<SourceId> Registry::seen_by(const wg::PublicKey& key,
   return sighting->source;
 }
 
+std::vector<Registry::Seen> Registry::seen(const wg::PublicKey& key) const {
+  std::vector<Seen> result;
+  const auto it = peers_.find(key);
+  if (it == peers_.end()) return result;
+  for (const Sighting& sighting : it->second.sightings) {
+    if (sighting.seen) result.push_back({sighting.source, *sighting.seen, sighting.stale});
+  }
+  std::sort(result.begin(), result.end(),
+            [&](const Seen& a, const Seen& b) { return rank(a.source) < rank(b.source); });
+  return result;
+}
+
+std::optional<base::Endpoint> Registry::fixed(const wg::PublicKey& key) const {
+  const auto it = peers_.find(key);
+  return it == peers_.end() ? std::nullopt : it->second.fixed;
+}
+
 std::vector<Registry::Unsaved> Registry::take_unsaved() {
   for (const auto& [source, key] : unsaved_) {
     const auto it = peers_.find(key);

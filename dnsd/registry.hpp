@@ -66,6 +66,16 @@ class Registry {
   [[nodiscard]] std::optional<SourceId> seen_by(const wg::PublicKey& key,
                                                 const base::Endpoint& endpoint) const;
 
+  /// What each source that has seen the peer says, in configuration order.
+  struct Seen {
+    SourceId source{};
+    Observation observation;
+    bool is_stale = false;
+  };
+  [[nodiscard]] std::vector<Seen> seen(const wg::PublicKey& key) const;
+  /// The fixed endpoint of the configuration.
+  [[nodiscard]] std::optional<base::Endpoint> fixed(const wg::PublicKey& key) const;
+
   struct Unsaved {
     SourceId source;
     wg::PublicKey key;

@@ -6,6 +6,7 @@ add_library(
   control_protocol.cpp
   control_server.cpp
   daemon.cpp
+  explain.cpp
   inherited_sockets.cpp
   listen_socket.cpp
   listener_plan.cpp

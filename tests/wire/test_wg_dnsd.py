@@ -29,6 +29,7 @@ ZONE = """@ SOA ns1 hostmaster 1 1200 300 1209600 300
 ns1 A 203.0.113.10
 {more}
 """
+ALICE = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
 LARGE = "\n".join(f'large TXT "{i} {"x" * 200}"' for i in range(100))
 
 
@@ -121,6 +122,13 @@ class WgDnsd(unittest.TestCase):
 
     def write_zone(self, more=""):
         self.zone_file.write_text(ZONE.format(more=more))
+
+    def write_peers(self):
+        """A file with one peer, alice."""
+        peers = self.folder / "peers.conf"
+        peers.write_text(f"[Peer]\n# Name = alice\nPublicKey = {ALICE}\nAllowedIPs = 10.0.0.2/32\n"
+                         "Endpoint = 203.0.113.9:51820\n")  # fmt: skip
+        return peers
 
     def arguments(self, *more):
         return [PROGRAM, "--zone", "example.org", "--zone-file", self.zone_file, "--control", self.control,
@@ -215,9 +223,7 @@ class WgDnsd(unittest.TestCase):
             self.assertLess(time.monotonic() - begin, 5)
 
     def test_views_are_told_apart_by_their_listeners(self):
-        peers = self.folder / "peers.conf"
-        peers.write_text("[Peer]\n# Name = alice\nPublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\n"
-                         "AllowedIPs = 10.0.0.2/32\nEndpoint = 203.0.113.9:51820\n")  # fmt: skip
+        peers = self.write_peers()
         self.start("--peers", peers, "--listen", f"0.0.0.0:{self.port}", "--listen-private", f"127.0.0.9:{self.port}")
         for ask in (ask_udp, ask_tcp):
             self.assertEqual(ask("127.0.0.1", self.port, "alice.example.org", A).rcode, NXDOMAIN)
@@ -312,9 +318,7 @@ class WgDnsd(unittest.TestCase):
 
     def test_sockets_from_the_service_manager_are_served_and_kept_over_reloads(self):
         place, hidden, other = ("127.0.0.1", self.port), ("127.0.0.9", self.port), free_port()
-        peers = self.folder / "peers.conf"
-        peers.write_text("[Peer]\n# Name = alice\nPublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\n"
-                         "AllowedIPs = 10.0.0.2/32\nEndpoint = 203.0.113.9:51820\n")  # fmt: skip
+        peers = self.write_peers()
         config = self.folder / "config.yaml"
         config.write_text("log-level: info\n")
         udp, tcp = int(socket.SOCK_DGRAM), int(socket.SOCK_STREAM)
@@ -394,7 +398,7 @@ class WgDnsd(unittest.TestCase):
     # ---- commands
 
     def test_without_a_daemon_commands_name_the_socket_and_exit_2(self):
-        for words in (["status"], ["peers"], ["zone"], ["zone", "--public"], ["reload"]):
+        for words in (["status"], ["peers"], ["zone"], ["zone", "--public"], ["query", ALICE], ["reload"]):
             result = self.command(*words)
             self.assertEqual(result.returncode, 2)
             self.assertIn(f"no wg-dnsd answers on {self.control}", result.stderr)
@@ -431,6 +435,34 @@ class WgDnsd(unittest.TestCase):
         self.assertEqual(status["udp"], {"queries": 1, "replies": 1, "dropped": 0})
         self.assertEqual(status["tcp"], {"queries": 1, "replies": 1, "dropped": 0, "connections": 1})
         self.assertEqual(status["listeners"][0]["address"], f"127.0.0.1:{self.port}")
+
+    def test_status_is_down_while_nothing_is_listened_on(self):
+        log = open(self.folder / "log", "ab")  # noqa: SIM115, closed with the process
+        words = self.arguments("--listen", f"198.51.100.77:{self.port}")  # an address that this host lacks
+        process = subprocess.Popen(list(map(str, words)), stdout=log, stderr=log)
+        log.close()
+        self.addCleanup(self.end, process)
+        self.wait_for("not listening on 198.51.100.77", process)
+        for words, state in ((["status"], "down"), (["status", "--json"], '"state":"down"')):
+            status = self.command(*words)
+            self.assertEqual(status.returncode, 2, status.stdout)
+            self.assertIn(state, status.stdout)
+
+    def test_query_shows_the_answer_and_why(self):
+        self.start("--peers", self.write_peers(), "--listen", f"127.0.0.1:{self.port}")
+        told = self.command("query", ALICE)
+        self.assertEqual(told.returncode, 0, told.stderr)
+        for part in ("status: NOERROR, flags: qr aa", "\tSRV\t10 0 51820 203-0-113-9.", "view       private",
+                     "outcome    hit: there is SRV", f"peer       {ALICE} (alice)",
+                     "fixed      203.0.113.9:51820 by the configuration: published"):  # fmt: skip
+            self.assertIn(part, told.stdout)
+        public = self.command("query", "alice.example.org", "A", "--public", "--json")
+        self.assertEqual(public.returncode, 1, public.stdout)
+        self.assertEqual(json.loads(public.stdout)["outcome"], "nxdomain")
+        for words, part in ((["a..b"], "'a..b' is neither"), (["example.org", "NOTYPE"], "'NOTYPE' is no record type")):
+            wrong = self.command("query", *words)
+            self.assertEqual((wrong.returncode, wrong.stdout), (2, ""))
+            self.assertIn(part, wrong.stderr)
 
     def test_what_can_be_asked_without_a_daemon(self):
         delegation = self.run_to_end(*self.arguments("--print-delegation"))

@@ -24,6 +24,10 @@ class AnswerFixture {
                                               const dnsd::Asker& asker) const;
   [[nodiscard]] static wg::PublicKey key(std::uint8_t fill);
 
+  /// What ask() asks, for whoever needs it whole; until the next rebuild().
+  [[nodiscard]] dnsd::Responder responder() const { return dnsd::Responder(*published_, *policy_); }
+  [[nodiscard]] std::shared_ptr<const dnsd::Zone> zone() const { return published_->get(); }
+
   /// When the others ask; no clock runs here.
   static constexpr base::Now now{base::SteadyTime{std::chrono::seconds(1000)},
                                  base::WallTime{std::chrono::seconds(1700001000)}};

@@ -14,6 +14,11 @@ TEST_CASE("a request is read as it was written") {
        {ControlRequest{.command = Command::zone, .view = dnsd::View::public_view},
         ControlRequest{.command = Command::zone},
         ControlRequest{.command = Command::status, .json = true},
+        ControlRequest{.command = Command::query,
+        .view = dnsd::View::public_view,
+        .json = true,
+        .name = "\"x\\.wg.example.org",
+        .type = "TYPE65280"},
         ControlRequest{.command = Command::peers}, ControlRequest{.command = Command::reload}}) {
     const std::string line = dnsd::write_control_request(request);
     CAPTURE(line);
@@ -42,6 +47,8 @@ TEST_CASE("hostile requests are errors") {
            std::string("{\"command\":\"zone\",\"view\":1}"),
            std::string("{\"command\":\"zone\",\"json\":\"yes\"}"),
            std::string("{\"command\":\"zone\",\"more\":1}"),
+           std::string("{\"command\":\"query\",\"name\":1}"),
+           std::string("{\"command\":\"query\",\"type\":[]}"),
            std::string("{\"command\":\"zone\\u0000\"}"),
            std::string("{\"command\":\"\xff\xfe\"}"),
            std::string("{\"command\":\"zone\0\"}", 19),
