@@ -26,7 +26,7 @@ class Client:
 
     def ask(self, name, kind, edns=True, tcp=False, timeout=10, recursive=False):
         """The answer to one question asked over UDP, again over TCP when it was truncated. \\error Timeout"""
-        flags = dns.flags.RD if recursive else 0
+        flags = dns.flags.RD | dns.flags.AD if recursive else 0  # RFC 6840 §5.7: tell whether it is validated
         question = dns.message.make_query(name, kind, flags=flags, use_edns=0 if edns else False, payload=1232)
         if not tcp:
             reply = dns.query.udp(question, self.server, timeout, self.port, sock=self.udp, ignore_unexpected=True)

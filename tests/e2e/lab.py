@@ -58,7 +58,7 @@ from addresses import (
 )
 from checks import GENEROUS, Failure, Skip, check, wait_until
 from containment import RUN, run_contained
-from name_servers import DELEGATION, ORG_ZONE, PARENT_ZONE, ROOT_ZONE, SERVERS, start_nsd
+from name_servers import DELEGATION, ORG_ZONE, PARENT_ZONE, ROOT_ZONE, SERVERS, sign_zone, start_nsd
 from nat import Home
 from node import Node
 from resolvers import start_resolver
@@ -294,21 +294,25 @@ class Lab:
 
     # -- name servers and resolvers
 
-    def start_dns(self, resolvers=("unbound", "bind"), delegation=DELEGATION, in_root=""):
+    def start_dns(self, resolvers=("unbound", "bind"), delegation=DELEGATION, in_root="", signed=False):
         """The root, the parent zone and the resolvers, on the node `dns`, which has the addresses of all resolvers.
-        `delegation`: the records that the parent zone has for ZONE; `in_root`: more records of the root zone."""
+        `delegation`: the records that the parent zone has for ZONE; `in_root`: more records of the root zone; `signed`:
+        all zones above ZONE, and `trust_anchor` is the root's DS."""
         self.dns = Node(self, "dns")
         levels = (
-            ("root", ".", ROOT_ZONE + in_root, (ROOT_SERVER, ROOT_SERVER6)),
-            ("org", "org", ORG_ZONE, (ORG_SERVER, ORG_SERVER6)),
             ("parent", PARENT, PARENT_ZONE + delegation, (PARENT_SERVER, PARENT_SERVER6)),
+            ("org", "org", ORG_ZONE, (ORG_SERVER, ORG_SERVER6)),
+            ("root", ".", ROOT_ZONE + in_root, (ROOT_SERVER, ROOT_SERVER6)),
         )
         of_resolvers = itertools.chain(*RESOLVERS.values())
         self.join_internet(self.dns, [*itertools.chain(*(level[3] for level in levels)), *of_resolvers])
+        self.trust_anchor = None
         for name, zone, records, addresses in levels:
+            if signed:
+                records, self.trust_anchor = sign_zone(self.dns, zone, records)
             start_nsd(self.dns, name, {zone: records}, addresses)
         for name in resolvers:
-            start_resolver(self.dns, name)
+            start_resolver(self.dns, name, trust_anchor=self.trust_anchor)
 
     # -- our programs
 

@@ -39,6 +39,19 @@ def start_nsd(node, name, zones, addresses, port=53, more=""):
     return process
 
 
+def sign_zone(node, zone, records):
+    """The zone with a key and signatures (NSEC), and with the DS of those below it that were signed before; and its own
+    DS, as `tag algorithm type digest`."""
+    folder = RUN / "keys"
+    folder.mkdir(exist_ok=True)
+    (folder / "zone").write_text(records)
+    node.run("dnssec-keygen", "-q", "-a", "ECDSAP256SHA256", "-f", "KSK", "-K", folder, zone)
+    words = ["-S", "-z", "-g", "-P", "-K", folder, "-d", folder, "-o", zone, "-f", folder / "signed"]
+    node.run("dnssec-signzone", *words, folder / "zone")
+    tag, algorithm, kind, *digest = (folder / f"dsset-{zone.rstrip('.')}.").read_text().split("DS", 1)[1].split()
+    return (folder / "signed").read_text(), f"{tag} {algorithm} {kind} {''.join(digest)}"
+
+
 def wait_for_answer(node, server, name, kind, port=53):
     question = ("dig", "+short", "+tries=1", "+time=1", f"@{server}", "-p", port, name, kind)
     wait_until(lambda: is_answer(node.output(*question, check=False)), f"{server} answers {name} {kind}")

@@ -1,7 +1,7 @@
 """Real resolvers, run from build/servers, each with the settings of its makers (`default`) and with its strictest ones.
 
-What every one of them needs here, and is no part of the settings: the laboratory's root instead of the world's, hence
-no trust anchor for it, and permission to ask servers in networks that are reserved for documentation.
+What every one of them needs here, and is no part of the settings: the laboratory's root instead of the world's, with its
+trust anchor (a DS record's data) where it is signed, and permission to ask servers in networks for documentation.
 """
 
 import pathlib
@@ -19,12 +19,12 @@ a.root-servers.example. 3600 IN AAAA {ROOT_SERVER6}
 LIBRARIES = next((SERVERS / "usr/lib").glob("*-linux-gnu"), None)
 
 
-def start_resolver(node, name, settings="strict"):
+def start_resolver(node, name, settings="strict", trust_anchor=None):
     """One of RESOLVERS on its addresses, which the node must have; returns when it answers."""
     folder = RUN / f"{name}-{settings}"
     folder.mkdir(exist_ok=True)
     (folder / "root.hints").write_text(ROOT_HINTS)
-    argv, configuration, env = STARTERS[name](folder, settings, *RESOLVERS[name])
+    argv, configuration, env = STARTERS[name](folder, settings, trust_anchor, *RESOLVERS[name])
     (folder / "conf").write_text(configuration)
     process = node.start(*argv, name=folder.name, env=env)
     for address in RESOLVERS[name]:
@@ -32,7 +32,7 @@ def start_resolver(node, name, settings="strict"):
     return process
 
 
-def unbound(folder, settings, *addresses):
+def unbound(folder, settings, anchor, *addresses):
     strict = """
   qname-minimisation-strict: yes
   use-caps-for-id: yes
@@ -44,6 +44,10 @@ def unbound(folder, settings, *addresses):
   harden-referral-path: yes
   harden-algo-downgrade: yes
   deny-any: yes
+  private-address: 10.0.0.0/8
+  private-address: 172.16.0.0/12
+  private-address: 192.168.0.0/16
+  private-address: fd00::/8
 """
     configuration = f"""server:
   interface: {addresses[0]}
@@ -56,6 +60,7 @@ def unbound(folder, settings, *addresses):
   pidfile: ""
   use-syslog: no
   root-hints: "{folder}/root.hints"
+{f'  trust-anchor: ". DS {anchor}"' if anchor else ""}
 {strict if settings == "strict" else ""}
 remote-control:
   control-enable: no
@@ -63,7 +68,7 @@ remote-control:
     return [SERVERS / "usr/sbin/unbound", "-d", "-c", folder / "conf"], configuration, None
 
 
-def bind(folder, settings, *addresses):
+def bind(folder, settings, anchor, *addresses):
     strict = """
   qname-minimization strict;
   check-names response fail;
@@ -78,26 +83,32 @@ def bind(folder, settings, *addresses):
   query-source address {addresses[0]};
   allow-query {{ any; }};
   allow-recursion {{ any; }};
-  dnssec-validation no;
+  dnssec-validation {"yes" if anchor else "no"};
   empty-zones-enable no;
 {strict if settings == "strict" else ""}
 }};
 controls {{ }};
+{bind_anchor(*anchor.split()) if anchor else ""}
 zone "." {{ type hint; file "root.hints"; }};
 """
     argv = [SERVERS / "usr/sbin/named", "-g", "-n", "1", "-c", folder / "conf"]
     return argv, configuration, {"LD_LIBRARY_PATH": str(LIBRARIES)}
 
 
-def kresd(folder, settings, *addresses):
+def bind_anchor(tag, algorithm, kind, digest):
+    return f'trust-anchors {{ "." static-ds {tag} {algorithm} {kind} "{digest}"; }};'
+
+
+def kresd(folder, settings, anchor, *addresses):
     configuration = f"""
 net.listen('{addresses[0]}', 53)
 net.listen('{addresses[1]}', 53)
 cache.open(10 * MB, 'lmdb://{folder}')
 trust_anchors.remove('.')
+{f"trust_anchors.add('. DS {anchor}')" if anchor else ""}
 modules = {{ 'hints > iterate' }}
 hints.root_file('{folder}/root.hints')
-{"mode('strict')" if settings == "strict" else ""}
+{"mode('strict') modules.load('rebinding < iterate')" if settings == "strict" else ""}
 """
     # It finds its modules in one place only.
     place = f"/usr/lib/{LIBRARIES.name}"
@@ -106,7 +117,7 @@ hints.root_file('{folder}/root.hints')
     return argv + [SERVERS / "usr/sbin/kresd", "-n", "-c", folder / "conf", folder], configuration, None
 
 
-def pdns(folder, settings, *addresses):
+def pdns(folder, settings, anchor, *addresses):
     strict = """
 dnssec=validate
 nothing-below-nxdomain=yes
@@ -125,19 +136,22 @@ security-poll-suffix=
 threads=1
 {strict if settings == "strict" else ""}
 """
-    (folder / "anchors.lua").write_text("clearTA()\n")
+    added = f"addTA('.', '{anchor}')\n" if anchor else ""
+    (folder / "anchors.lua").write_text(f"clearTA()\n{added}")
     (folder / "recursor.conf").symlink_to("conf")
     argv = [SERVERS / "usr/sbin/pdns_recursor", f"--config-dir={folder}", "--daemon=no", "--write-pid=no"]
     return [*argv, "--disable-syslog=yes"], configuration, None
 
 
-def dnsmasq(folder, settings, *addresses):
+def dnsmasq(folder, settings, anchor, *addresses):
     """Forwards to unbound."""
     strict = """
 domain-needed
 bogus-priv
 stop-dns-rebind
 """
+    if anchor:
+        strict += f"dnssec\ntrust-anchor=.,{','.join(anchor.split())}\n"
     configuration = f"""
 listen-address={addresses[0]}
 listen-address={addresses[1]}
@@ -161,17 +175,17 @@ STARTERS = {"unbound": unbound, "bind": bind, "kresd": kresd, "pdns": pdns, "dns
 class Resolved:
     """systemd-resolved and its bus on a node, asking one of RESOLVERS. One at a time: its place in /run is fixed."""
 
-    def __init__(self, node, interface, settings, upstream):
+    def __init__(self, node, interface, settings, upstream, trust_anchor=None):
         self.node = node
         folder = RUN / f"resolved-{settings}"
         folder.mkdir()
         bus = folder / "bus"
         self.env = {"DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={bus}"}
         (folder / "bus.conf").write_text(BUS.format(path=bus))
-        options = pathlib.Path("/run/systemd/resolved.conf.d")
-        options.mkdir(parents=True, exist_ok=True)
-        strict = "DNSSEC=allow-downgrade\nLLMNR=no\nMulticastDNS=no\n" if settings == "strict" else ""
-        (options / "laboratory.conf").write_text(f"[Resolve]\nFallbackDNS=\n{strict}")
+        strict = "DNSSEC=yes\nLLMNR=no\nMulticastDNS=no\n" if settings == "strict" else ""
+        write("/run/systemd/resolved.conf.d/laboratory.conf", f"[Resolve]\nFallbackDNS=\n{strict}")
+        if trust_anchor:
+            write("/run/dnssec-trust-anchors.d/laboratory.positive", f". IN DS {trust_anchor}\n")
         # It becomes a user that only its package would have made.
         mounts = ""
         user = "systemd-resolve:x:65533:"
@@ -202,6 +216,12 @@ class Resolved:
     def stop(self):
         for process in (self.process, self.bus):
             process.stop()
+
+
+def write(path, text):
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
 
 
 BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """resolvers: stock resolvers, with default and with their strictest settings, find everything below a real delegation.
 
-Root, parent and delegation are as a user would have them. Each resolver is asked for all forms of a peer that was seen
+Root, parent and delegation are as a user would have them: all signed down to the parent, and validated. Each resolver is asked for all forms of a peer that was seen
 over both families, for names without data, and for names that nobody has; first the ones whose absence a resolver could
 take for the absence of what is below. `resolvectl service` finds the peer as a service.
 """
@@ -9,12 +9,13 @@ take for the absence of what is below. `resolvectl service` finds the peer as a 
 import base64
 import ipaddress
 
+import dns.flags
 import dns.rcode
 import dns.rdatatype
 
 import dns_client
 import lab
-from addresses import ORDINARY, RESOLVERS, WIREGUARD_PORT, ZONE
+from addresses import ORDINARY, PARENT, RESOLVERS, WIREGUARD_PORT, ZONE
 from checks import check, wait_until
 from containment import RUN
 from resolvers import Resolved, start_resolver
@@ -75,6 +76,9 @@ def answer_of(reply, name, kind):
 
 
 def check_answers(client, rows, resolver, settings):
+    validated = bool(client.ask(PARENT, "SOA", recursive=True).flags & dns.flags.AD)
+    expected = settings == "strict" or resolver not in ("dnsmasq", "resolved")
+    check(validated == expected, f"{resolver}, {settings}: it does {'' if validated else 'not '}validate {PARENT}")
     for owner, kind, expected in rows:
         name = f"{owner}.{ZONE}".lstrip(".")
         reply = client.ask(name, kind, recursive=True)
@@ -103,7 +107,7 @@ def check_services(world, resolved, settings):
 
 def scenario(world):
     home = world.home("alice", "cone", public=ORDINARY)
-    world.start_dns(resolvers=())
+    world.start_dns(resolvers=(), signed=True)
     world.wireguard()
     world.see_over_ipv6_too("alice")
     peers = RUN / "peers.conf"
@@ -114,9 +118,9 @@ def scenario(world):
     for settings in SETTINGS:
         processes = []
         for name, (address, _) in RESOLVERS.items():
-            processes.append(start_resolver(world.dns, name, settings))
+            processes.append(start_resolver(world.dns, name, settings, world.trust_anchor))
             check_answers(dns_client.Client(home.node, address), rows, name, settings)
-        resolved = Resolved(home.node, "lan", settings, "unbound")
+        resolved = Resolved(home.node, "lan", settings, "unbound", world.trust_anchor)
         check_answers(dns_client.Client(home.node, "127.0.0.53"), rows, "resolved", settings)
         check_services(world, resolved, settings)
         resolved.stop()
