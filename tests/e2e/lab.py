@@ -252,7 +252,7 @@ class Lab:
         return self.devices
 
     def see_over_ipv6_too(self, name):
-        """A second device of the host, wg-host6, to which a home talks over IPv6 while it talks to wg-host over IPv4."""
+        """A second device of the host, wg-host6, to which a home talks over IPv6 while wg-host hears it over IPv4."""
         device = self.devices[name]
         second = WireGuard(
             self.host, "wg-host6", generate_private_keys(1)[0], port=WIREGUARD_PORT + 1, addresses=["10.77.1.1/32"]

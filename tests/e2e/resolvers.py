@@ -1,7 +1,7 @@
 """Real resolvers, run from build/servers, each with the settings of its makers (`default`) and with its strictest ones.
 
-What every one of them needs here, and is no part of the settings: the laboratory's root instead of the world's, with its
-trust anchor (a DS record's data) where it is signed, and permission to ask servers in networks for documentation.
+What every one of them needs here, and is no part of the settings: the laboratory's root instead of the world's, with
+its trust anchor (a DS record's data) where it is signed, and permission to ask servers in networks for documentation.
 """
 
 import pathlib

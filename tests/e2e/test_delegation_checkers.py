@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """delegation_checkers: zonemaster and dnsviz find nothing wrong with a zone of two name servers.
 
-Both take the parent's records from `wg-dnsd --print-delegation`. Each name server has an IPv4 and an IPv6 address of its
-own, which are ordinary ones: checkers refuse those that are reserved for documentation.
+The parent zone has the records that `wg-dnsd --print-delegation` prints. Each name server has an IPv4 and an IPv6
+address of its own, which are ordinary ones: checkers refuse those that are reserved for documentation.
 """
 
 import collections
@@ -58,7 +58,7 @@ def check_with_zonemaster(node, hints):
 
 
 def check_with_dnsviz(node, hints, names):
-    """`dnsviz probe` asks all servers from the root on, also what tries their EDNS; `dnsviz grok` judges the answers."""
+    """`dnsviz probe` asks all servers from the root on, and tries their EDNS; `dnsviz grok` judges the answers."""
     mount = f'mount --bind {hints} /usr/share/dns/root.hints && exec "$@"'  # it has no option for them
     probe, found = RUN / "dnsviz.probe", RUN / "dnsviz.grok"
     types = ["-R", "SOA,NS,A,AAAA,SRV,TXT,PTR,MX"]

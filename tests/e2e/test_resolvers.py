@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """resolvers: stock resolvers, with default and with their strictest settings, find everything below a real delegation.
 
-Root, parent and delegation are as a user would have them: all signed down to the parent, and validated. Each resolver is asked for all forms of a peer that was seen
-over both families, for names without data, and for names that nobody has; first the ones whose absence a resolver could
-take for the absence of what is below. `resolvectl service` finds the peer as a service.
+Root, parent and delegation are as a user would have them: all signed down to the parent, and validated. Each resolver
+is asked for all forms of a peer that was seen over both families, for names without data, and for names that nobody
+has; first the ones whose absence a resolver could take for the absence of what is below; and for the longest list of
+peers, which comes over TCP. `resolvectl service` finds the peer as a service.
 """
 
 import base64
@@ -26,8 +27,13 @@ SETTINGS = ("default", "strict")
 LONGEST_TTL = {"kresd": 5}
 NODATA, NXDOMAIN = "NODATA", "NXDOMAIN"
 
-# Registered and never seen; not registered.
-SILENT, NOBODY = (base64.b64encode(bytes([octet] * 32)).decode() for octet in (1, 4))
+def key_of(number):
+    return base64.b64encode(bytes([number] * 32)).decode()
+
+
+# Registered and never seen; not registered; at fixed addresses.
+SILENT, NOBODY = key_of(255), key_of(254)
+FIXED = [key_of(number) for number in range(1, 100)]  # with alice as many as a list may have
 
 
 def peer_forms(label):
@@ -43,6 +49,7 @@ def expected_answers(world):
     target = f"{address.replace('.', '-')}.{key}"
     target6 = f"{ipaddress.IPv6Address(address6).packed.hex()}.{key}"
     srv = [f"0 0 {WIREGUARD_PORT} {target6}.{ZONE}.", f"10 0 {home.mapped_port} {target}.{ZONE}."]
+    listed = sorted(f"{label}._wireguard._udp.{ZONE}." for label in [key, *map(base32_of, FIXED)])
     rows = [("_udp", "TXT", NODATA), (f"_udp.{key}", "TXT", NODATA), (f"_udp.{silent}", "A", NODATA)]
     for owner in (nobody, *peer_forms(nobody), f"203-0-113-1.{key}", f"203-0-113-1.{silent}", f"_tcp.{key}"):
         rows += [(owner, kind, NXDOMAIN) for kind in ("SRV", "A", "AAAA", "TXT")]
@@ -55,7 +62,7 @@ def expected_answers(world):
     for owner in (key, *peer_forms(key)[1:]):
         rows += [(owner, "A", [address]), (owner, "AAAA", [address6])]
     rows += [(target, "A", [address]), (target6, "AAAA", [address6])]
-    rows += [("_wireguard._udp", "TXT", ['"txtvers=1"']), ("_wireguard._udp", "PTR", NODATA)]
+    rows += [("_wireguard._udp", "TXT", ['"txtvers=1"']), ("_wireguard._udp", "PTR", listed)]
     rows += [("", "NS", [f"ns1.{ZONE}."]), ("ns1", "MX", NODATA)]
     return rows + [(owner.upper(), kind, data) for owner, kind, data in rows]
 
@@ -72,7 +79,10 @@ def answer_of(reply, name, kind):
     found = [rrset for rrset in reply.answer if rrset.rdtype == wanted and rrset.name == reply.question[0].name]
     if reply.rcode() != 0:
         return dns.rcode.to_text(reply.rcode())
-    return sorted(data.to_text() for rrset in found for data in rrset) or NODATA
+    texts = [data.to_text() for rrset in found for data in rrset]
+    if kind == "PTR":
+        texts = [text.lower() for text in texts]  # compressed towards the question, in which the case is the asker's
+    return sorted(texts) or NODATA
 
 
 def check_answers(client, rows, resolver, settings):
@@ -111,8 +121,11 @@ def scenario(world):
     world.wireguard()
     world.see_over_ipv6_too("alice")
     peers = RUN / "peers.conf"
-    peers.write_text(f"[Peer]\nPublicKey = {SILENT}\nAllowedIPs = 10.77.9.1/32\n")
-    world.start_dnsd("--interface", "wg-host6", "--peers", peers)
+    peers.write_text(f"[Peer]\nPublicKey = {SILENT}\n")
+    with peers.open("a") as file:
+        for number, key in enumerate(FIXED):
+            file.write(f"[Peer]\nPublicKey = {key}\nEndpoint = 45.0.2.{number}:{WIREGUARD_PORT}\n")
+    world.start_dnsd("--interface", "wg-host6", "--peers", peers, "--public", "list")
     wait_until(lambda: len(world.published("alice")) == 2, "alice is published with both families")
     rows = expected_answers(world)
     for settings in SETTINGS:
