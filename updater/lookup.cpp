@@ -155,6 +155,22 @@ std::optional<bool> look_up_role(const Ask& ask, const wg::PublicKey& peer, cons
 
 }  // namespace
 
+LookupError to_lookup_error(dns::ResolverError error) {
+  switch (error) {
+    case dns::ResolverError::server_failure:
+      return LookupError::server_failure;
+    case dns::ResolverError::refused:
+      return LookupError::refused;
+    case dns::ResolverError::timeout:
+      return LookupError::timeout;
+    case dns::ResolverError::unreachable:
+      return LookupError::unreachable;
+    case dns::ResolverError::malformed:
+      break;
+  }
+  return LookupError::malformed;
+}
+
 std::string_view to_string(LookupError error) {
   switch (error) {
     case LookupError::no_such_name:

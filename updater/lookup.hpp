@@ -10,6 +10,7 @@
 #include "base/expected.hpp"
 #include "dns/name.hpp"
 #include "dns/reply.hpp"
+#include "dns/resolver.hpp"
 #include "wg/public_key.hpp"
 
 /// One peer's records (design §2) as endpoints. Pure: the resolver is a function.
@@ -27,6 +28,8 @@ enum class LookupError : std::uint8_t {
   foreign,         ///< records of another owner: another peer's, or nobody's
 };
 
+/// The same for one question.
+[[nodiscard]] LookupError to_lookup_error(dns::ResolverError error);
 /// One clause for the log: "the name does not exist (NXDOMAIN)".
 [[nodiscard]] std::string_view to_string(LookupError error);
 /// Whether it tells about the peer, and not about the way to the zone.

@@ -7,7 +7,7 @@
 #include <thread>
 #include <utility>
 
-#include "updater/resolver.hpp"
+#include "dns/resolver.hpp"
 
 namespace updater {
 namespace {
@@ -42,9 +42,12 @@ struct LookupWorker::Shared {
 
   static void run(const std::shared_ptr<Shared>& self) {
     while (const auto request = self->take()) {
-      Resolver resolver(self->server);
-      const Ask ask = [&](const dns::Name& name, dns::RrType type) {
-        return resolver.ask(name, type);
+      dns::Resolver resolver(self->server);
+      const Ask ask = [&](const dns::Name& name,
+                          dns::RrType type) -> base::Expected<dns::Reply, LookupError> {
+        auto reply = resolver.ask(name, type);
+        if (!reply) return base::Unexpected(to_lookup_error(reply.error()));
+        return *std::move(reply);
       };
       auto result = look_up_peer(ask, request->peer, self->zone, request->with_text);
       const std::lock_guard lock(self->mutex);

@@ -67,6 +67,18 @@ Kind read_record(base::Bytes packet, base::ByteReader& reader, ReplyRecord& reco
       record.data = srv;
       return Kind::understood;
     }
+    case RrType::soa: {
+      const auto primary = read_name(packet, data);
+      const auto mailbox = read_name(packet, data);
+      SoaRecord soa;
+      soa.serial = data.u32();
+      data.skip(16);  // refresh, retry, expire, minimum
+      if (!primary || !mailbox || !data.ok() || data.remaining() != 0) return Kind::malformed;
+      soa.primary = *primary;
+      record.data = soa;
+      return Kind::understood;
+    }
+    case RrType::ns:
     case RrType::cname:
     case RrType::ptr: {
       const auto target = read_name(packet, data);
@@ -109,12 +121,14 @@ base::Expected<Reply, ReplyError> parse_reply(base::Bytes packet, const Name& na
     return base::Unexpected(ReplyError::wrong_question);
 
   Reply reply;
+  reply.authoritative = (flags & flag_authoritative) != 0;
   reply.truncated = (flags & flag_truncated) != 0;
   unsigned rcode = flags & 0xfU;
   if (reply.truncated) {  // RFC 2181 §9: what was cut is asked for again, not used
     reply.rcode = Rcode{static_cast<std::uint16_t>(rcode)};
     return reply;
   }
+  const std::array sections = {&reply.answer, &reply.authority, &reply.additional};
   bool has_opt = false;
   for (std::size_t section = 0; section < counts.size(); ++section) {
     for (unsigned i = 0; i < counts.at(section); ++i) {
@@ -131,8 +145,7 @@ base::Expected<Reply, ReplyError> parse_reply(base::Bytes packet, const Name& na
           rcode |= (record.ttl.seconds >> 24U) << 4U;  // RFC 6891 §6.1.3
           break;
         case Kind::understood:
-          if (section == 1) break;  // authority: nothing of it is used
-          (section == 0 ? reply.answer : reply.additional).push_back(std::move(record));
+          sections.at(section)->push_back(std::move(record));
           break;
       }
     }

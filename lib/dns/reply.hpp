@@ -27,19 +27,26 @@ struct TxtRecord {
   std::vector<std::string> strings;  ///< each 0–255 octets, any octet
 };
 
-/// One record of a reply, of the types that the updater understands; others are skipped.
+struct SoaRecord {
+  Name primary;
+  std::uint32_t serial = 0;
+};
+
+/// One record of a reply, of the types that our clients understand; others are skipped.
 struct ReplyRecord {
   Name owner;
   Ttl ttl;
-  std::variant<SrvRecord, TxtRecord, base::IpAddress, Name>
-      data;  ///< Name: target of a CNAME or PTR, see `type`
+  std::variant<SrvRecord, TxtRecord, base::IpAddress, Name, SoaRecord>
+      data;  ///< Name: target of a CNAME, PTR or NS, see `type`
   RrType type{};
 };
 
 struct Reply {
   Rcode rcode{};
-  bool truncated = false;  ///< then there are no records here: ask again over TCP
+  bool authoritative = false;  ///< AA
+  bool truncated = false;      ///< then there are no records here: ask again over TCP
   std::vector<ReplyRecord> answer;
+  std::vector<ReplyRecord> authority;
   std::vector<ReplyRecord> additional;
 };
 

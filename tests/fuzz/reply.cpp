@@ -17,6 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     type = dns::RrType{behind.u16()};
   }
   const auto reply = dns::parse_reply(packet, name, type);
-  if (reply && reply->answer.size() + reply->additional.size() > size) __builtin_trap();
+  if (reply && reply->answer.size() + reply->authority.size() + reply->additional.size() > size)
+    __builtin_trap();
   return 0;
 }

@@ -257,3 +257,43 @@ TEST_CASE("the largest packet of the smallest records is read") {
   REQUIRE(packet.size() <= 65535);
   CHECK(dns::parse_reply(packet, name("a.z."), dns::RrType::srv));
 }
+
+TEST_CASE("a referral is read: NS in the authority section, its glue, and the SOA of a denial") {
+  const Packet referral =
+      octets("1234 8000 0001 0000 0001 0001  0161 017a 00 0002 0001") + octets(R"(
+  c00c 0002 0001 00000e10 0006   ; a.z 3600 IN NS, 6 octets
+  036e7331 c00c                  ; ns1.a.z, compressed
+  036e7331 c00c 0001 0001 00000e10 0004 cb00710a  ; ns1.a.z 3600 IN A 203.0.113.10
+)");
+  const auto read = dns::parse_reply(referral, name("a.z."), dns::RrType::ns);
+  REQUIRE(read);
+  CHECK_FALSE(read->authoritative);
+  CHECK(read->answer.empty());
+  REQUIRE(read->authority.size() == 1);
+  CHECK(read->authority[0].type == dns::RrType::ns);
+  CHECK(std::get<dns::Name>(read->authority[0].data) == name("ns1.a.z."));
+  REQUIRE(read->additional.size() == 1);
+
+  const std::string soa = R"(
+  c00e 0006 0001 00000001 001a   ; z 1 IN SOA, 26 octets
+  c00e 0168 c00e                 ; z h.z
+  0000002a 00000002 00000003 00000004 00000005
+)";
+  const Packet denial =
+      octets("1234 8403 0001 0000 0001 0000  0161 017a 00 0002 0001") + octets(soa);
+  const auto denied = dns::parse_reply(denial, name("a.z."), dns::RrType::ns);
+  REQUIRE(denied);
+  CHECK(denied->authoritative);
+  CHECK(denied->rcode == dns::Rcode::nxdomain);
+  REQUIRE(denied->authority.size() == 1);
+  CHECK(std::get<dns::SoaRecord>(denied->authority[0].data).serial == 42);
+  CHECK(std::get<dns::SoaRecord>(denied->authority[0].data).primary == name("z."));
+  // One octet less, or more, of data than its length says.
+  for (const char* length : {"0019", "001b"}) {
+    std::string wrong = soa;
+    wrong.replace(wrong.find("001a"), 4, length);
+    CHECK_FALSE(dns::parse_reply(octets("1234 8403 0001 0000 0001 0000  0161 017a 00 0002 0001") +
+                                     octets(wrong) + octets("00"),
+                                 name("a.z."), dns::RrType::ns));
+  }
+}

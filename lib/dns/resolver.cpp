@@ -1,4 +1,4 @@
-#include "updater/resolver.hpp"
+#include "dns/resolver.hpp"
 
 #include <arpa/nameser.h>
 #include <netinet/in.h>
@@ -10,7 +10,7 @@
 #include <cstring>
 #include <vector>
 
-namespace updater {
+namespace dns {
 namespace {
 
 constexpr std::size_t max_reply = 65535;
@@ -22,7 +22,7 @@ constexpr std::uint16_t edns_udp_size = 1232;
 std::size_t append_opt(base::MutableBytes query, std::size_t size) {
   base::ByteWriter opt(query.subspan(size));
   opt.u8(0);
-  opt.u16(static_cast<std::uint16_t>(dns::RrType::opt));
+  opt.u16(static_cast<std::uint16_t>(RrType::opt));
   opt.u16(edns_udp_size);
   opt.u32(0);
   opt.u16(0);
@@ -32,23 +32,39 @@ std::size_t append_opt(base::MutableBytes query, std::size_t size) {
 
 /// What the last server said before glibc gave up. It keeps the packet that made it go on to the
 /// next server, but not its length.
-std::optional<LookupError> last_word(base::Bytes query, base::Bytes answer) {
+std::optional<ResolverError> last_word(base::Bytes query, base::Bytes answer) {
   base::ByteReader reader(answer);
   const bool same_id = reader.u16() == static_cast<std::uint16_t>((query[0] << 8U) | query[1]);
   const std::uint16_t flags = reader.u16();
   if (!same_id || (flags & 0x8000U) == 0) return std::nullopt;
-  switch (dns::Rcode{static_cast<std::uint16_t>(flags & 0xfU)}) {
-    case dns::Rcode::noerror:
-    case dns::Rcode::formerr:
-      return LookupError::malformed;
-    case dns::Rcode::refused:
-      return LookupError::refused;
+  switch (Rcode{static_cast<std::uint16_t>(flags & 0xfU)}) {
+    case Rcode::noerror:
+    case Rcode::formerr:
+      return ResolverError::malformed;
+    case Rcode::refused:
+      return ResolverError::refused;
     default:
-      return LookupError::server_failure;
+      return ResolverError::server_failure;
   }
 }
 
 }  // namespace
+
+std::string_view to_string(ResolverError error) {
+  switch (error) {
+    case ResolverError::server_failure:
+      return "it fails (SERVFAIL)";
+    case ResolverError::refused:
+      return "it refuses (REFUSED)";
+    case ResolverError::timeout:
+      return "it does not answer in time";
+    case ResolverError::unreachable:
+      return "it cannot be reached";
+    case ResolverError::malformed:
+      break;
+  }
+  return "its reply is malformed";
+}
 
 Resolver::Resolver(const std::optional<base::Endpoint>& server) {
   ready_ = ::res_ninit(&state_) == 0;
@@ -74,29 +90,29 @@ Resolver::~Resolver() {
   ::res_nclose(&state_);
 }
 
-base::Expected<dns::Reply, LookupError> Resolver::ask(const dns::Name& name, dns::RrType type) {
-  if (!ready_) return base::Unexpected(LookupError::unreachable);
+base::Expected<Reply, ResolverError> Resolver::ask(const Name& name, RrType type) {
+  if (!ready_) return base::Unexpected(ResolverError::unreachable);
   std::vector<std::uint8_t> answer(max_reply);
   const std::string text = name.to_string();
   const bool edns = (state_.options & RES_USE_EDNS0) != 0;
   auto size = exchange(text, type, edns, answer);
   // A server that is older than EDNS answers FORMERR (RFC 6891 §7).
-  if (!size && edns && size.error() == LookupError::malformed)
+  if (!size && edns && size.error() == ResolverError::malformed)
     size = exchange(text, type, false, answer);
   if (!size) return base::Unexpected(size.error());
-  auto reply = dns::parse_reply(base::Bytes(answer).first(*size), name, type);
-  if (!reply || reply->truncated) return base::Unexpected(LookupError::malformed);
+  auto reply = parse_reply(base::Bytes(answer).first(*size), name, type);
+  if (!reply || reply->truncated) return base::Unexpected(ResolverError::malformed);
   return *std::move(reply);
 }
 
-base::Expected<std::size_t, LookupError> Resolver::exchange(const std::string& name,
-                                                            dns::RrType type, bool edns,
-                                                            base::MutableBytes answer) {
+base::Expected<std::size_t, ResolverError> Resolver::exchange(const std::string& name, RrType type,
+                                                              bool edns,
+                                                              base::MutableBytes answer) {
   std::array<std::uint8_t, NS_PACKETSZ> query{};
   const int made =
       ::res_nmkquery(&state_, ns_o_query, name.c_str(), ns_c_in, static_cast<int>(type), nullptr, 0,
                      nullptr, query.data(), static_cast<int>(query.size()));
-  if (made < 0) return base::Unexpected(LookupError::malformed);
+  if (made < 0) return base::Unexpected(ResolverError::malformed);
   auto size = static_cast<std::size_t>(made);
   if (edns) size = append_opt(query, size);
   std::fill_n(answer.begin(), 12, std::uint8_t{0});
@@ -105,7 +121,7 @@ base::Expected<std::size_t, LookupError> Resolver::exchange(const std::string& n
   if (received >= 0) return std::min(static_cast<std::size_t>(received), answer.size());
   const int error = errno;
   if (const auto word = last_word(query, answer)) return base::Unexpected(*word);
-  return base::Unexpected(error == ETIMEDOUT ? LookupError::timeout : LookupError::unreachable);
+  return base::Unexpected(error == ETIMEDOUT ? ResolverError::timeout : ResolverError::unreachable);
 }
 
-}  // namespace updater
+}  // namespace dns
