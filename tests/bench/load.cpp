@@ -1,0 +1,261 @@
+// Asks as fast as a server answers, from many source ports, and checks every answer: id, question,
+// rcode and the number of answers. Prints one line of JSON.
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "scene.hpp"
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t batch = 64;
+constexpr std::size_t reply_room = 2048;
+constexpr std::chrono::milliseconds patience{200};
+
+struct Options {
+  std::uint16_t port = 5300;
+  std::string mix = "srv";
+  std::uint64_t peers = 10000;
+  unsigned sockets = 16;
+  double seconds = 2;
+  std::uint64_t seed = 1;
+  bool is_floor = false;  // the reply is an echo: only id and question are checked
+};
+
+struct Count {
+  std::uint64_t asked = 0;
+  std::uint64_t answered = 0;
+  std::uint64_t lost = 0;
+  std::uint64_t wrong = 0;
+  std::uint64_t reply_octets = 0;
+};
+
+sockaddr_in address_of(std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
+int connect_to(std::uint16_t port) {
+  const int one = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+  const sockaddr_in address = address_of(port);
+  const void* raw = &address;
+  const int octets = 1 << 20;
+  if (one < 0 || setsockopt(one, SOL_SOCKET, SO_RCVBUFFORCE, &octets, sizeof octets) != 0 ||
+      connect(one, static_cast<const sockaddr*>(raw), sizeof address) != 0) {
+    std::perror("socket");
+    std::exit(1);
+  }
+  return one;
+}
+
+/// One source port with a batch of questions that are all answered, or lost, before the next.
+class Asker {
+ public:
+  Asker(int socket, bench::Questions& questions, bool is_floor)
+      : socket_(socket), questions_(questions), is_floor_(is_floor) {}
+
+  [[nodiscard]] int socket() const { return socket_; }
+  [[nodiscard]] bool is_idle() const { return outstanding_ == 0; }
+  [[nodiscard]] bool is_late(Clock::time_point now) const { return now - sent_ > patience; }
+
+  void give_up(Count& count) {
+    count.lost += outstanding_;
+    outstanding_ = 0;
+  }
+
+  /// Datagrams of one length go in one system call (UDP_SEGMENT): the load must be cheaper than
+  /// what it measures.
+  void ask(Count& count, Clock::time_point now) {
+    ++generation_;
+    for (std::size_t i = 0; i < batch; ++i) {
+      Question& question = asked_[i];
+      question.is_open = true;
+      question.size = questions_.write(id(i), question.octets, question.expected);
+      order_[i] = i;
+    }
+    std::stable_sort(order_.begin(), order_.end(), [this](std::size_t a, std::size_t b) {
+      return asked_[a].size < asked_[b].size;
+    });
+    for (std::size_t first = 0; first < batch;) {
+      std::size_t last = first;
+      const std::size_t size = asked_[order_[first]].size;
+      std::array<iovec, batch> parts{};
+      for (; last < batch && asked_[order_[last]].size == size; ++last)
+        parts[last - first] = {.iov_base = asked_[order_[last]].octets.data(), .iov_len = size};
+      send(parts.data(), last - first, static_cast<std::uint16_t>(size));
+      first = last;
+    }
+    outstanding_ = batch;
+    count.asked += batch;
+    sent_ = now;
+  }
+
+  void take_answers(Count& count) {
+    std::array<iovec, batch> parts;
+    std::array<mmsghdr, batch> messages{};
+    for (std::size_t i = 0; i < batch; ++i) {
+      parts[i] = {.iov_base = replies_[i].data(), .iov_len = reply_room};
+      messages[i].msg_hdr.msg_iov = &parts[i];
+      messages[i].msg_hdr.msg_iovlen = 1;
+    }
+    const int received = recvmmsg(socket_, messages.data(), batch, MSG_DONTWAIT, nullptr);
+    for (std::size_t i = 0; received > 0 && i < static_cast<std::size_t>(received); ++i)
+      judge(base::Bytes(replies_[i]).first(messages[i].msg_len), count);
+  }
+
+ private:
+  struct Question {
+    std::array<std::uint8_t, bench::Questions::room> octets;
+    std::size_t size = 0;
+    bench::Expected expected;
+    bool is_open = false;
+  };
+
+  [[nodiscard]] std::uint16_t id(std::size_t i) const {
+    return static_cast<std::uint16_t>(generation_ * batch + i);
+  }
+
+  void send(iovec* parts, std::size_t count, std::uint16_t size) const {
+    alignas(cmsghdr) std::array<unsigned char, CMSG_SPACE(sizeof size)> control{};
+    msghdr message{};
+    message.msg_iov = parts;
+    message.msg_iovlen = count;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    cmsghdr* segment = CMSG_FIRSTHDR(&message);
+    segment->cmsg_level = SOL_UDP;
+    segment->cmsg_type = UDP_SEGMENT;
+    segment->cmsg_len = CMSG_LEN(sizeof size);
+    std::memcpy(CMSG_DATA(segment), &size, sizeof size);
+    if (sendmsg(socket_, &message, 0) < 0) std::perror("sendmsg");
+  }
+
+  void judge(base::Bytes reply, Count& count) {
+    if (reply.size() < 12) {
+      ++count.wrong;
+      return;
+    }
+    const auto number = static_cast<std::uint16_t>((reply[0] << 8U) | reply[1]);
+    const auto index = static_cast<std::uint16_t>(number - generation_ * batch);
+    if (index >= batch || !asked_[index].is_open) return;  // late: it counts as lost already
+    Question& question = asked_[index];
+    question.is_open = false;
+    --outstanding_;
+    ++count.answered;
+    count.reply_octets += reply.size();
+    // The question ends behind the name's root label, four octets later.
+    std::size_t end = 12;
+    while (question.octets[end] != 0) end += std::size_t{1} + question.octets[end];
+    end += 5;
+    const bool echoed =
+        reply.size() >= end &&
+        std::equal(reply.begin() + 12, reply.begin() + static_cast<std::ptrdiff_t>(end),
+                   question.octets.begin() + 12);
+    const bool right = (reply[2] & 0x80U) != 0 && (reply[2] & 0x02U) == 0 &&
+                       (reply[3] & 0x0fU) == static_cast<unsigned>(question.expected.rcode) &&
+                       ((reply[6] << 8U) | reply[7]) == question.expected.answers;
+    if (!echoed || !(right || is_floor_)) ++count.wrong;
+  }
+
+  const int socket_;
+  bench::Questions& questions_;
+  const bool is_floor_;
+  std::uint64_t generation_ = 0;
+  std::size_t outstanding_ = 0;
+  Clock::time_point sent_{};
+  std::array<Question, batch> asked_{};
+  std::array<std::size_t, batch> order_{};
+  std::array<std::array<std::uint8_t, reply_room>, batch> replies_{};
+};
+
+/// Asks once with the client's cookie, and keeps what comes back.
+void learn_cookie(const Options& options, bench::Questions& questions) {
+  bench::Questions judged(bench::Mix::judged, options.peers, 1);
+  const int one = connect_to(options.port);
+  std::array<std::uint8_t, bench::Questions::room> query{};
+  std::array<std::uint8_t, reply_room> reply{};
+  for (int i = 0; i < 64; ++i) {
+    bench::Expected expected;
+    const std::size_t size = judged.write(1, query, expected);
+    if (query[11] == 0) continue;  // no OPT
+    (void)!send(one, query.data(), size, 0);
+    pollfd wait{one, POLLIN, 0};
+    if (poll(&wait, 1, 1000) != 1) continue;
+    const ssize_t received = recv(one, reply.data(), reply.size(), 0);
+    if (received < 28) continue;
+    // Ours is the only option that we ask for: it stands at the end.
+    const base::Bytes cookie =
+        base::Bytes(reply).first(static_cast<std::size_t>(received)).last(24);
+    if (!std::equal(cookie.begin(), cookie.begin() + 8, judged.client_cookie().begin())) continue;
+    questions.set_cookie(cookie);
+    return;
+  }
+  // A server without cookies gets octets of the right length.
+  std::vector<std::uint8_t> made(24, 7);
+  std::copy(judged.client_cookie().begin(), judged.client_cookie().end(), made.begin());
+  questions.set_cookie(made);
+}
+
+Count run(const Options& options) {
+  bench::Questions questions(*bench::parse_mix(options.mix), options.peers, options.seed);
+  if (options.mix == "judged") learn_cookie(options, questions);
+  std::vector<Asker> askers;
+  std::vector<pollfd> waits;
+  for (unsigned i = 0; i < options.sockets; ++i) {
+    askers.emplace_back(connect_to(options.port), questions, options.is_floor);
+    waits.push_back({askers.back().socket(), POLLIN, 0});
+  }
+  Count count;
+  const Clock::time_point end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                                   std::chrono::duration<double>(options.seconds));
+  for (Clock::time_point now = Clock::now(); now < end; now = Clock::now()) {
+    const std::uint64_t before = count.answered + count.asked;
+    for (Asker& asker : askers) {
+      if (!asker.is_idle()) asker.take_answers(count);
+      if (!asker.is_idle() && asker.is_late(now)) asker.give_up(count);
+      if (asker.is_idle()) asker.ask(count, now);
+    }
+    if (count.answered + count.asked == before) (void)poll(waits.data(), waits.size(), 10);
+  }
+  return count;
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  Options options;
+  CLI::App app("Load with checked answers");
+  app.add_option("--port", options.port, "of 127.0.0.1");
+  app.add_option("--peers", options.peers);
+  app.add_option("--mix", options.mix)->check(CLI::IsMember({"srv", "judged"}));
+  app.add_option("--sockets", options.sockets);
+  app.add_option("--seconds", options.seconds);
+  app.add_option("--seed", options.seed);
+  app.add_flag("--floor", options.is_floor, "replies are echoes");
+  CLI11_PARSE(app, count, words);
+  const Count result = run(options);
+  std::printf(
+      "{\"asked\": %llu, \"answered\": %llu, \"lost\": %llu, \"wrong\": %llu, \"reply_octets\": "
+      "%.0f}\n",
+      static_cast<unsigned long long>(result.asked),
+      static_cast<unsigned long long>(result.answered),
+      static_cast<unsigned long long>(result.lost), static_cast<unsigned long long>(result.wrong),
+      result.answered == 0
+          ? 0.0
+          : static_cast<double>(result.reply_octets) / static_cast<double>(result.answered));
+  return 0;
+}
