@@ -347,7 +347,7 @@ void PeerTable::write_entry(Index index, const Key& key, const PeerRecord& recor
     kind = DetailKind::shared;
     const bool same =
         before != nullptr && kind_of(before->since) == DetailKind::shared &&
-        *detail(static_cast<std::uint32_t>(before->detail[0])).load() == detail_of_record;
+        *shared_detail(static_cast<std::uint32_t>(before->detail[0])) == detail_of_record;
     said[0] = same ? before->detail[0] : keep_detail(record.detail);
   } else if (!detail_of_record.allowed_ips.empty()) {
     const base::Prefix& prefix = detail_of_record.allowed_ips.front();
