@@ -69,9 +69,10 @@ class Zone {
   /// \error a record at a reserved name, a cut or DNAME above one, CNAME beside other data, data
   /// below a cut that is
   ///        not glue, a second SOA: with the line.
-  [[nodiscard]] static base::Expected<Zone, ZoneError> make(ZoneOptions options,
+  [[nodiscard]] static base::Expected<Zone, ZoneError> make(const ZoneOptions& options,
                                                             std::vector<dns::ZoneRecord> records,
-                                                            Names names, const PeerTable& peers,
+                                                            const Names& names,
+                                                            const PeerTable& peers,
                                                             const LiveState& live);
 
   /// One question of class IN. Writes everything that the reply's sections hold. \param type ANY
@@ -145,7 +146,8 @@ class Zone {
     }
   };
 
-  Zone(ZoneOptions options, Names names, const PeerTable& peers, const LiveState& live);
+  Zone(const ZoneOptions& options, const Names& names, const PeerTable& peers,
+       const LiveState& live);
   [[nodiscard]] std::optional<ZoneError> add_static(dns::ZoneRecord record);
   [[nodiscard]] std::optional<ZoneError> check_static(
       const std::map<dns::Name, std::size_t>& lines);

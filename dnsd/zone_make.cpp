@@ -10,8 +10,9 @@ namespace dnsd {
 
 using dns::RrType;
 
-Zone::Zone(ZoneOptions options, Names names, const PeerTable& peers, const LiveState& live)
-    : options_(std::move(options)), peers_(peers), live_(live) {
+Zone::Zone(const ZoneOptions& options, const Names& names, const PeerTable& peers,
+           const LiveState& live)
+    : options_(options), peers_(peers), live_(live) {
   const auto below = [](const dns::Name& parent, std::string_view label) {
     dns::Name name = parent;
     (void)name.prepend(label);
@@ -24,8 +25,8 @@ Zone::Zone(ZoneOptions options, Names names, const PeerTable& peers, const LiveS
   for (const auto& [label, key] : names) names_.emplace(below(dns::Name(), label), key);
 }
 
-base::Expected<Zone, ZoneError> Zone::make(ZoneOptions options,
-                                           std::vector<dns::ZoneRecord> records, Names names,
+base::Expected<Zone, ZoneError> Zone::make(const ZoneOptions& options,
+                                           std::vector<dns::ZoneRecord> records, const Names& names,
                                            const PeerTable& peers, const LiveState& live) {
   if (options.apex.view().wire().size() > schema::max_zone_octets) {
     return base::Unexpected(
@@ -33,7 +34,7 @@ base::Expected<Zone, ZoneError> Zone::make(ZoneOptions options,
                                  options.apex.to_string(), options.apex.view().wire().size(),
                                  schema::max_zone_octets)});
   }
-  Zone zone(std::move(options), std::move(names), peers, live);
+  Zone zone(options, names, peers, live);
   std::map<dns::Name, std::size_t>
       lines;  // of each owner's first record, for what is checked at the end
   for (dns::ZoneRecord& record : records) {
