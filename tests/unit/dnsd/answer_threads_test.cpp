@@ -238,12 +238,14 @@ TEST_CASE("what does not fit over UDP is truncated, and whole over TCP") {
 
 TEST_CASE("a wildcard listener replies from the address that was asked") {
   Server server;
-  for (const auto& [wildcard, asked] :
-       {std::pair("0.0.0.0", "127.0.0.2"), std::pair("::", "::1")}) {
-    CAPTURE(wildcard);
-    const auto place = server.listen(wildcard);
+  struct Row {
+    const char *wildcard, *asked;
+  };
+  for (const Row& row : {Row{"0.0.0.0", "127.0.0.2"}, Row{"::", "::1"}}) {
+    CAPTURE(row.wildcard);
+    const auto place = server.listen(row.wildcard);
     if (!place) continue;
-    Client client({*base::IpAddress::parse(asked), place->port}, SOCK_DGRAM);
+    Client client({*base::IpAddress::parse(row.asked), place->port}, SOCK_DGRAM);
     REQUIRE(client.is_connected());
     REQUIRE(client.send(query(7, "small")));
     CHECK(has_answer(client.receive()));

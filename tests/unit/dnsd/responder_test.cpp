@@ -137,14 +137,18 @@ TEST_CASE("RFC 8914 §4.4: an endpoint that is stale is called so, to the view t
   const std::string bob = schema::key_label(AnswerFixture::key(2));  // stale in both families
   const std::string alice = schema::key_label(AnswerFixture::key(1));
   const std::string zone = ".wg.example.org";
-  for (const auto& [owner, type] : {std::pair("_wireguard._udp." + bob + zone, dns::RrType::srv),
-                                    std::pair(bob + "._wireguard._udp" + zone, dns::RrType::srv),
-                                    std::pair(bob + zone, dns::RrType::a),
-                                    std::pair("198-51-100-7." + bob + zone, dns::RrType::a),
-                                    std::pair("_wireguard._udp.bob" + zone, dns::RrType::srv)}) {
-    CAPTURE(owner);
-    CHECK(told(owner, type, private_udp) == stale);
-    CHECK_FALSE(told(owner, type, public_udp).has_value());
+  struct Row {
+    std::string owner;
+    dns::RrType type;
+  };
+  for (const Row& row :
+       {Row{"_wireguard._udp." + bob + zone, dns::RrType::srv},
+        Row{bob + "._wireguard._udp" + zone, dns::RrType::srv}, Row{bob + zone, dns::RrType::a},
+        Row{"198-51-100-7." + bob + zone, dns::RrType::a},
+        Row{"_wireguard._udp.bob" + zone, dns::RrType::srv}}) {
+    CAPTURE(row.owner);
+    CHECK(told(row.owner, row.type, private_udp) == stale);
+    CHECK_FALSE(told(row.owner, row.type, public_udp).has_value());
   }
   CHECK_FALSE(told("_wireguard._udp." + alice + zone, dns::RrType::srv, private_udp).has_value());
   CHECK_FALSE(told("_wireguard._udp." + bob + zone, dns::RrType::txt, private_udp).has_value());
