@@ -32,6 +32,7 @@ def steps(options):
         Step("unit", ctest("dev"), needs="build"),
         Step("build-release", build("release"), full=True),
         Step("unit-release", ctest("release"), needs="build-release", full=True),
+        Step("build-coverage", build("coverage"), full=True),
     ]
     # Seconds are judged with the optimised programs, one scenario at a time.
     preset, needs = ("release", "build-release") if options.full else ("dev", "build")

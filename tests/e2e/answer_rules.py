@@ -207,7 +207,7 @@ case("RFC 4892 §2: id.server", ask("id.server.", "TXT", CHAOS), reply("NOERROR 
 case("RFC 4892 §2: another name of class CHAOS", ask("www", "TXT", CHAOS), REFUSED)
 case("RFC 1035 §3.2.4: class HESIOD", ask("www", "A", 4), REFUSED)
 case("RFC 1035 §3.2.5: class ANY", ask("www", "A", ANY_CLASS), REFUSED,
-     alone="RFC 1035 §6.2: such an answer is never authoritative, so nobody could use it; refused as every class but IN and CHAOS")
+     alone="RFC 1035 §6.2: never authoritative, so nobody could use it; refused as every class but IN and CHAOS")
 case("RFC 6895 §3.2: class NONE", ask("www", "A", NONE), REFUSED)
 case("RFC 8945 §5.2.1: signed with an unknown key", www(tsig()), reply("NOTAUTH", additional="TSIG"))
 case("RFC 8945 §5.2.1: the same with EDNS", www(opt(), tsig()),

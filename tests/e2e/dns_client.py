@@ -6,6 +6,7 @@ import dns.message
 import dns.query
 import dns.rcode
 import dns.rdatatype
+import dns.tsig
 
 
 Timeout = dns.exception.Timeout
@@ -43,6 +44,32 @@ def ask(node, server, name, kind, port=53, **keywords):
         return client.ask(name, kind, **keywords)
     finally:
         client.close()
+
+
+def without_opcode(message):
+    """dnspython knows only the opcodes that are assigned, and gives their messages other sections."""
+    return message[:2] + bytes([message[2] & 0x87]) + message[3:]
+
+
+def read_request(request):
+    """The request as dnspython reads it; None: it is not well-formed to it."""
+    try:
+        return dns.message.from_wire(without_opcode(request), continue_on_error=True)
+    except dns.exception.DNSException:
+        return None
+
+
+KEY = dns.tsig.Key("key.example.", bytes(32))
+
+
+def read_reply(message):
+    """(a reply, whether its TSIG record says that the key is unknown). \\error ValueError, it is not well-formed"""
+    parsed = dns.message.from_wire(without_opcode(message), keyring=KEY, continue_on_error=True)
+    errors = [error.exception for error in parsed.errors]
+    is_refused_key = len(errors) == 1 and isinstance(errors[0], dns.tsig.PeerBadKey)
+    if errors and not is_refused_key:
+        raise ValueError(f"dnspython: {errors}: {message.hex()}")
+    return parsed, is_refused_key
 
 
 def records(section):

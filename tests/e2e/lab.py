@@ -357,6 +357,15 @@ class Lab:
         """The same without waiting."""
         return self.host.start(self.program("wg-dnsd"), *DNSD_ARGUMENTS, *name_servers, *arguments, name=name)
 
+    def start_static_dnsd(self, *arguments, program=None, name="wg-dnsd"):
+        """wg-dnsd on the host with the zone of the replayed answers and no device. Returns when it answers."""
+        process = self.host.start(
+            program or self.program("wg-dnsd"), "--zone", ZONE, "--zone-file", ROOT / "tests/answers/static.zone",
+            "--listen", HOST, "--state-dir", RUN / f"state-{name}", "--control", CONTROL, *arguments, name=name,
+        )  # fmt: skip
+        self.wait_until_served(process)
+        return process
+
     def wait_until_served(self, process):
         def served():
             check(process.is_running(), f"{process.name} ended with {process.popen.returncode}")

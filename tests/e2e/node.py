@@ -135,9 +135,18 @@ class Node:
             f"add rule inet counters {hook} {match} counter name {name}\n"
         )
 
-    def counted(self, name):
+    def counted(self, name, unit="packets"):
+        """\\param unit packets or bytes."""
         words = self.output("nft", "list", "counter", "inet", "counters", name).split()
-        return int(words[words.index("packets") + 1])
+        return int(words[words.index(unit) + 1])
+
+    def udp_overflows(self):
+        """Datagrams that the kernel dropped because a socket's queue was full, both families."""
+        with self.entered():
+            lines = [line.split() for path in ("snmp", "snmp6") for line in open(f"/proc/thread-self/net/{path}")]
+        names, values = (words for words in lines if words[0] == "Udp:")
+        ipv6 = next(int(words[1]) for words in lines if words[0] == "Udp6RcvbufErrors")
+        return int(values[names.index("RcvbufErrors")]) + ipv6
 
 
 class Pings:

@@ -56,7 +56,7 @@ def message(questions=(), additional=(), authority=(), answer=(), flags=0, opcod
 
 
 def ask(name, kind, rr_class=IN, flags=0, edns=None, options=(), do=False, opcode=QUERY):
-    """A well-formed request. \\param edns size of the replies that it takes; None: no OPT record, unless there are options."""
+    """A well-formed request. \\param edns size of the replies that it takes; None: no OPT record but for options."""
     if edns is None and (options or do):
         edns = 1232
     additional = [] if edns is None else [opt(edns, options, 0x8000 if do else 0)]

@@ -11,19 +11,17 @@ import re
 import socket
 import struct
 
-import dns.exception
 import dns.flags
-import dns.message
 import dns.rcode
 import dns.rdatatype
-import dns.tsig
 
+import dns_client
 import lab
 import packets
 import spoofing
-from addresses import ASKER, ASKER6, HOST, HOST6, ZONE
+from addresses import ASKER, ASKER6, HOST, HOST6
 from answer_rules import CASES, PEERS, SILENCE
-from checks import GENEROUS, Failure, check
+from checks import GENEROUS, check
 from containment import RUN
 from spoofing import Spoofer
 from stock_servers import IDENTITY, STOCK, VERSION
@@ -98,30 +96,6 @@ CLIENTS = {"udp": Udp, "tcp": Tcp}
 # ---- judging one reply
 
 
-def without_opcode(message):
-    """dnspython knows only the opcodes that are assigned, and gives their messages other sections."""
-    return message[:2] + bytes([message[2] & 0x87]) + message[3:]
-
-
-def parse(message):
-    """(the reply as dnspython reads it, whether its TSIG record tells that the key is unknown)"""
-    key = dns.tsig.Key("key.example.", bytes(32), "hmac-sha256")
-    parsed = dns.message.from_wire(without_opcode(message), keyring=key, continue_on_error=True)
-    errors = [error.exception for error in parsed.errors]
-    is_refused_key = len(errors) == 1 and isinstance(errors[0], dns.tsig.PeerBadKey)
-    if errors and not is_refused_key:
-        raise Failure(f"dnspython: {errors}")
-    return parsed, is_refused_key
-
-
-def read_request(request):
-    """The request as dnspython reads it; None: it is not well-formed to it."""
-    try:
-        return dns.message.from_wire(without_opcode(request), continue_on_error=True)
-    except dns.exception.DNSException:
-        return None
-
-
 def types(section):
     return [dns.rdatatype.to_text(rrset.rdtype) for rrset in section for _ in rrset]
 
@@ -137,7 +111,7 @@ def question_octets(message):
 def differences(case, message, transport):
     """What of a reply is not as the case and the request want it, each as one text."""
     request, expected = case.asked, case.reply
-    parsed, is_refused_key = parse(message)
+    parsed, is_refused_key = dns_client.read_reply(message)
     words = [dns.rcode.to_text(parsed.rcode())] + [name for name in ("AA", "TC") if parsed.flags & dns.flags.Flag[name]]
     flags = struct.unpack("!H", message[2:4])[0] & ~(packets.AA | packets.TC | 0x000F)
     echoed = struct.unpack("!H", request[2:4])[0] & (0x7800 | packets.RD | packets.CD)
@@ -153,7 +127,7 @@ def differences(case, message, transport):
     ]
     if parsed.question:
         found.append(("question", question_octets(message), question_octets(request)))
-    asked = read_request(request)
+    asked = dns_client.read_request(request)
     if asked and expected.head != "FORMERR":
         found.append(("OPT", parsed.edns, min(asked.edns, 0)))
         if asked.edns >= 0:
@@ -178,7 +152,8 @@ def check_all(world):
         for transport in case.transport:
             for server in LISTENERS[case.view]:
                 client = CLIENTS[transport](world.internet, server)
-                wrong += [f"{case.name} ({transport}, {server}): {what}" for what in check_case(case, client, transport)]
+                found = check_case(case, client, transport)
+                wrong += [f"{case.name} ({transport}, {server}): {what}" for what in found]
                 client.close()
                 count += 1
     check(not wrong, f"{len(wrong)} differences:\n" + "\n".join(wrong))
@@ -192,7 +167,7 @@ def comparable(message):
     """Rcode, AA, answer and authority of a reply, with what must be equal of their records."""
     if message is None:
         return "no answer"
-    parsed, _ = parse(message)
+    parsed, _ = dns_client.read_reply(message)
     lines = [dns.rcode.to_text(parsed.rcode()) + (" AA" if parsed.flags & dns.flags.AA else "")]
     for section in (parsed.answer, parsed.authority):
         lines.append(
@@ -286,20 +261,21 @@ def scenario(world):
 
 
 def start(world):
-    peers = "".join(
-        f"[Peer]\n# Name = {name}\nPublicKey = {base64.b64encode(bytes([octet] * 32)).decode()}\nAllowedIPs = 10.77.9.{octet}/32\n"
-        + (f"Endpoint = {endpoint}\n\n" if endpoint else "\n")
-        for name, (octet, endpoint) in PEERS.items()
+    peers = ""
+    for name, (octet, endpoint) in PEERS.items():
+        key = base64.b64encode(bytes([octet] * 32)).decode()
+        peers += f"[Peer]\n# Name = {name}\nPublicKey = {key}\nAllowedIPs = 10.77.9.{octet}/32\n"
+        peers += f"Endpoint = {endpoint}\n" if endpoint else ""
+    path = RUN / "peers.conf"
+    path.write_text(peers)
+    private = [word for address in LISTENERS["private"] for word in ("--listen-private", bracketed(address))]
+    world.start_static_dnsd(
+        "--peers", path, "--listen", bracketed(HOST6), *private, "--server-id", IDENTITY, "--server-version", VERSION
     )
-    (RUN / "peers.conf").write_text(peers)
-    words = [word for view, option in (("public", "--listen"), ("private", "--listen-private"))
-             for address in LISTENERS[view] for word in (option, f"[{address}]" if ":" in address else address)]
-    world.dnsd = world.host.start(
-        world.program("wg-dnsd"), "--zone", ZONE, "--zone-file", lab.ROOT / "tests/answers/static.zone", "--peers",
-        RUN / "peers.conf", *words, "--state-dir", RUN / "state", "--control", lab.CONTROL, "--server-id", IDENTITY,
-        "--server-version", VERSION, name="wg-dnsd",
-    )  # fmt: skip
-    world.wait_until_served(world.dnsd)
+
+
+def bracketed(address):
+    return f"[{address}]" if ":" in address else address
 
 
 def start_stock_servers(world):
