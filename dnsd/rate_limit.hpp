@@ -20,6 +20,7 @@ class RateLimiter {
   enum class Kind : std::uint8_t {
     name,      ///< positive and NODATA: by the owner name
     nxdomain,  ///< by the zone: random names are one flood
+    any_name,  ///< from a wildcard, or a referral: by the zone, for the same reason
     error,     ///< everything else, by the client network alone
   };
   enum class Verdict : std::uint8_t {

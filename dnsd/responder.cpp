@@ -40,7 +40,7 @@ Verdict verdict_of(const Finding& found) {
   Verdict verdict;
   if (found.is_stale) verdict.head.extended_error = ExtendedError::stale_answer;
   verdict.head.authoritative = true;
-  verdict.kind = RateLimiter::Kind::name;
+  verdict.kind = found.is_for_any_name ? RateLimiter::Kind::any_name : RateLimiter::Kind::name;
   switch (found.outcome) {
     case Outcome::hit:
     case Outcome::nodata:
@@ -136,8 +136,8 @@ std::size_t Responder::respond(base::Bytes query, const Listener& listener, cons
     const auto second =
         std::chrono::duration_cast<std::chrono::seconds>(asker.now.steady.time_since_epoch())
             .count();
-    const dns::NameView counted =
-        verdict.kind == RateLimiter::Kind::nxdomain ? zone->options().apex : request->name;
+    const bool by_name = verdict.kind == RateLimiter::Kind::name;
+    const dns::NameView counted = by_name ? request->name : zone->options().apex;
     switch (policy->rate_limiter->judge(asker.address, verdict.kind, counted,
                                         static_cast<std::uint32_t>(second))) {
       case RateLimiter::Verdict::answer:

@@ -11,19 +11,21 @@ Finding Zone::lookup(dns::NameView name, RrType type, View view, dns::RecordSink
   if (!name.is_at_or_below(options_.apex)) return {Outcome::refused};
   dns::Name current(name);
   std::optional<dns::Name> next;
+  bool is_for_any_name = false;
   for (int hop = 0; hop < max_cname_hops; ++hop) {
     const dns::NameView at = hop == 0 ? name : current.view();  // the owner keeps the asker's case
-    const Finding found = look_up_one(at, type, view, sink, next);
+    Finding found = look_up_one(at, type, view, sink, next);
+    if (hop == 0) is_for_any_name = found.is_for_any_name;
+    found.is_for_any_name = is_for_any_name;
     // Behind a CNAME of ours the reply is authoritative, wherever the chain leads (RFC 1035 §4.1.1,
     // AA).
-    if (found.outcome == Outcome::referral && hop > 0) return {Outcome::cname};
+    if (found.outcome == Outcome::referral && hop > 0) break;
     if (found.outcome != Outcome::cname) return found;
     // A wildcard CNAME may lead to itself; longer loops are refused when the zone is made.
-    if (next->view().equals(at) || !next->view().is_at_or_below(options_.apex))
-      return {Outcome::cname};
+    if (next->view().equals(at) || !next->view().is_at_or_below(options_.apex)) break;
     current = *next;
   }
-  return {Outcome::cname};
+  return {.outcome = Outcome::cname, .is_for_any_name = is_for_any_name};
 }
 
 /// RFC 1034 §4.3.2 steps 2 to 6 for one name. On `cname`, `next` is where the chain goes on.
@@ -33,13 +35,15 @@ Finding Zone::look_up_one(dns::NameView name, RrType type, View view, dns::Recor
     // RFC 4035 §3.1.4.1: DS at the cut belongs to this side.
     if (type != RrType::ds || !cut->equals(name)) {
       emit_referral(*cut, view, sink);
-      return {Outcome::referral};
+      return {.outcome = Outcome::referral, .is_for_any_name = true};
     }
   }
   std::optional<Node> node = find_node(name, view);
+  bool is_for_any_name = false;
   if (!node) {
     if (!live_.is_ready() && schema::parse_peer_name(name, options_.apex)) return {Outcome::failed};
     node = find_wildcard(name, view);
+    is_for_any_name = node.has_value();
   }
   if (!node) {
     emit_soa(dns::Section::authority, sink);
@@ -47,19 +51,20 @@ Finding Zone::look_up_one(dns::NameView name, RrType type, View view, dns::Recor
   }
   const Emission to{name, view, sink};
   if (type == RrType::any) {
-    if (emit_any(*node, to)) return {Outcome::hit};
+    if (emit_any(*node, to)) return {Outcome::hit, false, is_for_any_name};
   } else if (emit(*node, type, to)) {
     emit_additional(*node, type, to);
     const bool is_endpoint = node->is_peer() && type != RrType::txt;  // TXT says it itself
-    return {Outcome::hit, is_endpoint && node->record.stale && tells_times(node->record, view)};
+    const bool is_stale = is_endpoint && node->record.stale && tells_times(node->record, view);
+    return {Outcome::hit, is_stale, is_for_any_name};
   } else if (emit(*node, RrType::cname, to)) {
     next = node->target;
     if (!next)
       next = dns::Name(*dns::parse_name_view(node->statics->find(RrType::cname)->rdata.front()));
-    return {Outcome::cname};
+    return {Outcome::cname, false, is_for_any_name};
   }
   emit_soa(dns::Section::authority, sink);
-  return {Outcome::nodata};
+  return {Outcome::nodata, false, is_for_any_name};
 }
 
 std::optional<Zone::Node> Zone::find_node(dns::NameView name, View view) const {

@@ -52,6 +52,8 @@ struct Finding {
   Outcome outcome{};
   /// The answer holds an endpoint that has not been confirmed lately, and this view is told so.
   bool is_stale = false;
+  /// Any name there would get the same: from a wildcard, or below a delegation.
+  bool is_for_any_name = false;
 
   friend bool operator==(const Finding&, const Finding&) = default;
 };

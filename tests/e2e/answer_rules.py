@@ -212,6 +212,9 @@ case("RFC 6895 §3.2: class NONE", ask("www", "A", NONE), REFUSED)
 case("RFC 8945 §5.2.1: signed with an unknown key", www(tsig()), reply("NOTAUTH", additional="TSIG"))
 case("RFC 8945 §5.2.1: the same with EDNS", www(opt(), tsig()),
      reply("NOTAUTH", additional="TSIG"))
+case("RFC 8945 §5.2.1: the key's name compressed", www(tsig(b"\xc0\x0c")), reply("NOTAUTH", additional="TSIG"))
+case("RFC 8945 §5.2.1: the key's name compressed in part", www(tsig(b"\x03key\xc0\x0c")),
+     reply("NOTAUTH", additional="TSIG"))
 case("RFC 8945 §5.1: TSIG that is not the last record", www(tsig(), opt()), FORMERR)
 case("RFC 8945 §5.1: two TSIG records", www(tsig(), tsig()), FORMERR)
 case("RFC 8945 §4.2: TSIG of class IN", www(tsig(rr_class=IN)), FORMERR)

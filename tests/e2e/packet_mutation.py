@@ -11,10 +11,12 @@ INTERESTING = (
 
 
 def name_fields(message, at):
-    """The fields of an uncompressed name: the length of each label and its octets. \\return (fields, where it ends)"""
+    """The fields of a name: the length of each label, its octets, a pointer. \\return (fields, where it ends)"""
     fields = []
     while message[at]:
         length = message[at]
+        if length >= 0xC0:
+            return fields + [(at, at + 2)], at + 2
         fields += [(at, at + 1), (at + 1, at + 1 + length)]
         at += 1 + length
     return fields + [(at, at + 1)], at + 1

@@ -41,10 +41,10 @@ def opt(size=1232, options=(), flags=0, version=0, owner=b"\0"):
     return record(owner, "OPT", size, version << 16 | flags, data)
 
 
-def tsig(key="key.example.", algorithm="hmac-sha256.", rr_class=ANY_CLASS, ttl=0, mac=bytes(32), more=b""):
+def tsig(owner=wire("key.example."), algorithm="hmac-sha256.", rr_class=ANY_CLASS, ttl=0, mac=bytes(32), more=b""):
     times = struct.pack("!HIH", 0, 1_700_000_000, 300)
     data = wire(algorithm) + times + struct.pack("!H", len(mac)) + mac + struct.pack("!3H", 0x5747, 0, 0) + more
-    return record(wire(key), "TSIG", rr_class, ttl, data)
+    return record(owner, "TSIG", rr_class, ttl, data)
 
 
 def message(questions=(), additional=(), authority=(), answer=(), flags=0, opcode=QUERY, identity=0x5747, counts=None):

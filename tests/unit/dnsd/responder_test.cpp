@@ -300,6 +300,22 @@ TEST_CASE("random names that do not exist are one flood, errors another") {
         1);
 }
 
+TEST_CASE("random names below a wildcard or a delegation are one flood") {
+  AnswerFixture server;
+  server.policy.rate_limit = 10;
+  for (const char* above : {"wild", "wildcname", "child"}) {
+    CAPTURE(above);
+    server.rebuild();
+    int answered = 0;
+    for (int i = 0; i < 50; ++i) {
+      const auto name = "x" + std::to_string(i) + "." + above + ".wg.example.org";
+      const Octets reply = server.ask(question(name, dns::RrType::txt, {}), public_udp);
+      if (!reply.empty() && !is_truncated(reply)) ++answered;
+    }
+    CHECK(answered == 10);
+  }
+}
+
 TEST_CASE("a reload keeps counting and keeps the cookies, unless that is what changed") {
   dnsd::Config config;
   const auto first = dnsd::make_policy(config, nullptr);
