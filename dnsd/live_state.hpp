@@ -6,13 +6,14 @@
 #include <mutex>
 #include <vector>
 
+#include "dnsd/lan_table.hpp"
 #include "dnsd/view.hpp"
 #include "wg/public_key.hpp"
 
 namespace dnsd {
 
 /// What answers need beside the zone and the peers, and what changes without either being reloaded.
-/// Written by the control thread, read by all.
+/// Written by the control thread, `lan` by the threads that hear announcements; read by all.
 class LiveState {
  public:
   using KeyList = std::vector<wg::PublicKey>;
@@ -34,6 +35,9 @@ class LiveState {
   void set_list(View view, std::shared_ptr<const KeyList> list) {
     list_of(view).store(std::move(list), std::memory_order_release);
   }
+
+  /// What peers announce of their own networks.
+  LanTable lan;
 
  private:
   using AtomicList = std::atomic<std::shared_ptr<const KeyList>>;

@@ -22,11 +22,11 @@ struct Verdict {
 };
 
 /// Octets of a reply that the asker takes (RFC 6891 §6.2.3, RFC 9715).
-std::size_t reply_limit(const dns::Request& request, Transport transport) {
-  if (transport == Transport::tcp) return dns::max_message_octets;
+std::size_t reply_limit(const dns::Request& request, const Listener& listener) {
+  if (listener.transport == Transport::tcp) return dns::max_message_octets;
   if (!request.edns) return dns::plain_udp_octets;
   return std::clamp<std::size_t>(request.edns->udp_size, dns::plain_udp_octets,
-                                 dns::our_udp_octets);
+                                 listener.max_udp_octets);
 }
 
 Verdict error_verdict(Rcode rcode, std::optional<ExtendedError> extended_error = std::nullopt) {
@@ -115,7 +115,7 @@ std::size_t Responder::respond(base::Bytes query, const Listener& listener, cons
   if (!request) return 0;
   const auto policy = policy_.get();
   const auto zone = zone_.get();
-  dns::ResponseWriter writer(*request, reply_limit(*request, listener.transport), out);
+  dns::ResponseWriter writer(*request, reply_limit(*request, listener), out);
   Verdict verdict = answer(*request, *zone, *policy, listener.view, writer);
   dns::ResponseHead& head = verdict.head;
   head.nsid = policy->server_id;

@@ -22,6 +22,8 @@ enum class Transport : std::uint8_t { udp, tcp };
 struct Listener {
   View view{};
   Transport transport{};
+  /// The longest reply over UDP, whatever the asker takes.
+  std::uint16_t max_udp_octets = dns::our_udp_octets;
 };
 
 /// From whom, and when.
@@ -57,8 +59,8 @@ class Responder {
       : zone_(zone), policy_(policy) {}
 
   /// \param query one whole message, without TCP's length prefix. \param out room for the reply: at
-  /// least 1232 octets for UDP and 65535 for TCP. \return octets written; 0: say nothing. Any
-  /// thread.
+  /// least listener.max_udp_octets for UDP and 65535 for TCP. \return octets written; 0: say
+  /// nothing. Any thread.
   [[nodiscard]] std::size_t respond(base::Bytes query, const Listener& listener, const Asker& asker,
                                     base::MutableBytes out) const;
 

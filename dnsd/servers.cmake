@@ -8,6 +8,7 @@ add_library(
   daemon.cpp
   explain.cpp
   inherited_sockets.cpp
+  lan_keeper.cpp
   listen_socket.cpp
   listener_plan.cpp
   listeners.cpp

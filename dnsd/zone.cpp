@@ -103,6 +103,9 @@ Zone::Node::Dynamic Zone::find_peer(const schema::PeerName& name, View view, Nod
       node.address = *name.address;
       return Node::Dynamic::address;
     }
+    case Form::lan:
+      if (view == View::private_view) node.lan = live_.lan.find(name.key);
+      return node.lan == nullptr ? Node::Dynamic::none : Node::Dynamic::lan;
     case Form::other:
       break;
   }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -116,21 +117,23 @@ class Zone {
       service,       ///< _wireguard._udp.K.Z
       instance,      ///< K._wireguard._udp.Z, padded or not
       address,       ///< A.K.Z
+      lan,           ///< _lan.K.Z
       alias,         ///< a named peer's form of one of those: a CNAME to `target`
       service_root,  ///< _wireguard._udp.Z
       service_types  ///< _services._dns-sd._udp.Z
     };
     const StaticNode* statics = nullptr;
     Dynamic dynamic = Dynamic::none;
-    wg::PublicKey key{};                ///< of host, service, instance, address
-    PeerRecord record{};                ///< of the same
-    base::IpAddress address{};          ///< of address
-    std::optional<dns::Name> target{};  ///< of alias
+    wg::PublicKey key{};        ///< of host, service, instance, address, lan
+    PeerRecord record{};        ///< of the same
+    base::IpAddress address{};  ///< of address
+    std::shared_ptr<const schema::LanEndpoints> lan{};  ///< of lan
+    std::optional<dns::Name> target{};                  ///< of alias
 
     /// Whether `key` and `record` are set.
     [[nodiscard]] bool is_peer() const {
       return dynamic == Dynamic::host || dynamic == Dynamic::service ||
-             dynamic == Dynamic::instance || dynamic == Dynamic::address;
+             dynamic == Dynamic::instance || dynamic == Dynamic::address || dynamic == Dynamic::lan;
     }
   };
 
@@ -172,6 +175,7 @@ class Zone {
   [[nodiscard]] bool emit_addresses(const Node& node, dns::RrType type, const Emission& to) const;
   [[nodiscard]] bool emit_srv(const Node& node, const Emission& to) const;
   void emit_text(const Node& node, const Emission& to) const;
+  void emit_lan(const Node& node, const Emission& to) const;
   [[nodiscard]] bool emit_list(const Emission& to) const;
   void emit_additional(const Node& node, dns::RrType type, const Emission& to) const;
   void emit_target_addresses(dns::NameView target, View view, dns::RecordSink& sink) const;

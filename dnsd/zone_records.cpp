@@ -93,6 +93,10 @@ bool Zone::emit(const Node& node, RrType type, const Emission& to) const {
       if (type != type_of(node.address)) return false;
       to.add(type, options_.endpoint_ttl, node.address.bytes());
       return true;
+    case Node::Dynamic::lan:
+      if (type != RrType::txt) return false;
+      emit_lan(node, to);
+      return true;
     case Node::Dynamic::alias:
       if (type != RrType::cname) return false;
       to.add(type, options_.cname_ttl, node.target->view().wire());
@@ -181,6 +185,13 @@ void Zone::emit_text(const Node& node, const Emission& to) const {
       write_text_string(writer, fmt::format("stale={}", record.stale->time_since_epoch().count()));
   }
   if (record.detail->is_hub && to.view == View::private_view) write_text_string(writer, "role=hub");
+  to.add(RrType::txt, options_.endpoint_ttl, writer.written());
+}
+
+void Zone::emit_lan(const Node& node, const Emission& to) const {
+  std::array<std::uint8_t, schema::max_lan_text_octets> rdata;
+  base::ByteWriter writer(rdata);
+  schema::write_lan_text(writer, *node.lan);
   to.add(RrType::txt, options_.endpoint_ttl, writer.written());
 }
 
@@ -336,6 +347,8 @@ void Zone::emit_peer(const wg::PublicKey& key, const PeerRecord& record, View vi
     node.address = (*endpoint)->address;
     emit_node(schema::address_name(node.address, key, options_.apex), Node::Dynamic::address);
   }
+  if (view == View::private_view) node.lan = live_.lan.find(key);
+  if (node.lan != nullptr) emit_node(schema::lan_name(key, options_.apex), Node::Dynamic::lan);
 }
 
 }  // namespace dnsd

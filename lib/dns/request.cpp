@@ -188,8 +188,10 @@ std::optional<Request> parse_request(base::Bytes packet) {
   } else {
     // The body of other operations has other rules: it is not looked at (RFC 1996 for NOTIFY, RFC
     // 2136 for UPDATE).
-    request.rcode = request.opcode == static_cast<std::uint8_t>(Opcode::notify) ? Rcode::refused
-                                                                                : Rcode::notimp;
+    // The latter is granted inside a tunnel alone, where the sender is known by his key.
+    const Opcode opcode{request.opcode};
+    request.rcode =
+        opcode == Opcode::notify || opcode == Opcode::update ? Rcode::refused : Rcode::notimp;
   }
   return request;
 }

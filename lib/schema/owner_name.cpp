@@ -95,6 +95,8 @@ std::optional<PeerName> parse_peer_name(dns::NameView name, dns::NameView zone) 
       if (labels.count == 2) result.form = PeerName::Form::protocol;
       if (labels.count == 3 && label_equals(labels.label[2], service_label))
         result.form = PeerName::Form::service;
+    } else if (labels.count == 2 && label_equals(labels.label[1], lan_label)) {
+      result.form = PeerName::Form::lan;
     } else if (labels.count == 2) {
       result.address = parse_address_label(base::as_text(labels.label[1]));
       if (result.address) result.form = PeerName::Form::address;
@@ -161,6 +163,10 @@ dns::Name padded_instance_name(const wg::PublicKey& key, dns::NameView zone) {
 dns::Name address_name(const base::IpAddress& address, const wg::PublicKey& key,
                        dns::NameView zone) {
   return join({make_address_label(address).text(), make_key_label(key).text()}, zone);
+}
+
+dns::Name lan_name(const wg::PublicKey& key, dns::NameView zone) {
+  return join({lan_label, make_key_label(key).text()}, zone);
 }
 
 std::optional<std::string> check_peer_label(std::string_view label) {

@@ -15,6 +15,7 @@ namespace schema {
 
 inline constexpr std::string_view service_label = "_wireguard";
 inline constexpr std::string_view protocol_label = "_udp";
+inline constexpr std::string_view lan_label = "_lan";
 
 /// A position in the part of the zone that belongs to peers.
 struct PeerName {
@@ -23,6 +24,7 @@ struct PeerName {
     protocol,  ///< _udp.K.Z, an empty non-terminal
     service,   ///< _wireguard._udp.K.Z
     address,   ///< A.K.Z where A is well-formed; it exists only while the peer has that address
+    lan,       ///< _lan.K.Z; it exists only while the peer announces addresses of its network
     instance,  ///< K._wireguard._udp.Z
     other,     ///< any other name below K.Z or K._wireguard._udp.Z: reserved, and never exists
   };
@@ -57,6 +59,7 @@ inline constexpr std::size_t max_zone_octets =
 [[nodiscard]] dns::Name padded_instance_name(const wg::PublicKey& key, dns::NameView zone);
 [[nodiscard]] dns::Name address_name(const base::IpAddress& address, const wg::PublicKey& key,
                                      dns::NameView zone);
+[[nodiscard]] dns::Name lan_name(const wg::PublicKey& key, dns::NameView zone);
 
 /// Whether the configuration may give a peer this name: one LDH label that does not look like a key
 /// (52 or 56 characters that decode) and is not reserved. \return what is wrong, or nullopt when it

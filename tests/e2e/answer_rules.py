@@ -195,7 +195,7 @@ case("RFC 1035 §4.1.1: IQUERY", ask("www", "A", opcode=IQUERY), NOTIMP)
 case("RFC 1035 §4.1.1: STATUS", message(opcode=STATUS), NOTIMP)
 case("RFC 6895 §2.2: an opcode that nobody has assigned", ask("www", "A", opcode=15), NOTIMP)
 case("RFC 1996 §3: NOTIFY", ask("@", "SOA", opcode=NOTIFY), REFUSED)
-case("RFC 2136 §2: UPDATE", ask("@", "SOA", opcode=UPDATE), NOTIMP)
+case("RFC 2136 §2: UPDATE", ask("@", "SOA", opcode=UPDATE), REFUSED)
 case("RFC 1035 §4.1.1: the opcode is judged before the body", message(opcode=9, counts=(9, 9, 9, 9)), NOTIMP)
 case("RFC 5936 §2.2: transfer", ask("@", "AXFR"), REFUSED, transport=("tcp",))
 case("RFC 1995 §2: incremental transfer",

@@ -83,7 +83,7 @@ TEST_CASE("the gate: what is answered, refused or met with silence") {
       {"IQUERY", header(0x08, 0, 1, 0, 0, 0) + question_srv, Rcode::notimp},
       {"STATUS with a broken body", header(0x10, 0, 1, 0, 0, 0), Rcode::notimp},
       {"RFC 1996: NOTIFY", header(0x20, 0, 1, 0, 0, 0) + question_srv, Rcode::refused},
-      {"UPDATE", header(0x28, 0, 1, 0, 0, 0) + question_srv, Rcode::notimp},
+      {"UPDATE", header(0x28, 0, 1, 0, 0, 0) + question_srv, Rcode::refused},
       {"opcode 15", header(0x78, 0, 1, 0, 0, 0) + question_srv, Rcode::notimp},
       {"header alone, QDCOUNT 0", header(0, 0, 0, 0, 0, 0), Rcode::formerr},
       {"header alone, QDCOUNT 1", header(0, 0, 1, 0, 0, 0), Rcode::formerr},

@@ -77,6 +77,8 @@ void AnswerFixture::fill_live_state() {
   live->set_list(dnsd::View::public_view, list({1, 2, 4, 6, 8}));
   live->set_list(dnsd::View::private_view, list({1, 2, 4, 5, 6, 8}));
   live->set_serial(42);
+  live->lan.announce(key(8), {endpoint("192.168.1.5:51820"), endpoint("[fd00:1::5]:51820")},
+                     now.steady);
 }
 
 void AnswerFixture::set_not_ready() {

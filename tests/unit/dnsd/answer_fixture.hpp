@@ -22,6 +22,8 @@ class AnswerFixture {
   }
   [[nodiscard]] std::vector<std::uint8_t> ask(base::Bytes query, const dnsd::Listener& listener,
                                               const dnsd::Asker& asker) const;
+  /// For what answers beside respond().
+  [[nodiscard]] const dnsd::PublishedZone& zones() const { return *published_; }
   [[nodiscard]] static wg::PublicKey key(std::uint8_t fill);
 
   /// What ask() asks, for whoever needs it whole; until the next rebuild().

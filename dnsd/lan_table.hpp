@@ -1,0 +1,57 @@
+#pragma once
+
+#include <list>
+#include <memory>
+#include <optional>
+#include <shared_mutex>
+#include <unordered_map>
+
+#include "base/clock.hpp"
+#include "schema/lan_text.hpp"
+#include "wg/public_key.hpp"
+
+namespace dnsd {
+
+/// What peers announce of themselves: addresses on their own networks (`_lan.K.Z`). Each
+/// announcement lives for `lifetime`, unless it is renewed; nothing is kept over a restart. Any
+/// thread may call anything. At most one entry per key that ever announced within the lifetime.
+class LanTable {
+ public:
+  static constexpr std::chrono::seconds lifetime{300};
+  /// Changes of content that one peer may make per minute: each steps the serial for all.
+  static constexpr unsigned max_changes = 6;
+  static constexpr std::chrono::seconds change_window{60};
+
+  /// nullptr: nothing is announced. What was returned stays as it was.
+  [[nodiscard]] std::shared_ptr<const schema::LanEndpoints> find(const wg::PublicKey& key) const;
+
+  enum class Verdict : std::uint8_t {
+    renewed,   ///< the same again: no change of content
+    changed,   ///< visible now
+    too_often  ///< nothing was changed or renewed
+  };
+  /// \param endpoints empty: withdraws. \param now never earlier than in a call before, except by
+  /// what threads overtake each other.
+  Verdict announce(const wg::PublicKey& key, schema::LanEndpoints endpoints, base::SteadyTime now);
+
+  /// Withdraws what was not renewed. \return whether content changed.
+  bool expire(base::SteadyTime now);
+  /// When expire() has something to do at the earliest.
+  [[nodiscard]] std::optional<base::SteadyTime> next_deadline() const;
+
+ private:
+  struct Entry {
+    wg::PublicKey key;
+    std::shared_ptr<const schema::LanEndpoints> endpoints;  ///< null: withdrawn, its changes count
+    base::SteadyTime due;
+    base::SteadyTime window_start;
+    unsigned changes = 0;  ///< since then
+  };
+  using Entries = std::list<Entry>;  // the one that is due first stands first
+
+  mutable std::shared_mutex mutex_;
+  Entries entries_;                                              // guarded by mutex_
+  std::unordered_map<wg::PublicKey, Entries::iterator> by_key_;  // guarded by mutex_
+};
+
+}  // namespace dnsd

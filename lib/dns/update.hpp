@@ -1,0 +1,39 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "dns/name.hpp"
+#include "dns/request.hpp"
+#include "dns/types.hpp"
+
+/// Reading a dynamic update (RFC 2136 §2): what it asks for, not whether it may.
+namespace dns {
+
+/// One record of the update section (§2.5); what it asks for is said by its class.
+struct UpdateRecord {
+  Name owner;
+  RrType type{};
+  RrClass rr_class{};
+  std::uint32_t ttl = 0;
+  base::Bytes rdata;  ///< borrowed from the packet; names in it may be compressed
+};
+
+/// More records are nobody's honest update of what peers may update here.
+inline constexpr std::size_t max_update_records = 16;
+
+struct Update {
+  /// What the reply needs. The question is the zone section: name, SOA, class. Its rcode is NOERROR
+  /// for a well-formed message, FORMERR, BADVERS, or REFUSED for one with more than
+  /// max_update_records.
+  Request head;
+  std::size_t prerequisites = 0;  ///< records of that section
+  std::vector<UpdateRecord> records;
+  bool is_signed = false;  ///< it carries a TSIG (RFC 8945), which nobody has looked at
+};
+
+/// \return nullopt: not a request of this opcode. Borrows from the packet.
+[[nodiscard]] std::optional<Update> parse_update(base::Bytes packet);
+
+}  // namespace dns
