@@ -35,5 +35,7 @@ if(NOT ASIO_INCLUDE_DIR)
 endif()
 add_library(asio INTERFACE)
 target_include_directories(asio SYSTEM INTERFACE ${ASIO_INCLUDE_DIR})
-target_compile_definitions(asio INTERFACE ASIO_STANDALONE ASIO_NO_DEPRECATED)
+# Left alone, Asio 1.22 decides on aligned_alloc by which standard headers came before it, file by file: what one file
+# allocated, another would free with the wrong function.
+target_compile_definitions(asio INTERFACE ASIO_STANDALONE ASIO_NO_DEPRECATED ASIO_HAS_STD_ALIGNED_ALLOC=1)
 target_link_libraries(asio INTERFACE Threads::Threads)
