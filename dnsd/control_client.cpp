@@ -21,18 +21,20 @@ int fail(const std::string& why) {
 
 }  // namespace
 
-int run_control_command(const std::string& path, const ControlRequest& request, std::FILE* out) {
+base::Expected<ControlResult, std::string> ask_daemon(
+    const std::string& path, const ControlRequest& request,
+    const std::function<bool(std::string_view)>& take) {
   asio::io_context io;
   asio::local::stream_protocol::socket socket(io);
   asio::error_code ec;
   socket.connect(asio::local::stream_protocol::endpoint(path), ec);
   if (ec == asio::error::access_denied) {
-    return fail(
+    return base::Unexpected(
         fmt::format("{}: {}; be root, or a member of the group of the daemon", path, ec.message()));
   }
   if (ec) {
-    return fail(fmt::format("no wg-dnsd answers on {}: {}; --control names another socket", path,
-                            ec.message()));
+    return base::Unexpected(fmt::format(
+        "no wg-dnsd answers on {}: {}; --control names another socket", path, ec.message()));
   }
   asio::write(socket, asio::buffer(write_control_request(request)), ec);
 
@@ -40,19 +42,24 @@ int run_control_command(const std::string& path, const ControlRequest& request, 
   std::array<char, 65536> received{};
   while (!ec && reader.state() == ControlReplyReader::State::reading) {
     const std::size_t size = socket.read_some(asio::buffer(received), ec);
-    const std::string_view text = reader.feed({received.data(), size});
-    if (std::fwrite(text.data(), 1, text.size(), out) != text.size()) {
-      return fail("the output cannot be written");
-    }
+    if (!take(reader.feed({received.data(), size}))) break;
   }
-  if (std::fflush(out) != 0) return fail("the output cannot be written");
   if (reader.state() != ControlReplyReader::State::done) {
-    return fail(fmt::format("the reply on {} was cut short", path));
+    return base::Unexpected(fmt::format("the reply on {} was cut short", path));
   }
-  if (!reader.result().error.empty()) {
-    fmt::print(stderr, "wg-dnsd: {}\n", reader.result().error);
-  }
-  return reader.result().exit;
+  return reader.result();
+}
+
+int run_control_command(const std::string& path, const ControlRequest& request, std::FILE* out) {
+  bool is_written = true;
+  const auto result = ask_daemon(path, request, [&](std::string_view text) {
+    is_written = std::fwrite(text.data(), 1, text.size(), out) == text.size();
+    return is_written;
+  });
+  if (!is_written || std::fflush(out) != 0) return fail("the output cannot be written");
+  if (!result) return fail(result.error());
+  if (!result->error.empty()) fmt::print(stderr, "wg-dnsd: {}\n", result->error);
+  return result->exit;
 }
 
 }  // namespace dnsd

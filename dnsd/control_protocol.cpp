@@ -16,11 +16,12 @@ using Json = nlohmann::json;
 /// Of a request that was not understood.
 constexpr std::size_t shown_octets = 80;
 
-constexpr std::array<std::pair<std::string_view, ControlRequest::Command>, 5> commands{{
+constexpr std::array<std::pair<std::string_view, ControlRequest::Command>, 6> commands{{
     {"zone", ControlRequest::Command::zone},
     {"status", ControlRequest::Command::status},
     {"peers", ControlRequest::Command::peers},
     {"query", ControlRequest::Command::query},
+    {"doctor", ControlRequest::Command::doctor},
     {"reload", ControlRequest::Command::reload},
 }};
 

@@ -19,7 +19,7 @@
 namespace dnsd {
 
 struct ControlRequest {
-  enum class Command : std::uint8_t { zone, status, peers, query, reload };
+  enum class Command : std::uint8_t { zone, status, peers, query, doctor, reload };
   Command command{};
   View view = View::private_view;  ///< zone, query
   bool json = false;               ///< status, peers, query: for programs instead of for people

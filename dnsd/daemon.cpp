@@ -23,6 +23,7 @@
 #include "base/version.hpp"
 #include "dnsd/answer_threads.hpp"
 #include "dnsd/control_server.hpp"
+#include "dnsd/doctor_collect.hpp"
 #include "dnsd/explain.hpp"
 #include "dnsd/inherited_sockets.hpp"
 #include "dnsd/listeners.hpp"
@@ -76,7 +77,9 @@ class Daemon {
   void feed_watchdog(std::chrono::microseconds interval);
 
   [[nodiscard]] ControlReply answer(const ControlRequest& request);
+  [[nodiscard]] DaemonStatus status() const;
   [[nodiscard]] ControlReply answer_status(bool json) const;
+  [[nodiscard]] ControlReply answer_doctor() const;
   [[nodiscard]] ControlReply answer_zone(View view) const;
   [[nodiscard]] ControlReply answer_peers(bool json) const;
   [[nodiscard]] ControlReply answer_query(const ControlRequest& request) const;
@@ -307,6 +310,8 @@ ControlReply Daemon::answer(const ControlRequest& request) {
       return answer_peers(request.json);
     case ControlRequest::Command::query:
       return answer_query(request);
+    case ControlRequest::Command::doctor:
+      return answer_doctor();
     case ControlRequest::Command::reload:
       break;
   }
@@ -316,7 +321,7 @@ ControlReply Daemon::answer(const ControlRequest& request) {
           .result = {.exit = problem ? 1 : 0, .error = problem.value_or(std::string())}};
 }
 
-ControlReply Daemon::answer_status(bool json) const {
+DaemonStatus Daemon::status() const {
   DaemonStatus status{.zone = config_.zone.to_string(),
                       .uptime = std::chrono::duration_cast<std::chrono::seconds>(
                           base::SteadyTime::clock::now() - started_),
@@ -331,10 +336,22 @@ ControlReply Daemon::answer_status(bool json) const {
     ++status.peers.with_endpoint;
     if (peer.stale) ++status.peers.stale;
   });
-  return {.text = json ? status_json(status, threads_.traffic())
-                       : status_text(status, threads_.traffic()),
-          .more = {},
-          .result = {.exit = static_cast<int>(judge(status)), .error = {}}};
+  return status;
+}
+
+ControlReply Daemon::answer_status(bool json) const {
+  const DaemonStatus now = status();
+  return {
+      .text = json ? status_json(now, threads_.traffic()) : status_text(now, threads_.traffic()),
+      .more = {},
+      .result = {.exit = static_cast<int>(judge(now)), .error = {}}};
+}
+
+ControlReply Daemon::answer_doctor() const {
+  const DoctorFacts facts = collect_facts(
+      config_, static_part_, read_host(config_), listeners_.wanted(), status(), peers_,
+      [&](const wg::PublicKey& key) { return observatory_.sightings(key); }, base::read_clock());
+  return {.text = write_doctor_facts(facts), .more = {}, .result = {}};
 }
 
 /// The keys alone are copied, all at once: a peer that changes meanwhile is printed as it was or as

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <exception>
+#include <optional>
 #include <string>
 
 #include "base/version.hpp"
@@ -9,6 +10,7 @@
 #include "dnsd/config.hpp"
 #include "dnsd/control_client.hpp"
 #include "dnsd/daemon.hpp"
+#include "dnsd/doctor_command.hpp"
 
 namespace {
 
@@ -71,6 +73,11 @@ int main(int argc, char** argv) {
       ->required();
   query->add_option("type", type, "Record type")->type_name("TYPE")->capture_default_str();
   query->add_flag("--public", is_public, "As a public listener answers");
+  std::string doctor_zone;
+  CLI::App* doctor = add_json(add_question(
+      "doctor", "Check from outside that this server is found; exit 0 ok, 1 warnings, 2 problems"));
+  doctor->add_option("--zone", doctor_zone, "Judge what others see of this zone; asks no daemon")
+      ->type_name("NAME");
   const Question questions[] = {
       {zone, {.command = Command::zone}},
       {add_json(add_question("status", "Tell how the daemon is; exit 0 ok, 1 degraded, 2 down")),
@@ -84,6 +91,10 @@ int main(int argc, char** argv) {
 
   try {
     app.parse(argc, argv);
+    if (doctor->parsed()) {
+      return dnsd::run_doctor(
+          control, doctor_zone.empty() ? std::nullopt : std::optional(doctor_zone), json, stdout);
+    }
     for (const Question& question : questions) {
       if (!question.command->parsed()) continue;
       dnsd::ControlRequest request = question.request;

@@ -6,6 +6,11 @@ add_library(
   control_protocol.cpp
   control_server.cpp
   daemon.cpp
+  doctor.cpp
+  doctor_collect.cpp
+  doctor_command.cpp
+  doctor_facts.cpp
+  doctor_report.cpp
   explain.cpp
   inherited_sockets.cpp
   lan_keeper.cpp

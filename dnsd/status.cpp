@@ -74,17 +74,28 @@ bool has_since(const PeerRecord& peer) {
 
 }  // namespace
 
+std::vector<std::string> problems_of(const DaemonStatus& status) {
+  std::vector<std::string> problems;
+  if (!status.is_ready) {
+    problems.emplace_back("not every source has been read yet: unknown keys get SERVFAIL");
+  }
+  if (!status.reload_problem.empty())
+    problems.push_back("the last reload failed: " + status.reload_problem);
+  for (const ListenerStatus& one : status.listeners) {
+    if (one.is_missed)
+      problems.push_back(fmt::format("not listening on {}: {}", one.address, one.problem));
+  }
+  for (const SourceStatus& one : status.observatory.sources) {
+    if (!one.problem.empty()) problems.push_back(fmt::format("{}: {}", one.name, one.problem));
+  }
+  return problems;
+}
+
 Health judge(const DaemonStatus& status) {
   const auto& listeners = status.listeners;
   const auto is_listening = [](const ListenerStatus& one) { return one.is_listening; };
   if (std::none_of(listeners.begin(), listeners.end(), is_listening)) return Health::down;
-  const auto& sources = status.observatory.sources;
-  const bool all_well = status.is_ready && status.reload_problem.empty() &&
-                        std::none_of(listeners.begin(), listeners.end(),
-                                     [](const ListenerStatus& one) { return one.is_missed; }) &&
-                        std::all_of(sources.begin(), sources.end(),
-                                    [](const SourceStatus& one) { return one.problem.empty(); });
-  return all_well ? Health::ok : Health::degraded;
+  return problems_of(status).empty() ? Health::ok : Health::degraded;
 }
 
 std::string status_text(const DaemonStatus& status, const Traffic& traffic) {

@@ -32,6 +32,9 @@ struct DaemonStatus {
 /// The exit code of `status`.
 enum class Health : std::uint8_t { ok = 0, degraded = 1, down = 2 };
 
+/// What is missing, one line each; empty: nothing is.
+[[nodiscard]] std::vector<std::string> problems_of(const DaemonStatus& status);
+
 /// Down: nothing is listened on. Degraded: something that was asked for is missing.
 [[nodiscard]] Health judge(const DaemonStatus& status);
 

@@ -45,9 +45,9 @@ struct Reply {
   Rcode rcode{};
   bool authoritative = false;  ///< AA
   bool truncated = false;      ///< then there are no records here: ask again over TCP
-  std::vector<ReplyRecord> answer;
-  std::vector<ReplyRecord> authority;
-  std::vector<ReplyRecord> additional;
+  std::vector<ReplyRecord> answer = {};
+  std::vector<ReplyRecord> authority = {};
+  std::vector<ReplyRecord> additional = {};
 };
 
 enum class ReplyError : std::uint8_t {

@@ -1,4 +1,5 @@
 """Real resolvers, run from build/servers, each with the settings of its makers (`default`) and with its strictest ones.
+unbound has a third kind, `minimum-ttl`, which keeps every record for a minute.
 
 What every one of them needs here, and is no part of the settings: the laboratory's root instead of the world's, with
 its trust anchor (a DS record's data) where it is signed, and permission to ask servers in networks for documentation.
@@ -62,6 +63,7 @@ def unbound(folder, settings, anchor, *addresses):
   root-hints: "{folder}/root.hints"
 {f'  trust-anchor: ". DS {anchor}"' if anchor else ""}
 {strict if settings == "strict" else ""}
+{"  cache-min-ttl: 60" if settings == "minimum-ttl" else ""}
 remote-control:
   control-enable: no
 """

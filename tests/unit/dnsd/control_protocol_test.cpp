@@ -19,7 +19,8 @@ TEST_CASE("a request is read as it was written") {
         .json = true,
         .name = "\"x\\.wg.example.org",
         .type = "TYPE65280"},
-        ControlRequest{.command = Command::peers}, ControlRequest{.command = Command::reload}}) {
+        ControlRequest{.command = Command::doctor}, ControlRequest{.command = Command::peers},
+        ControlRequest{.command = Command::reload}}) {
     const std::string line = dnsd::write_control_request(request);
     CAPTURE(line);
     CHECK(line.find('\n') == line.size() - 1);

@@ -1,0 +1,70 @@
+#include "dnsd/doctor_command.hpp"
+
+#include <fmt/format.h>
+
+#include "dnsd/control_client.hpp"
+#include "dnsd/doctor.hpp"
+
+namespace dnsd {
+namespace {
+
+constexpr int exit_problem = 2;
+constexpr base::Port dns_port{53};
+
+class RealOutside final : public Outside {
+ public:
+  base::Expected<dns::Reply, dns::ResolverError> resolve(const dns::Name& name,
+                                                         dns::RrType type) override {
+    return resolver_.ask(name, type);
+  }
+  base::Expected<dns::Reply, dns::ServerError> ask(const base::IpAddress& server,
+                                                   dns::ServerTransport transport,
+                                                   const dns::Name& name,
+                                                   dns::RrType type) override {
+    return dns::ask_server({server, dns_port}, transport, name, type);
+  }
+
+ private:
+  dns::Resolver resolver_{std::nullopt};
+};
+
+int fail(const std::string& why) {
+  fmt::print(stderr, "wg-dnsd: {}\n", why);
+  return exit_problem;
+}
+
+}  // namespace
+
+int run_doctor(const std::string& control, const std::optional<std::string>& zone, bool json,
+               std::FILE* out) {
+  std::optional<DoctorFacts> facts;
+  dns::Name name;
+  if (zone) {
+    const auto parsed = dns::Name::parse(*zone);
+    if (!parsed || parsed->view().is_root()) return fail(fmt::format("'{}' is no zone", *zone));
+    name = *parsed;
+  } else {
+    std::string text;
+    const auto result = ask_daemon(control, {.command = ControlRequest::Command::doctor},
+                                   [&](std::string_view piece) {
+                                     text += piece;
+                                     return true;
+                                   });
+    if (!result) {
+      return fail(result.error() + "; doctor --zone NAME judges a zone without its daemon");
+    }
+    if (result->exit != 0) return fail(result->error);
+    auto parsed = parse_doctor_facts(text);
+    if (!parsed) return fail(parsed.error());
+    facts = *std::move(parsed);
+    name = facts->zone;
+  }
+  RealOutside outside;
+  const std::vector<Diagnosis> diagnoses = examine(name, facts, outside);
+  const std::string delegation = facts ? facts->delegation : "";
+  fmt::print(out, "{}",
+             json ? diagnoses_json(diagnoses, delegation) : diagnoses_text(diagnoses, delegation));
+  return exit_code(diagnoses);
+}
+
+}  // namespace dnsd
