@@ -11,6 +11,7 @@
 
 #include "dnsd/config_reader.hpp"
 #include "dnsd/options.hpp"
+#include "dnsd/point_key.hpp"
 #include "dnsd/yaml_file.hpp"
 #include "schema/owner_name.hpp"
 
@@ -111,9 +112,15 @@ class ConfigReader {
 
   void take_value(const Option& option, const std::string& value, const std::string& where,
                   const std::string& folder) {
-    const bool relative = option.is_path && !value.empty() && value.front() != '/';
+    const std::size_t path =
+        option.is_path_behind_equals ? std::min(value.find('='), value.size() - 1) + 1 : 0;
+    const bool relative = (option.is_path || option.is_path_behind_equals) && path < value.size() &&
+                          value[path] != '/';
     const std::string whole =
-        relative ? (std::filesystem::path(folder) / value).lexically_normal().string() : value;
+        relative
+            ? value.substr(0, path) +
+                  (std::filesystem::path(folder) / value.substr(path)).lexically_normal().string()
+            : value;
     if (!set_option(config_, option, whole))
       fail(where,
            fmt::format("'{}' is not allowed; right is: {}", value, describe_allowed(option)));
@@ -142,8 +149,10 @@ class ConfigReader {
         take_allowed_ips(setting, result);
       } else if (setting.word == "endpoint") {
         take_endpoint(where, value, result);
+      } else if (setting.word == "preshared-key-file") {
+        take_preshared_key_file(where, value, result);
       } else {
-        fail_unknown(setting, "name, public-key, allowed-ips, endpoint");
+        fail_unknown(setting, "name, public-key, allowed-ips, endpoint, preshared-key-file");
       }
     }
     if (!has_key)
@@ -160,6 +169,20 @@ class ConfigReader {
                          value.text));
       peer.allowed_ips.push_back(*prefix);
     }
+  }
+
+  void take_preshared_key_file(const std::string& where, const std::string& value,
+                               ConfiguredPeer& peer) const {
+    if (value.empty()) fail(where, "is empty; right is a file that `wg genpsk` wrote");
+    const auto folder = std::filesystem::absolute(*line_.config_file).parent_path();
+    peer.preshared_key_file = (folder / value).lexically_normal().string();
+    std::string text = read_file_(peer.preshared_key_file);
+    peer.preshared_key = parse_secret<wg::PresharedKey>(text);
+    OPENSSL_cleanse(text.data(), text.size());
+    if (!peer.preshared_key)
+      fail(where,
+           fmt::format("{} is not a preshared key: 44 characters, as `wg genpsk` prints them",
+                       peer.preshared_key_file));
   }
 
   static void take_endpoint(const std::string& where, const std::string& value,
@@ -200,7 +223,9 @@ class ConfigReader {
 
   void take_peers_file(std::size_t index) {
     const std::string& path = config_.peers_files[index];
-    auto parsed = wg::parse_config_file(read_file_(path));
+    std::string text = read_file_(path);
+    auto parsed = wg::parse_config_file(text);
+    OPENSSL_cleanse(text.data(), text.size());  // preshared keys
     if (!parsed) fail(fmt::format("{}:{}", path, parsed.error().line), parsed.error().message);
     for (const wg::ConfigError& warning : parsed->warnings)
       warn(path, warning.line, warning.message);
@@ -208,6 +233,7 @@ class ConfigReader {
     for (wg::ConfigPeer& peer : parsed->peers) {
       ConfiguredPeer result{peer.public_key, std::move(peer.name), std::move(peer.allowed_ips),
                             std::move(peer.endpoint)};
+      result.preshared_key = std::move(peer.preshared_key);
       drop_what_dns_cannot_say(result, path, peer.line);
       add_peer(std::move(result), index + 1, peer.line);
     }
@@ -249,6 +275,7 @@ class ConfigReader {
       throw ConfigError(
           fmt::format("expire-after ({} s) must not be shorter than stale-after ({} s)",
                       config_.expire_after.count(), config_.stale_after.count()));
+    check_points();
     check_unique([](const ConfiguredPeer& a,
                     const ConfiguredPeer& b) { return a.public_key < b.public_key; },
                  [](const ConfiguredPeer& peer) {
@@ -263,6 +290,30 @@ class ConfigReader {
         [](const ConfiguredPeer& peer) {
           return peer.name.empty() ? std::string() : fmt::format("the name '{}'", peer.name);
         });
+  }
+
+  /// What one point has, no other may have.
+  void check_points() const {
+    const auto& points = config_.points;
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      const std::string name = points[i].listen.to_string();
+      for (std::size_t k = 0; k < i; ++k) {
+        const std::string other = points[k].listen.to_string();
+        if (key_file_of(config_, points[i]) == key_file_of(config_, points[k]))
+          throw ConfigError(
+              fmt::format("observe: {} and {} have the same key file {}: each point "
+                          "has a key of its own",
+                          other, name, key_file_of(config_, points[i])));
+        for (const base::IpAddress& address : points[i].tunnel_addresses) {
+          const auto& others = points[k].tunnel_addresses;
+          if (std::find(others.begin(), others.end(), address) != others.end())
+            throw ConfigError(
+                fmt::format("observe: {} and {} have the same tunnel address {}: each point has "
+                            "one of its own",
+                            other, name, address.to_string()));
+        }
+      }
+    }
   }
 
   static std::uint8_t fold(char c) { return base::to_lower(static_cast<std::uint8_t>(c)); }
@@ -329,6 +380,12 @@ void write_list(std::string& out, std::string_view indent, const std::vector<std
 
 }  // namespace
 
+std::string key_file_of(const Config& config, const ConfiguredPoint& point) {
+  if (!point.key_file.empty()) return point.key_file;
+  return fmt::format("{}/observe-{}-{}.key", config.state_dir, point.listen.address.to_string(),
+                     base::to_number(point.listen.port));
+}
+
 Config load_config(const CommandLine& line) {
   return read_config(line, read_whole_file);
 }
@@ -354,6 +411,8 @@ std::string to_yaml(const Config& config) {
     out += fmt::format("  - public-key: {}\n", to_yaml_value(peer.public_key.to_base64()));
     if (!peer.name.empty()) out += fmt::format("    name: {}\n", to_yaml_value(peer.name));
     if (peer.endpoint) out += fmt::format("    endpoint: {}\n", to_yaml_value(endpoint_text(peer)));
+    if (!peer.preshared_key_file.empty())
+      out += fmt::format("    preshared-key-file: {}\n", to_yaml_value(peer.preshared_key_file));
     if (peer.allowed_ips.empty()) continue;
     std::vector<std::string> prefixes;
     for (const base::Prefix& prefix : peer.allowed_ips) prefixes.push_back(prefix.to_string());

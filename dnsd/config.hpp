@@ -43,12 +43,23 @@ struct NameServer {
   friend bool operator==(const NameServer&, const NameServer&) = default;
 };
 
+/// `ADDR:PORT[=KEYFILE][,TUNNEL…]` of --observe: a built-in observation point.
+struct ConfiguredPoint {
+  base::Endpoint listen;  ///< the unspecified address of a family means all its addresses
+  std::string key_file;   ///< empty: see key_file_of()
+  std::vector<base::IpAddress> tunnel_addresses;  ///< at most one of each family
+
+  friend bool operator==(const ConfiguredPoint&, const ConfiguredPoint&) = default;
+};
+
 /// One peer of the configuration, from YAML or from a WireGuard file.
 struct ConfiguredPeer {
   wg::PublicKey public_key;
   std::string name;  ///< one LDH label; empty: none
   std::vector<base::Prefix> allowed_ips;
   std::optional<std::variant<base::Endpoint, wg::HostEndpoint>> endpoint;
+  std::string preshared_key_file = {};                 ///< empty: none
+  std::optional<wg::PresharedKey> preshared_key = {};  ///< of that file, or of a file of peers
 
   friend bool operator==(const ConfiguredPeer&, const ConfiguredPeer&) = default;
 };
@@ -58,6 +69,7 @@ struct ConfiguredPeer {
 struct Config {
   dns::Name zone;
   std::vector<std::string> interfaces;   ///< in order of precedence
+  std::vector<ConfiguredPoint> points;   ///< likewise, after the interfaces
   std::vector<std::string> peers_files;  ///< absolute paths; their peers are in `peers`
   std::vector<ConfiguredPeer> peers;     ///< each public key and each name once
   std::size_t peers_in_yaml = 0;     ///< so many of `peers`, the first ones, stand in the YAML file
@@ -91,6 +103,9 @@ struct Config {
 
   friend bool operator==(const Config&, const Config&) = default;
 };
+
+/// Where a point's private key is: its own file, or `observe-ADDR-PORT.key` in the state folder.
+[[nodiscard]] std::string key_file_of(const Config& config, const ConfiguredPoint& point);
 
 /// Reads the configuration file and the files of peers that it and the command line name, and lays
 /// the words of the command line over it: an option that is given there replaces the file's, lists

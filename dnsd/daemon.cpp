@@ -28,6 +28,7 @@
 #include "dnsd/inherited_sockets.hpp"
 #include "dnsd/listeners.hpp"
 #include "dnsd/made_zone.hpp"
+#include "dnsd/observation_points.hpp"
 #include "dnsd/observatory.hpp"
 #include "dnsd/policy.hpp"
 #include "dnsd/responder.hpp"
@@ -97,6 +98,7 @@ class Daemon {
   PublishedZone published_;
   PublishedPolicy policy_;
   Observatory observatory_;
+  ObservationPoints points_;
 
   Responder responder_;
   AnswerThreads threads_;
@@ -120,6 +122,7 @@ Daemon::Daemon(const CommandLine& line, InheritedSockets inherited)
       published_(make_zone(config_, static_part_, peers_, live_)),
       policy_(make_policy(config_, nullptr)),
       observatory_(io_, config_, peers_, live_, store_),
+      points_(io_, observatory_, {}),
       responder_(published_, policy_),
       threads_(responder_, config_.answer_threads),
       listeners_(threads_, std::move(inherited)),
@@ -160,6 +163,8 @@ void Daemon::start() {
   handle_signal();
   publish_zone(static_part_, published_.get());
   observatory_.start();
+  if (const auto opened = points_.change(config_); !opened)
+    throw std::runtime_error(opened.error());
   watch_addresses();
   if (const auto changed = listeners_.change(config_.listen, read_host(config_)); !changed) {
     throw std::runtime_error(changed.error());
@@ -171,6 +176,7 @@ void Daemon::start() {
 void Daemon::stop() {
   spdlog::info("stopping");
   base::notify_systemd("STOPPING=1");
+  points_.stop();
   observatory_.stop();
   io_.stop();
 }
@@ -211,7 +217,9 @@ std::optional<std::string> Daemon::reload() {
     policy_.set(std::move(policy));
     observatory_.reload(config_);
     observatory_.content_changed();
+    const auto points = points_.change(config_);
     tell_manager();
+    if (!points) throw std::runtime_error(points.error());
     spdlog::info("reloaded");
     reload_problem_.clear();
     return std::nullopt;

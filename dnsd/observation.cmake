@@ -5,9 +5,14 @@ add_library(
   config.cpp
   event_log.cpp
   interface_observer.cpp
+  observation_point.cpp
+  observation_points.cpp
   observatory.cpp
   options.cpp
   peer_list.cpp
+  point_key.cpp
+  point_observer.cpp
+  point_socket.cpp
   registry.cpp
   serial.cpp
   state_store.cpp

@@ -7,12 +7,14 @@
 #include <asio/steady_timer.hpp>
 #include <asio/thread_pool.hpp>
 #include <map>
+#include <unordered_map>
 #include <utility>
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "dnsd/event_log.hpp"
 #include "dnsd/interface_observer.hpp"
+#include "dnsd/observation_point.hpp"
 #include "dnsd/peer_list.hpp"
 #include "dnsd/registry.hpp"
 #include "dnsd/serial.hpp"
@@ -35,6 +37,9 @@ constexpr std::size_t publish_every = 4096;
 
 std::string saved_name(const std::string& interface) {
   return "interface:" + interface;
+}
+std::string saved_name(const base::Endpoint& point) {
+  return "point:" + point.to_string();
 }
 
 /// Whether the PTR list of a view holds the peer.
@@ -121,11 +126,49 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
     if (!written) spdlog::error("{}", written.error().message);
   }
 
+  // Built-in points
+
+  PointMemory take_memory(const base::Endpoint& listen) {
+    Point* const point = find_point(listen);
+    return point == nullptr ? PointMemory{} : std::exchange(point->memory, {});
+  }
+
+  [[nodiscard]] std::optional<wg::PublicKey> point_key(const base::Endpoint& listen) {
+    const Point* const point = find_point(listen);
+    return point == nullptr ? std::nullopt : registry_.own_key(point->id);
+  }
+
+  void set_point_key(const base::Endpoint& listen, const wg::PublicKey& key) {
+    Point* const point = find_point(listen);
+    if (point == nullptr || registry_.own_key(point->id) == key) return;
+    registry_.set_own_key(point->id, key);
+    point->unsaved = true;
+    publish(base::read_clock().steady, Voice::quiet);
+  }
+
+  void take(const base::Endpoint& listen, const PointReport& report) {
+    Point* const point = find_point(listen);
+    if (point == nullptr || stopped_) return;
+    const base::Now now = base::read_clock();
+    for (const auto& [key, mark] : report.marks) point->marks[key] = mark;
+    if (std::exchange(point->last_timestamp, report.last_timestamp) != report.last_timestamp)
+      point->unsaved = true;
+    for (const auto& seen : report.seen) {
+      // A report may be older than the reload that took the peer away.
+      if (registry_.is_configured(seen.key))
+        registry_.observe(point->id, seen.key, seen.observation, now);
+    }
+    registry_.tick(now);
+    publish(now.steady, Voice::aloud);
+  }
+
   [[nodiscard]] ObservatoryStatus status() const {
     ObservatoryStatus result;
     for (const auto& source : sources_)
       result.sources.push_back({source->name, source->state == Interface::State::readable,
                                 source->problem, registry_.listed_by(source->id)});
+    for (const auto& point : points_)
+      result.sources.push_back({point->name, true, {}, configured_peers_});
     result.peers = peers_.size();
     result.serial = serial_.current();
     result.public_list_cut = public_list_.peers.cut();
@@ -172,6 +215,17 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
     bool in_flight = false;  ///< being read on another thread
   };
 
+  /// A built-in point reports by itself, and has the configured peers.
+  struct Point {
+    SourceId id{};
+    base::Endpoint listen;
+    std::string name;
+    PointMemory memory;  ///< of the last run, until it is taken
+    wg::Tai64n last_timestamp;
+    bool unsaved = false;                                 ///< own key or last timestamp
+    std::unordered_map<wg::PublicKey, wg::Tai64n> marks;  ///< not on disk yet
+  };
+
   struct List {
     View view;
     PeerList peers;
@@ -206,6 +260,7 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
         forgotten_.push_back(saved_name(old->name));
     }
     sources_ = std::move(sources);
+    configure_points(config, order);
 
     registry_.begin_configuration(
         {config.stale_after, config.expire_after, config.publish_listed_only}, order,
@@ -216,8 +271,40 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
       registry_.configure(peer);
       if (++count % publish_every == 0) publish(now, voice);
     }
+    configured_peers_ = config.peers.size();
     registry_.end_configuration();
     publish(now, voice);
+  }
+
+  void configure_points(const Config& config, std::vector<SourceId>& order) {
+    std::vector<std::unique_ptr<Point>> points;
+    for (const ConfiguredPoint& configured : config.points) {
+      const auto known = std::find_if(points_.begin(), points_.end(), [&](const auto& point) {
+        return point && point->listen == configured.listen;
+      });
+      points.push_back(known == points_.end() ? make_point(configured.listen) : std::move(*known));
+      order.push_back(points.back()->id);
+    }
+    for (const auto& old : points_) {
+      if (old) forgotten_.push_back(saved_name(old->listen));
+    }
+    points_ = std::move(points);
+  }
+
+  std::unique_ptr<Point> make_point(const base::Endpoint& listen) {
+    auto point = std::make_unique<Point>();
+    point->id = source_ids_.emplace(saved_name(listen), static_cast<SourceId>(source_ids_.size()))
+                    .first->second;
+    point->listen = listen;
+    point->name = listen.to_string();
+    registry_.set_follows_configuration(point->id);
+    return point;
+  }
+
+  [[nodiscard]] Point* find_point(const base::Endpoint& listen) {
+    const auto found = std::find_if(points_.begin(), points_.end(),
+                                    [&](const auto& point) { return point->listen == listen; });
+    return found == points_.end() ? nullptr : found->get();
   }
 
   std::shared_ptr<Interface> find_or_make_source(const std::string& name) {
@@ -238,6 +325,7 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
       const auto found = std::find_if(sources_.begin(), sources_.end(), [&](const auto& source) {
         return saved_name(source->name) == saved.name;
       });
+      if (restore_point(saved, now)) continue;
       if (found == sources_.end()) {
         forgotten_.push_back(saved.name);
         continue;
@@ -253,6 +341,29 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
       source.known = true;
       spdlog::info("{}: {} peers known from the last run", source.name, count);
     }
+  }
+
+  bool restore_point(const StateStore::SavedSource& saved, base::Now now) {
+    const auto found = std::find_if(points_.begin(), points_.end(), [&](const auto& point) {
+      return saved_name(point->listen) == saved.name;
+    });
+    if (found == points_.end()) return false;
+    Point& point = **found;
+    store_.load_peers(saved.name, [&](const SavedPeer& peer) {
+      if (!registry_.is_configured(peer.key)) {
+        registry_.mark_unsaved({point.id, peer.key});  // a row to forget
+        return;
+      }
+      registry_.restore(point.id, peer, now);
+      point.memory.peers.push_back(peer);
+      if (point.memory.peers.size() % publish_every == 0) publish(now.steady, Voice::quiet);
+    });
+    for (const StateStore::SavedMark& mark : store_.load_marks(saved.name))
+      point.memory.marks.emplace_back(mark.key, mark.timestamp);
+    point.memory.last_timestamp = point.last_timestamp = saved.last_timestamp;
+    registry_.set_own_key(point.id, saved.own_key);
+    spdlog::info("{}: {} peers known from the last run", point.name, point.memory.peers.size());
+    return true;
   }
 
   // Sources
@@ -366,7 +477,10 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
   [[nodiscard]] std::string name_of(SourceId id) const {
     const auto found = std::find_if(sources_.begin(), sources_.end(),
                                     [&](const auto& source) { return source->id == id; });
-    return found == sources_.end() ? std::string() : (*found)->name;
+    if (found != sources_.end()) return (*found)->name;
+    const auto point = std::find_if(points_.begin(), points_.end(),
+                                    [&](const auto& one) { return one->id == id; });
+    return point == points_.end() ? std::string() : (*point)->name;
   }
 
   void arm_deadline() {
@@ -434,8 +548,11 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
 
   void arm_save() {
     if (stopped_ || save_armed_ || saving_) return;
+    const bool points_saved = std::all_of(points_.begin(), points_.end(), [](const auto& point) {
+      return !point->unsaved && point->marks.empty();
+    });
     if (!registry_.has_unsaved() && unsaved_sources_.empty() && forgotten_.empty() &&
-        !serial_.wanted_reservation() && !serial_lost_)
+        points_saved && !serial_.wanted_reservation() && !serial_lost_)
       return;
     save_armed_ = true;
     save_timer_.expires_after(write_failed_ ? save_retry : save_delay);
@@ -493,12 +610,24 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
         if (saved_name(source->name) == saved.name) unsaved_sources_.push_back(source->id);
       }
     }
+    for (const auto& point : points_) {
+      const std::string name = saved_name(point->listen);
+      for (const StateStore::SavedSource& saved : batch.sources)
+        point->unsaved = point->unsaved || saved.name == name;
+      for (const StateStore::SavedMark& mark : batch.marks) {
+        if (mark.source == name) point->marks.try_emplace(mark.key, mark.timestamp);
+      }
+      for (const StateStore::SavedRow& row : batch.peers) {
+        if (row.source == name) registry_.mark_unsaved({point->id, row.key});
+      }
+    }
     for (const std::string& name : batch.forgotten_sources) forgotten_.push_back(name);
   }
 
   void save_everything() {
     registry_.mark_all_unsaved();
     for (const auto& source : sources_) unsaved_sources_.push_back(source->id);
+    for (const auto& point : points_) point->unsaved = true;
     serial_lost_ = true;
   }
 
@@ -517,6 +646,14 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
     }
     for (const SourceId id : std::exchange(unsaved_sources_, {})) {
       if (names.contains(id)) batch.sources.push_back({names[id], registry_.own_key(id)});
+    }
+    for (const auto& point : points_) {
+      const std::string name = names[point->id] = saved_name(point->listen);
+      std::erase(batch.forgotten_sources, name);
+      if (std::exchange(point->unsaved, false))
+        batch.sources.push_back({name, registry_.own_key(point->id), point->last_timestamp});
+      for (const auto& [key, mark] : std::exchange(point->marks, {}))
+        batch.marks.push_back({name, key, mark});
     }
     for (const Registry::Unsaved& unsaved : registry_.take_unsaved()) {
       const auto name = names.find(unsaved.source);
@@ -537,7 +674,9 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
 
   Registry registry_;
   std::vector<std::shared_ptr<Interface>> sources_;  // in configuration order
-  std::map<std::string, SourceId> source_ids_;       // every interface ever configured
+  std::vector<std::unique_ptr<Point>> points_;       // likewise, after them
+  std::map<std::string, SourceId> source_ids_;       // every source ever configured
+  std::size_t configured_peers_ = 0;
   Serial serial_;
   List public_list_;
   List private_list_;
@@ -580,6 +719,18 @@ void Observatory::content_changed() {
 }
 void Observatory::stop() {
   impl_->stop();
+}
+PointMemory Observatory::take_memory(const base::Endpoint& point) {
+  return impl_->take_memory(point);
+}
+std::optional<wg::PublicKey> Observatory::point_key(const base::Endpoint& point) const {
+  return impl_->point_key(point);
+}
+void Observatory::set_point_key(const base::Endpoint& point, const wg::PublicKey& key) {
+  impl_->set_point_key(point, key);
+}
+void Observatory::take(const base::Endpoint& point, const PointReport& report) {
+  impl_->take(point, report);
 }
 PeerSightings Observatory::sightings(const wg::PublicKey& key) const {
   return impl_->sightings(key);

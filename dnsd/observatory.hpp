@@ -17,6 +17,8 @@
 namespace dnsd {
 
 class StateStore;
+struct PointMemory;
+struct PointReport;
 
 /// For `wg-dnsd status`.
 struct SourceStatus {
@@ -77,6 +79,14 @@ class Observatory {
   void reload(const Config& config);
   /// The zone itself was replaced (reload): a change of content like any other.
   void content_changed();
+  /// What an earlier run of a configured built-in point left; after start(), or after the reload()
+  /// that brought the point. It is there once.
+  [[nodiscard]] PointMemory take_memory(const base::Endpoint& point);
+  /// A point's own key: published with role=hub. \return the key that an earlier run had.
+  [[nodiscard]] std::optional<wg::PublicKey> point_key(const base::Endpoint& point) const;
+  void set_point_key(const base::Endpoint& point, const wg::PublicKey& key);
+  /// What a point has learnt. A point that is not configured any more is not listened to.
+  void take(const base::Endpoint& point, const PointReport& report);
   /// Saves what is not yet saved. Nothing is polled afterwards.
   void stop();
 

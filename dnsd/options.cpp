@@ -93,6 +93,45 @@ bool add_interface(Config& config, const std::string& value) {
   return true;
 }
 
+/// Behind the last commas stand the tunnel addresses; what is no address belongs to the file name.
+bool add_point(Config& config, const std::string& value) {
+  ConfiguredPoint point;
+  std::string_view rest = value;
+  for (std::size_t comma = rest.rfind(','); comma != std::string_view::npos;
+       comma = rest.rfind(',')) {
+    const auto address = base::IpAddress::parse(rest.substr(comma + 1));
+    if (!address) break;
+    const auto& known = point.tunnel_addresses;
+    if (address->is_unspecified() ||
+        std::any_of(known.begin(), known.end(),
+                    [&](const auto& other) { return other.family() == address->family(); }))
+      return false;
+    point.tunnel_addresses.insert(point.tunnel_addresses.begin(), *address);
+    rest = rest.substr(0, comma);
+  }
+  const std::size_t equals = std::min(rest.find('='), rest.size());
+  const auto listen = base::Endpoint::parse(rest.substr(0, equals));
+  if (!listen || equals + 1 == rest.size() ||
+      std::any_of(config.points.begin(), config.points.end(),
+                  [&](const ConfiguredPoint& known) { return known.listen == *listen; }))
+    return false;
+  point.listen = *listen;
+  if (equals < rest.size()) point.key_file = rest.substr(equals + 1);
+  config.points.push_back(std::move(point));
+  return true;
+}
+std::vector<std::string> get_points(const Config& config) {
+  std::vector<std::string> values;
+  for (const ConfiguredPoint& point : config.points) {
+    std::string value = point.listen.to_string();
+    if (!point.key_file.empty()) value += '=' + point.key_file;
+    for (const base::IpAddress& address : point.tunnel_addresses)
+      value += ',' + address.to_string();
+    values.push_back(std::move(value));
+  }
+  return values;
+}
+
 bool add_peers_file(Config& config, const std::string& value) {
   const auto& known = config.peers_files;
   if (value.empty() || std::find(known.begin(), known.end(), value) != known.end()) return false;
@@ -273,6 +312,19 @@ const auto& table() {
              .set = add_interface,
              .clear = [](Config& c) { c.interfaces.clear(); },
              .get = [](const Config& c) { return c.interfaces; }},
+      Option{.word = "observe",
+             .shape = Shape::list,
+             .placeholder = "ADDR:PORT[=KEYFILE][,TUNNEL-ADDR]",
+             .help = "A built-in observation point: wg-dnsd is a WireGuard peer itself on this UDP "
+                     "address, without an interface and without root. KEYFILE holds its private "
+                     "key and is made where it is missing; TUNNEL-ADDR is its address inside the "
+                     "tunnels.",
+             .allowed = "ADDRESS:PORT or ADDRESS:PORT=FILE, IPv6 as [ADDRESS]:PORT, and behind it "
+                        "at most one ,ADDRESS of each family; each ADDRESS:PORT once",
+             .is_path_behind_equals = true,
+             .set = add_point,
+             .clear = [](Config& c) { c.points.clear(); },
+             .get = get_points},
       Option{.word = "peers-file",
              .shape = Shape::list,
              .placeholder = "FILE",

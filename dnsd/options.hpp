@@ -28,12 +28,13 @@ struct Option {
 
   std::string_view word;
   Shape shape = Shape::single;
-  std::string_view placeholder = {};  ///< for --help: NAME, FILE, SECONDS
-  std::string_view help = {};         ///< one sentence, without the default
-  std::string_view allowed = {};      ///< what would be right, in words; numbers: see range
-  std::string_view unit = {};         ///< of a number; empty: none
-  std::optional<Range> range = {};    ///< whole numbers only
-  bool is_path = false;               ///< made absolute before `set` sees it
+  std::string_view placeholder = {};   ///< for --help: NAME, FILE, SECONDS
+  std::string_view help = {};          ///< one sentence, without the default
+  std::string_view allowed = {};       ///< what would be right, in words; numbers: see range
+  std::string_view unit = {};          ///< of a number; empty: none
+  std::optional<Range> range = {};     ///< whole numbers only
+  bool is_path = false;                ///< made absolute before `set` sees it
+  bool is_path_behind_equals = false;  ///< likewise, what stands behind the first '='
   /// Takes one value over into the config, behind those already there for a list. \return false:
   /// not allowed. Null for whole numbers.
   bool (*set)(Config& config, const std::string& value) = nullptr;

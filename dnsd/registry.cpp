@@ -74,9 +74,21 @@ void Registry::end_configuration() {
     peer.configured = false;
     peer.allowed_ips_configured = false;
     peer.fixed.reset();
+    for (std::size_t id = 0; id < sources_.size(); ++id) {
+      if (sources_[id].follows_configuration) unlist(static_cast<SourceId>(id), key);
+    }
     set_detail(key, peer, PeerDetail{});
     touch(key, peer);  // take_touched() erases it when nobody lists it
   }
+}
+
+void Registry::set_follows_configuration(SourceId id) {
+  source(id).follows_configuration = true;
+}
+
+bool Registry::is_configured(const wg::PublicKey& key) const {
+  const auto it = peers_.find(key);
+  return it != peers_.end() && it->second.configured;
 }
 
 void Registry::restore(SourceId source, const SavedPeer& saved, base::Now now) {

@@ -40,6 +40,10 @@ class Registry {
                            std::size_t peers = 0);
   void configure(const ConfiguredPeer& peer);
   void end_configuration();
+  /// The source has exactly the configured peers: what it says of a peer ends when that is not
+  /// configured any more.
+  void set_follows_configuration(SourceId source);
+  [[nodiscard]] bool is_configured(const wg::PublicKey& key) const;
 
   /// What an earlier run knew: stale until it is seen again, however young it is.
   void restore(SourceId source, const SavedPeer& peer, base::Now now);
@@ -131,6 +135,7 @@ class Registry {
   struct Source {
     std::uint16_t rank = 0;  // 0: first of the configuration
     bool configured = false;
+    bool follows_configuration = false;
     std::optional<wg::PublicKey> own_key;
     std::size_t listed = 0;
   };

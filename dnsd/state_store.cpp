@@ -20,6 +20,12 @@ constexpr const char* schema =
     "CREATE TABLE serial (only_row INTEGER PRIMARY KEY CHECK (only_row = 1),"
     " reserved_end INTEGER NOT NULL);";
 
+/// From version 1 to version 2; timestamps are TAI64N, 12 octets.
+constexpr const char* second_schema =
+    "ALTER TABLE source ADD COLUMN last_timestamp BLOB;"
+    "CREATE TABLE mark (source TEXT NOT NULL, public_key BLOB NOT NULL, timestamp BLOB NOT NULL,"
+    " PRIMARY KEY (source, public_key)) WITHOUT ROWID;";
+
 struct SqliteError {
   int code;
   std::string message;
@@ -74,6 +80,13 @@ class Statement {
           database_);
     return *this;
   }
+  Statement& bind(const wg::Tai64n& timestamp) {
+    const auto& octets = timestamp.octets();
+    check(sqlite3_bind_blob64(statement_.get(), ++bound_, octets.data(), octets.size(),
+                              SQLITE_TRANSIENT),
+          database_);
+    return *this;
+  }
   Statement& bind_null() {
     check(sqlite3_bind_null(statement_.get(), ++bound_), database_);
     return *this;
@@ -109,6 +122,13 @@ class Statement {
     if (octets.size() != copy.size()) return std::nullopt;
     std::copy(octets.begin(), octets.end(), copy.begin());
     return wg::PublicKey(copy);
+  }
+  /// The default: there is none.
+  [[nodiscard]] wg::Tai64n timestamp(int column) const {
+    const std::span<const std::uint8_t> octets = blob(column);
+    wg::Tai64n::Octets copy{};
+    if (octets.size() == copy.size()) std::copy(octets.begin(), octets.end(), copy.begin());
+    return wg::Tai64n(copy);
   }
 
  private:
@@ -199,8 +219,8 @@ class StateStore::Impl {
   std::vector<SavedSource> load_sources() {
     std::vector<SavedSource> sources;
     guard_read([&] {
-      Statement row(database_, "SELECT name, own_key FROM source ORDER BY name");
-      while (row.step()) sources.push_back({row.text(0), row.key(1)});
+      Statement row(database_, "SELECT name, own_key, last_timestamp FROM source ORDER BY name");
+      while (row.step()) sources.push_back({row.text(0), row.key(1), row.timestamp(2)});
     });
     return sources;
   }
@@ -217,12 +237,25 @@ class StateStore::Impl {
     });
   }
 
+  std::vector<SavedMark> load_marks(const std::string& source) {
+    std::vector<SavedMark> marks;
+    guard_read([&] {
+      Statement row(database_, "SELECT public_key, timestamp FROM mark WHERE source = ?");
+      row.bind(source);
+      while (row.step()) {
+        if (const auto key = row.key(0)) marks.push_back({source, *key, row.timestamp(1)});
+      }
+    });
+    return marks;
+  }
+
   base::Expected<void, WriteError> write(const Batch& batch) {
     if (!is_durable() || batch.empty()) return {};
     try {
       execute(database_, "BEGIN IMMEDIATE");
       write_sources(batch);
       write_peers(batch);
+      write_marks(batch);
       if (batch.serial_end) {
         Statement(database_,
                   "INSERT INTO serial VALUES (1, ?) "
@@ -262,7 +295,7 @@ class StateStore::Impl {
     execute(database_, "PRAGMA synchronous = FULL");
     const std::int64_t version = read_version();
     if (version == schema_version) return;
-    if (version != 0) {
+    if (version > schema_version) {
       put_aside(
           fmt::format("version-{}", version),
           fmt::format("its schema has version {}, this program knows {}", version, schema_version));
@@ -270,7 +303,8 @@ class StateStore::Impl {
       return;
     }
     execute(database_, "BEGIN EXCLUSIVE");
-    execute(database_, schema);
+    if (version < 1) execute(database_, schema);
+    execute(database_, second_schema);
     execute(database_, fmt::format("PRAGMA user_version = {}", schema_version).c_str());
     execute(database_, "COMMIT");
   }
@@ -319,14 +353,16 @@ class StateStore::Impl {
 
   void write_sources(const Batch& batch) {
     Statement save(database_,
-                   "INSERT INTO source VALUES (?, ?) "
-                   "ON CONFLICT (name) DO UPDATE SET own_key = excluded.own_key");
+                   "INSERT INTO source VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
+                   "own_key = excluded.own_key, last_timestamp = excluded.last_timestamp");
     for (const SavedSource& source : batch.sources)
-      save.bind(source.name).bind(source.own_key).run();
+      save.bind(source.name).bind(source.own_key).bind(source.last_timestamp).run();
     Statement forget_peers(database_, "DELETE FROM peer WHERE source = ?");
+    Statement forget_marks(database_, "DELETE FROM mark WHERE source = ?");
     Statement forget_source(database_, "DELETE FROM source WHERE name = ?");
     for (const std::string& source : batch.forgotten_sources) {
       forget_peers.bind(source).run();
+      forget_marks.bind(source).run();
       forget_source.bind(source).run();
     }
   }
@@ -334,9 +370,11 @@ class StateStore::Impl {
   void write_peers(const Batch& batch) {
     Statement save(database_, "INSERT OR REPLACE INTO peer VALUES (?, ?, ?, ?, ?, ?)");
     Statement forget(database_, "DELETE FROM peer WHERE source = ? AND public_key = ?");
+    Statement forget_mark(database_, "DELETE FROM mark WHERE source = ? AND public_key = ?");
     for (const SavedRow& row : batch.peers) {
       if (!row.peer) {
         forget.bind(row.source).bind(row.key).run();
+        forget_mark.bind(row.source).bind(row.key).run();
         continue;
       }
       save.bind(row.source).bind(row.key);
@@ -349,6 +387,12 @@ class StateStore::Impl {
       }
       save.bind(to_text(row.peer->allowed_ips)).run();
     }
+  }
+
+  void write_marks(const Batch& batch) {
+    Statement save(database_, "INSERT OR REPLACE INTO mark VALUES (?, ?, ?)");
+    for (const SavedMark& mark : batch.marks)
+      save.bind(mark.source).bind(mark.key).bind(mark.timestamp).run();
   }
 
   std::string path_;
@@ -376,6 +420,9 @@ std::vector<StateStore::SavedSource> StateStore::load_sources() {
 void StateStore::load_peers(const std::string& source,
                             const std::function<void(const SavedPeer&)>& visit) {
   impl_->load_peers(source, visit);
+}
+std::vector<StateStore::SavedMark> StateStore::load_marks(const std::string& source) {
+  return impl_->load_marks(source);
 }
 base::Expected<void, StateStore::WriteError> StateStore::write(const Batch& batch) {
   return impl_->write(batch);

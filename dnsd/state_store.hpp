@@ -9,22 +9,31 @@
 
 #include "base/expected.hpp"
 #include "dnsd/observation.hpp"
+#include "wg/tai64n.hpp"
 
 namespace dnsd {
 
-/// What survives a restart, in SQLite (WAL) at FOLDER/state.db: what each source knew, and how far
-/// the serial is reserved. `PRAGMA user_version` names the schema. Where the folder cannot be
-/// written everything works and nothing is kept.
+/// What survives a restart, in SQLite (WAL) at FOLDER/state.db: what each source knew, the
+/// timestamps of handshakes, and how far the serial is reserved. `PRAGMA user_version` names the
+/// schema. Where the folder cannot be written everything works and nothing is kept.
 ///
-/// A file that is damaged or of a later version is renamed and a new one begun: never a crash,
-/// never a wrong answer. Calls block for as long as the disk takes; one thread at a time.
+/// A file of an earlier version is brought up to this one. One that is damaged or of a later
+/// version is renamed and a new one begun: never a crash, never a wrong answer. Calls block for as
+/// long as the disk takes; one thread at a time.
 class StateStore {
  public:
-  static constexpr int schema_version = 1;
+  static constexpr int schema_version = 2;
 
   struct SavedSource {
     std::string name;
     std::optional<wg::PublicKey> own_key;
+    wg::Tai64n last_timestamp = {};  ///< that a built-in point sent; the default: none
+  };
+  /// The newest timestamp that a built-in point accepted from a peer.
+  struct SavedMark {
+    std::string source;
+    wg::PublicKey key;
+    wg::Tai64n timestamp;
   };
   struct SavedRow {
     std::string source;
@@ -36,10 +45,12 @@ class StateStore {
     std::vector<SavedSource> sources;
     std::vector<std::string> forgotten_sources;  ///< with all their peers
     std::vector<SavedRow> peers;                 ///< of sources that were saved before or are above
+    std::vector<SavedMark> marks;                ///< likewise; forgotten with the peer's row
     std::optional<std::uint32_t> serial_end;
 
     [[nodiscard]] bool empty() const {
-      return sources.empty() && forgotten_sources.empty() && peers.empty() && !serial_end;
+      return sources.empty() && forgotten_sources.empty() && peers.empty() && marks.empty() &&
+             !serial_end;
     }
   };
   struct WriteError {
@@ -64,6 +75,7 @@ class StateStore {
   [[nodiscard]] std::vector<SavedSource> load_sources();
   /// Calls `visit` for each peer of a source. A row that makes no sense is left out.
   void load_peers(const std::string& source, const std::function<void(const SavedPeer&)>& visit);
+  [[nodiscard]] std::vector<SavedMark> load_marks(const std::string& source);
 
   /// On disk when it returns without an error, or the whole batch is not.
   [[nodiscard]] base::Expected<void, WriteError> write(const Batch& batch);

@@ -105,9 +105,10 @@ Problem read_public_key(ConfigPeer& peer, std::string_view value) {
 }
 
 Problem read_preshared_key(ConfigPeer& peer, std::string_view value) {
-  if (!base::parse_base64(value))
-    return "not a preshared key: 44 characters, as `wg genpsk` prints them";
-  peer.has_preshared_key = true;
+  auto octets = base::parse_base64(value);
+  if (!octets) return "not a preshared key: 44 characters, as `wg genpsk` prints them";
+  peer.preshared_key.emplace(*octets);
+  OPENSSL_cleanse(octets->data(), octets->size());
   return std::nullopt;
 }
 

@@ -10,6 +10,7 @@
 #include "base/endpoint.hpp"
 #include "base/expected.hpp"
 #include "wg/public_key.hpp"
+#include "wg/secret.hpp"
 
 /// WireGuard's own configuration format (wg(8) "CONFIGURATION FILE FORMAT", wg-quick(8)), the
 /// `[Peer]` sections of it.
@@ -29,7 +30,7 @@ struct ConfigPeer {
       name;  ///< from `# Name = alice` inside the section or on the line above it; empty: none
   std::vector<base::Prefix> allowed_ips;
   std::optional<std::variant<base::Endpoint, HostEndpoint>> endpoint;
-  bool has_preshared_key = false;
+  std::optional<PresharedKey> preshared_key;
   std::size_t line = 0;  ///< 1-based line of its `[Peer]`
 };
 

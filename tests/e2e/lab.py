@@ -233,14 +233,15 @@ class Lab:
 
     # -- WireGuard
 
-    def wireguard(self, keys=None):
-        """A device on the host and in each home, as the README says: the host with keepalive, the others bare."""
-        names = [*self.homes, "host"]
+    def wireguard(self, keys=None, host=None):
+        """A device on the host and in each home, as the README says: the host with keepalive, the others bare.
+        `host`: a Point in place of the host's device."""
+        names = list(self.homes) if host else [*self.homes, "host"]
         keys = keys or generate_private_keys(len(names))
         nodes = {"host": self.host, **{name: home.node for name, home in self.homes.items()}}
         for name, key in zip(names, keys):
             self.devices[name] = WireGuard(nodes[name], f"wg-{name}", key, addresses=[f"{TUNNEL[name]}/32"])
-        host = self.devices["host"]
+        host = self.devices.setdefault("host", host)
         for name, home in self.homes.items():
             device = self.devices[name]
             host.add_peer(device.public_key, f"{TUNNEL[name]}/32")

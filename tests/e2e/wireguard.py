@@ -51,9 +51,11 @@ class WireGuard:
     def set(self, *words):
         self.node.run("wg", "set", self.name, *words)
 
-    def add_peer(self, key, allowed_ips, endpoint=None, keepalive=None):
-        self.configured[key] = (allowed_ips, endpoint, keepalive)
+    def add_peer(self, key, allowed_ips, endpoint=None, keepalive=None, psk_file=None):
+        self.configured[key] = (allowed_ips, endpoint, keepalive, psk_file)
         words = ["peer", key, "allowed-ips", allowed_ips]
+        if psk_file:
+            words += ["preshared-key", psk_file]
         if endpoint:
             words += ["endpoint", endpoint]
         if keepalive is not None:

@@ -261,6 +261,66 @@ TEST_CASE("peers come from YAML and from WireGuard's files, each key and each na
   }
 }
 
+TEST_CASE("built-in points: address, key file, tunnel addresses; no two share any of them") {
+  const Config config = read_yaml(
+      "zone: wg.example.org\nstate-dir: /s\nobserve:\n"
+      "  - 203.0.113.10:51820\n"
+      "  - '[2001:db8::1]:51820=keys/a,b.key,10.0.0.254,fd00::254'\n"
+      "  - 203.0.113.10:443=/etc/third.key\n");
+  REQUIRE(config.points.size() == 3);
+  CHECK(dnsd::key_file_of(config, config.points[0]) == "/s/observe-203.0.113.10-51820.key");
+  CHECK(config.points[0].tunnel_addresses.empty());
+  CHECK(config.points[1].listen.to_string() == "[2001:db8::1]:51820");
+  CHECK(config.points[1].key_file == "/etc/keys/a,b.key");
+  REQUIRE(config.points[1].tunnel_addresses.size() == 2);
+  CHECK(config.points[1].tunnel_addresses[1].to_string() == "fd00::254");
+  CHECK(config.points[2].key_file == "/etc/third.key");
+
+  for (const std::string wrong :
+       {"203.0.113.10", "203.0.113.10:0", "203.0.113.10:1=", "203.0.113.10:1,", "203.0.113.10:1,x",
+        "203.0.113.10:1,10.0.0.1,10.0.0.2", "203.0.113.10:1,0.0.0.0", "host:1", ""}) {
+    CAPTURE(wrong);
+    const std::string error =
+        error_of([&] { (void)read_yaml("zone: wg.example.org\nobserve: ['" + wrong + "']\n"); });
+    CHECK(error.starts_with("/etc/w.yaml:2: observe: '" + wrong + "' is not allowed"));
+  }
+  const auto error_with = [](const std::string& a, const std::string& b) {
+    return error_of([&] {
+      (void)dnsd::read_config(parse({"--zone", "wg.example.org", "--observe", a, "--observe", b}),
+                              files({}));
+    });
+  };
+  CHECK(error_with("203.0.113.10:1", "203.0.113.10:1").find("--observe") == 0);
+  CHECK(error_with("203.0.113.10:1=/k", "203.0.113.10:2=/k").find("same key file /k") !=
+        std::string::npos);
+  CHECK(error_with("203.0.113.10:1,10.0.0.1", "203.0.113.10:2,10.0.0.1")
+            .find("same tunnel address 10.0.0.1") != std::string::npos);
+  CHECK(error_with("203.0.113.10:1,10.0.0.1", "203.0.113.10:2,10.0.0.2") == "no error");
+}
+
+TEST_CASE("preshared keys come from files of their own and from WireGuard's files") {
+  const std::string psk = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+  const std::string yaml = std::string("zone: wg.example.org\npeers-file: b.conf\npeers:\n") +
+                           "  - public-key: " + alice + "\n    preshared-key-file: alice.psk\n";
+  const auto read = [&](const std::string& content) {
+    return dnsd::read_config(parse({"--config", "/etc/w.yaml"}),
+                             files({{"/etc/w.yaml", yaml},
+                                    {"/etc/alice.psk", content},
+                                    {"/etc/b.conf", std::string("[Peer]\nPublicKey = ") + bob +
+                                                        "\nPresharedKey = " + psk + "\n"}}));
+  };
+  const Config config = read(psk + "\n");
+  REQUIRE(config.peers.size() == 2);
+  CHECK(config.peers[0].preshared_key_file == "/etc/alice.psk");
+  REQUIRE(config.peers[0].preshared_key.has_value());
+  CHECK(config.peers[0].preshared_key == config.peers[1].preshared_key);
+  CHECK(dnsd::to_yaml(config).find("preshared-key-file: /etc/alice.psk") != std::string::npos);
+  CHECK(dnsd::to_yaml(config).find(psk) == std::string::npos);
+  const std::string error = error_of([&] { (void)read("something else"); });
+  CHECK(error.starts_with("/etc/w.yaml:5: preshared-key-file: /etc/alice.psk is not a preshared"));
+  CHECK(error.find("something else") == std::string::npos);
+}
+
 TEST_CASE("--check-config prints what loads again to the same configuration") {
   const std::string rich =
       std::string(

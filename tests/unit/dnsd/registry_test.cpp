@@ -228,6 +228,20 @@ TEST_CASE("a peer that its only source lists no more is not registered; a config
   CHECK(f.registry.take_touched().empty());
 }
 
+TEST_CASE("a source that follows the configuration loses a peer with it") {
+  dnsd::ConfiguredPeer configured;
+  configured.public_key = alice;
+  Fixture f({configured});
+  f.registry.set_follows_configuration(wg0);
+  f.see(wg0, alice, "203.0.113.1:1", 0);
+  CHECK(f.registry.is_configured(alice));
+  CHECK_FALSE(f.registry.is_configured(bob));
+  f.configure({});
+  (void)f.registry.take_touched();
+  CHECK_FALSE(f.registry.is_configured(alice));
+  CHECK_FALSE(f.registry.record(alice).has_value());
+}
+
 TEST_CASE("a key of this host that changes takes its role along") {
   Fixture f;
   f.registry.set_own_key(wg0, alice);

@@ -207,9 +207,56 @@ TEST_CASE("a file of a later version is kept beside, and not touched") {
     CHECK(load(store).empty());
   }
   std::filesystem::rename(folder.file("state.db.version-7"), folder.file());
-  run_sql(folder.file(), "PRAGMA user_version = 1");
+  run_sql(folder.file(), "PRAGMA user_version = 2");
   StateStore store(folder.path());
   CHECK(load(store) == std::vector{alice});
+}
+
+TEST_CASE("timestamps of handshakes are kept, and forgotten with their peer and their source") {
+  const Folder folder;
+  const std::string point = "point:203.0.113.10:51820";
+  const wg::Tai64n sent{wall(100)};
+  const wg::Tai64n mark{wall(200)};
+  {
+    StateStore store(folder.path());
+    StateStore::Batch batch;
+    batch.sources.push_back({point, key_of(9), sent});
+    batch.marks = {{point, alice.key, wg::Tai64n(wall(150))}, {point, bob.key, mark}};
+    REQUIRE(store.write(batch).has_value());
+    batch.marks = {{point, alice.key, mark}};
+    REQUIRE(store.write(batch).has_value());
+  }
+  StateStore store(folder.path());
+  REQUIRE(store.load_sources().size() == 1);
+  CHECK(store.load_sources()[0].last_timestamp == sent);
+  auto marks = store.load_marks(point);
+  REQUIRE(marks.size() == 2);
+  CHECK(marks[0].key == alice.key);
+  CHECK(marks[0].timestamp == mark);
+  CHECK(store.load_marks("point:elsewhere").empty());
+  StateStore::Batch forget;
+  forget.peers.push_back({point, alice.key, std::nullopt});
+  REQUIRE(store.write(forget).has_value());
+  CHECK(store.load_marks(point).size() == 1);
+  forget = {};
+  forget.forgotten_sources.push_back(point);
+  REQUIRE(store.write(forget).has_value());
+  CHECK(store.load_marks(point).empty());
+}
+
+TEST_CASE("a file of version 1 is brought up to this one, with what it holds") {
+  const Folder folder;
+  { REQUIRE(StateStore(folder.path()).write(batch_of({alice, bob})).has_value()); }
+  run_sql(
+      folder.file(),
+      "ALTER TABLE source DROP COLUMN last_timestamp; DROP TABLE mark; PRAGMA user_version = 1");
+  StateStore store(folder.path());
+  CHECK(store.problem().empty());
+  CHECK(load(store) == std::vector{alice, bob});
+  StateStore::Batch batch;
+  batch.marks.push_back({"interface:wg0", alice.key, wg::Tai64n(wall(1))});
+  CHECK(store.write(batch).has_value());
+  CHECK(store.load_marks("interface:wg0").size() == 1);
 }
 
 TEST_CASE("damage in the middle is found while reading or writing, and survived") {

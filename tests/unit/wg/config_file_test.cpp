@@ -64,7 +64,7 @@ persistentkeepalive = off
   CHECK(first.public_key.to_base64() == alice);
   CHECK(first.name == "alice");
   CHECK(first.line == 16);
-  CHECK(first.has_preshared_key);
+  CHECK(first.preshared_key.has_value());
   REQUIRE(first.allowed_ips.size() == 3);
   CHECK(first.allowed_ips[0].to_string() == "10.0.0.2/32");
   CHECK(first.allowed_ips[1].to_string() == "fd00::2/128");
@@ -75,7 +75,7 @@ persistentkeepalive = off
   CHECK(second.public_key.to_base64() == bob);
   CHECK(second.name == "bob");
   CHECK(second.allowed_ips.empty());
-  CHECK_FALSE(second.has_preshared_key);
+  CHECK_FALSE(second.preshared_key.has_value());
   REQUIRE(second.endpoint.has_value());
   CHECK(std::get<base::Endpoint>(*second.endpoint).to_string() == "[2001:db8::1]:1");
 }

@@ -1,0 +1,53 @@
+"""wg-dnsd's built-in observation point: no WireGuard interface on the host, and no root."""
+
+import os
+
+from addresses import HOST, HOST6, TUNNEL, WIREGUARD_PORT, ZONE
+from containment import RUN
+from wireguard import public_key_of, wg
+
+NOBODY = 65534
+ORDINARY_USER = (
+    "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--no-new-privs", "--inh-caps=-all",
+    "--bounding-set=-all",
+)  # fmt: skip
+
+
+class Point:
+    """What stands in for the host's WireGuard device; its peers come from a file of peers."""
+
+    def __init__(self, world, address=HOST, port=WIREGUARD_PORT, name="point"):
+        self.world = world
+        self.folder = RUN / name
+        self.folder.mkdir()
+        os.chown(self.folder, NOBODY, NOBODY)
+        self.key_file = self.folder / "key"
+        private_key = wg("genkey")
+        self.key_file.write_text(private_key + "\n")
+        os.chown(self.key_file, NOBODY, NOBODY)
+        self.key_file.chmod(0o600)
+        self.public_key = public_key_of(private_key)
+        self.endpoint = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+        self.peers_file = self.folder / "peers.conf"
+        self.peers_file.write_text("")
+
+    def add_peer(self, key, allowed_ips, psk=None):
+        with self.peers_file.open("a") as file:
+            file.write(f"[Peer]\nPublicKey = {key}\nAllowedIPs = {allowed_ips}\n")
+            if psk:
+                file.write(f"PresharedKey = {psk}\n")
+
+    def launch(self, *arguments, name="wg-dnsd"):
+        """wg-dnsd as an ordinary user, observing by itself."""
+        self.world.host.sysctl("net.ipv4.ip_unprivileged_port_start=0")
+        return self.world.host.start(
+            *ORDINARY_USER, self.world.program("wg-dnsd"), "--zone", ZONE,
+            "--observe", f"{self.endpoint}={self.key_file},{TUNNEL['host']}", "--peers-file", self.peers_file,
+            "--listen", HOST, "--listen", f"[{HOST6}]", "--ns", f"ns1.{ZONE}={HOST},{HOST6}",
+            "--state-dir", self.folder / "state", "--control", self.folder / "control", *arguments, name=name,
+        )  # fmt: skip
+
+    def start(self, *arguments, name="wg-dnsd"):
+        process = self.launch(*arguments, name=name)
+        self.world.wait_until_served(process)
+        return process
