@@ -109,12 +109,12 @@ bool is_rate_limited(const Listener& listener, const Asker& asker, const Policy&
 
 }  // namespace
 
-std::size_t Responder::respond(base::Bytes query, const Listener& listener, const Asker& asker,
-                               base::MutableBytes out) const {
+std::size_t Responder::Moment::respond(base::Bytes query, const Listener& listener,
+                                       const Asker& asker, base::MutableBytes out) const {
   const auto request = dns::parse_request(query);
   if (!request) return 0;
-  const auto policy = policy_.get();
-  const auto zone = zone_.get();
+  const Policy* const policy = policy_.get();
+  const Zone* const zone = zone_.get();
   dns::ResponseWriter writer(*request, reply_limit(*request, listener), out);
   Verdict verdict = answer(*request, *zone, *policy, listener.view, writer);
   dns::ResponseHead& head = verdict.head;

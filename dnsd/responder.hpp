@@ -58,11 +58,30 @@ class Responder {
   Responder(const PublishedZone& zone, const PublishedPolicy& policy)
       : zone_(zone), policy_(policy) {}
 
+  /// What is served at one moment. Who answers many questions at once asks for it once: it counts
+  /// references that all threads share.
+  class Moment {
+   public:
+    /// As Responder::respond.
+    [[nodiscard]] std::size_t respond(base::Bytes query, const Listener& listener,
+                                      const Asker& asker, base::MutableBytes out) const;
+
+   private:
+    friend class Responder;
+    Moment(std::shared_ptr<const Zone> zone, std::shared_ptr<const Policy> policy)
+        : zone_(std::move(zone)), policy_(std::move(policy)) {}
+    std::shared_ptr<const Zone> zone_;
+    std::shared_ptr<const Policy> policy_;
+  };
+  [[nodiscard]] Moment now() const { return {zone_.get(), policy_.get()}; }
+
   /// \param query one whole message, without TCP's length prefix. \param out room for the reply: at
   /// least listener.max_udp_octets for UDP and 65535 for TCP. \return octets written; 0: say
   /// nothing. Any thread.
   [[nodiscard]] std::size_t respond(base::Bytes query, const Listener& listener, const Asker& asker,
-                                    base::MutableBytes out) const;
+                                    base::MutableBytes out) const {
+    return now().respond(query, listener, asker, out);
+  }
 
  private:
   const PublishedZone& zone_;

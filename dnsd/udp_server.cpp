@@ -81,20 +81,19 @@ bool has_port(const base::Endpoint& source) {
 
 class UdpBatch::Buffers {
  public:
-  Buffers() : queries_(std::make_unique_for_overwrite<std::uint8_t[]>(batch_size * query_stride)) {}
+  Buffers() : queries_(std::make_unique_for_overwrite<std::uint8_t[]>(batch_size * query_stride)) {
+    for (std::size_t i = 0; i < batch_size; ++i) {
+      query_parts_[i] = {.iov_base = query(i).data(), .iov_len = query_stride};
+      received_[i].msg_hdr.msg_name = &sources_[i];
+      received_[i].msg_hdr.msg_iov = &query_parts_[i];
+      received_[i].msg_hdr.msg_iovlen = 1;
+      received_[i].msg_hdr.msg_control = &asked_[i];
+      offer(i);
+    }
+  }
 
   /// \return datagrams received; 0: none is waiting.
   std::size_t receive(int socket) {
-    for (std::size_t i = 0; i < batch_size; ++i) {
-      query_parts_[i] = {.iov_base = query(i).data(), .iov_len = query_stride};
-      received_[i].msg_hdr = {.msg_name = &sources_[i],
-                              .msg_namelen = sizeof sources_[i],
-                              .msg_iov = &query_parts_[i],
-                              .msg_iovlen = 1,
-                              .msg_control = &asked_[i],
-                              .msg_controllen = sizeof asked_[i],
-                              .msg_flags = 0};
-    }
     const int count = ::recvmmsg(socket, received_.data(), batch_size, MSG_DONTWAIT, nullptr);
     return count > 0 ? static_cast<std::size_t>(count) : 0;
   }
@@ -102,7 +101,9 @@ class UdpBatch::Buffers {
   /// Makes the replies to the first `count` received datagrams. \return how many there are to send.
   std::size_t answer(std::size_t count, const Responder& responder, const Listener& listener,
                      const OwnPlaces& own_places) {
+    if (count == 0) return 0;
     const base::Now now = base::read_clock();  // one for the batch
+    const Responder::Moment served = responder.now();
     std::size_t replies = 0;
     for (std::size_t i = 0; i < count; ++i) {
       msghdr& query_header = received_[i].msg_hdr;
@@ -113,8 +114,8 @@ class UdpBatch::Buffers {
           !write_reply_source(query_header, reply_header, reply_sources_[replies])) {
         continue;
       }
-      const std::size_t size = responder.respond(query(i).first(received_[i].msg_len), listener,
-                                                 {source->address, now}, replies_[replies]);
+      const std::size_t size = served.respond(query(i).first(received_[i].msg_len), listener,
+                                              {source->address, now}, replies_[replies]);
       if (size == 0) continue;
       reply_parts_[replies] = {.iov_base = replies_[replies].data(), .iov_len = size};
       reply_header.msg_name = query_header.msg_name;
@@ -123,6 +124,7 @@ class UdpBatch::Buffers {
       reply_header.msg_iovlen = 1;
       ++replies;
     }
+    for (std::size_t i = 0; i < count; ++i) offer(i);
     return replies;
   }
 
@@ -145,6 +147,12 @@ class UdpBatch::Buffers {
   }
 
  private:
+  /// Says how much room there is: the kernel writes over it what it used.
+  void offer(std::size_t i) {
+    received_[i].msg_hdr.msg_namelen = sizeof sources_[i];
+    received_[i].msg_hdr.msg_controllen = sizeof asked_[i];
+  }
+
   base::MutableBytes query(std::size_t i) {
     return {queries_.get() + i * query_stride, query_stride};
   }

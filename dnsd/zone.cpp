@@ -9,11 +9,11 @@ using dns::RrType;
 
 Finding Zone::lookup(dns::NameView name, RrType type, View view, dns::RecordSink& sink) const {
   if (!name.is_at_or_below(options_.apex)) return {Outcome::refused};
-  dns::Name current(name);
+  std::optional<dns::Name> current;
   std::optional<dns::Name> next;
   bool is_for_any_name = false;
   for (int hop = 0; hop < max_cname_hops; ++hop) {
-    const dns::NameView at = hop == 0 ? name : current.view();  // the owner keeps the asker's case
+    const dns::NameView at = current ? current->view() : name;  // the owner keeps the asker's case
     Finding found = look_up_one(at, type, view, sink, next);
     if (hop == 0) is_for_any_name = found.is_for_any_name;
     found.is_for_any_name = is_for_any_name;
@@ -23,7 +23,7 @@ Finding Zone::lookup(dns::NameView name, RrType type, View view, dns::RecordSink
     if (found.outcome != Outcome::cname) return found;
     // A wildcard CNAME may lead to itself; longer loops are refused when the zone is made.
     if (next->view().equals(at) || !next->view().is_at_or_below(options_.apex)) break;
-    current = *next;
+    current = next;
   }
   return {.outcome = Outcome::cname, .is_for_any_name = is_for_any_name};
 }
@@ -38,55 +38,62 @@ Finding Zone::look_up_one(dns::NameView name, RrType type, View view, dns::Recor
       return {.outcome = Outcome::referral, .is_for_any_name = true};
     }
   }
-  std::optional<Node> node = find_node(name, view);
+  Node node;
+  bool exists = find_node(name, view, node);
   bool is_for_any_name = false;
-  if (!node) {
+  if (!exists) {
     if (!live_.is_ready() && schema::parse_peer_name(name, options_.apex)) return {Outcome::failed};
-    node = find_wildcard(name, view);
-    is_for_any_name = node.has_value();
+    exists = find_wildcard(name, view, node);
+    is_for_any_name = exists;
   }
-  if (!node) {
+  if (!exists) {
     emit_soa(dns::Section::authority, sink);
     return {Outcome::nxdomain};
   }
   const Emission to{name, view, sink};
   if (type == RrType::any) {
-    if (emit_any(*node, to)) return {Outcome::hit, false, is_for_any_name};
-  } else if (emit(*node, type, to)) {
-    emit_additional(*node, type, to);
-    const bool is_endpoint = node->is_peer() && type != RrType::txt;  // TXT says it itself
-    const bool is_stale = is_endpoint && node->record.stale && tells_times(node->record, view);
+    if (emit_any(node, to)) return {Outcome::hit, false, is_for_any_name};
+  } else if (emit(node, type, to)) {
+    emit_additional(node, type, to);
+    const bool is_endpoint = node.is_peer() && type != RrType::txt;  // TXT says it itself
+    const bool is_stale = is_endpoint && node.peer.stale && tells_times(node.peer, view);
     return {Outcome::hit, is_stale, is_for_any_name};
-  } else if (emit(*node, RrType::cname, to)) {
-    next = node->target;
+  } else if (emit(node, RrType::cname, to)) {
+    next = node.target;
     if (!next)
-      next = dns::Name(*dns::parse_name_view(node->statics->find(RrType::cname)->rdata.front()));
+      next = dns::Name(*dns::parse_name_view(node.statics->find(RrType::cname)->rdata.front()));
     return {Outcome::cname, false, is_for_any_name};
   }
   emit_soa(dns::Section::authority, sink);
   return {Outcome::nodata, false, is_for_any_name};
 }
 
-std::optional<Zone::Node> Zone::find_node(dns::NameView name, View view) const {
-  Node node;
+/// \param node fresh. \return whether the name exists.
+bool Zone::find_node(dns::NameView name, View view, Node& node) const {
   if (const auto peer = schema::parse_peer_name(name, options_.apex)) {
     node.dynamic = find_peer(*peer, view, node);  // nothing static stands there
   } else {
     node.statics = find_static(name);
     node.dynamic = find_fixed(name, view, node);
   }
-  if (node.statics == nullptr && node.dynamic == Node::Dynamic::none) return std::nullopt;
-  return node;
+  return node.statics != nullptr || node.dynamic != Node::Dynamic::none;
 }
 
 Zone::Node::Dynamic Zone::find_peer(const schema::PeerName& name, View view, Node& node) const {
   using Form = schema::PeerName::Form;
   if (name.form == Form::other || (name.padded && !options_.padded_names))
     return Node::Dynamic::none;
-  auto record = peers_.find(name.key);
-  if (!record) return Node::Dynamic::none;
+  const auto endpoints = peers_.find_endpoints(name.key);
+  if (!endpoints) return Node::Dynamic::none;
   node.key = name.key;
-  node.record = *std::move(record);
+  node.label = name.label;
+  if (!tells_more(view) && shows_any(*endpoints, view)) {
+    node.peer.endpoints = *endpoints;
+  } else {
+    auto snapshot = peers_.snapshot(name.key);
+    if (!snapshot) return Node::Dynamic::none;
+    node.peer = *std::move(snapshot);
+  }
   switch (name.form) {
     case Form::host:
       return Node::Dynamic::host;
@@ -97,7 +104,8 @@ Zone::Node::Dynamic Zone::find_peer(const schema::PeerName& name, View view, Nod
     case Form::instance:
       return Node::Dynamic::instance;
     case Form::address: {
-      const auto& endpoint = name.address->is_ipv4() ? node.record.ipv4 : node.record.ipv6;
+      const PeerEndpoints& known = node.peer.endpoints;
+      const auto& endpoint = name.address->is_ipv4() ? known.ipv4 : known.ipv6;
       if (!endpoint || endpoint->address != *name.address || !shows(*endpoint, view))
         return Node::Dynamic::none;
       node.address = *name.address;
@@ -153,19 +161,22 @@ const Zone::StaticNode* Zone::find_static(dns::NameView name) const {
 }
 
 /// RFC 4592 §3.3.1: the wildcard below the closest encloser, if there is one.
-std::optional<Zone::Node> Zone::find_wildcard(dns::NameView name, View view) const {
-  if (!has_wildcards_) return std::nullopt;
+/// \param node fresh. \return whether there is one.
+bool Zone::find_wildcard(dns::NameView name, View view, Node& node) const {
+  if (!has_wildcards_) return false;
   const std::size_t depth = name.label_count() - options_.apex.view().label_count();
   // A name with a hundred labels costs no more than the deepest one that can exist.
   dns::NameView encloser = name.ancestor(depth > deepest_ ? depth - deepest_ : 1);
-  while (!encloser.equals(options_.apex) && !find_node(encloser, view))
-    encloser = encloser.parent();
+  const auto exists = [&] {
+    Node closest;
+    return find_node(encloser, view, closest);
+  };
+  while (!encloser.equals(options_.apex) && !exists()) encloser = encloser.parent();
   dns::Name wildcard(encloser);
-  if (!wildcard.prepend("*")) return std::nullopt;
-  Node node;
+  if (!wildcard.prepend("*")) return false;
+  node = Node{};
   node.statics = find_static(wildcard);
-  if (node.statics == nullptr) return std::nullopt;
-  return node;
+  return node.statics != nullptr;
 }
 
 /// The highest zone cut at or above `name`, below the apex.
@@ -192,9 +203,18 @@ bool Zone::shows(const base::Endpoint& endpoint, View view) const {
 }
 
 /// Since when an endpoint is known, and whether it is stale, is told of endpoints that are shown.
-bool Zone::tells_times(const PeerRecord& record, View view) const {
-  return opens(&PublicParts::since, view) &&
-         ((record.ipv4 && shows(*record.ipv4, view)) || (record.ipv6 && shows(*record.ipv6, view)));
+bool Zone::tells_times(const PeerSnapshot& peer, View view) const {
+  return opens(&PublicParts::since, view) && shows_any(peer.endpoints, view);
+}
+
+/// Whether the view is told anything of a peer beside its endpoints.
+bool Zone::tells_more(View view) const {
+  return opens(&PublicParts::since, view) || opens(&PublicParts::allowed, view);
+}
+
+bool Zone::shows_any(const PeerEndpoints& endpoints, View view) const {
+  return (endpoints.ipv4 && shows(*endpoints.ipv4, view)) ||
+         (endpoints.ipv6 && shows(*endpoints.ipv6, view));
 }
 
 bool Zone::opens(bool PublicParts::*part, View view) const {

@@ -124,13 +124,16 @@ class Zone {
     };
     const StaticNode* statics = nullptr;
     Dynamic dynamic = Dynamic::none;
-    wg::PublicKey key{};        ///< of host, service, instance, address, lan
-    PeerRecord record{};        ///< of the same
-    base::IpAddress address{};  ///< of address
+    wg::PublicKey key{};       ///< of host, service, instance, address, lan
+    schema::KeyLabel label{};  ///< of the same
+    /// Of the same. Beside the endpoints it is known where the view is told of it, or no endpoint
+    /// is shown.
+    PeerSnapshot peer{};
+    base::IpAddress address{};                          ///< of address
     std::shared_ptr<const schema::LanEndpoints> lan{};  ///< of lan
     std::optional<dns::Name> target{};                  ///< of alias
 
-    /// Whether `key` and `record` are set.
+    /// Whether `key`, `label` and `peer` are set.
     [[nodiscard]] bool is_peer() const {
       return dynamic == Dynamic::host || dynamic == Dynamic::service ||
              dynamic == Dynamic::instance || dynamic == Dynamic::address || dynamic == Dynamic::lan;
@@ -158,11 +161,11 @@ class Zone {
       const std::map<dns::Name, std::size_t>& lines);
   [[nodiscard]] std::optional<std::string> check_reserved(dns::NameView owner) const;
 
-  [[nodiscard]] std::optional<Node> find_node(dns::NameView name, View view) const;
+  [[nodiscard]] bool find_node(dns::NameView name, View view, Node& node) const;
   [[nodiscard]] Node::Dynamic find_peer(const schema::PeerName& name, View view, Node& node) const;
   [[nodiscard]] Node::Dynamic find_fixed(dns::NameView name, View view, Node& node) const;
   [[nodiscard]] const StaticNode* find_static(dns::NameView name) const;
-  [[nodiscard]] std::optional<Node> find_wildcard(dns::NameView name, View view) const;
+  [[nodiscard]] bool find_wildcard(dns::NameView name, View view, Node& node) const;
   [[nodiscard]] std::optional<dns::NameView> find_cut(dns::NameView name) const;
 
   [[nodiscard]] Finding look_up_one(dns::NameView name, dns::RrType type, View view,
@@ -182,7 +185,9 @@ class Zone {
   void emit_soa(dns::Section section, dns::RecordSink& sink) const;
   void emit_referral(dns::NameView cut, View view, dns::RecordSink& sink) const;
   [[nodiscard]] bool shows(const base::Endpoint& endpoint, View view) const;
-  [[nodiscard]] bool tells_times(const PeerRecord& record, View view) const;
+  [[nodiscard]] bool shows_any(const PeerEndpoints& endpoints, View view) const;
+  [[nodiscard]] bool tells_more(View view) const;
+  [[nodiscard]] bool tells_times(const PeerSnapshot& peer, View view) const;
   [[nodiscard]] bool opens(bool PublicParts::*part, View view) const;
 
   ZoneOptions options_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <utility>
 
 #include "dnsd/zone.hpp"
@@ -30,7 +31,7 @@ void write_text_string(base::ByteWriter& writer, std::string_view text) {
 }
 
 /// `allowed=<cidr,cidr>`, then `allowed2=`, `allowed3=` …
-void write_allowed_strings(base::ByteWriter& writer, const std::vector<base::Prefix>& prefixes) {
+void write_allowed_strings(base::ByteWriter& writer, std::span<const base::Prefix> prefixes) {
   std::string text;
   unsigned number = 1;
   for (const base::Prefix& prefix : prefixes) {
@@ -50,13 +51,13 @@ void write_allowed_strings(base::ByteWriter& writer, const std::vector<base::Pre
   if (!text.empty()) write_text_string(writer, text);
 }
 
-void write_srv_rdata(base::ByteWriter& writer, std::uint16_t priority, base::Port port,
-                     dns::NameView target) {
+/// SRV rdata up to the target.
+void write_srv_head(base::ByteWriter& writer, std::uint16_t priority, base::Port port) {
   writer.u16(priority);
   writer.u16(0);  // weight: there is nothing to choose between
   writer.u16(base::to_number(port));
-  writer.bytes(target.wire());
 }
+constexpr std::size_t srv_head_octets = 6;
 
 RrType type_of(const base::IpAddress& address) {
   return address.is_ipv4() ? RrType::a : RrType::aaaa;
@@ -145,7 +146,8 @@ bool Zone::emit_any(const Node& node, const Emission& to) const {
 
 bool Zone::emit_addresses(const Node& node, RrType type, const Emission& to) const {
   if (type != RrType::a && type != RrType::aaaa) return false;
-  const auto& endpoint = type == RrType::a ? node.record.ipv4 : node.record.ipv6;
+  const PeerEndpoints& known = node.peer.endpoints;
+  const auto& endpoint = type == RrType::a ? known.ipv4 : known.ipv6;
   if (!endpoint || !shows(*endpoint, to.view)) return false;
   to.add(type, options_.endpoint_ttl, endpoint->address.bytes());
   return true;
@@ -153,38 +155,43 @@ bool Zone::emit_addresses(const Node& node, RrType type, const Emission& to) con
 
 bool Zone::emit_srv(const Node& node, const Emission& to) const {
   bool any = false;
-  const auto add = [&](std::uint16_t priority, base::Port port, dns::NameView target) {
-    std::array<std::uint8_t, 6 + dns::max_name_octets> rdata;
+  std::array<std::uint8_t, srv_head_octets + dns::max_name_octets> rdata;
+  const auto add = [&](std::uint16_t priority, const std::optional<base::Endpoint>& endpoint) {
+    if (!endpoint || !shows(*endpoint, to.view)) return;
     base::ByteWriter writer(rdata);
-    write_srv_rdata(writer, priority, port, target);
+    write_srv_head(writer, priority, endpoint->port);
+    schema::write_address_name(endpoint->address, node.label, options_.apex, writer);
     to.add(RrType::srv, options_.endpoint_ttl, writer.written());
     any = true;
   };
-  for (const auto& [priority, endpoint] :
-       {std::pair{priority_ipv6, &node.record.ipv6}, std::pair{priority_ipv4, &node.record.ipv4}}) {
-    if (!*endpoint || !shows(**endpoint, to.view)) continue;
-    add(priority, (*endpoint)->port,
-        schema::address_name((*endpoint)->address, node.key, options_.apex));
-  }
-  const auto& host = node.record.detail->host_target;
-  if (!any && host) add(priority_host, host->port, host->name);
-  return any;
+  add(priority_ipv6, node.peer.endpoints.ipv6);
+  add(priority_ipv4, node.peer.endpoints.ipv4);
+  if (any || !node.peer.detail || !node.peer.detail->host_target) return any;
+  const HostTarget& host = *node.peer.detail->host_target;
+  base::ByteWriter writer(rdata);
+  write_srv_head(writer, priority_host, host.port);
+  writer.bytes(host.name.view().wire());
+  to.add(RrType::srv, options_.endpoint_ttl, writer.written());
+  return true;
 }
 
 void Zone::emit_text(const Node& node, const Emission& to) const {
-  const PeerRecord& record = node.record;
+  const PeerSnapshot& peer = node.peer;
   std::array<std::uint8_t, max_text_octets> rdata;
   base::ByteWriter writer(rdata);
   write_text_string(writer, "txtvers=1");
   write_text_string(writer, "pub=" + node.key.to_base64());
-  if (opens(&PublicParts::allowed, to.view))
-    write_allowed_strings(writer, record.detail->allowed_ips);
-  if (record.since != base::WallTime{} && tells_times(record, to.view)) {
-    write_text_string(writer, fmt::format("since={}", record.since.time_since_epoch().count()));
-    if (record.stale)
-      write_text_string(writer, fmt::format("stale={}", record.stale->time_since_epoch().count()));
+  if (opens(&PublicParts::allowed, to.view)) {
+    if (peer.detail) write_allowed_strings(writer, peer.detail->allowed_ips);
+    if (peer.allowed_ip) write_allowed_strings(writer, {&*peer.allowed_ip, 1});
   }
-  if (record.detail->is_hub && to.view == View::private_view) write_text_string(writer, "role=hub");
+  if (peer.since != base::WallTime{} && tells_times(peer, to.view)) {
+    write_text_string(writer, fmt::format("since={}", peer.since.time_since_epoch().count()));
+    if (peer.stale)
+      write_text_string(writer, fmt::format("stale={}", peer.stale->time_since_epoch().count()));
+  }
+  if (peer.detail && peer.detail->is_hub && to.view == View::private_view)
+    write_text_string(writer, "role=hub");
   to.add(RrType::txt, options_.endpoint_ttl, writer.written());
 }
 
@@ -211,15 +218,18 @@ void Zone::emit_additional(const Node& node, RrType type, const Emission& to) co
   if (type != RrType::srv && type != RrType::ns) return;
   if (node.dynamic == Node::Dynamic::service || node.dynamic == Node::Dynamic::instance) {
     bool any = false;
-    for (const auto* endpoint : {&node.record.ipv6, &node.record.ipv4}) {
+    for (const auto* endpoint : {&node.peer.endpoints.ipv6, &node.peer.endpoints.ipv4}) {
       if (!*endpoint || !shows(**endpoint, to.view)) continue;
       const base::IpAddress& address = (*endpoint)->address;
-      to.sink.add(Section::additional, schema::address_name(address, node.key, options_.apex),
-                  type_of(address), options_.endpoint_ttl, address.bytes());
+      std::array<std::uint8_t, dns::max_name_octets> owner;
+      base::ByteWriter writer(owner);
+      schema::write_address_name(address, node.label, options_.apex, writer);
+      to.sink.add(Section::additional, *dns::parse_name_view(writer.written()), type_of(address),
+                  options_.endpoint_ttl, address.bytes());
       any = true;
     }
-    const auto& host = node.record.detail->host_target;
-    if (!any && host) emit_target_addresses(host->name, to.view, to.sink);
+    if (!any && node.peer.detail && node.peer.detail->host_target)
+      emit_target_addresses(node.peer.detail->host_target->name, to.view, to.sink);
     return;
   }
   for (const auto& rdata : node.statics->find(type)->rdata) {
@@ -232,11 +242,11 @@ void Zone::emit_additional(const Node& node, RrType type, const Emission& to) co
 void Zone::emit_target_addresses(dns::NameView target, View view, dns::RecordSink& sink) const {
   if (!target.is_at_or_below(options_.apex)) return;
   // Glue below a cut is found as well: it is static, and no node is hidden by a cut.
-  const auto node = find_node(target, view);
-  if (!node) return;
+  Node node;
+  if (!find_node(target, view, node)) return;
   const Emission to{target, view, sink, Section::additional};
-  (void)emit(*node, RrType::aaaa, to);
-  (void)emit(*node, RrType::a, to);
+  (void)emit(node, RrType::aaaa, to);
+  (void)emit(node, RrType::a, to);
 }
 
 void Zone::emit_soa(Section section, dns::RecordSink& sink) const {
@@ -331,7 +341,12 @@ void Zone::emit_peer(const wg::PublicKey& key, const PeerRecord& record, View vi
   VisitSink sink(visit);
   Node node;
   node.key = key;
-  node.record = record;
+  node.label = base::to_base32(key.octets());
+  node.peer = {.endpoints = {record.ipv4, record.ipv6},
+               .since = record.since,
+               .stale = record.stale,
+               .allowed_ip = {},
+               .detail = record.detail};
   const auto emit_node = [&](dns::NameView owner, Node::Dynamic dynamic) {
     node.dynamic = dynamic;
     for (const RrType type : dynamic_types) (void)emit(node, type, Emission{owner, view, sink});

@@ -1,6 +1,7 @@
 #include "base/encoding.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -24,7 +25,6 @@ consteval std::array<std::uint8_t, 256> make_digits(std::string_view alphabet, b
   return digits;
 }
 
-constexpr auto base32_digits = make_digits(base32_alphabet, true);
 constexpr auto base64_digits = make_digits(base64_alphabet, false);
 constexpr auto hex_digits = make_digits(hex_alphabet, true);
 
@@ -49,8 +49,10 @@ struct Digits {
   static void write_whole_group(Bytes octets, std::string_view alphabet, char* out,
                                 std::index_sequence<i...> /*digits*/) {
     std::uint64_t value = 0;
-    for (std::size_t j = 0; j < group_octets; ++j) value = (value << 8U) | octets[j];
-    ((out[i] = alphabet[(value >> ((group_digits - 1 - i) * bits)) & mask]), ...);
+    const std::uint8_t* const octet = octets.data();
+    for (std::size_t j = 0; j < group_octets; ++j) value = (value << 8U) | octet[j];
+    const char* const digit = alphabet.data();  // the mask bounds the index
+    ((out[i] = digit[(value >> ((group_digits - 1 - i) * bits)) & mask]), ...);
   }
 
   static void write(Bytes octets, std::string_view alphabet, char* out) {
@@ -63,21 +65,22 @@ struct Digits {
 
   /// \return false: a character that is no digit, or spare bits that are not zero; another text
   /// would stand for the same octets.
-  static bool read_group(std::string_view text, const std::array<std::uint8_t, 256>& digits,
-                         MutableBytes octets) {
+  template <std::size_t octet_count, std::size_t... i>
+  static bool read_group(const char* text, const std::uint8_t* digits, std::uint8_t* octets,
+                         std::index_sequence<i...> /*digits*/) {
     std::uint64_t value = 0;
     std::uint8_t seen = 0;
-    for (const char c : text) {
+    const auto add = [&](char c) {
       const std::uint8_t digit = digits[static_cast<std::uint8_t>(c)];
       seen |= digit;
-      value = (value << bits) | (digit & mask);
-    }
-    const std::size_t spare_bits = text.size() * bits - octets.size() * 8;
+      value = (value << bits) | digit;
+    };
+    (add(text[i]), ...);
+    constexpr std::size_t spare_bits = sizeof...(i) * bits - octet_count * 8;
     if (seen == not_a_digit || (value & ((std::uint64_t{1} << spare_bits) - 1)) != 0) return false;
     value >>= spare_bits;
-    for (std::size_t i = octets.size(); i > 0; --i, value >>= 8U) {
-      octets[i - 1] = static_cast<std::uint8_t>(value);
-    }
+    for (std::size_t j = octet_count; j > 0; --j, value >>= 8U)
+      octets[j - 1] = static_cast<std::uint8_t>(value);
     return true;
   }
 
@@ -85,17 +88,68 @@ struct Digits {
                                       const std::array<std::uint8_t, 256>& digits) {
     if (text.size() != (256 + bits - 1) / bits) return std::nullopt;
     Octets32 octets{};
-    MutableBytes rest(octets);
-    for (; rest.size() >= group_octets; rest = rest.subspan(group_octets)) {
-      if (!read_group(text.substr(0, group_digits), digits, rest.first<group_octets>())) {
+    const char* next = text.data();
+    std::uint8_t* out = octets.data();
+    constexpr std::size_t groups = sizeof octets / group_octets;
+    for (std::size_t i = 0; i < groups; ++i, next += group_digits, out += group_octets) {
+      if (!read_group<group_octets>(next, digits.data(), out,
+                                    std::make_index_sequence<group_digits>()))
         return std::nullopt;
-      }
-      text.remove_prefix(group_digits);
     }
-    if (!text.empty() && !read_group(text, digits, rest)) return std::nullopt;
+    constexpr std::size_t rest = sizeof octets % group_octets;
+    if constexpr (rest > 0) {
+      constexpr std::size_t last_digits = (rest * 8 + bits - 1) / bits;
+      if (!read_group<rest>(next, digits.data(), out, std::make_index_sequence<last_digits>()))
+        return std::nullopt;
+    }
     return octets;
   }
 };
+
+}  // namespace
+
+// Every question brings a key: eight digits at a time, in one word.
+namespace {
+
+constexpr std::uint64_t each_octet = 0x0101010101010101U;
+
+/// 0x80 in each octet of `octets` (all below 0x80) that is first … last.
+constexpr std::uint64_t in_range(std::uint64_t octets, std::uint8_t first, std::uint8_t last) {
+  return (octets + each_octet * (0x80U - first)) & ~(octets + each_octet * (0x7fU - last)) &
+         (each_octet * 0x80U);
+}
+
+/// Eight base32 digits, the first in the highest octet → their 40 bits. \return false: one is none.
+inline bool read_base32_digits(std::uint64_t text, std::uint64_t& bits) {
+  if ((text & (each_octet * 0x80U)) != 0) return false;
+  const std::uint64_t lower = text | (each_octet * 0x20U);
+  const std::uint64_t letters = in_range(lower, 'a', 'z');
+  const std::uint64_t digits = in_range(text, '2', '7');
+  if ((letters | digits) != each_octet * 0x80U) return false;
+  // 'a' has the low bits 1 and stands for 0; '2' has 18 and stands for 26.
+  std::uint64_t value = (lower & (each_octet * 0x1fU)) - (letters >> 7U) + (digits >> 4U);
+  value = (value & 0x00ff00ff00ff00ffU) | ((value & 0xff00ff00ff00ff00U) >> 3U);
+  value = (value & 0x0000ffff0000ffffU) | ((value & 0xffff0000ffff0000U) >> 6U);
+  bits = (value & 0xffffffffU) | (value >> 32U << 20U);
+  return true;
+}
+
+/// The host's order to the network's, and back.
+constexpr std::uint64_t swap(std::uint64_t word) {
+  return std::endian::native == std::endian::big ? word : __builtin_bswap64(word);
+}
+
+template <typename Word>
+std::uint64_t load_big_endian(const char* text) {
+  Word word = 0;
+  std::memcpy(&word, text, sizeof word);
+  return swap(word) >> (64 - 8 * sizeof word);
+}
+
+void store_big_endian(std::uint64_t word, std::uint8_t* octets) {
+  word = swap(word);
+  std::memcpy(octets, &word, sizeof word);
+}
 
 }  // namespace
 
@@ -107,7 +161,24 @@ std::array<char, base32_length> to_base32(const Octets32& octets) {
 
 std::optional<Octets32> parse_base32(std::string_view text) {
   if (text.size() == padded_base32_length && text.ends_with("====")) text.remove_suffix(4);
-  return Digits<5>::read(text, base32_digits);
+  if (text.size() != base32_length) return std::nullopt;
+  constexpr std::size_t groups = 6;
+  std::array<std::uint8_t, sizeof(Octets32) + 8> octets{};
+  std::uint64_t bits = 0;
+  for (std::size_t i = 0; i < groups; ++i) {
+    if (!read_base32_digits(load_big_endian<std::uint64_t>(text.data() + 8 * i), bits))
+      return std::nullopt;
+    store_big_endian(bits << 24U, octets.data() + 5 * i);  // the next group writes over the rest
+  }
+  // The last four digits are two octets and four spare bits; 'a' stands for zero bits.
+  const std::uint64_t last = load_big_endian<std::uint32_t>(text.data() + 8 * groups);
+  constexpr std::uint64_t zeros = 0x61616161U;
+  if (!read_base32_digits((last << 32U) | zeros, bits) || (bits & 0xffffffU) != 0)
+    return std::nullopt;
+  store_big_endian(bits << 24U, octets.data() + 5 * groups);
+  Octets32 result;
+  std::memcpy(result.data(), octets.data(), sizeof result);
+  return result;
 }
 
 std::string to_base64(const Octets32& octets) {
@@ -131,17 +202,32 @@ std::optional<Octets32> parse_hex(std::string_view text) {
   return Digits<4>::read(text, hex_digits);
 }
 
+namespace {
+
+template <typename Word>
+bool equal_words(const std::uint8_t* a, const std::uint8_t* b) {
+  Word x = 0;
+  Word y = 0;
+  std::memcpy(&x, a, sizeof x);
+  std::memcpy(&y, b, sizeof y);
+  return x == y || to_lower(std::uint64_t{x}) == to_lower(std::uint64_t{y});
+}
+
+/// Words from the front, and one that ends at the end. \param size at least that of one word.
+template <typename Word>
+bool equal_in_words(const std::uint8_t* a, const std::uint8_t* b, std::size_t size) {
+  for (std::size_t at = 0; at + sizeof(Word) < size; at += sizeof(Word)) {
+    if (!equal_words<Word>(a + at, b + at)) return false;
+  }
+  return equal_words<Word>(a + size - sizeof(Word), b + size - sizeof(Word));
+}
+
+}  // namespace
+
 bool equals_ignoring_case(Bytes a, Bytes b) {
   if (a.size() != b.size()) return false;
-  while (a.size() >= sizeof(std::uint64_t)) {
-    std::uint64_t x = 0;
-    std::uint64_t y = 0;
-    std::memcpy(&x, a.data(), sizeof x);
-    std::memcpy(&y, b.data(), sizeof y);
-    if (to_lower(x) != to_lower(y)) return false;
-    a = a.subspan(sizeof x);
-    b = b.subspan(sizeof y);
-  }
+  if (a.size() >= 8) return equal_in_words<std::uint64_t>(a.data(), b.data(), a.size());
+  if (a.size() >= 4) return equal_in_words<std::uint32_t>(a.data(), b.data(), a.size());
   return std::equal(a.begin(), a.end(), b.begin(),
                     [](std::uint8_t x, std::uint8_t y) { return to_lower(x) == to_lower(y); });
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/encoding.hpp"
 #include "dns/compressed_name.hpp"
 #include "dns/header.hpp"
 
@@ -35,8 +36,10 @@ ResponseWriter::ResponseWriter(const Request& request, std::size_t limit, base::
     : request_(request),
       out_(out.first(std::min(limit, out.size()))),
       budget_(std::min(limit, out.size()) - reserved_octets(request)) {
-  out_.u16(request.id);
-  for (int i = 0; i < 5; ++i) out_.u16(0);  // flags and counts are known in finish()
+  std::array<std::uint8_t, header_octets> header{};  // flags and counts are known in finish()
+  header[0] = static_cast<std::uint8_t>(request.id >> 8U);
+  header[1] = static_cast<std::uint8_t>(request.id);
+  out_.bytes(header);
   out_.bytes(request.question);
   body_start_ = out_.size();
 }
@@ -48,11 +51,23 @@ void ResponseWriter::add(Section section, NameView owner, RrType type, Ttl ttl, 
     if (rrset_.dropped) return;
   }
   write_name(owner);
-  out_.u16(static_cast<std::uint16_t>(type));
-  out_.u16(static_cast<std::uint16_t>(request_.rr_class));
-  out_.u32(ttl.seconds);
-  const std::size_t length_at = out_.size();
-  out_.u16(0);
+  const auto octet = [](std::uint32_t value, unsigned shift) {
+    return static_cast<std::uint8_t>(value >> shift);
+  };
+  const auto type_word = static_cast<std::uint16_t>(type);
+  const auto class_word = static_cast<std::uint16_t>(request_.rr_class);
+  const std::array<std::uint8_t, 10> fixed = {octet(type_word, 8),
+                                              octet(type_word, 0),
+                                              octet(class_word, 8),
+                                              octet(class_word, 0),
+                                              octet(ttl.seconds, 24),
+                                              octet(ttl.seconds, 16),
+                                              octet(ttl.seconds, 8),
+                                              octet(ttl.seconds, 0),
+                                              0,
+                                              0};
+  out_.bytes(fixed);
+  const std::size_t length_at = out_.size() - 2;
   write_rdata(type, rdata);
   if (!out_.ok() || out_.size() > budget_) {
     if (section == Section::additional) {
@@ -155,14 +170,20 @@ bool ResponseWriter::write_tsig() {
   return true;
 }
 
+/// The owner of most records is the question itself: nothing has to be compared.
+bool ResponseWriter::is_question(NameView name) const {
+  return !request_.question.empty() && name.wire().data() == request_.name.wire().data() &&
+         name.wire().size() == request_.name.wire().size() && !name.is_root();
+}
+
 /// RFC 1035 §4.1.4: the longest part that stands in the reply already becomes a pointer.
 void ResponseWriter::write_name(NameView name) {
+  if (is_question(name)) return out_.u16(pointer_mark | header_octets);
   for (std::size_t i = 0; i < target_count_; ++i) {
-    const auto target = parse_name_view(out_.written().subspan(targets_[i]));
-    if (target && target->equals(name)) {
-      out_.u16(static_cast<std::uint16_t>(pointer_mark | targets_[i]));
-      return;
-    }
+    const auto [offset, octets] = targets_[i];
+    if (octets == name.wire().size() &&
+        base::equals_ignoring_case(out_.written().subspan(offset, octets), name.wire()))
+      return out_.u16(static_cast<std::uint16_t>(pointer_mark | offset));
   }
   const NameView question = request_.name;
   const std::size_t question_octets = question.wire().size();
@@ -208,7 +229,8 @@ void ResponseWriter::write_rdata(RrType type, base::Bytes rdata) {
       const std::size_t target_at = out_.size() + srv_target_offset;
       if (target_count_ < targets_.size() && target_at <= max_pointer &&
           rdata.size() > srv_target_offset) {
-        targets_[target_count_++] = static_cast<std::uint16_t>(target_at);
+        targets_[target_count_++] = {static_cast<std::uint16_t>(target_at),
+                                     static_cast<std::uint16_t>(rdata.size() - srv_target_offset)};
       }
       break;
     }
@@ -220,9 +242,15 @@ void ResponseWriter::write_rdata(RrType type, base::Bytes rdata) {
 
 void ResponseWriter::begin_additional_record(NameView owner, RrType type) {
   if (rrset_.count > 0 || rrset_.dropped) {
-    if (rrset_.type == type && rrset_.owner.view().equals(owner)) return;
+    const base::Bytes before = base::Bytes(rrset_.owner).first(rrset_.owner_octets);
+    if (rrset_.type == type && base::equals_ignoring_case(before, owner.wire())) return;
   }
-  rrset_ = AdditionalRrset{Name(owner), type, out_.size(), 0, false};
+  std::copy(owner.wire().begin(), owner.wire().end(), rrset_.owner.begin());
+  rrset_.owner_octets = owner.wire().size();
+  rrset_.type = type;
+  rrset_.start = out_.size();
+  rrset_.count = 0;
+  rrset_.dropped = false;
 }
 
 void ResponseWriter::drop_additional_rrset() {

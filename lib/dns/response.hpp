@@ -65,7 +65,8 @@ class ResponseWriter final : public RecordSink {
  private:
   /// The RRset of the additional section that is being written: it stays or goes as a whole.
   struct AdditionalRrset {
-    Name owner;
+    std::array<std::uint8_t, max_name_octets> owner;
+    std::size_t owner_octets = 0;
     RrType type{};
     std::size_t start = 0;    // where its first record begins
     std::uint16_t count = 0;  // of its records so far
@@ -73,6 +74,7 @@ class ResponseWriter final : public RecordSink {
   };
 
   void write_name(NameView name);
+  [[nodiscard]] bool is_question(NameView name) const;
   void write_rdata(RrType type, base::Bytes rdata);
   void write_opt(const ResponseHead& head);
   [[nodiscard]] bool write_tsig();
@@ -88,8 +90,12 @@ class ResponseWriter final : public RecordSink {
   bool additional_incomplete_ = false;
   AdditionalRrset rrset_;
 
-  // Offsets of SRV targets in the reply, whole names that a later owner may point to.
-  std::array<std::uint16_t, 4> targets_{};
+  // SRV targets in the reply, whole names that a later owner may point to.
+  struct Target {
+    std::uint16_t offset;
+    std::uint16_t octets;
+  };
+  std::array<Target, 4> targets_;
   std::size_t target_count_ = 0;
 };
 

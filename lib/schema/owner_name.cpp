@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cstring>
 
@@ -15,9 +16,7 @@ namespace {
 constexpr std::size_t max_labels = 3;
 
 bool label_equals(base::Bytes label, std::string_view text) {
-  return std::equal(
-      label.begin(), label.end(), text.begin(), text.end(),
-      [](std::uint8_t a, char b) { return base::to_lower(a) == static_cast<std::uint8_t>(b); });
+  return base::equals_ignoring_case(label, base::as_bytes(text));
 }
 
 /// The labels of a name below the zone, the one next to the apex first; the four nearest are kept.
@@ -27,14 +26,26 @@ struct NearestLabels {
 };
 
 NearestLabels labels_below(dns::NameView name, dns::NameView zone) {
+  constexpr std::size_t kept = max_labels + 1;
+  const base::Bytes wire = name.wire();
+  const std::size_t below = wire.size() - zone.wire().size();
+  std::array<std::size_t, kept> starts{};  // of the last ones, in turn
   NearestLabels result;
-  const std::size_t zone_octets = zone.wire().size();
-  for (dns::NameView rest = name; rest.wire().size() > zone_octets; rest = rest.parent())
-    ++result.count;
-  for (std::size_t i = result.count; i > 0; --i, name = name.parent()) {
-    if (i <= result.label.size()) result.label[i - 1] = name.first_label();
+  for (std::size_t at = 0; at < below; at += std::size_t{1} + wire[at])
+    starts[result.count++ % kept] = at;
+  for (std::size_t i = 0; i < std::min(result.count, kept); ++i) {
+    const std::size_t start = starts[(result.count - 1 - i) % kept];
+    result.label[i] = wire.subspan(start + 1, wire[start]);
   }
   return result;
+}
+
+/// Digits have the bit that makes letters small.
+KeyLabel lower_case_label(base::Bytes label) {
+  std::array<std::uint32_t, base::base32_length / 4> words;
+  std::memcpy(words.data(), label.data(), sizeof words);  // a key's label is as long, or longer
+  for (std::uint32_t& word : words) word |= 0x20202020U;
+  return std::bit_cast<KeyLabel>(words);
 }
 
 /// Cannot fail: zones are at most max_zone_octets long.
@@ -45,7 +56,6 @@ dns::Name join(std::initializer_list<std::string_view> labels, dns::NameView zon
 /// A label on the stack: names are made for every answer.
 class ShortLabel {
  public:
-  void add(char c) { text_[size_++] = c; }
   void add(std::string_view text) {
     std::memcpy(text_.data() + size_, text.data(), text.size());
     size_ += text.size();
@@ -64,19 +74,42 @@ ShortLabel make_key_label(const wg::PublicKey& key) {
   return label;
 }
 
+/// An octet in decimal with a hyphen before it.
+struct Decimal {
+  std::array<char, 4> text{'-', '0', '0', '0'};
+  std::size_t size = 0;
+};
+consteval std::array<Decimal, 256> make_decimals() {
+  std::array<Decimal, 256> all{};
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    Decimal& one = all[i];
+    std::size_t size = 1;
+    if (i >= 100) one.text[size++] = static_cast<char>('0' + i / 100);
+    if (i >= 10) one.text[size++] = static_cast<char>('0' + i / 10 % 10);
+    one.text[size++] = static_cast<char>('0' + i % 10);
+    one.size = size;
+  }
+  return all;
+}
+constexpr auto decimals = make_decimals();
+
 ShortLabel make_address_label(const base::IpAddress& address) {
   ShortLabel label;
+  const base::Bytes octets = address.bytes();
   if (!address.is_ipv4()) {
-    label.add(base::to_hex(address.bytes()));
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::array<char, 32> text;
+    for (std::size_t i = 0; i < octets.size(); ++i) {
+      text[2 * i] = digits[octets[i] >> 4U];
+      text[2 * i + 1] = digits[octets[i] & 0x0fU];
+    }
+    label.add({text.data(), text.size()});
     return label;
   }
-  std::string_view separator = "";
-  for (const std::uint8_t octet : address.bytes()) {
-    label.add(separator);
-    separator = "-";
-    if (octet >= 100) label.add(static_cast<char>('0' + octet / 100));
-    if (octet >= 10) label.add(static_cast<char>('0' + octet / 10 % 10));
-    label.add(static_cast<char>('0' + octet % 10));
+  for (std::size_t i = 0; i < octets.size(); ++i) {
+    const Decimal& decimal = decimals[octets[i]];
+    const std::size_t hyphen = i == 0 ? 0 : 1;
+    label.add({decimal.text.data() + 1 - hyphen, decimal.size - 1 + hyphen});
   }
   return label;
 }
@@ -87,7 +120,8 @@ std::optional<PeerName> parse_peer_name(dns::NameView name, dns::NameView zone) 
   const NearestLabels labels = labels_below(name, zone);
   if (labels.count == 0) return std::nullopt;
   if (const auto octets = base::parse_base32(base::as_text(labels.label[0]))) {
-    PeerName result{PeerName::Form::other, wg::PublicKey(*octets), false, std::nullopt};
+    PeerName result{PeerName::Form::other, wg::PublicKey(*octets),
+                    lower_case_label(labels.label[0]), false, std::nullopt};
     if (labels.label[0].size() != base::base32_length) return result;
     if (labels.count == 1) {
       result.form = PeerName::Form::host;
@@ -111,7 +145,7 @@ std::optional<PeerName> parse_peer_name(dns::NameView name, dns::NameView zone) 
   if (!octets) return std::nullopt;
   const bool padded = labels.label[2].size() == base::padded_base32_length;
   return PeerName{labels.count == 3 ? PeerName::Form::instance : PeerName::Form::other,
-                  wg::PublicKey(*octets), padded, std::nullopt};
+                  wg::PublicKey(*octets), lower_case_label(labels.label[2]), padded, std::nullopt};
 }
 
 std::string key_label(const wg::PublicKey& key) {
@@ -167,6 +201,16 @@ dns::Name address_name(const base::IpAddress& address, const wg::PublicKey& key,
 
 dns::Name lan_name(const wg::PublicKey& key, dns::NameView zone) {
   return join({lan_label, make_key_label(key).text()}, zone);
+}
+
+void write_address_name(const base::IpAddress& address, const KeyLabel& label, dns::NameView zone,
+                        base::ByteWriter& out) {
+  const ShortLabel first = make_address_label(address);
+  out.u8(static_cast<std::uint8_t>(first.text().size()));
+  out.bytes(base::as_bytes(first.text()));
+  out.u8(static_cast<std::uint8_t>(label.size()));
+  out.bytes(base::as_bytes({label.data(), label.size()}));
+  out.bytes(zone.wire());
 }
 
 std::optional<std::string> check_peer_label(std::string_view label) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,6 +18,9 @@ inline constexpr std::string_view service_label = "_wireguard";
 inline constexpr std::string_view protocol_label = "_udp";
 inline constexpr std::string_view lan_label = "_lan";
 
+/// The label of a key: base32, lower case.
+using KeyLabel = std::array<char, base::base32_length>;
+
 /// A position in the part of the zone that belongs to peers.
 struct PeerName {
   enum class Form : std::uint8_t {
@@ -30,6 +34,7 @@ struct PeerName {
   };
   Form form{};
   wg::PublicKey key;
+  KeyLabel label{};                        ///< of the key, whatever case the name has
   bool padded = false;                     ///< instance (and what is below) spelled with ====
   std::optional<base::IpAddress> address;  ///< form address only
 };
@@ -60,6 +65,9 @@ inline constexpr std::size_t max_zone_octets =
 [[nodiscard]] dns::Name address_name(const base::IpAddress& address, const wg::PublicKey& key,
                                      dns::NameView zone);
 [[nodiscard]] dns::Name lan_name(const wg::PublicKey& key, dns::NameView zone);
+/// What address_name() makes, written in place. \param out with room for dns::max_name_octets.
+void write_address_name(const base::IpAddress& address, const KeyLabel& label, dns::NameView zone,
+                        base::ByteWriter& out);
 
 /// Whether the configuration may give a peer this name: one LDH label that does not look like a key
 /// (52 or 56 characters that decode) and is not reserved. \return what is wrong, or nullopt when it
