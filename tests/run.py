@@ -33,6 +33,7 @@ def steps(options):
         Step("build-release", build("release"), full=True),
         Step("unit-release", ctest("release"), needs="build-release", full=True),
         Step("build-coverage", build("coverage"), full=True),
+        Step("simulation", ["build/release/tests/simulation/simulate"], needs="build-release", full=True),
     ]
     # Seconds are judged with the optimised programs, one scenario at a time.
     preset, needs = ("release", "build-release") if options.full else ("dev", "build")

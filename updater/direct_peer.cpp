@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "updater/candidates.hpp"
@@ -13,48 +12,32 @@ namespace {
 
 using namespace std::chrono_literals;
 using base::SteadyTime;
-using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Session = Traffic::Session;
 
-// WireGuard's own timing, seen from outside.
-
-/// How long WireGuard's own repetition of an initiation may let us wait: 5 s and up to 333 ms of
-/// jitter. Within it a kick sends nothing, and may leave the keepalive unarmed.
-constexpr auto own_retry = 5400ms;
-/// After a handshake the keepalive is only touched when that window is over.
+/// After a handshake the keepalive is only touched when the 5 s between WireGuard's initiations are
+/// over: within them it may be left unarmed.
 constexpr auto handshake_shadow = 6s;
+/// A suspicion after a single exchange: so long for the echo before the hub is bothered.
+constexpr auto weak_patience = 900ms;
+/// Where the round trip was not measured, an echo has this long; else twice the round trip and
+/// this.
+constexpr auto assumed_echo_time = 1s;
+constexpr auto echo_slack = 200ms;
+/// A session's life. Source: REJECT_AFTER_TIME of the WireGuard protocol.
+constexpr auto session_life = 180s;
 
-// Ours.
-
-/// The larger key kicks this much later, so that two initiations do not cross (design §4.8).
-constexpr auto second_role_delay = 500ms;
-/// A candidate's turn: one of WireGuard's own repetitions falls into it.
-constexpr auto dwell = 5600ms;
-/// Something came from the peer so lately that a handshake may be under way.
-constexpr auto heard_window = 1s;
-/// A kick that works has sent by then. One that did not fell into the 5 s after an attempt that
-/// left no trace, and is repeated until they are over.
-constexpr auto kick_check = 1250ms;
-constexpr unsigned max_kicks_without_sending = 4;
-/// Pauses between tries when no candidate answered.
-constexpr std::array<seconds, 5> back_off = {5s, 10s, 20s, 40s, 60s};
-
-/// Of echo requests: suspicions that follow each other closely have one.
-constexpr auto probe_interval = 2s;
+/// So long an endpoint that a suspect peer was given has to prove itself.
+constexpr auto proving_time = 2s;
+/// Of echo requests: suspicions that follow each other closely have one, and one that lasts repeats
+/// it, because a single lost packet must not pass for a lost session.
+constexpr auto probe_interval = 1500ms;
+constexpr auto first_probe_interval = 1s;
+/// Then a peer that works does not answer them at all.
+constexpr unsigned max_unanswered_echoes = 4;
 
 double seconds_between(SteadyTime from, SteadyTime to) {
   return std::chrono::duration<double>(to - from).count();
-}
-
-std::vector<wg::PeerUpdate> set_endpoint(const wg::DevicePeer& shown,
-                                         const base::Endpoint& endpoint) {
-  if (shown.endpoint == endpoint) return {};
-  return {{shown.public_key, endpoint, std::nullopt}};
-}
-
-void append(std::vector<wg::PeerUpdate>& updates, const std::vector<wg::PeerUpdate>& more) {
-  updates.insert(updates.end(), more.begin(), more.end());
 }
 
 }  // namespace
@@ -66,16 +49,23 @@ void DirectPeer::step(const Scene& scene, const Settings& settings, const wg::De
                       PeerMemory& memory, Plan& plan) {
   traffic_.observe(scene.now, shown);
   memory.keepalive.observe(shown.persistent_keepalive);
+  if (std::exchange(endpoint_, shown.endpoint) != shown.endpoint) roamed_at_ = scene.now.steady;
   const auto verdict = traffic_.judge(scene.now.steady, shown.persistent_keepalive, round_trip_);
   switch (verdict.session) {
     case Session::works:
       stay_direct(scene, settings, shown, memory, plan);
       break;
     case Session::doubtful:
-      suspect(scene, settings, shown, verdict.reason, memory, plan);
+      suspect(scene, settings, shown, verdict, memory, plan);
       break;
-    case Session::none:
     case Session::dead:
+      if (rewritten_at_ && scene.now.steady - *rewritten_at_ < proving_time &&
+          has_live_session(scene.now.steady)) {
+        suspect(scene, settings, shown, verdict, memory, plan);
+        break;
+      }
+      [[fallthrough]];
+    case Session::none:
       reach(scene, settings, shown, verdict.reason, memory, plan);
       break;
   }
@@ -95,34 +85,50 @@ void DirectPeer::stay_direct(const Scene& scene, const Settings& settings,
     state_ = State::direct;
     told_ = false;
     attempt_.reset();
-    wants_probe_ = wants_probe_ || !round_trip_;
+    unanswered_echoes_ = 0;
     dns_.calm_down(scene.now.steady, scene.random);
   }
   news_.reset();
-  if (wants_probe_) probe(scene, shown, plan);
+  if (wants_probe_ || (!round_trip_ && unanswered_echoes_ < max_unanswered_echoes))
+    probe(scene, shown, plan);
   // What DNS never knew is not ours to remember.
   if (is_managed(memory) && shown.endpoint) memory.last_good = shown.endpoint;
   keep_keepalive(scene, settings, shown, memory, plan);
 }
 
 void DirectPeer::suspect(const Scene& scene, const Settings& settings, const wg::DevicePeer& shown,
-                         const std::string& reason, PeerMemory& memory, Plan& plan) {
+                         const Traffic::Verdict& verdict, PeerMemory& memory, Plan& plan) {
+  const SteadyTime now = scene.now.steady;
+  const std::string& reason = verdict.reason;
   if (state_ != State::suspect) {
     plan.notes.push_back({Note::Level::detail, fmt::format("{}: suspect: {}", name(), reason)});
     state_ = State::suspect;
     attempt_.reset();
-    hub_kick_ = fmt::format("{} is suspect: {}", name(), reason);
-    dns_.hurry(scene.now.steady);
-    wants_probe_ = true;
+    suspect_since_ = now;
+    echo_awaited_.reset();
+    alarmed_ = false;
   }
-  if (wants_probe_) probe(scene, shown, plan);
+  const bool can_probe = find_tunnel_address(shown, scene.device, scene.host).has_value();
+  const bool is_patient = verdict.is_weak && can_probe && now - suspect_since_ < weak_patience;
+  if (!alarmed_ && !is_patient) {
+    alarmed_ = true;
+    hub_kick_ = fmt::format("{} is suspect: {}", name(), reason);
+    dns_.hurry(now);
+  }
+  probe(scene, shown, plan);
+  if (can_probe && waits_for_echo(now)) return;
   const auto fresh = dns_.last_change();
-  const bool changed = fresh && traffic_.last_received() && fresh->at > *traffic_.last_received();
+  // What WireGuard learned by itself after the last answer without it is newer, for all we know.
+  const bool changed = fresh && traffic_.last_received() && fresh->at > *traffic_.last_received() &&
+                       (!roamed_at_ || fresh->after > *roamed_at_);
   if (changed && may_set(scene, fresh->endpoint, plan)) {
-    auto updates = set_endpoint(shown, fresh->endpoint);
+    auto updates = make_move(shown, fresh->endpoint);
     if (!updates.empty()) {
       append(updates, make_kick(key_, wanted_keepalive(settings, memory)));
-      last_toggle_ = scene.now.steady;
+      last_toggle_ = now;
+      rewritten_at_ = now;
+      probed_.reset();
+      probe(scene, shown, plan);
       told_ = true;
       change(plan, shown, memory, std::move(updates),
              fmt::format("published anew after its last packet, and {}", reason));
@@ -146,7 +152,7 @@ void DirectPeer::reach(const Scene& scene, const Settings& settings, const wg::D
   wants_probe_ = false;
   // What an earlier run found good, or WireGuard itself, is a candidate behind what DNS says.
   if (dns_.is_asked() && !memory.last_good && !dns_.endpoints().empty() &&
-      traffic_.last_handshake())
+      traffic_.last_handshake() && !is_nowhere(shown.endpoint))
     memory.last_good = shown.endpoint;
   if (dns_.is_asked() && (!attempt_ || news_)) {
     auto candidates = find_candidates(scene, memory, plan);
@@ -164,115 +170,6 @@ void DirectPeer::reach(const Scene& scene, const Settings& settings, const wg::D
     change(plan, shown, memory, {{key_, std::nullopt, 0s}},
            "no endpoint is known yet, and an attempt without one blocks the next 5 s");
   }
-}
-
-void DirectPeer::begin_attempt(const Scene& scene, const Settings& settings,
-                               const wg::DevicePeer& shown, std::vector<base::Endpoint> candidates,
-                               const std::string& reason, PeerMemory& memory, Plan& plan) {
-  const SteadyTime now = scene.now.steady;
-  const auto news = std::exchange(news_, {});
-  const bool is_first = !scene.device.public_key || *scene.device.public_key < key_;
-  const bool is_again = attempt_.has_value();
-  const SteadyTime begun = is_again ? attempt_->begun : now;
-  attempt_ = Attempt{};
-  attempt_->candidates = std::move(candidates);
-  attempt_->begun = begun;
-  attempt_->next_at = now + dwell;
-  state_ = State::punching;
-  dns_.hurry(now);
-
-  auto updates = set_endpoint(shown, attempt_->candidates.front());
-  std::string role;
-  if (sent_lately(now)) {
-    attempt_->kick_at = *traffic_.last_sent() + own_retry;
-    role = "WireGuard is sending by itself";
-  } else if (is_first) {
-    append(updates, make_kick(key_, wanted_keepalive(settings, memory)));
-    attempt_->kicked_at = now;
-    last_toggle_ = now;
-    role = "our key is the smaller one and kicks at once";
-  } else {
-    attempt_->kick_at = now + second_role_delay;
-    role = "the other key is the smaller one; ours kicks 0.5 s later unless a handshake appears";
-  }
-  const std::string why =
-      fmt::format("{}, and {}; {}", is_again && news ? *news : "it is published", reason, role);
-  if (updates.empty()) {
-    plan.notes.push_back({Note::Level::change, fmt::format("{}: punching {}: {}", name(),
-                                                           shown.endpoint->to_string(), why)});
-  } else {
-    change(plan, shown, memory, std::move(updates), why);
-  }
-}
-
-void DirectPeer::continue_attempt(const Scene& scene, const Settings& settings,
-                                  const wg::DevicePeer& shown, PeerMemory& memory, Plan& plan) {
-  const SteadyTime now = scene.now.steady;
-  Attempt& attempt = *attempt_;
-  if (settings.one_round && !attempt.kick_at) return;  // what comes next is the next round's
-  if (attempt.kick_at && now >= *attempt.kick_at) {
-    attempt.kick_at.reset();
-    if (!sent_lately(now)) {  // a peer that was heard has been sent a response, too
-      attempt.kicked_at = now;
-      last_toggle_ = now;
-      change(plan, shown, memory, make_kick(key_, wanted_keepalive(settings, memory)),
-             "no handshake has appeared");
-      return;
-    }
-  }
-  const bool has_sent =
-      attempt.kicked_at && traffic_.last_sent() && *traffic_.last_sent() >= *attempt.kicked_at;
-  if (attempt.kicked_at && !has_sent && now - *attempt.kicked_at >= kick_check &&
-      attempt.kicks_without_sending < max_kicks_without_sending) {
-    ++attempt.kicks_without_sending;
-    attempt.kicked_at = now;
-    last_toggle_ = now;
-    change(plan, shown, memory, make_kick(key_, wanted_keepalive(settings, memory)),
-           "the last kick sent nothing: WireGuard was inside the 5 s after an attempt");
-    return;
-  }
-  if (now < attempt.next_at) return;
-  if (heard_lately(now)) {
-    attempt.next_at = now + heard_window;
-    return;
-  }
-  try_next_candidate(scene, settings, shown, memory, plan);
-}
-
-void DirectPeer::try_next_candidate(const Scene& scene, const Settings& settings,
-                                    const wg::DevicePeer& shown, PeerMemory& memory, Plan& plan) {
-  const SteadyTime now = scene.now.steady;
-  Attempt& attempt = *attempt_;
-  const base::Endpoint before = attempt.candidates[attempt.index];
-  attempt.index = (attempt.index + 1) % attempt.candidates.size();
-  if (attempt.index == 0 && state_ == State::punching) {
-    state_ = State::waiting;
-    plan.notes.push_back(
-        {Note::Level::change,
-         fmt::format("{}: no answer from {}; trying on, more slowly", name(),
-                     attempt.candidates.size() == 1
-                         ? before.to_string()
-                         : fmt::format("{} candidates", attempt.candidates.size()))});
-    // From here on the candidates are those of the day, not of the first answer.
-    auto candidates = find_candidates(scene, memory, plan);
-    if (!candidates.empty()) attempt.candidates = std::move(candidates);
-  }
-  if (state_ == State::waiting) {
-    const seconds pause = back_off.at(std::min(attempt.pauses, back_off.size() - 1));
-    ++attempt.pauses;
-    attempt.next_at = now + jittered(pause, scene.random);
-  } else {
-    attempt.next_at = now + dwell;
-  }
-  auto updates = set_endpoint(shown, attempt.candidates[attempt.index]);
-  if (!sent_lately(now)) {
-    append(updates, make_kick(key_, wanted_keepalive(settings, memory)));
-    attempt.kicked_at = now;
-    last_toggle_ = now;
-  }
-  if (!updates.empty())
-    change(plan, shown, memory, std::move(updates),
-           fmt::format("no answer from {}", before.to_string()));
 }
 
 /// Keepalives of a session that stands: the wanted one, and armed.
@@ -304,11 +201,14 @@ void DirectPeer::keep_keepalive(const Scene& scene, const Settings& settings,
 /// One echo request to the peer's own address, where it has one that this device can talk to.
 void DirectPeer::probe(const Scene& scene, const wg::DevicePeer& shown, Plan& plan) {
   const SteadyTime now = scene.now.steady;
-  if (probed_ && now - *probed_ < probe_interval) return;
+  const bool is_first = state_ == State::suspect && !echo_awaited_;
+  if (probed_ && now - *probed_ < (is_first ? first_probe_interval : probe_interval)) return;
   wants_probe_ = false;
   const auto target = find_tunnel_address(shown, scene.device, scene.host);
   if (!target) return;
   probed_ = now;
+  ++unanswered_echoes_;
+  if (is_first) echo_awaited_ = now;
   traffic_.expect_echo(now);
   plan.probes.push_back({key_, *target});
 }
@@ -370,12 +270,16 @@ seconds DirectPeer::wanted_keepalive(const Settings& settings, const PeerMemory&
   return user == 0s && is_managed(memory) ? settings.direct_keepalive : user;
 }
 
-bool DirectPeer::sent_lately(SteadyTime now) const {
-  return traffic_.last_sent() && now - *traffic_.last_sent() < own_retry;
+/// What is sent in it goes out at once, and crosses nothing.
+bool DirectPeer::has_live_session(SteadyTime now) const {
+  return traffic_.last_handshake() && now - *traffic_.last_handshake() < session_life;
 }
 
-bool DirectPeer::heard_lately(SteadyTime now) const {
-  return traffic_.last_heard() && now - *traffic_.last_heard() < heard_window;
+/// The reply to the last echo request may still come.
+bool DirectPeer::waits_for_echo(SteadyTime now) const {
+  const std::chrono::steady_clock::duration patience =
+      round_trip_ ? 2 * *round_trip_ + echo_slack : assumed_echo_time;
+  return !echo_awaited_ || now - *echo_awaited_ < patience;
 }
 
 std::optional<SteadyTime> DirectPeer::next_step() const {
@@ -395,6 +299,9 @@ void DirectPeer::change(Plan& plan, const wg::DevicePeer& shown, PeerMemory& mem
     if (!update->persistent_keepalive) continue;
     memory.keepalive.prepare(shown.persistent_keepalive, *update->persistent_keepalive);
     break;
+  }
+  for (const wg::PeerUpdate& update : updates) {
+    if (update.endpoint) endpoint_ = update.endpoint;
   }
   plan.changes.push_back({key_, std::move(updates), std::move(reason), Note::Level::change});
 }

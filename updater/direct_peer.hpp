@@ -22,8 +22,8 @@ namespace updater {
 ///
 /// A direct peer is never written to, except for its keepalive where that is off; a suspect one
 /// only when its published endpoint changed after its last packet. An echo request goes through the
-/// tunnel to a peer that becomes direct, for the round trip, and to one that becomes suspect: that
-/// opens a changed mapping of our NAT towards it, and its reply ends the suspicion.
+/// tunnel to a peer that becomes direct, for the round trip, and every 1.5 s to one that is
+/// suspect: that opens a changed mapping of our NAT towards it, and its reply ends the suspicion.
 class DirectPeer {
  public:
   enum class State : std::uint8_t { waiting, punching, direct, suspect };
@@ -40,7 +40,10 @@ class DirectPeer {
             PeerMemory& memory, Plan& plan);
 
   /// The reply to an echo request came.
-  void learn_round_trip(std::chrono::microseconds round_trip) { round_trip_ = round_trip; }
+  void learn_round_trip(std::chrono::microseconds round_trip) {
+    round_trip_ = round_trip;
+    unanswered_echoes_ = 0;
+  }
   /// A new chance: look up now, and try again now what did not work.
   /// \param what happened, as a clause: "this host's addresses or routes changed".
   void hurry(base::SteadyTime now, std::string what);
@@ -57,6 +60,8 @@ class DirectPeer {
   [[nodiscard]] bool is_settled() const {
     return dns_.is_asked() && (!attempt_ || !attempt_->kick_at);
   }
+  /// What a stop has to put right on the device, besides keepalives.
+  [[nodiscard]] std::vector<wg::PeerUpdate> leave(const wg::DevicePeer& shown) const;
   /// When to step at the latest, where that is earlier than the next poll.
   [[nodiscard]] std::optional<base::SteadyTime> next_step() const;
 
@@ -70,13 +75,15 @@ class DirectPeer {
     std::optional<base::SteadyTime> kick_at;    ///< a kick is due
     std::optional<base::SteadyTime> kicked_at;  ///< the last one
     unsigned kicks_without_sending = 0;
-    std::size_t pauses = 0;  ///< steps of the back-off that are behind us
+    std::optional<base::SteadyTime> silent_until;  ///< our initiations go nowhere
+    std::optional<base::SteadyTime> yielded_to;    ///< the initiation that crossed ours
+    std::size_t pauses = 0;                        ///< steps of the back-off that are behind us
   };
 
   void stay_direct(const Scene& scene, const Settings& settings, const wg::DevicePeer& shown,
                    PeerMemory& memory, Plan& plan);
   void suspect(const Scene& scene, const Settings& settings, const wg::DevicePeer& shown,
-               const std::string& reason, PeerMemory& memory, Plan& plan);
+               const Traffic::Verdict& verdict, PeerMemory& memory, Plan& plan);
   void reach(const Scene& scene, const Settings& settings, const wg::DevicePeer& shown,
              const std::string& reason, PeerMemory& memory, Plan& plan);
   void begin_attempt(const Scene& scene, const Settings& settings, const wg::DevicePeer& shown,
@@ -84,6 +91,8 @@ class DirectPeer {
                      PeerMemory& memory, Plan& plan);
   void continue_attempt(const Scene& scene, const Settings& settings, const wg::DevicePeer& shown,
                         PeerMemory& memory, Plan& plan);
+  [[nodiscard]] static bool is_nowhere(const std::optional<base::Endpoint>& endpoint);
+  bool yield(const Scene& scene, const wg::DevicePeer& shown, PeerMemory& memory, Plan& plan);
   void try_next_candidate(const Scene& scene, const Settings& settings, const wg::DevicePeer& shown,
                           PeerMemory& memory, Plan& plan);
   void keep_keepalive(const Scene& scene, const Settings& settings, const wg::DevicePeer& shown,
@@ -97,6 +106,8 @@ class DirectPeer {
   }
   [[nodiscard]] std::chrono::seconds wanted_keepalive(const Settings& settings,
                                                       const PeerMemory& memory) const;
+  [[nodiscard]] bool has_live_session(base::SteadyTime now) const;
+  [[nodiscard]] bool waits_for_echo(base::SteadyTime now) const;
   [[nodiscard]] bool sent_lately(base::SteadyTime now) const;
   [[nodiscard]] bool heard_lately(base::SteadyTime now) const;
   void probe(const Scene& scene, const wg::DevicePeer& shown, Plan& plan);
@@ -115,6 +126,13 @@ class DirectPeer {
   std::optional<std::string> news_;  ///< since the last attempt began: why to begin another
   bool wants_probe_ = false;
   std::optional<base::SteadyTime> probed_;
+  unsigned unanswered_echoes_ = 0;                ///< since it became direct, or the last reply
+  std::optional<base::SteadyTime> echo_awaited_;  ///< since when, in this suspicion
+  base::SteadyTime suspect_since_;
+  bool alarmed_ = false;  ///< of this suspicion: the hub is kicked and DNS asked
+  std::optional<base::SteadyTime> rewritten_at_;  ///< while suspect
+  std::optional<base::Endpoint> endpoint_;        ///< of the last reading, or written since
+  std::optional<base::SteadyTime> roamed_at_;     ///< WireGuard itself moved it
   std::optional<std::chrono::microseconds> round_trip_;
 
   Published dns_;

@@ -176,6 +176,12 @@ void Machine::lose_device() {
 std::vector<Change> Machine::give_back(const wg::Device& device) {
   std::vector<Change> changes;
   for (const wg::DevicePeer& shown : device.peers) {
+    const auto role = peers_.find(shown.public_key);
+    const auto* peer = role == peers_.end() ? nullptr : std::get_if<DirectPeer>(&role->second);
+    auto endpoint = peer == nullptr ? std::vector<wg::PeerUpdate>() : peer->leave(shown);
+    if (!endpoint.empty())
+      changes.push_back({shown.public_key, std::move(endpoint), "the candidate is put back",
+                         Note::Level::change});
     const auto known = memory_.find(shown.public_key);
     if (known == memory_.end()) continue;
     Keepalive& keepalive = known->second.keepalive;
@@ -207,7 +213,7 @@ SteadyTime Machine::next_step(SteadyTime now) const {
   for (const auto& [key, role] : peers_) {
     const auto* peer = std::get_if<DirectPeer>(&role);
     if (peer == nullptr) continue;
-    if (peer->state() == DirectPeer::State::punching)
+    if (peer->state() == DirectPeer::State::punching || peer->state() == DirectPeer::State::suspect)
       next = std::min(next, now + punching_poll_interval);
     if (const auto due = peer->next_step()) next = std::min(next, *due);
   }

@@ -8,6 +8,15 @@ std::vector<wg::PeerUpdate> make_kick(const wg::PublicKey& peer, std::chrono::se
   return {{peer, std::nullopt, std::chrono::seconds(0)}, {peer, std::nullopt, keepalive}};
 }
 
+std::vector<wg::PeerUpdate> make_move(const wg::DevicePeer& shown, const base::Endpoint& endpoint) {
+  if (shown.endpoint == endpoint) return {};
+  return {{shown.public_key, endpoint, std::nullopt}};
+}
+
+void append(std::vector<wg::PeerUpdate>& updates, const std::vector<wg::PeerUpdate>& more) {
+  updates.insert(updates.end(), more.begin(), more.end());
+}
+
 std::string describe(const std::vector<wg::PeerUpdate>& updates) {
   std::string text;
   const auto append = [&](const std::string& part) {

@@ -78,6 +78,11 @@ struct Plan {
 [[nodiscard]] std::vector<wg::PeerUpdate> make_kick(const wg::PublicKey& peer,
                                                     std::chrono::seconds keepalive);
 
+/// The endpoint where it is another one; nothing where it is set.
+[[nodiscard]] std::vector<wg::PeerUpdate> make_move(const wg::DevicePeer& shown,
+                                                    const base::Endpoint& endpoint);
+void append(std::vector<wg::PeerUpdate>& updates, const std::vector<wg::PeerUpdate>& more);
+
 /// For the log: `endpoint 203.0.113.10:51820, kick, keepalive 25 s`.
 [[nodiscard]] std::string describe(const std::vector<wg::PeerUpdate>& updates);
 

@@ -40,8 +40,9 @@ bool Published::learn(const base::Now& now, const LookupResult& result, Pace pac
     });
     is_news = news != found.end();
     // The first answer is news, but not a change.
-    if (is_news && !endpoints_.empty()) change_ = Change{*news, now.steady};
+    if (is_news && !endpoints_.empty()) change_ = Change{*news, now.steady, answered_};
     endpoints_ = found;
+    answered_ = now.steady;
     until_ =
         now.steady + std::min<seconds>(seconds(result.endpoints->ttl.seconds), longest_trusted_ttl);
   }

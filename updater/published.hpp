@@ -24,6 +24,7 @@ class Published {
   struct Change {
     base::Endpoint endpoint;
     base::SteadyTime at;
+    base::SteadyTime after;  ///< of the last answer that did not have it
   };
   /// Takes what a look-up brought. A failed one changes no endpoint.
   /// \return whether it has an endpoint that the answer before it had not.
@@ -51,6 +52,7 @@ class Published {
   std::vector<base::Endpoint> endpoints_;
   std::optional<LookupError> error_;
   std::optional<Change> change_;
+  base::SteadyTime answered_;  ///< the last answer
   bool asked_ = false;
   bool pending_ = false;
   unsigned lookups_ = 0;    ///< since it became urgent

@@ -19,6 +19,8 @@ constexpr auto session_life = 180s;
 /// WireGuard answers data with a keepalive after 10 s (KEEPALIVE_TIMEOUT of the protocol). Two
 /// round trips come on top, and what a kernel's timer and our readings may be late.
 constexpr auto answer_limit = 11s;
+/// A peer that answers echo requests is asked that much earlier.
+constexpr auto probing_limit = 5s;
 /// Where it was not measured.
 constexpr auto assumed_round_trip = 500ms;
 /// A pause this long ends a flow, and prompt answers come within it.
@@ -98,6 +100,8 @@ void Traffic::observe(const base::Now& now, const wg::DevicePeer& peer) {
   }
   if (received > 0) last_heard_ = now.steady;
   if (sent > 0) last_sent_ = now.steady;
+  if (sent >= initiation_octets && (sent - initiation_octets) % response_octets == 0)
+    last_initiation_ = now.steady;
 }
 
 void Traffic::receive(SteadyTime now, bool sent_data, bool same_endpoint) {
@@ -117,10 +121,10 @@ void Traffic::receive(SteadyTime now, bool sent_data, bool same_endpoint) {
 
 Traffic::Verdict Traffic::judge(SteadyTime now, seconds keepalive,
                                 std::optional<std::chrono::microseconds> round_trip) const {
-  if (!last_handshake_) return {Session::none, "there never was a handshake"};
+  if (!last_handshake_) return {Session::none, "there never was a handshake", false};
   const auto age = now - *last_handshake_;
   if (age >= session_life)
-    return {Session::dead, fmt::format("its handshake is {} s old", whole_seconds(age))};
+    return {Session::dead, fmt::format("its handshake is {} s old", whole_seconds(age)), false};
   const auto unanswered = unanswered_since_ ? now - *unanswered_since_ : 0s;
   if (unanswered >= answer_limit + 2 * round_trip.value_or(assumed_round_trip))
     return {Session::dead, fmt::format("data is unanswered for {} s", whole_seconds(unanswered))};
@@ -128,10 +132,15 @@ Traffic::Verdict Traffic::judge(SteadyTime now, seconds keepalive,
   const auto quiet = now - last_received_.value_or(*last_handshake_);
   const bool was_flowing = last_received_ && *last_received_ - flow_start_ >= flow_length;
   if ((was_flowing || may_await_answer_) && quiet >= pause)
-    return {Session::doubtful, fmt::format("its data stopped {} s ago", whole_seconds(quiet))};
+    return {Session::doubtful, fmt::format("its data stopped {} s ago", whole_seconds(quiet)),
+            !was_flowing};
   if (answers_promptly_ && unanswered >= pause)
     return {Session::doubtful,
             fmt::format("data is unanswered for {} s", whole_seconds(unanswered))};
+  // Of a flow that WireGuard alone answers: before one lost keepalive passes for a lost session.
+  if (round_trip && unanswered >= probing_limit)
+    return {Session::doubtful,
+            fmt::format("data is unanswered for {} s", whole_seconds(unanswered)), true};
   if (keepalive > 0s && quiet >= std::max<std::chrono::steady_clock::duration>(
                                      keepalive + keepalive_slack, longest_quiet_ + pause))
     return {Session::doubtful, fmt::format("nothing came for {} s", whole_seconds(quiet))};

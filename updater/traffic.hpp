@@ -42,7 +42,8 @@ class Traffic {
   };
   struct Verdict {
     Session session{};
-    std::string reason;  ///< of a doubtful or dead one: "its data stopped 2 s ago"
+    std::string reason;    ///< of a doubtful or dead one: "its data stopped 2 s ago"
+    bool is_weak = false;  ///< doubtful after a single exchange, as most conversations end
   };
   /// \param keepalive the peer's persistent keepalive; 0: off. \param round_trip to the peer and
   /// back; none: not known.
@@ -56,6 +57,8 @@ class Traffic {
   /// The last growth of received bytes, initiations included, which prove nothing yet.
   [[nodiscard]] std::optional<base::SteadyTime> last_heard() const { return last_heard_; }
   [[nodiscard]] std::optional<base::SteadyTime> last_sent() const { return last_sent_; }
+  /// An initiation of ours, seen where there is no session.
+  [[nodiscard]] std::optional<base::SteadyTime> last_initiation() const { return last_initiation_; }
   [[nodiscard]] std::optional<base::SteadyTime> last_handshake() const { return last_handshake_; }
 
  private:
@@ -69,6 +72,7 @@ class Traffic {
   std::optional<base::SteadyTime> last_received_;
   std::optional<base::SteadyTime> last_heard_;
   std::optional<base::SteadyTime> last_sent_;
+  std::optional<base::SteadyTime> last_initiation_;
   base::SteadyTime flow_start_;                       ///< of receiving without a pause
   std::optional<base::SteadyTime> unanswered_since_;  ///< data that nothing came back for
   bool answers_promptly_ = false;                     ///< the last data was

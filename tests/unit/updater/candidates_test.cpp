@@ -2,6 +2,8 @@
 
 #include <vector>
 
+#include <doctest/doctest.h>
+
 #include "samples.hpp"
 
 using namespace samples;

@@ -3,6 +3,8 @@
 #include <map>
 #include <utility>
 
+#include <doctest/doctest.h>
+
 #include "samples.hpp"
 #include "schema/owner_name.hpp"
 

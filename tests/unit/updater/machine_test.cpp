@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <doctest/doctest.h>
+
 #include "samples.hpp"
 
 namespace {
@@ -385,16 +387,19 @@ TEST_CASE(
   CHECK(about_bob(changes).empty());
 }
 
-TEST_CASE("a peer that becomes suspect gets one echo request at its own address in the tunnel") {
+TEST_CASE("a suspect peer gets echo requests at its own address in the tunnel") {
   Rig rig(smaller);
   rig.connect();
   rig.pass(1, 20, 1000, 1000);
-  std::vector<updater::Probe> probes;
-  for (const double now : times(20, 26, 1)) {
+  std::vector<double> probed;
+  for (const double now : times(20, 30, 1)) {
     rig.at_bob().tx_bytes += 1000;
-    for (const auto& probe : rig.step(now).probes) probes.push_back(probe);
+    for (const auto& probe : rig.step(now).probes) {
+      CHECK(probe == updater::Probe{bob, address("10.77.0.3")});
+      probed.push_back(now);
+    }
   }
-  CHECK(probes == std::vector<updater::Probe>{{bob, address("10.77.0.3")}});
+  CHECK(probed == std::vector<double>{21, 23, 25, 27, 29});
 }
 
 TEST_CASE("a peer that becomes direct is probed once, if it has a host route that we can use") {
@@ -505,6 +510,81 @@ TEST_CASE("what did not work is tried anew when this host, or its own mapping, c
   }
 }
 
+TEST_CASE("after a single exchange it is the echo that decides whether the hub is bothered") {
+  for (const bool answers : {true, false}) {
+    CAPTURE(answers);
+    Rig rig(smaller);
+    rig.connect();
+    rig.machine().learn_round_trip(bob, 20ms);
+    rig.pass(1, 20, 0, 0);
+    rig.pass(20, 21, 1000, 1000);
+    bool has_probed = false;
+    bool has_kicked = false;
+    for (const double now : times(21, 26, 0.25)) {
+      if (has_probed && answers) rig.at_bob().rx_bytes += 64;
+      const Plan plan = rig.step(now);
+      has_probed = has_probed || !plan.probes.empty();
+      has_kicked = has_kicked || kicks_hub(plan.changes);
+    }
+    CHECK(has_probed);
+    CHECK(has_kicked == !answers);
+  }
+}
+
+TEST_CASE("what WireGuard learned after DNS was last asked is newer than a change in DNS") {
+  for (const bool roams : {true, false}) {
+    CAPTURE(roams);
+    Rig rig(smaller);
+    rig.connect();
+    rig.machine().learn_round_trip(bob, 20ms);
+    rig.pass(1, 20, 1000, 1000);
+    if (roams) rig.at_bob().endpoint = endpoint("203.0.113.78:1");
+    rig.pass(20, 23, 0, 1000);
+    rig.publish(23.5, {bob_moved});
+    CHECK(writes_endpoint(rig.pass(24, 27, 0, 1000)) == !roams);
+  }
+}
+
+TEST_CASE("of two initiations that cross, the larger key's goes nowhere the next time") {
+  for (const auto& own_key : {smaller, larger}) {
+    Rig rig(own_key);
+    rig.step(0);
+    rig.publish(0, {bob_home});
+    rig.step(0);
+    rig.step(0.75);
+    rig.at_bob().tx_bytes += 148;
+    rig.at_bob().rx_bytes += 148;  // bob's own, instead of a response
+    rig.step(1);
+    rig.at_bob().tx_bytes += 92;
+    Lines lines;
+    for (const double now : times(1.25, 4, 0.25)) {
+      for (auto& line : about_bob(rig.step(now).changes)) lines.push_back(line);
+    }
+    if (own_key == smaller) {
+      CHECK(lines.empty());
+      continue;
+    }
+    CHECK(lines == Lines{"endpoint 127.0.0.1:9"});
+    SUBCASE("and comes back when bob is not heard again") {
+      lines.clear();
+      for (const double now : times(4, 9, 0.25)) {
+        for (auto& line : about_bob(rig.step(now).changes)) lines.push_back(line);
+      }
+      REQUIRE(!lines.empty());
+      CHECK(lines.front() == "endpoint " + bob_home);
+    }
+    SUBCASE("and is left where bob is heard") {
+      rig.at_bob().endpoint = endpoint(bob_moved);
+      rig.handshake(5);
+      CHECK(!writes_endpoint(rig.step(5).changes));
+    }
+    SUBCASE("and does not stay when the updater stops") {
+      rig.apply(rig.machine().give_back(rig.device()));
+      CHECK(rig.at_bob().endpoint == endpoint(bob_home));
+    }
+  }
+}
+
 TEST_CASE("a suspect peer that was published elsewhere after its last packet is set there, once") {
   Rig rig(smaller);
   rig.connect();
@@ -534,8 +614,9 @@ TEST_CASE("a dead peer is punched at what DNS says, then at what worked last") {
            1000);  // it was talking after the change, so suspicion alone writes nothing
   const auto changes = about_bob(rig.pass(21, 60, 0, 1000));
   REQUIRE(changes.size() >= 2);
-  CHECK(changes[0] == "endpoint " + bob_moved);  // data flows by itself: no kick is needed
-  CHECK(changes[1] == "endpoint " + bob_home);
+  // Under a session that may yet be alive a kick opens our NAT at once.
+  CHECK(changes[0] == "endpoint " + bob_moved + ", kick, keepalive 25 s");
+  CHECK(changes[1] == "endpoint " + bob_home + ", kick, keepalive 25 s");
 }
 
 TEST_CASE(

@@ -6,6 +6,8 @@
 #include <iterator>
 #include <random>
 
+#include <doctest/doctest.h>
+
 #include "samples.hpp"
 
 namespace {

@@ -1,5 +1,7 @@
 #include "updater/plan.hpp"
 
+#include <doctest/doctest.h>
+
 #include "samples.hpp"
 
 using namespace samples;

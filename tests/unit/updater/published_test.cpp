@@ -1,5 +1,7 @@
 #include "updater/published.hpp"
 
+#include <doctest/doctest.h>
+
 #include "samples.hpp"
 
 namespace {

@@ -1,9 +1,8 @@
 #pragma once
 
-#include <doctest/doctest.h>
-
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,25 +27,25 @@ inline wg::PublicKey key(std::uint8_t first) {
 
 inline base::Endpoint endpoint(std::string_view text) {
   const auto parsed = base::Endpoint::parse(text);
-  REQUIRE(parsed);
+  if (!parsed) std::abort();  // also used where no test runs
   return *parsed;
 }
 
 inline base::IpAddress address(std::string_view text) {
   const auto parsed = base::IpAddress::parse(text);
-  REQUIRE(parsed);
+  if (!parsed) std::abort();  // also used where no test runs
   return *parsed;
 }
 
 inline base::Prefix prefix(std::string_view text) {
   const auto parsed = base::Prefix::parse(text);
-  REQUIRE(parsed);
+  if (!parsed) std::abort();  // also used where no test runs
   return *parsed;
 }
 
 inline dns::Name name(std::string_view text) {
   const auto parsed = dns::Name::parse(text);
-  REQUIRE(parsed);
+  if (!parsed) std::abort();  // also used where no test runs
   return *parsed;
 }
 

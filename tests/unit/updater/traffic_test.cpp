@@ -1,5 +1,7 @@
 #include "updater/traffic.hpp"
 
+#include <doctest/doctest.h>
+
 #include "samples.hpp"
 
 namespace {

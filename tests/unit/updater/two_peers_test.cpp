@@ -1,14 +1,32 @@
-#include "two_peers.hpp"
+#include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <random>
+
+#include "schedule.hpp"
+#include "world.hpp"
 
 namespace {
 
 using model::Conditions;
 using model::Time;
+using model::Traffic;
 using model::World;
 
 constexpr std::uint32_t seeds = 25;
+
+Conditions with_pings() {
+  Conditions conditions;
+  conditions.traffic = Traffic::pings;
+  return conditions;
+}
+
+Conditions lossy() {
+  Conditions conditions;
+  conditions.loss = 0.1;
+  return conditions;
+}
 
 struct Figures {
   Time median = 0;
@@ -32,7 +50,7 @@ std::vector<Time> contact_times(const Conditions& common, Time max_offset) {
     std::uniform_real_distribution<double> offset(0, max_offset);
     std::uniform_real_distribution<double> delay(0.001, 0.2);
     Conditions conditions = common;
-    conditions.delay = delay(random);
+    conditions.delays[0] = conditions.delays[1] = delay(random);
     World world(seed, conditions);
     const Time first = offset(random);
     const Time second = offset(random);
@@ -42,7 +60,7 @@ std::vector<Time> contact_times(const Conditions& common, Time max_offset) {
     REQUIRE(direct);
     times.push_back(*direct - 10 - std::max(first, second));
     world.run_until(*direct + 20);
-    CHECK(world.writes_to_live_peers() == 0);
+    CHECK(world.writes_to_live_peers() == std::vector<std::string>());
   }
   return times;
 }
@@ -64,13 +82,13 @@ TEST_CASE("a later start meets the earlier one at once, unless their initiations
 }
 
 TEST_CASE("with traffic before, it is WireGuard's own 5 s that are lost") {
-  const auto figures = figures_of(contact_times({0, 0, true}, 3), "traffic before");
+  const auto figures = figures_of(contact_times(with_pings(), 3), "traffic before");
   CHECK(figures.median <= 6);
   CHECK(figures.worst <= 40);
 }
 
 TEST_CASE("a tenth of all packets lost delays, and does not prevent") {
-  CHECK(figures_of(contact_times({0, 0.1, false}, 3), "10 % lost").worst <= 60);
+  CHECK(figures_of(contact_times(lossy(), 3), "10 % lost").worst <= 60);
 }
 
 TEST_CASE("after a silent rebinding under traffic both sides find each other again") {
@@ -79,7 +97,7 @@ TEST_CASE("after a silent rebinding under traffic both sides find each other aga
     std::vector<Time> silences;
     for (std::uint32_t seed = 0; seed < seeds; ++seed) {
       CAPTURE(seed);
-      World world(seed, {0.02, 0, true});
+      World world(seed, with_pings());
       world.start_updater(0, 1);
       world.start_updater(1, 1);
       REQUIRE(world.run_until_reply(100));
@@ -90,7 +108,7 @@ TEST_CASE("after a silent rebinding under traffic both sides find each other aga
       REQUIRE(reply);
       silences.push_back(*reply - moment);
       world.run_until(*reply + 20);
-      CHECK(world.writes_to_live_peers() == 0);
+      CHECK(world.writes_to_live_peers() == std::vector<std::string>());
     }
     // The side that answers would send nothing through its new mapping but for its echo request.
     const auto figures =
@@ -98,5 +116,22 @@ TEST_CASE("after a silent rebinding under traffic both sides find each other aga
                                         : "the NAT of the side that answers rebinds");
     CHECK(figures.median <= 5);
     CHECK(figures.worst <= 10);
+  }
+}
+
+TEST_CASE(
+    "over many schedules: two cones meet within a minute, and nothing is done to live peers") {
+  constexpr std::uint32_t schedules = 300;
+  for (std::uint32_t seed = 0; seed < schedules; ++seed) {
+    CAPTURE(seed);
+    const model::Schedule schedule = model::make_schedule(seed);
+    const model::Outcome outcome = model::run(schedule);
+    const bool is_cone_pair = schedule.conditions.nats[0] == model::NatKind::cone &&
+                              schedule.conditions.nats[1] == model::NatKind::cone;
+    if (is_cone_pair) CHECK(outcome.direct_after.value_or(1e9) <= 60);
+    if (schedule.group != model::Group::hopeless) CHECK(outcome.direct_after);
+    // Enough losses in a row are silence.
+    if (schedule.conditions.loss == 0)
+      CHECK(outcome.writes_to_live_peers == std::vector<std::string>());
   }
 }

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+
+#include "base/endpoint.hpp"
+#include "events.hpp"
+
+namespace model {
+
+/// The kinds of the laboratory (tests/e2e/nat.py).
+enum class NatKind : std::uint8_t {
+  cone,       ///< every destination sees the same outside port; only answers come in
+  symmetric,  ///< each destination sees another outside port; only answers come in
+  firewall,   ///< no translation; only answers come in
+  none,       ///< open
+};
+
+/// One side's way to the world.
+class Nat {
+ public:
+  Nat(NatKind kind, const base::Endpoint& outside) : kind_(kind), outside_(outside) {}
+
+  [[nodiscard]] NatKind kind() const { return kind_; }
+  /// A packet leaves for `to`. \return what `to` sees as its source.
+  base::Endpoint send(const base::Endpoint& to, Time now);
+  /// Whether a packet for `to` gets in, which keeps its mapping alive.
+  bool receive(const base::Endpoint& from, const base::Endpoint& to, Time now);
+  /// As send and receive, but nothing happens.
+  [[nodiscard]] base::Endpoint source_for(const base::Endpoint& to, Time now) const;
+  [[nodiscard]] bool accepts(const base::Endpoint& from, const base::Endpoint& to, Time now) const;
+  /// Forgets every mapping; new ones get another port, if it translates at all.
+  void rebind();
+
+ private:
+  struct Mapping {
+    base::Endpoint outside;
+    Time used = 0;
+  };
+  [[nodiscard]] const Mapping* find(const base::Endpoint& to, Time now) const;
+
+  NatKind kind_;
+  base::Endpoint outside_;  ///< symmetric: its port is the next one
+  std::map<base::Endpoint, Mapping> mappings_;
+};
+
+}  // namespace model

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "world.hpp"
+
+namespace model {
+
+/// What one schedule is about.
+enum class Group : std::uint8_t {
+  together,  ///< two cones, started within a second of each other
+  later,     ///< two cones, started within two minutes
+  traffic,   ///< two cones, traffic or the user's keepalive before the start
+  lossy,     ///< two cones, up to a tenth of all packets lost
+  open,      ///< a firewall or an open host on at least one side, no symmetric NAT
+  roaming,   ///< an open host and a symmetric NAT
+  hopeless,  ///< a symmetric NAT and one that it cannot pass
+};
+[[nodiscard]] std::string_view to_string(Group group);
+
+/// Everything that chance decides about one run; the rest follows from the seed, too.
+struct Schedule {
+  std::uint32_t seed = 0;
+  Group group{};
+  Conditions conditions;
+  std::array<Time, 2> starts{};        ///< of the updaters
+  std::optional<std::size_t> rebinds;  ///< whose NAT forgets its mappings once the tunnel stands
+};
+[[nodiscard]] Schedule make_schedule(std::uint32_t seed);
+
+struct Outcome {
+  std::optional<Time> direct_after;    ///< from the later start
+  std::optional<Time> repaired_after;  ///< from the rebinding; with traffic that notices it
+  std::vector<std::string> writes_to_live_peers;
+  std::vector<std::string> log;
+};
+/// First contact, then two minutes of watching, then, if it is to be, the rebinding and a minute.
+[[nodiscard]] Outcome run(const Schedule& schedule);
+
+}  // namespace model

@@ -1,0 +1,216 @@
+#include "wireguard.hpp"
+
+#include <array>
+#include <utility>
+
+#include "../unit/updater/samples.hpp"
+
+namespace model {
+namespace {
+
+// The constants of wireguard-go, device/constants.go and device/timers.go.
+constexpr Time rekey_timeout = 5;
+constexpr Time max_jitter = 0.334;
+constexpr unsigned max_attempts = 18;
+constexpr Time rekey_after = 120;
+constexpr Time rekey_receiving_after = 165;
+constexpr Time reject_after = 180;
+constexpr Time keepalive_timeout = 10;
+constexpr Time new_handshake_timeout = 15;
+constexpr std::size_t max_staged = 128;
+
+/// Handshakes of all devices are told apart by number.
+std::uint64_t next_handshake() {
+  thread_local std::uint64_t count = 0;
+  return ++count;
+}
+
+}  // namespace
+
+std::uint64_t octets_of(Kind kind) {
+  constexpr std::array<std::uint64_t, 8> octets = {148, 92, 32, 128, 128, 1312, 64, 64};
+  return octets.at(static_cast<std::size_t>(kind));
+}
+
+bool is_data(Kind kind) {
+  return kind != Kind::initiation && kind != Kind::response && kind != Kind::keepalive;
+}
+
+void WireGuard::set(const wg::PeerUpdate& update) {
+  if (update.endpoint) shown.endpoint = update.endpoint;
+  if (update.persistent_keepalive) {
+    const bool turned_on =
+        shown.persistent_keepalive.count() == 0 && update.persistent_keepalive->count() > 0;
+    shown.persistent_keepalive = *update.persistent_keepalive;
+    if (turned_on) send_keepalive();
+  }
+  flush();
+}
+
+void WireGuard::send(Kind kind) {
+  if (staged_.size() < max_staged) staged_.push_back(kind);
+  flush();
+}
+
+void WireGuard::send_keepalive() {
+  if (staged_.empty()) staged_.push_back(Kind::keepalive);
+  flush();
+}
+
+void WireGuard::flush() {
+  if (staged_.empty()) return;
+  if (!is_alive(current_)) {
+    initiate(false);
+    return;
+  }
+  for (const Kind kind : std::exchange(staged_, {})) {
+    transmit(kind, current_->handshake);
+    if (is_data(kind) && !new_handshake_.is_pending)
+      start(new_handshake_, new_handshake_timeout + events_.uniform(0, max_jitter),
+            [this] { initiate(false); });
+  }
+  if (current_->is_initiator && events_.now() - current_->begun > rekey_after) initiate(false);
+}
+
+void WireGuard::initiate(bool is_retry) {
+  if (!is_retry) attempts_ = 0;
+  if (events_.now() - last_handshake_sent_ < rekey_timeout) return;  // without arming anything
+  last_handshake_sent_ = events_.now();
+  own_handshake_ = next_handshake();
+  if (shown.endpoint) ++initiations_;
+  transmit(Kind::initiation, *own_handshake_);
+  start(retry_, rekey_timeout + events_.uniform(0, max_jitter), [this] { retry(); });
+}
+
+void WireGuard::retry() {
+  if (attempts_ > max_attempts) {
+    stop(passive_keepalive_);
+    staged_.clear();
+    return;
+  }
+  ++attempts_;
+  initiate(true);
+}
+
+void WireGuard::transmit(Kind kind, std::uint64_t handshake) {
+  stop(passive_keepalive_);
+  arm_keepalive();
+  if (!shown.endpoint) return;
+  shown.tx_bytes += octets_of(kind);
+  send_(*shown.endpoint, {kind, handshake, events_.now()});
+}
+
+bool WireGuard::receive(const base::Endpoint& from, const Packet& packet) {
+  bool is_authentic = true;
+  // Before what it makes us send: answers go where it came from.
+  const auto endpoint = std::exchange(shown.endpoint, from);
+  switch (packet.kind) {
+    case Kind::initiation:
+      is_authentic = packet.timestamp > newest_timestamp_;
+      break;
+    case Kind::response:
+      is_authentic = own_handshake_ == packet.handshake;
+      break;
+    default:
+      is_authentic = false;
+      for (const auto* session : {&current_, &previous_, &next_})
+        is_authentic =
+            is_authentic || (is_alive(*session) && (*session)->handshake == packet.handshake);
+  }
+  if (!is_authentic) {
+    shown.endpoint = endpoint;
+    return false;
+  }
+  shown.rx_bytes += octets_of(packet.kind);
+  stop(new_handshake_);
+  arm_keepalive();
+  if (packet.kind == Kind::initiation)
+    take_initiation(packet);
+  else if (packet.kind == Kind::response)
+    take_response(packet);
+  else
+    take_data(packet);
+  return true;
+}
+
+void WireGuard::take_initiation(const Packet& packet) {
+  newest_timestamp_ = packet.timestamp;
+  own_handshake_.reset();  // one slot: what we had begun ourselves is gone
+  last_handshake_sent_ = events_.now();
+  previous_.reset();
+  next_ = Session{packet.handshake, events_.now(), false};
+  transmit(Kind::response, packet.handshake);
+}
+
+void WireGuard::take_response(const Packet& packet) {
+  own_handshake_.reset();
+  previous_ = next_ ? next_ : current_;
+  next_.reset();
+  current_ = Session{packet.handshake, events_.now(), true};
+  complete_handshake();
+  send_keepalive();
+}
+
+void WireGuard::take_data(const Packet& packet) {
+  if (next_ && next_->handshake == packet.handshake) {
+    previous_ = current_;
+    current_ = next_;
+    next_.reset();
+    complete_handshake();
+    flush();
+  }
+  const Time age = events_.now() - current_->begun;
+  if (current_->is_initiator && age > rekey_receiving_after) initiate(false);
+  if (!is_data(packet.kind)) return;
+  if (passive_keepalive_.is_pending) {
+    needs_another_keepalive_ = true;
+    return;
+  }
+  start(passive_keepalive_, keepalive_timeout, [this] {
+    send_keepalive();
+    if (std::exchange(needs_another_keepalive_, false))
+      start(passive_keepalive_, keepalive_timeout, [this] { send_keepalive(); });
+  });
+}
+
+void WireGuard::complete_handshake() {
+  stop(retry_);
+  attempts_ = 0;
+  shown.latest_handshake = samples::handshake_at(events_.now());
+}
+
+bool WireGuard::understands(const WireGuard& other) const {
+  if (!is_alive(other.current_)) return false;
+  const std::uint64_t handshake = other.current_->handshake;
+  return (is_alive(current_) && current_->handshake == handshake) ||
+         (is_alive(previous_) && previous_->handshake == handshake) ||
+         (is_alive(next_) && next_->handshake == handshake);
+}
+
+bool WireGuard::is_alive(const std::optional<Session>& session) const {
+  return session && events_.now() - session->begun < reject_after;
+}
+
+void WireGuard::arm_keepalive() {
+  const auto interval = static_cast<Time>(shown.persistent_keepalive.count());
+  if (interval == 0) return;
+  start(persistent_keepalive_, interval, [this] {
+    if (shown.persistent_keepalive.count() > 0) send_keepalive();
+  });
+}
+
+void WireGuard::start(Timer& timer, Time delay, std::function<void()> expired) {
+  const std::uint64_t number = ++timer.valid;
+  timer.is_pending = true;
+  events_.after(delay, [&timer, number, expired = std::move(expired)] {
+    if (timer.valid != number || !timer.is_pending) return;
+    timer.is_pending = false;
+    expired();
+  });
+}
+
+void WireGuard::stop(Timer& timer) {
+  timer.is_pending = false;
+}
+
+}  // namespace model

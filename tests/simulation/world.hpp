@@ -1,0 +1,94 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "events.hpp"
+#include "nat.hpp"
+#include "updater/machine.hpp"
+#include "wireguard.hpp"
+
+/// Two updaters, each in front of a model of WireGuard behind a model of a NAT, with a host that
+/// publishes what it sees. Time is virtual; one seed gives one course of events.
+namespace model {
+
+enum class Traffic : std::uint8_t {
+  none,
+  pings,       ///< alice asks five times per second, bob answers
+  both,        ///< both ask
+  flow,        ///< alice sends ten packets per second, bob nothing
+  bursts,      ///< alice asks for 3 s of every 20 s
+  slow_pings,  ///< alice asks every 7 s
+};
+
+struct Conditions {
+  std::array<NatKind, 2> nats = {NatKind::cone, NatKind::cone};
+  std::array<double, 2> delays = {0.02, 0.02};  ///< one way, seconds: from alice, from bob
+  double loss = 0;                              ///< of packets between any two
+  Traffic traffic = Traffic::none;
+  Time traffic_begins = 0;
+  std::array<bool, 2> keepalive_preset = {false, false};  ///< the user's, towards the other peer
+};
+
+class World {
+ public:
+  World(std::uint32_t seed, Conditions conditions);
+
+  /// An updater runs from this time on.
+  void start_updater(std::size_t side, Time when);
+  /// The NAT of this side forgets its mappings and gives another port.
+  void rebind(std::size_t side, Time when);
+
+  /// Runs until packets of one session pass in both directions, or the limit. \return when.
+  std::optional<Time> run_until_direct(Time limit);
+  /// Runs until an echo reply reaches alice, or the limit. \return when.
+  std::optional<Time> run_until_reply(Time limit);
+  void run_until(Time limit) { events_.run_until(limit); }
+
+  [[nodiscard]] Time now() const { return events_.now(); }
+  [[nodiscard]] bool is_direct() const;
+  /// Writes of an endpoint to a peer whose path has worked in both directions for a second, so that
+  /// it could be known, or kicks of one; each in words, with its time.
+  [[nodiscard]] const std::vector<std::string>& writes_to_live_peers() const { return offences_; }
+  [[nodiscard]] unsigned lookups() const { return lookups_; }
+  /// What both logs would say.
+  [[nodiscard]] const std::vector<std::string>& log() const { return log_; }
+
+ private:
+  struct Side {
+    wg::Device device;
+    std::unique_ptr<WireGuard> tunnel;
+    std::unique_ptr<updater::Machine> machine;
+    std::unique_ptr<Nat> nat;
+    Time next_poll = 1e9;
+    std::optional<base::Endpoint> published;  ///< what DNS says
+    Time probed = 0;                          ///< the last echo request
+  };
+
+  [[nodiscard]] bool passes(std::size_t from) const;
+  void watch_path();
+  void poll(std::size_t side);
+  void write(std::size_t side, const updater::Change& change);
+  void look_up(std::size_t side, const updater::LookupRequest& request);
+  void tell_hub(std::size_t side);
+  void keep_telling_hub(std::size_t side);
+  void transfer(std::size_t from, const base::Endpoint& to, const Packet& packet);
+  void arrive(std::size_t side, const Packet& packet);
+  void make_traffic();
+  void note(std::size_t side, const std::string& text);
+
+  Conditions conditions_;
+  Events events_;
+  std::array<Side, 2> sides_;  // alice, bob
+  std::optional<Time> direct_since_;
+  std::optional<Time> last_reply_;
+  std::vector<std::string> offences_;
+  std::vector<std::string> log_;
+  unsigned lookups_ = 0;
+};
+
+}  // namespace model
