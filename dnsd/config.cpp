@@ -8,7 +8,9 @@
 #include <filesystem>
 #include <fstream>
 #include <system_error>
+#include <unordered_set>
 
+#include "dnsd/added_peers.hpp"
 #include "dnsd/config_reader.hpp"
 #include "dnsd/options.hpp"
 #include "dnsd/point_key.hpp"
@@ -21,7 +23,8 @@ namespace {
 /// A million peers with names, addresses and comments fit three times.
 constexpr std::uintmax_t max_file_octets = std::uintmax_t{1} << 30U;
 
-/// Where a peer of Config::peers stands: file 0 is the YAML file, n the nth file of peers.
+/// Where a peer of Config::peers stands: file 0 is the YAML file, n the nth file of peers that was
+/// read.
 struct PeerPlace {
   std::uint32_t file;
   std::uint32_t line;
@@ -70,7 +73,8 @@ class ConfigReader {
         folder_from_environment("RUNTIME_DIRECTORY", "/run/wg-dnsd") + "/control.sock";
     if (line_.config_file) take_yaml_file(*line_.config_file);
     take_command_line();
-    for (std::size_t i = 0; i < config_.peers_files.size(); ++i) take_peers_file(i);
+    for (const std::string& path : config_.peers_files) take_peers_file(path);
+    take_added_peers();
     // One order, whichever word came first in the file: --check-config's output loads to the same.
     std::stable_sort(config_.listen.begin(), config_.listen.end(),
                      [](const auto& a, const auto& b) { return a.view < b.view; });
@@ -221,8 +225,25 @@ class ConfigReader {
     return true;
   }
 
-  void take_peers_file(std::size_t index) {
-    const std::string& path = config_.peers_files[index];
+  /// What was added at run time gives way to what the operator wrote meanwhile.
+  void take_added_peers() {
+    const std::string path = added_peers_file(config_);
+    std::error_code ec;
+    if (!std::filesystem::exists(path, ec)) return;
+    std::unordered_set<wg::PublicKey> known;
+    for (const ConfiguredPeer& peer : config_.peers) known.insert(peer.public_key);
+    const std::size_t written = config_.peers.size();
+    take_peers_file(path);
+    for (std::size_t i = config_.peers.size(); i > written; --i) {
+      if (!known.contains(config_.peers[i - 1].public_key)) continue;
+      warn(path, places_[i - 1].line, "this peer stands in the configuration now, which counts");
+      config_.peers.erase(config_.peers.begin() + static_cast<std::ptrdiff_t>(i - 1));
+      places_.erase(places_.begin() + static_cast<std::ptrdiff_t>(i - 1));
+    }
+  }
+
+  void take_peers_file(const std::string& path) {
+    files_.push_back(path);
     std::string text = read_file_(path);
     auto parsed = wg::parse_config_file(text);
     OPENSSL_cleanse(text.data(), text.size());  // preshared keys
@@ -235,7 +256,7 @@ class ConfigReader {
                             std::move(peer.endpoint)};
       result.preshared_key = std::move(peer.preshared_key);
       drop_what_dns_cannot_say(result, path, peer.line);
-      add_peer(std::move(result), index + 1, peer.line);
+      add_peer(std::move(result), files_.size(), peer.line);
     }
   }
 
@@ -339,8 +360,7 @@ class ConfigReader {
 
   [[nodiscard]] std::string place_of_peer(std::size_t index) const {
     const PeerPlace& place = places_[index];
-    return fmt::format("{}:{}",
-                       place.file == 0 ? *line_.config_file : config_.peers_files[place.file - 1],
+    return fmt::format("{}:{}", place.file == 0 ? *line_.config_file : files_[place.file - 1],
                        place.line);
   }
   [[nodiscard]] std::string place(const std::string& word, std::size_t line) const {
@@ -361,7 +381,8 @@ class ConfigReader {
   const CommandLine& line_;
   const ReadFile& read_file_;
   Config config_;
-  std::vector<PeerPlace> places_;  // of config_.peers
+  std::vector<PeerPlace> places_;   // of config_.peers
+  std::vector<std::string> files_;  // of peers
 };
 
 std::string endpoint_text(const ConfiguredPeer& peer) {

@@ -16,13 +16,19 @@ using Json = nlohmann::json;
 /// Of a request that was not understood.
 constexpr std::size_t shown_octets = 80;
 
-constexpr std::array<std::pair<std::string_view, ControlRequest::Command>, 6> commands{{
+constexpr std::array<std::pair<std::string_view, ControlRequest::Command>, 12> commands{{
     {"zone", ControlRequest::Command::zone},
     {"status", ControlRequest::Command::status},
     {"peers", ControlRequest::Command::peers},
     {"query", ControlRequest::Command::query},
     {"doctor", ControlRequest::Command::doctor},
     {"reload", ControlRequest::Command::reload},
+    {"pubkey", ControlRequest::Command::pubkey},
+    {"peer config", ControlRequest::Command::peer_config},
+    {"peer add", ControlRequest::Command::peer_add},
+    {"peer remove", ControlRequest::Command::peer_remove},
+    {"peer list", ControlRequest::Command::peer_list},
+    {"peer reset", ControlRequest::Command::peer_reset},
 }};
 
 /// Replaces octets that are not UTF-8 instead of throwing.
@@ -56,6 +62,21 @@ bool take_member(const std::string& member, const Json& value, ControlRequest& r
     request.type = value.get<std::string>();
     return true;
   }
+  if (member == "key" && value.is_string()) {
+    request.key = value.get<std::string>();
+    return true;
+  }
+  if (member == "preshared_key_file" && value.is_string()) {
+    request.preshared_key_file = value.get<std::string>();
+    return true;
+  }
+  if (member == "allowed_ips" && value.is_array()) {
+    for (const Json& one : value) {
+      if (!one.is_string()) return false;
+      request.allowed_ips.push_back(one.get<std::string>());
+    }
+    return true;
+  }
   return false;
 }
 
@@ -86,6 +107,14 @@ std::string write_control_request(const ControlRequest& request) {
   if (request.command == Command::query) {
     json["name"] = request.name;
     json["type"] = request.type;
+  }
+  if (command->first.starts_with("peer ") && request.command != Command::peer_list)
+    json["name"] = request.name;
+  if (request.command == Command::peer_add) {
+    json["key"] = request.key;
+    json["allowed_ips"] = request.allowed_ips;
+    if (!request.preshared_key_file.empty())
+      json["preshared_key_file"] = request.preshared_key_file;
   }
   if (request.command == Command::zone || request.command == Command::query) {
     json["view"] = request.view == View::public_view ? "public" : "private";

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/expected.hpp"
 #include "dnsd/view.hpp"
@@ -19,12 +20,28 @@
 namespace dnsd {
 
 struct ControlRequest {
-  enum class Command : std::uint8_t { zone, status, peers, query, doctor, reload };
+  enum class Command : std::uint8_t {
+    zone,
+    status,
+    peers,
+    query,
+    doctor,
+    reload,
+    pubkey,
+    peer_config,
+    peer_add,
+    peer_remove,
+    peer_list,
+    peer_reset,
+  };
   Command command{};
   View view = View::private_view;  ///< zone, query
-  bool json = false;               ///< status, peers, query: for programs instead of for people
-  std::string name = {};           ///< query: what is asked for, as it was typed
-  std::string type = {};           ///< query: SRV, A, TYPE65280
+  bool json = false;      ///< status, peers, query, peer_list: for programs instead of for people
+  std::string name = {};  ///< query: what is asked for, as it was typed; peer_…: name or key
+  std::string type = {};  ///< query: SRV, A, TYPE65280
+  std::string key = {};   ///< peer_add: the public key
+  std::vector<std::string> allowed_ips = {};  ///< peer_add
+  std::string preshared_key_file = {};        ///< peer_add: read by the daemon; empty: none
 
   friend bool operator==(const ControlRequest&, const ControlRequest&) = default;
 };

@@ -30,6 +30,7 @@
 #include "dnsd/made_zone.hpp"
 #include "dnsd/observation_points.hpp"
 #include "dnsd/observatory.hpp"
+#include "dnsd/peer_commands.hpp"
 #include "dnsd/policy.hpp"
 #include "dnsd/responder.hpp"
 #include "dnsd/state_store.hpp"
@@ -84,6 +85,7 @@ class Daemon {
   [[nodiscard]] ControlReply answer_zone(View view) const;
   [[nodiscard]] ControlReply answer_peers(bool json) const;
   [[nodiscard]] ControlReply answer_query(const ControlRequest& request) const;
+  [[nodiscard]] ControlReply answer_about_peers(const ControlRequest& request);
   [[nodiscard]] std::vector<wg::PublicKey> peer_keys() const;
 
   const CommandLine line_;
@@ -219,9 +221,12 @@ std::optional<std::string> Daemon::reload() {
     observatory_.content_changed();
     const auto points = points_.change(config_);
     tell_manager();
-    if (!points) throw std::runtime_error(points.error());
+    reload_problem_ = points ? std::string() : points.error();
+    if (!points) {
+      spdlog::error("reloaded, but for this: {}", reload_problem_);
+      return reload_problem_;
+    }
     spdlog::info("reloaded");
-    reload_problem_.clear();
     return std::nullopt;
   } catch (const std::exception& error) {
     spdlog::error("not reloaded, everything stays as it was: {}", error.what());
@@ -320,6 +325,13 @@ ControlReply Daemon::answer(const ControlRequest& request) {
       return answer_query(request);
     case ControlRequest::Command::doctor:
       return answer_doctor();
+    case ControlRequest::Command::pubkey:
+    case ControlRequest::Command::peer_config:
+    case ControlRequest::Command::peer_add:
+    case ControlRequest::Command::peer_remove:
+    case ControlRequest::Command::peer_list:
+    case ControlRequest::Command::peer_reset:
+      return answer_about_peers(request);
     case ControlRequest::Command::reload:
       break;
   }
@@ -416,6 +428,23 @@ ControlReply Daemon::answer_query(const ControlRequest& request) const {
   return {.text = request.json ? explanation.json() : explanation.text(),
           .more = {},
           .result = {.exit = explanation.exit_code(), .error = {}}};
+}
+
+ControlReply Daemon::answer_about_peers(const ControlRequest& request) {
+  std::vector<PointView> points;
+  for (const auto& point : points_.all())
+    points.push_back(
+        {point->settings().listen, point->public_key(), point->settings().tunnel_addresses});
+  PeerCommandReply reply = run_peer_command(request, {.config = config_,
+                                                      .points = points,
+                                                      .name_servers = static_part_.name_servers,
+                                                      .reload = [this] { return reload(); },
+                                                      .reset =
+                                                          [this](const wg::PublicKey& key) {
+                                                            for (const auto& point : points_.all())
+                                                              point->reset_peer(key);
+                                                          }});
+  return {.text = std::move(reply.text), .more = {}, .result = std::move(reply.result)};
 }
 
 std::vector<wg::PublicKey> Daemon::peer_keys() const {

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <exception>
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -78,7 +79,45 @@ int main(int argc, char** argv) {
       "doctor", "Check from outside that this server is found; exit 0 ok, 1 warnings, 2 problems"));
   doctor->add_option("--zone", doctor_zone, "Judge what others see of this zone; asks no daemon")
       ->type_name("NAME");
+  add_question("pubkey", "Print the public key of each built-in observation point");
+  CLI::App* peer = app.add_subcommand("peer", "Manage the peers of the built-in points");
+  peer->require_subcommand(1);
+  dnsd::ControlRequest peer_request;
+  const auto add_peer_question = [&](const char* word, const char* help) {
+    CLI::App* command = peer->add_subcommand(word, help);
+    command->add_option("--control", control, "Socket of the running daemon")
+        ->type_name("SOCKET")
+        ->capture_default_str();
+    return command;
+  };
+  const auto add_peer_name = [&](CLI::App* command) {
+    command->add_option("name", name, "Name or public key of the peer")
+        ->type_name("NAME")
+        ->required();
+    return command;
+  };
+  CLI::App* peer_add =
+      add_peer_name(add_peer_question("add", "Register a peer; it stays over a restart"));
+  peer_add->add_option("key", peer_request.key, "Its public key")->type_name("KEY")->required();
+  peer_add
+      ->add_option("--allowed-ips", peer_request.allowed_ips, "Its addresses inside the tunnels")
+      ->type_name("PREFIX")
+      ->delimiter(',');
+  peer_add
+      ->add_option("--preshared-key-file", peer_request.preshared_key_file,
+                   "Its preshared key, in a file that the daemon can read")
+      ->type_name("FILE");
   const Question questions[] = {
+      {app.get_subcommand("pubkey"), {.command = Command::pubkey}},
+      {add_peer_name(add_peer_question("config", "Print what stands in the peer's own wg0.conf")),
+       {.command = Command::peer_config}},
+      {peer_add, {.command = Command::peer_add}},
+      {add_peer_name(add_peer_question("remove", "Take out a peer that was added")),
+       {.command = Command::peer_remove}},
+      {add_json(add_peer_question("list", "List who is configured, and who was added")),
+       {.command = Command::peer_list}},
+      {add_peer_name(add_peer_question("reset", "Accept a peer again whose clock was set back")),
+       {.command = Command::peer_reset}},
       {zone, {.command = Command::zone}},
       {add_json(add_question("status", "Tell how the daemon is; exit 0 ok, 1 degraded, 2 down")),
        {.command = Command::status}},
@@ -102,6 +141,12 @@ int main(int argc, char** argv) {
       request.json = json;
       request.name = name;
       request.type = type;
+      request.key = peer_request.key;
+      request.allowed_ips = peer_request.allowed_ips;
+      if (!peer_request.preshared_key_file.empty()) {
+        request.preshared_key_file =
+            std::filesystem::absolute(peer_request.preshared_key_file).string();
+      }
       return dnsd::run_control_command(control, request, stdout);
     }
     return run(line);

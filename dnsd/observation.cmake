@@ -1,6 +1,7 @@
 # Control plane: configuration → sources → observations → peer table.
 add_library(
   dnsd_observation STATIC
+  added_peers.cpp
   command_line.cpp
   config.cpp
   event_log.cpp

@@ -23,16 +23,18 @@ std::string last_error() {
   return std::generic_category().message(errno);
 }
 
-base::Expected<wg::PrivateKey, std::string> read_from(const base::FileDescriptor& file,
-                                                      const std::string& path) {
+template <typename Secret>
+base::Expected<Secret, std::string> read_secret(const std::string& path, const char* what,
+                                                const char* maker) {
+  const base::FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file) return base::Unexpected(fmt::format("{}: cannot be read: {}", path, last_error()));
   wg::WipedBuffer<char> text(max_octets);
   const ssize_t size = ::read(file.get(), text.span().data(), max_octets);
   if (size < 0) return base::Unexpected(fmt::format("{}: cannot be read: {}", path, last_error()));
-  const auto key =
-      parse_secret<wg::PrivateKey>({text.span().data(), static_cast<std::size_t>(size)});
+  const auto key = parse_secret<Secret>({text.span().data(), static_cast<std::size_t>(size)});
   if (!key)
     return base::Unexpected(
-        fmt::format("{}: is not a private key: 44 characters, as `wg genkey` prints them", path));
+        fmt::format("{}: is not a {} key: 44 characters, as `{}` prints them", path, what, maker));
   return *key;
 }
 
@@ -82,9 +84,11 @@ template std::optional<wg::PrivateKey> parse_secret(std::string_view text);
 template std::optional<wg::PresharedKey> parse_secret(std::string_view text);
 
 base::Expected<wg::PrivateKey, std::string> read_private_key(const std::string& path) {
-  const base::FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!file) return base::Unexpected(fmt::format("{}: cannot be read: {}", path, last_error()));
-  return read_from(file, path);
+  return read_secret<wg::PrivateKey>(path, "private", "wg genkey");
+}
+
+base::Expected<wg::PresharedKey, std::string> read_preshared_key(const std::string& path) {
+  return read_secret<wg::PresharedKey>(path, "preshared", "wg genpsk");
 }
 
 base::Expected<wg::PrivateKey, std::string> read_or_make_private_key(

@@ -17,6 +17,8 @@ template <typename Secret>
 
 /// A built-in observation point's own key.
 [[nodiscard]] base::Expected<wg::PrivateKey, std::string> read_private_key(const std::string& path);
+[[nodiscard]] base::Expected<wg::PresharedKey, std::string> read_preshared_key(
+    const std::string& path);
 
 /// The same; makes the file, mode 0600, when there is none. \param known the key that an earlier
 /// run had: then a missing file is an error. A new key would make every peer's configuration

@@ -19,6 +19,7 @@ add_library(
   listeners.cpp
   made_zone.cpp
   own_places.cpp
+  peer_commands.cpp
   socket_holder.cpp
   static_part.cpp
   status.cpp

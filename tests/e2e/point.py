@@ -1,5 +1,6 @@
 """wg-dnsd's built-in observation point: no WireGuard interface on the host, and no root."""
 
+import json
 import os
 
 from addresses import HOST, HOST6, TUNNEL, WIREGUARD_PORT, ZONE
@@ -46,6 +47,15 @@ class Point:
             "--listen", HOST, "--listen", f"[{HOST6}]", "--ns", f"ns1.{ZONE}={HOST},{HOST6}",
             "--state-dir", self.folder / "state", "--control", self.folder / "control", *arguments, name=name,
         )  # fmt: skip
+
+    def ask(self, *words):
+        """What a command of the running wg-dnsd prints."""
+        return self.world.host.output(self.world.program("wg-dnsd"), *words, "--control", self.folder / "control")
+
+    def is_stale(self, key):
+        """Whether wg-dnsd has not heard of the peer in this run, or for long."""
+        peers = [json.loads(line) for line in self.ask("peers", "--json").splitlines()]
+        return any(peer["stale"] for peer in peers if peer["public_key"] == key)
 
     def start(self, *arguments, name="wg-dnsd"):
         process = self.launch(*arguments, name=name)

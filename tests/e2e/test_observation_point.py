@@ -5,15 +5,21 @@ Handshakes with wireguard-go, with and without a preshared key; the main job, co
 mappings; a killed wg-dnsd that asks its peers where they are.
 """
 
+import contextlib
+import socket
+import struct
 import time
 
+import dns_client
 import lab
-from addresses import TUNNEL
+from addresses import HOST, TUNNEL, WIREGUARD_PORT
 from checks import check, wait_until
 from containment import RUN
 from node import Pings
 from point import Point
-from wireguard import wg
+from wireguard import WireGuard, wg
+
+SO_TIMESTAMPNS = 35  # Python has no name for it
 
 RECOVERY = 3.0  # seconds after kill -9 and start, judged with --full
 CHANGE = 0.005  # seconds from the NAT keepalive's arrival to the changed SRV, judged with --full
@@ -71,11 +77,168 @@ def preshared_key(world):
     print("with a preshared key: seen")
 
 
+def added_peer(world):
+    """A peer that is added at run time, configured by what `peer config` prints, kept over a restart, removed."""
+    alice = world.home("alice", "cone")
+    device = world.devices["alice"] = WireGuard(
+        alice.node, "wg-alice", wg("genkey"), addresses=[f"{TUNNEL['alice']}/32"]
+    )
+    point = Point(world)
+    point.key_file.unlink()
+    process = point.start()
+    check(point.key_file.stat().st_mode & 0o777 == 0o600, "the key that was made is not for its owner alone")
+    point.ask("peer", "add", "alice", device.public_key, "--allowed-ips", f"{TUNNEL['alice']}/32")
+    section = RUN / "point.conf"
+    section.write_text(point.ask("peer", "config", "alice"))
+    point.public_key = point.ask("pubkey").split()[0]
+    alice.node.run("wg", "addconf", "wg-alice", section)
+    device.wait_for_handshake(point.public_key)
+    wait_until_published(world)
+    check("alice" in point.ask("peer", "list"), "peer list does not know alice")
+    time.sleep(1.1)  # not a wait for an event: what was confirmed more than a second ago survives
+    process.kill()
+    process = point.start(name="wg-dnsd-again")
+    check(point.ask("pubkey").split()[0] == point.public_key, "another key after the restart")
+    wait_until(lambda: not point.is_stale(device.public_key), "alice is seen again")
+    point.ask("peer", "remove", "alice")
+    wait_until(lambda: not world.published("alice"), "alice is nobody")
+    print("added at run time: seen, kept over a restart, removed")
+    process.stop()
+    point.key_file.unlink()
+    refused = point.launch(name="wg-dnsd-without-key")
+    check(refused.wait() == 1, "it starts with a new key although the old one is known")
+    check(refused.lines("is missing", point.public_key), "it does not say which key is missing")
+
+
+def recovery(world):
+    """Killed and started again: it asks its peers where they are; a kernel's hub would be blind until they speak."""
+    world.home("alice", "cone")
+    world.home("bob", "symmetric")
+    point = Point(world)
+    world.wireguard(host=point)
+    process = point.start()
+    for device in (world.devices["alice"], world.devices["bob"]):
+        device.wait_for_handshake(point.public_key)
+        wait_until(lambda: not point.is_stale(device.public_key), "both are seen")
+    old = {name: world.published(name) for name in world.homes}
+    time.sleep(1.1)  # not a wait for an event: what was confirmed more than a second ago survives
+    process.kill()
+    started = time.monotonic()
+    point.start(name="wg-dnsd-again")
+    served = time.monotonic()
+    check({name: world.published(name) for name in world.homes} == old, "the first answers are not the old ones")
+    for name in world.homes:
+        key = world.devices[name].public_key
+        wait_until(lambda: not point.is_stale(key), f"{name} is seen again")
+    seconds = time.monotonic() - started
+    print(f"killed: answering after {served - started:.2f} s, both peers confirmed after {seconds:.2f} s")
+    if world.full:
+        check(seconds <= RECOVERY, f"confirmed after {seconds:.2f} s, more than {RECOVERY}")
+
+
+class Arrivals:
+    """When datagrams of some length reach the host's UDP port, by the kernel's clock, which is also ours."""
+
+    PACKET = struct.Struct("ll")
+
+    def __init__(self, world, port):
+        self.port = port
+        with world.host.entered():
+            self.raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+        self.raw.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        self.raw.setblocking(False)
+
+    def wait(self, length):
+        """The time of the next one, seconds since 1970."""
+
+        def take():
+            with contextlib.suppress(BlockingIOError):
+                packet, ancillary, _, _ = self.raw.recvmsg(2048, 64)
+                udp = packet[(packet[0] & 15) * 4 :]
+                if int.from_bytes(udp[2:4], "big") == self.port and len(udp) - 8 == length:
+                    seconds, nanoseconds = self.PACKET.unpack(ancillary[0][2])
+                    return seconds + nanoseconds / 1e9
+            return None
+
+        return wait_until(take, f"a datagram of {length} octets", interval=0)
+
+
+def rebinding(world):
+    """The NAT forgets; the next keepalive changes the answer at once, and is asked back."""
+    alice = world.home("alice", "cone")
+    point = Point(world)
+    world.wireguard(host=point)
+    point.start()
+    device = world.devices["alice"]
+    device.wait_for_handshake(point.public_key)
+    wait_until_published(world)
+    worst = 0.0
+    client = dns_client.Client(world.internet, HOST)
+    for _ in range(20 if world.full else 3):
+        alice.forget_mappings()
+        arrivals = Arrivals(world, WIREGUARD_PORT)
+        device.set("peer", point.public_key, "persistent-keepalive", 0)
+        device.set("peer", point.public_key, "persistent-keepalive", 25)
+        arrived = arrivals.wait(32)
+        changed = wait_until(
+            lambda: any(
+                port == alice.mapped_port
+                for _, _, port in dns_client.srv_endpoints(client.ask(world.service_name("alice"), "SRV"))
+            )
+            and time.time(),
+            "the answer has changed", interval=0,
+        )  # fmt: skip
+        worst = max(worst, changed - arrived)
+        wait_until(lambda: device.process.lines("Received handshake initiation"), "it is asked back")
+    print(f"keepalive from a new port → changed answer: {worst * 1000:.1f} ms at worst")
+    if world.full:
+        check(worst <= CHANGE, f"{worst * 1000:.1f} ms, more than {CHANGE * 1000} ms")
+    time.sleep(6)  # not a wait for an event: a change that was not confirmed would be taken back by now
+    wait_until_published(world)
+
+
+def forged_source(world):
+    """A registered peer writes another's address on its packet: two datagrams go there, and 5 s later all is as before."""
+    alice = world.home("alice", "none")
+    victim = world.home("bob", "none")
+    point = Point(world)
+    world.wireguard(host=point)
+    point.start()
+    device = world.devices["alice"]
+    device.wait_for_handshake(point.public_key)
+    true = f"{alice.public}:{WIREGUARD_PORT}"
+    wait_until(lambda: world.published("alice") == [true], "DNS says where alice is")
+    victim.node.count("from_host", f"ip saddr {HOST} udp sport {WIREGUARD_PORT}")
+    world.devices["bob"].stop()
+    before = victim.node.counted("from_host")
+    alice.box.nft(
+        "table ip forge {\n chain out {\n type nat hook postrouting priority srcnat\n"
+        f" udp dport {WIREGUARD_PORT} snat to {victim.public}\n }}\n}}\n"
+    )
+    alice.box.run("conntrack", "-F")
+    device.set("peer", point.public_key, "persistent-keepalive", 0)
+    device.set("peer", point.public_key, "persistent-keepalive", 25)
+    forged = wait_until(lambda: victim.public in world.published("alice")[0] and time.monotonic(), "the forged address")
+    alice.box.run("nft", "delete", "table", "ip", "forge")
+    alice.box.run("conntrack", "-F")
+    wait_until(lambda: world.published("alice") == [true], "the true address is back")
+    seconds = time.monotonic() - forged
+    sent = victim.node.counted("from_host") - before
+    print(f"forged source: taken back after {seconds:.2f} s, {sent} datagrams went to the victim")
+    check(1 <= sent <= 2, f"{sent} datagrams went to the victim")
+    if world.full:
+        check(seconds <= 5.2, f"taken back after {seconds:.2f} s")
+
+
 def on_machine(options):
     parts = [
         lambda world: main_job(world, "unbound"),
         lambda world: main_job(world, "bind"),
         preshared_key,
+        added_peer,
+        recovery,
+        rebinding,
+        forged_source,
     ]
     for part in parts:
         code = lab.in_laboratory(options, part)

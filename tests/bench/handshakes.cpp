@@ -1,0 +1,261 @@
+// What a built-in observation point costs on one core: handshakes answered, keepalives answered,
+// forged initiations rejected, memory of peers and sessions. Initiators are in the process; only
+// the hub's own work is on the clock.
+#include <fmt/format.h>
+#include <malloc.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/file_descriptor.hpp"
+#include "wg/hub.hpp"
+
+namespace {
+
+using Octets = std::vector<std::uint8_t>;
+using Clock = std::chrono::steady_clock;
+
+class Recorder : public wg::Hub::Handler {
+ public:
+  void send(const wg::Path& /*path*/, base::Bytes datagram) override {
+    sent.assign(datagram.begin(), datagram.end());
+    ++count;
+  }
+  void received(const wg::PublicKey& /*peer*/, const wg::Received& /*received*/) override {}
+  void inner(const wg::PublicKey& /*peer*/, base::Bytes /*packet*/) override {}
+  void unknown_session(const wg::Path& /*path*/) override {}
+  void clock_behind(const wg::PublicKey& /*peer*/, std::chrono::seconds /*by*/) override {}
+  Octets sent;
+  std::size_t count = 0;
+};
+
+struct Peer {
+  std::unique_ptr<Recorder> out = std::make_unique<Recorder>();
+  std::unique_ptr<wg::Hub> hub = std::make_unique<wg::Hub>(
+      wg::KeyPair::draw(), *out, wg::Hub::Options{.answers_keepalives = false});
+};
+
+base::Now time_at(std::chrono::milliseconds offset) {
+  return {base::SteadyTime{} + std::chrono::hours(24) + offset,
+          base::WallTime{std::chrono::seconds(1'800'000'000)} +
+              std::chrono::duration_cast<std::chrono::seconds>(offset)};
+}
+
+wg::Path path_of(std::size_t i) {
+  const auto n = static_cast<std::uint32_t>(i);
+  const std::array<std::uint8_t, 4> octets = {198, static_cast<std::uint8_t>(n >> 16U),
+                                              static_cast<std::uint8_t>(n >> 8U),
+                                              static_cast<std::uint8_t>(n)};
+  return {{base::IpAddress(octets), base::Port{51820}}, {}};
+}
+
+/// Microseconds of processor per call.
+double cost(std::size_t rounds, const std::function<void(std::size_t)>& call) {
+  const auto start = Clock::now();
+  for (std::size_t i = 0; i < rounds; ++i) call(i);
+  return std::chrono::duration<double, std::micro>(Clock::now() - start).count() /
+         static_cast<double>(rounds);
+}
+
+/// What one answered initiation consists of, each call with its count; kept beside handshake.cpp.
+double sum_of_calls() {
+  wg::SharedKey key;
+  wg::fill_random(key.span());
+  const Octets data(116, 7);
+  const wg::KeyPair own = wg::KeyPair::draw();
+  const wg::KeyPair other = wg::KeyPair::draw();
+  Octets sealed(48);
+  wg::seal(key, std::uint64_t{0}, base::Bytes(data).first(32), data, sealed);
+  Octets opened(32);
+  Octets tag(16);
+  struct Call {
+    const char* name;
+    int count;
+    double microseconds;
+  };
+  const Call calls[] = {
+      {"X25519, key pair drawn", 1, cost(2000, [](auto) { (void)wg::KeyPair::draw(); })},
+      {"X25519, agreement", 3, cost(3000, [&](auto) { (void)own.agree(other.public_key()); })},
+      {"BLAKE2s, keyed (macs)", 2, cost(20000, [&](auto) { (void)wg::mac(key.bytes(), data); })},
+      // static key, ephemeral and sealed parts of both messages, psk, label of mac1
+      {"BLAKE2s", 8,
+       cost(20000, [&](auto) { (void)wg::hash(key.bytes(), base::Bytes(data).first(32)); })},
+      {"Kdf1", 4, cost(20000, [&](auto) { (void)wg::kdf<1>(key, key.bytes()); })},
+      {"Kdf2", 3, cost(20000, [&](auto) { (void)wg::kdf<2>(key, key.bytes()); })},
+      {"Kdf3", 1, cost(20000, [&](auto) { (void)wg::kdf<3>(key, key.bytes()); })},
+      {"ChaCha20-Poly1305, open", 2,
+       cost(20000, [&](auto) { (void)wg::open(key, std::uint64_t{0}, sealed, data, opened); })},
+      {"ChaCha20-Poly1305, seal", 1,
+       cost(20000, [&](auto) { wg::seal(key, std::uint64_t{0}, {}, data, tag); })},
+  };
+  double sum = 0;
+  for (const Call& call : calls) {
+    fmt::print("    {:<26} {} × {:7.2f} µs\n", call.name, call.count, call.microseconds);
+    sum += call.count * call.microseconds;
+  }
+  return sum;
+}
+
+/// One datagram from loopback into memory, as the cheapest server would take it: 64 per call.
+double bare_receive() {
+  const base::FileDescriptor to(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const base::FileDescriptor from(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  void* raw = &address;
+  socklen_t size = sizeof address;
+  if (::bind(to.get(), static_cast<sockaddr*>(raw), size) != 0 ||
+      ::getsockname(to.get(), static_cast<sockaddr*>(raw), &size) != 0 ||
+      ::connect(from.get(), static_cast<sockaddr*>(raw), size) != 0)
+    std::exit(1);
+  constexpr unsigned batch = 64;
+  std::vector<Octets> buffers(batch, Octets(wg::initiation_octets));
+  std::vector<iovec> parts(batch);
+  std::vector<mmsghdr> headers(batch);
+  for (unsigned i = 0; i < batch; ++i) {
+    parts[i] = {buffers[i].data(), buffers[i].size()};
+    headers[i].msg_hdr.msg_iov = &parts[i];
+    headers[i].msg_hdr.msg_iovlen = 1;
+  }
+  double total = 0;
+  constexpr int rounds = 2000;
+  for (int i = 0; i < rounds; ++i) {
+    if (::sendmmsg(from.get(), headers.data(), batch, 0) != static_cast<int>(batch)) std::exit(1);
+    const auto start = Clock::now();
+    if (::recvmmsg(to.get(), headers.data(), batch, 0, nullptr) != static_cast<int>(batch))
+      std::exit(1);
+    total += std::chrono::duration<double, std::micro>(Clock::now() - start).count();
+  }
+  return total / rounds / batch;
+}
+
+/// The allocator's own count.
+std::size_t allocated() {
+  return ::mallinfo2().uordblks + ::mallinfo2().hblkhd;
+}
+
+void measure_memory(std::size_t count) {
+  Recorder out;
+  std::size_t before = allocated();
+  auto hub = std::make_unique<wg::Hub>(wg::KeyPair::draw(), out, wg::Hub::Options{});
+  std::vector<wg::PublicKey> keys;
+  keys.reserve(count);
+  before = allocated();
+  for (std::size_t i = 0; i < count; ++i) {
+    base::Octets32 octets{};
+    wg::fill_random(octets);
+    keys.emplace_back(octets);
+    hub->add_peer(keys.back(), {});
+  }
+  fmt::print("  {} idle peers: {} octets each\n", count, (allocated() - before) / count);
+
+  Recorder server_out;
+  wg::Hub server(wg::KeyPair::draw(), server_out, {});
+  const std::size_t sessions = std::min<std::size_t>(count, 2000);
+  std::vector<Peer> peers(sessions);
+  for (Peer& peer : peers) {
+    server.add_peer(peer.hub->public_key(), {});
+    peer.hub->add_peer(server.public_key(), {});
+  }
+  before = allocated();
+  for (std::size_t i = 0; i < sessions; ++i) {
+    // Three sessions: previous, current and next.
+    for (int round = 0; round < 3; ++round) {
+      const base::Now now =
+          time_at(std::chrono::seconds(60 * round + 1) + std::chrono::milliseconds(i));
+      (void)peers[i].hub->initiate(server.public_key(), path_of(i), 1, now);
+      server.receive(peers[i].out->sent, path_of(i), now);
+      if (round == 2) continue;
+      peers[i].hub->receive(server_out.sent, path_of(i), now);
+      server.receive(peers[i].out->sent, path_of(i), now);
+    }
+    peers[i].out->sent = {};
+  }
+  // The initiators' own sessions are counted with them: half of it is the server's.
+  fmt::print("  {} live peers, three sessions each: below {} octets each\n", sessions,
+             (allocated() - before) / sessions);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::size_t memory_peers = argc > 1 ? std::stoul(argv[1]) : 1'000'000;
+  constexpr std::size_t count = 3000;
+  Recorder out;
+  wg::Hub server(wg::KeyPair::draw(), out, {});
+  std::vector<Peer> peers(count);
+  for (Peer& peer : peers) {
+    server.add_peer(peer.hub->public_key(), {});
+    peer.hub->add_peer(server.public_key(), {});
+  }
+  const auto initiations = [&](std::chrono::seconds at) {
+    std::vector<Octets> made;
+    for (Peer& peer : peers) {
+      (void)peer.hub->initiate(server.public_key(), path_of(0), 1, time_at(at));
+      made.push_back(peer.out->sent);
+    }
+    return made;
+  };
+  // Slower than the limit of load, on the hub's clock: no cookies. The first round computes what is
+  // kept.
+  const auto answer_all = [&](std::vector<Octets>& made, std::chrono::seconds at) {
+    return cost(count, [&](std::size_t i) {
+      server.receive(made[i], path_of(i), time_at(at + std::chrono::milliseconds(i)));
+    });
+  };
+  std::vector<Octets> first = initiations(std::chrono::seconds(0));
+  (void)answer_all(first, std::chrono::seconds(0));
+  std::vector<Octets> second = initiations(std::chrono::seconds(10));
+  out.count = 0;
+  const double handshake = answer_all(second, std::chrono::seconds(10));
+  if (out.count != count) {
+    fmt::print(stderr, "{} of {} initiations were answered\n", out.count, count);
+    return 1;
+  }
+  fmt::print("  calls of one answered initiation:\n");
+  const double calls = sum_of_calls();
+  fmt::print(
+      "  answered initiation: {:.1f} µs, {:.0f} per second; the calls alone {:.1f} µs: {:.2f} of "
+      "their rate\n",
+      handshake, 1e6 / handshake, calls, calls / handshake);
+
+  Octets forged = second[0];
+  forged[20] ^= 1;
+  const double rejected = cost(200'000, [&](auto) {
+    server.receive(forged, path_of(0), time_at(std::chrono::seconds(60)));
+  });
+  const double bare = bare_receive();
+  fmt::print(
+      "  wrong mac1: {:.2f} µs; bare receive of a datagram {:.2f} µs: with it {:.2f} times\n",
+      rejected, bare, (rejected + bare) / bare);
+
+  Recorder keepalive_out;
+  wg::Hub hub(wg::KeyPair::draw(), keepalive_out, {});
+  Peer peer;
+  hub.add_peer(peer.hub->public_key(), {});
+  peer.hub->add_peer(hub.public_key(), {});
+  const base::Now now = time_at(std::chrono::seconds(1));
+  (void)peer.hub->initiate(hub.public_key(), path_of(0), 1, now);
+  hub.receive(peer.out->sent, path_of(0), now);
+  peer.hub->receive(keepalive_out.sent, path_of(0), now);
+  hub.receive(peer.out->sent, path_of(0), now);
+  std::vector<Octets> keepalives;
+  for (int i = 0; i < 100'000; ++i) {
+    (void)peer.hub->send(hub.public_key(), {}, now);
+    keepalives.push_back(peer.out->sent);
+  }
+  const double keepalive =
+      cost(keepalives.size(), [&](std::size_t i) { hub.receive(keepalives[i], path_of(0), now); });
+  fmt::print("  keepalive received and answered: {:.2f} µs, {:.0f} per second\n", keepalive,
+             1e6 / keepalive);
+  measure_memory(memory_peers);
+}
