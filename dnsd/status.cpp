@@ -54,6 +54,32 @@ std::string counters_text(const Traffic::Counters& counters) {
                      counters.dropped.load(std::memory_order_relaxed));
 }
 
+Json tunnel_json(const InnerCounters& counters) {
+  Json dropped = Json::object();
+  for (std::size_t i = 0; i < inner_drop_count; ++i)
+    dropped[std::string(to_string(static_cast<InnerDrop>(i)))] = counters.dropped.at(i).load();
+  return {{"packets", counters.packets.load()},
+          {"queries", counters.queries.load()},
+          {"updates", counters.updates.load()},
+          {"echoes", counters.echoes.load()},
+          {"dropped", dropped}};
+}
+
+std::string tunnel_text(const InnerCounters& counters) {
+  std::string reasons;
+  std::uint64_t dropped = 0;
+  for (std::size_t i = 0; i < inner_drop_count; ++i) {
+    const std::uint64_t count = counters.dropped.at(i).load();
+    dropped += count;
+    if (count > 0)
+      reasons += fmt::format("{}{} {}", reasons.empty() ? ": " : ", ",
+                             to_string(static_cast<InnerDrop>(i)), count);
+  }
+  return fmt::format("{} queries, {} announcements, {} pings, {} dropped{}",
+                     counters.queries.load(), counters.updates.load(), counters.echoes.load(),
+                     dropped, reasons);
+}
+
 /// The published endpoints, IPv6 first as in SRV.
 std::vector<std::string> endpoints(const PeerRecord& peer) {
   std::vector<std::string> result;
@@ -132,6 +158,7 @@ std::string status_text(const DaemonStatus& status, const Traffic& traffic) {
   line("UDP", counters_text(traffic.udp));
   line("TCP", fmt::format("{}, {} connections", counters_text(traffic.tcp),
                           traffic.tcp_connections.load(std::memory_order_relaxed)));
+  if (status.tunnel != nullptr) line("tunnels", tunnel_text(*status.tunnel));
   return text;
 }
 
@@ -153,25 +180,27 @@ std::string status_json(const DaemonStatus& status, const Traffic& traffic) {
   }
   Json tcp = counters_json(traffic.tcp);
   tcp["connections"] = traffic.tcp_connections.load(std::memory_order_relaxed);
-  return dump(
-      {{"state", to_string(judge(status))},
-       {"version", base::version},
-       {"zone", status.zone},
-       {"serial", observatory.serial},
-       {"uptime", status.uptime.count()},
-       {"ready", status.is_ready},
-       {"reload_problem", status.reload_problem},
-       {"listeners", listeners},
-       {"sources", sources},
-       {"peers",
-        {{"registered", status.peers.registered},
-         {"with_endpoint", status.peers.with_endpoint},
-         {"stale", status.peers.stale}}},
-       {"list_cut",
-        {{"public", observatory.public_list_cut}, {"private", observatory.private_list_cut}}},
-       {"durable", observatory.durable},
-       {"udp", counters_json(traffic.udp)},
-       {"tcp", tcp}});
+  Json json = {
+      {"state", to_string(judge(status))},
+      {"version", base::version},
+      {"zone", status.zone},
+      {"serial", observatory.serial},
+      {"uptime", status.uptime.count()},
+      {"ready", status.is_ready},
+      {"reload_problem", status.reload_problem},
+      {"listeners", listeners},
+      {"sources", sources},
+      {"peers",
+       {{"registered", status.peers.registered},
+        {"with_endpoint", status.peers.with_endpoint},
+        {"stale", status.peers.stale}}},
+      {"list_cut",
+       {{"public", observatory.public_list_cut}, {"private", observatory.private_list_cut}}},
+      {"durable", observatory.durable},
+      {"udp", counters_json(traffic.udp)},
+      {"tcp", tcp}};
+  if (status.tunnel != nullptr) json["tunnel"] = tunnel_json(*status.tunnel);
+  return dump(json);
 }
 
 std::string peer_text(const wg::PublicKey& key, const PeerRecord& peer) {

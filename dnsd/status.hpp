@@ -9,6 +9,7 @@
 #include "dnsd/listeners.hpp"
 #include "dnsd/observatory.hpp"
 #include "dnsd/traffic.hpp"
+#include "dnsd/tunnel_host.hpp"
 
 /// What `wg-dnsd status` and `wg-dnsd peers` print, for people and for programs. Pure.
 namespace dnsd {
@@ -26,6 +27,7 @@ struct DaemonStatus {
   std::vector<ListenerStatus> listeners;
   ObservatoryStatus observatory;
   PeerCounts peers;
+  const InnerCounters* tunnel = nullptr;  ///< null: there is no built-in observation point
   std::string reload_problem;  ///< why the last reload changed nothing; empty: it did not fail
 };
 

@@ -55,6 +55,27 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("status says what happened inside the tunnels, where there are any") {
+  dnsd::DaemonStatus status = healthy();
+  const dnsd::Traffic traffic;
+  CHECK(!nlohmann::json::parse(dnsd::status_json(status, traffic)).contains("tunnel"));
+  CHECK(dnsd::status_text(status, traffic).find("tunnels") == std::string::npos);
+  dnsd::InnerCounters counters;
+  counters.packets = 6;
+  counters.queries = 1;
+  counters.updates = 2;
+  counters.dropped[static_cast<std::size_t>(dnsd::InnerDrop::source)] = 3;
+  status.tunnel = &counters;
+  const auto json = nlohmann::json::parse(dnsd::status_json(status, traffic))["tunnel"];
+  CHECK(json["packets"] == 6);
+  CHECK(json["updates"] == 2);
+  CHECK(json["dropped"]["source"] == 3);
+  CHECK(json["dropped"]["query"] == 0);
+  const std::string text = dnsd::status_text(status, traffic);
+  CHECK(text.find("1 queries, 2 announcements, 0 pings, 3 dropped: source 3\n") !=
+        std::string::npos);
+}
+
 TEST_CASE("status tells programs what it tells people") {
   dnsd::DaemonStatus status = healthy();
   status.observatory.sources[0].problem = "not UTF-8: \xff";
