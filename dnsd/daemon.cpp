@@ -26,6 +26,7 @@
 #include "dnsd/doctor_collect.hpp"
 #include "dnsd/explain.hpp"
 #include "dnsd/inherited_sockets.hpp"
+#include "dnsd/lan_keeper.hpp"
 #include "dnsd/listeners.hpp"
 #include "dnsd/made_zone.hpp"
 #include "dnsd/observation_points.hpp"
@@ -36,6 +37,7 @@
 #include "dnsd/state_store.hpp"
 #include "dnsd/static_part.hpp"
 #include "dnsd/status.hpp"
+#include "dnsd/tunnel_host.hpp"
 
 namespace dnsd {
 namespace {
@@ -100,9 +102,12 @@ class Daemon {
   PublishedZone published_;
   PublishedPolicy policy_;
   Observatory observatory_;
-  ObservationPoints points_;
 
   Responder responder_;
+  LanKeeper lan_keeper_;
+  LanUpdates lan_updates_;
+  TunnelHost tunnel_host_;
+  ObservationPoints points_;
   AnswerThreads threads_;
   Listeners listeners_;
 
@@ -124,8 +129,14 @@ Daemon::Daemon(const CommandLine& line, InheritedSockets inherited)
       published_(make_zone(config_, static_part_, peers_, live_)),
       policy_(make_policy(config_, nullptr)),
       observatory_(io_, config_, peers_, live_, store_),
-      points_(io_, observatory_, {}),
       responder_(published_, policy_),
+      lan_keeper_(io_, live_.lan, [this] { observatory_.content_changed(); }),
+      lan_updates_(published_, live_.lan, [this] { lan_keeper_.note_change(); }),
+      tunnel_host_(responder_, lan_updates_),
+      points_(io_, observatory_,
+              [this](const InnerPacket& packet, const SendInner& send) {
+                tunnel_host_.receive(packet, send);
+              }),
       threads_(responder_, config_.answer_threads),
       listeners_(threads_, std::move(inherited)),
       control_(io_, [this](const ControlRequest& request) { return answer(request); }),
@@ -349,6 +360,7 @@ DaemonStatus Daemon::status() const {
                       .listeners = listeners_.status(),
                       .observatory = observatory_.status(),
                       .peers = {},
+                      .tunnel = config_.points.empty() ? nullptr : &tunnel_host_.counters(),
                       .reload_problem = reload_problem_};
   peers_.for_each([&](const wg::PublicKey&, const PeerRecord& peer) {
     ++status.peers.registered;

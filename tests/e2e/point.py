@@ -32,18 +32,20 @@ class Point:
         self.peers_file = self.folder / "peers.conf"
         self.peers_file.write_text("")
 
-    def add_peer(self, key, allowed_ips, psk=None):
+    def add_peer(self, key, allowed_ips, psk=None, endpoint=None):
         with self.peers_file.open("a") as file:
             file.write(f"[Peer]\nPublicKey = {key}\nAllowedIPs = {allowed_ips}\n")
             if psk:
                 file.write(f"PresharedKey = {psk}\n")
+            if endpoint:
+                file.write(f"Endpoint = {endpoint}\n")
 
-    def launch(self, *arguments, name="wg-dnsd"):
+    def launch(self, *arguments, name="wg-dnsd", tunnel=(TUNNEL["host"],)):
         """wg-dnsd as an ordinary user, observing by itself."""
         self.world.host.sysctl("net.ipv4.ip_unprivileged_port_start=0")
         return self.world.host.start(
             *ORDINARY_USER, self.world.program("wg-dnsd"), "--zone", ZONE,
-            "--observe", f"{self.endpoint}={self.key_file},{TUNNEL['host']}", "--peers-file", self.peers_file,
+            "--observe", f"{self.endpoint}={','.join((str(self.key_file), *tunnel))}", "--peers-file", self.peers_file,
             "--listen", HOST, "--listen", f"[{HOST6}]", "--ns", f"ns1.{ZONE}={HOST},{HOST6}",
             "--state-dir", self.folder / "state", "--control", self.folder / "control", *arguments, name=name,
         )  # fmt: skip
@@ -57,7 +59,7 @@ class Point:
         peers = [json.loads(line) for line in self.ask("peers", "--json").splitlines()]
         return any(peer["stale"] for peer in peers if peer["public_key"] == key)
 
-    def start(self, *arguments, name="wg-dnsd"):
-        process = self.launch(*arguments, name=name)
+    def start(self, *arguments, **keywords):
+        process = self.launch(*arguments, **keywords)
         self.world.wait_until_served(process)
         return process
