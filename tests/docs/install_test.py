@@ -22,14 +22,13 @@ FILES = {
     "usr/share/doc/wg-dnsd/README.md",
     "usr/share/doc/wg-dnsd/CHANGELOG.md",
     "usr/share/doc/wg-dnsd/LICENSE",
-    "usr/share/doc/wg-dnsd/doc/overview.svg",
     "usr/share/doc/wg-dnsd/examples/wg-dnsd.yaml",
     "usr/share/doc/wg-dnsd/examples/zones/wg.example.org.zone",
 }
 
 
 def expected_files():
-    documents = {f"usr/share/doc/wg-dnsd/doc/{path.name}" for path in ROOT.glob("doc/*.md")}
+    documents = {f"usr/share/doc/wg-dnsd/doc/{path.name}" for end in ("md", "svg") for path in ROOT.glob(f"doc/*.{end}")}
     recorded = {f"usr/share/doc/wg-dnsd/doc/{path.name}" for path in ROOT.glob("doc/demo.txt")}
     examples = ROOT / "config/examples"
     samples = {f"usr/share/doc/wg-dnsd/examples/{path.relative_to(examples)}" for path in examples.rglob("*") if path.is_file()}
