@@ -306,6 +306,28 @@ void DirectPeer::change(Plan& plan, const wg::DevicePeer& shown, PeerMemory& mem
   plan.changes.push_back({key_, std::move(updates), std::move(reason), Note::Level::change});
 }
 
+PeerReport DirectPeer::describe(const base::Now& now, const wg::DevicePeer& shown) const {
+  PeerReport report;
+  report.key = key_;
+  report.state = to_string(state_);
+  report.endpoint = shown.endpoint;
+  const auto& known = dns_.endpoints();
+  const bool is_published =
+      shown.endpoint && std::find(known.begin(), known.end(), *shown.endpoint) != known.end();
+  report.endpoint_from = !shown.endpoint ? "-" : is_published ? "dns" : "wireguard";
+  if (traffic_.last_handshake())
+    report.handshake_age =
+        std::chrono::duration_cast<seconds>(now.steady - *traffic_.last_handshake());
+  report.rx_bytes = shown.rx_bytes;
+  report.tx_bytes = shown.tx_bytes;
+  report.round_trip = round_trip_;
+  report.published = known;
+  report.lookup_error = dns_.error();
+  report.is_looked_up = dns_.is_asked();
+  report.is_heard = attempt_ && traffic_.last_heard() && *traffic_.last_heard() >= attempt_->begun;
+  return report;
+}
+
 std::string_view to_string(DirectPeer::State state) {
   switch (state) {
     case DirectPeer::State::waiting:

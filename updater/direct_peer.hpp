@@ -8,6 +8,7 @@
 #include "updater/memory.hpp"
 #include "updater/plan.hpp"
 #include "updater/published.hpp"
+#include "updater/report.hpp"
 #include "updater/traffic.hpp"
 
 namespace updater {
@@ -60,6 +61,8 @@ class DirectPeer {
   [[nodiscard]] bool is_settled() const {
     return dns_.is_asked() && (!attempt_ || !attempt_->kick_at);
   }
+  /// What it knows, for people; without the story. \param shown the last reading.
+  [[nodiscard]] PeerReport describe(const base::Now& now, const wg::DevicePeer& shown) const;
   /// What a stop has to put right on the device, besides keepalives.
   [[nodiscard]] std::vector<wg::PeerUpdate> leave(const wg::DevicePeer& shown) const;
   /// When to step at the latest, where that is earlier than the next poll.

@@ -18,6 +18,7 @@ class Hub {
   Hub(base::SteadyTime now, const wg::PublicKey& key, const Traffic& traffic)
       : key_(key), traffic_(traffic), first_seen_(now) {}
 
+  [[nodiscard]] const Traffic& traffic() const { return traffic_; }
   /// Whether `shown` can be a later reading of this peer.
   [[nodiscard]] bool continues(const wg::DevicePeer& shown) const {
     return traffic_.continues(shown);

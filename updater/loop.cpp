@@ -15,6 +15,7 @@
 #include "base/interfaces.hpp"
 #include "base/notify.hpp"
 #include "base/version.hpp"
+#include "updater/control.hpp"
 #include "updater/local_watch.hpp"
 #include "updater/lookup_worker.hpp"
 #include "updater/machine.hpp"
@@ -41,6 +42,7 @@ class Loop {
   void miss_device(const wg::DeviceError& error);
   void carry_out(const Plan& plan);
   void write(const std::vector<Change>& changes);
+  [[nodiscard]] ControlReply answer(const ControlRequest& request) const;
   void finish();
   void fail();
   void wait_until(base::SteadyTime time);
@@ -56,6 +58,8 @@ class Loop {
   asio::signal_set signals_{context_, SIGTERM, SIGINT};
   LocalWatch local_watch_;
   EchoProber prober_;
+  ControlServer control_;
+  wg::Device device_;  // the last reading
   std::optional<std::chrono::microseconds> watchdog_ = base::watchdog_interval();
   base::SteadyTime watchdog_fed_;
   bool device_missing_ = false;
@@ -82,6 +86,7 @@ Loop::Loop(const Options& options)
               [this](const wg::PublicKey& peer, std::chrono::microseconds round_trip) {
                 machine_.learn_round_trip(peer, round_trip);
               }),
+      control_(context_, [this](const ControlRequest& request) { return answer(request); }),
       worker_(context_, options.zone, options.server, [this](const LookupResult& result) {
         if (!is_daemon() && !result.endpoints && !is_about_peer(result.endpoints.error()))
           ok_ = false;
@@ -96,6 +101,11 @@ bool Loop::run() {
   if (is_daemon())
     spdlog::info("wg-updater {} for {} in {}", base::version, options_.interface,
                  options_.zone.to_string());
+  // Without it peers are connected all the same.
+  if (is_daemon() && !options_.control.empty()) {
+    const std::string error = control_.open(options_.control);
+    if (!error.empty()) spdlog::warn("nobody can ask this daemon: {}", error);
+  }
   tick();
   if (is_daemon()) base::notify_systemd("READY=1");
   context_.run();
@@ -114,6 +124,7 @@ void Loop::tick() {
   device_missing_ = false;
   seen_device_ = true;
   local_watch_.follow(*device);
+  device_ = *device;
   const auto host = base::read_interface_addresses();
   const Plan plan =
       machine_.step(now, *device, host ? *host : std::vector<base::InterfaceAddress>());
@@ -174,6 +185,23 @@ void Loop::write(const std::vector<Change>& changes) {
   if (!written && !write_failing_) spdlog::error("not written: {}", written.error().message);
   if (!written && !is_daemon()) ok_ = false;
   write_failing_ = !written;
+}
+
+ControlReply Loop::answer(const ControlRequest& request) const {
+  if (device_missing_ || !seen_device_)
+    return {1, options_.interface + ": there is no such interface yet; waiting for it", ""};
+  Report report = machine_.describe(base::read_clock(), device_);
+  report.interface = options_.interface;
+  report.zone = options_.zone.to_string();
+  if (request.command == ControlRequest::Command::status)
+    return {0, "", request.json ? write_status_json(report) : write_status(report)};
+  const PeerReport* peer = find_peer(report, request.peer);
+  if (peer == nullptr)
+    return {1,
+            fmt::format("\"{}\" is neither the key of a peer of {}, nor the beginning of one alone",
+                        request.peer, options_.interface),
+            ""};
+  return {0, "", write_story(report, *peer)};
 }
 
 void Loop::finish() {

@@ -23,6 +23,7 @@ struct Options {
   dns::Name zone;                        ///< at most schema::max_zone_octets
   std::optional<base::Endpoint> server;  ///< asked instead of the system's resolvers
   std::filesystem::path state_file;
+  std::string control;  ///< the socket on which a daemon answers; empty: on none
   Settings settings;
 };
 

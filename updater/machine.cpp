@@ -37,7 +37,9 @@ Plan Machine::step(const base::Now& now, const wg::Device& device,
   for (const wg::DevicePeer& shown : device.peers) {
     auto* peer = std::get_if<DirectPeer>(&peers_.at(shown.public_key));
     if (peer == nullptr) continue;
+    const std::size_t told = plan.notes.size();
     peer->step(scene, settings_, shown, memory_[shown.public_key], plan);
+    for (std::size_t i = told; i < plan.notes.size(); ++i) plan.notes[i].peer = shown.public_key;
     if (auto reason = peer->take_hub_kick()) hub_kick = std::move(reason);
   }
   // A suspicion that proves wrong is no reason.
@@ -48,6 +50,9 @@ Plan Machine::step(const base::Now& now, const wg::Device& device,
     if (hub_kick) hub->request_kick(*hub_kick);
     hub->step(scene, settings_, shown, memory_[shown.public_key], plan);
   }
+  record(now, plan.notes);
+  for (const Change& change : plan.changes)
+    stories_[change.peer].add(now.wall, updater::describe(change.updates) + ": " + change.reason);
   plan.remember = memory_ != saved_;
   if (plan.remember) saved_ = memory_;
   plan.next = next_step(now.steady);
@@ -62,6 +67,7 @@ void Machine::meet_peers(const base::Now& now, const wg::Device& device) {
       continue;
     }
     memory_[peer->first].keepalive.release();
+    stories_.erase(peer->first);
     peer = peers_.erase(peer);
   }
   for (const wg::DevicePeer& shown : device.peers) {
@@ -131,7 +137,51 @@ void Machine::learn_round_trip(const wg::PublicKey& peer, std::chrono::microseco
   if (auto* direct = std::get_if<DirectPeer>(&known->second)) direct->learn_round_trip(round_trip);
 }
 
+/// The name at the beginning of a note says nothing in a peer's own story.
+void Machine::record(const base::Now& now, const std::vector<Note>& notes) {
+  for (const Note& note : notes) {
+    if (!note.peer) continue;
+    const std::string name = wg::describe_peer("", *note.peer) + ": ";
+    const bool has_name = note.text.rfind(name, 0) == 0;
+    stories_[*note.peer].add(now.wall, has_name ? note.text.substr(name.size()) : note.text);
+  }
+}
+
+Report Machine::describe(const base::Now& now, const wg::Device& device) const {
+  Report report;
+  if (own_ && !own_->endpoints().empty()) report.seen_at = own_->endpoints().front();
+  for (const wg::DevicePeer& shown : device.peers) {
+    const auto known = peers_.find(shown.public_key);
+    if (known == peers_.end()) continue;
+    PeerReport peer;
+    if (const auto* direct = std::get_if<DirectPeer>(&known->second)) {
+      peer = direct->describe(now, shown);
+    } else {
+      peer.key = shown.public_key;
+      peer.is_hub = true;
+      peer.state = "hub";
+      peer.endpoint = shown.endpoint;
+      peer.endpoint_from = shown.endpoint ? "wireguard" : "-";
+      peer.rx_bytes = shown.rx_bytes;
+      peer.tx_bytes = shown.tx_bytes;
+      if (const auto handshake = std::get<Hub>(known->second).traffic().last_handshake())
+        peer.handshake_age =
+            std::chrono::duration_cast<std::chrono::seconds>(now.steady - *handshake);
+    }
+    if (const auto story = stories_.find(peer.key); story != stories_.end())
+      peer.story = story->second;
+    report.peers.push_back(std::move(peer));
+  }
+  return report;
+}
+
 std::vector<Note> Machine::learn(const base::Now& now, const LookupResult& result) {
+  std::vector<Note> notes = learn_any(now, result);
+  record(now, notes);
+  return notes;
+}
+
+std::vector<Note> Machine::learn_any(const base::Now& now, const LookupResult& result) {
   std::vector<Note> notes;
   const bool failed = !result.endpoints && !is_about_peer(result.endpoints.error());
   if (failed && !resolver_error_ && resolver_notes_.allow(now.steady)) {
@@ -164,7 +214,9 @@ std::vector<Note> Machine::learn(const base::Now& now, const LookupResult& resul
     known->second = Hub(now.steady, result.peer, Traffic(peer->traffic()));
     return notes;
   }
+  const std::size_t told = notes.size();
   peer->learn(now, result, random_, notes);
+  for (std::size_t i = told; i < notes.size(); ++i) notes[i].peer = result.peer;
   return notes;
 }
 

@@ -15,6 +15,7 @@
 #include "updater/lookup.hpp"
 #include "updater/memory.hpp"
 #include "updater/plan.hpp"
+#include "updater/report.hpp"
 
 namespace updater {
 
@@ -47,6 +48,10 @@ class Machine {
   /// They are back: forget what was ours.
   void forget_keepalives();
 
+  /// What `status` and `why` tell; interface and zone are left empty. \param device the last
+  /// reading.
+  [[nodiscard]] Report describe(const base::Now& now, const wg::Device& device) const;
+
   [[nodiscard]] const Memory& memory() const { return memory_; }
   /// One whole round is done: every peer looked up, and kicked where that was right.
   [[nodiscard]] bool is_settled() const;
@@ -56,6 +61,8 @@ class Machine {
 
   void meet_peers(const base::Now& now, const wg::Device& device);
   void tell_missing_hubs(const wg::Device& device, Plan& plan);
+  void record(const base::Now& now, const std::vector<Note>& notes);
+  [[nodiscard]] std::vector<Note> learn_any(const base::Now& now, const LookupResult& result);
   void look_up_own(const base::Now& now, const wg::Device& device, Plan& plan);
   [[nodiscard]] bool is_any_unreached() const;
   void hurry_peers(base::SteadyTime now, const std::string& what);
@@ -68,7 +75,8 @@ class Machine {
   Memory saved_;  ///< the memory as the last plan that said `remember` left it
   std::map<wg::PublicKey, Role> peers_;  ///< those of the last reading
   std::optional<wg::PublicKey> own_key_;
-  std::optional<Published> own_;  ///< where DNS says that we are; none: no key yet
+  std::optional<Published> own_;            ///< where DNS says that we are; none: no key yet
+  std::map<wg::PublicKey, Story> stories_;  ///< of the peers in peers_
   std::minstd_rand random_;
   std::set<wg::PublicKey> missing_hubs_;  ///< of --hub; told
   std::optional<LookupError> resolver_error_;

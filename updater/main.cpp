@@ -4,11 +4,13 @@
 #include <cstdlib>
 #include <exception>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/log.hpp"
 #include "base/version.hpp"
 #include "schema/owner_name.hpp"
+#include "updater/control.hpp"
 #include "updater/loop.hpp"
 
 namespace {
@@ -27,6 +29,7 @@ struct Arguments {
   std::vector<std::string> hubs;
   std::string server;
   std::string state_file;
+  std::string control;
   std::string log_level = "info";
   long direct_keepalive = 25;
   bool once = false;
@@ -54,6 +57,10 @@ void declare(CLI::App& app, Arguments& arguments) {
                  "What has to be known after a restart "
                  "(default $STATE_DIRECTORY/IFACE.json, or /var/lib/wg-updater/IFACE.json)")
       ->type_name("FILE");
+  app.add_option("--control", arguments.control,
+                 "Socket on which this daemon is asked "
+                 "(default $RUNTIME_DIRECTORY/IFACE.sock, or /run/wg-updater/IFACE.sock)")
+      ->type_name("PATH");
   app.add_option("--direct-keepalive", arguments.direct_keepalive,
                  "Keepalive of direct peers that have none of the user's, seconds")
       ->type_name("S")
@@ -63,7 +70,11 @@ void declare(CLI::App& app, Arguments& arguments) {
       ->type_name("LEVEL")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
       ->capture_default_str();
-  app.footer("Exit status: 0 done, 1 failed at run time, 2 wrong usage. See wg-updater(8).");
+  app.footer(
+      "Ask the running daemon:\n"
+      "  wg-updater status IFACE [--json|--watch]   every peer, its state and path\n"
+      "  wg-updater why IFACE PEER                  the story of one peer, and what to do\n"
+      "Exit status: 0 done, 1 failed at run time, 2 wrong usage. See wg-updater(8).");
 }
 
 /// `ADDR` or `ADDR:PORT`, an IPv6 address with a port in brackets.
@@ -117,7 +128,75 @@ updater::Options interpret(const Arguments& arguments) {
   }
   options.settings.direct_keepalive = std::chrono::seconds(arguments.direct_keepalive);
   options.state_file = choose_state_file(arguments);
+  options.control = arguments.control.empty() ? updater::default_control_socket(options.interface)
+                                              : arguments.control;
   return options;
+}
+
+/// `-device wg0 -dns 203.0.113.10:53 -zone wg.example.org` as wgsd-client takes it, one or two
+/// dashes, also with `=`: one round. \return the words in this program's own way; others stay as
+/// they are.
+std::vector<std::string> translate_wgsd_client(const std::vector<std::string>& words) {
+  std::vector<std::string> translated;
+  bool is_wgsd_client = false;
+  for (const std::string& word : words) {
+    const std::size_t equals = word.find('=');
+    const std::string name = word.substr(0, equals);
+    std::vector<std::string> own = {word};
+    if (name == "-device" || name == "--device") {
+      own.clear();  // the interface is a word of its own here
+      is_wgsd_client = true;
+    } else if (name == "-dns" || name == "--dns") {
+      own = {"--server"};
+    } else if (name == "-zone") {
+      own = {"--zone"};
+    }
+    if (equals != std::string::npos && own != std::vector{word})
+      own.push_back(word.substr(equals + 1));
+    translated.insert(translated.end(), own.begin(), own.end());
+  }
+  if (!is_wgsd_client) return words;
+  translated.emplace_back("--once");
+  return translated;
+}
+
+/// `status IFACE`, `why IFACE PEER`: asks the running daemon.
+int ask(std::vector<std::string> words) {
+  using updater::ControlRequest;
+  CLI::App app("Asks the running wg-updater of an interface", "wg-updater");
+  ControlRequest request;
+  std::string interface;
+  std::string control;
+  bool watch = false;
+  CLI::App* status = app.add_subcommand("status", "Every peer, its state and path");
+  CLI::App* why = app.add_subcommand("why", "The story of one peer, and what to do");
+  for (CLI::App* command : {status, why}) {
+    command->add_option("interface", interface, "WireGuard interface")
+        ->type_name("IFACE")
+        ->required();
+    command->add_option("--control", control, "Socket of the daemon")->type_name("PATH");
+  }
+  auto* json = status->add_flag("--json", request.json, "One JSON object");
+  status->add_flag("--watch", watch, "Again every second, until interrupted")->excludes(json);
+  why->add_option("peer", request.peer, "Its public key, or the beginning of it")
+      ->type_name("PEER")
+      ->required();
+  app.require_subcommand(1);
+  std::reverse(words.begin(), words.end());
+  try {
+    app.parse(words);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? exit_ok : exit_usage;
+  }
+  if (why->parsed()) request.command = ControlRequest::Command::why;
+  if (control.empty()) control = updater::default_control_socket(interface);
+  while (watch) {
+    std::fputs("\033[H\033[2J", stdout);
+    const int code = updater::run_control_command(control, request, stdout);
+    if (code != exit_ok) return code;
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+  }
+  return updater::run_control_command(control, request, stdout);
 }
 
 int run(int argc, const char* const* argv) {
@@ -125,9 +204,11 @@ int run(int argc, const char* const* argv) {
                "wg-updater");
   Arguments arguments;
   declare(app, arguments);
-  // `run` is the default word; others will ask the running daemon.
+  // `run` is the default word; others ask the running daemon.
   std::vector<std::string> words(argv + 1, argv + argc);
+  if (!words.empty() && (words.front() == "status" || words.front() == "why")) return ask(words);
   if (!words.empty() && words.front() == "run") words.erase(words.begin());
+  words = translate_wgsd_client(words);
   std::reverse(words.begin(), words.end());  // as CLI11 takes them
   updater::Options options;
   try {

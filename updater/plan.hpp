@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <random>
 #include <set>
 #include <span>
@@ -53,6 +54,7 @@ struct Note {
   enum class Level : std::uint8_t { detail, change, trouble };
   Level level{};
   std::string text;
+  std::optional<wg::PublicKey> peer = std::nullopt;  ///< whose; the machine fills it in
 };
 
 /// A write to one peer, and why. Its updates belong into one transaction, in order.
