@@ -40,7 +40,7 @@ class AnswerThreads::Thread {
   void add_udp(ListenerId id, base::FileDescriptor socket, View view) {
     call([&] {
       const auto server = std::make_shared<UdpServer>(io_, std::move(socket), view, responder_,
-                                                      own_places_, batch_, traffic_.udp);
+                                                      own_places_, batch_, traffic_);
       servers_.udp.emplace(id, server);
       server->start();
     });

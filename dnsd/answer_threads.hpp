@@ -41,6 +41,7 @@ class AnswerThreads {
   void touch();
 
   [[nodiscard]] const Traffic& traffic() const { return *traffic_; }
+  [[nodiscard]] QueryLog& query_log() { return traffic_->log; }
 
  private:
   class Thread;

@@ -79,6 +79,8 @@ class Daemon {
   void publish_zone(const StaticPart& part, std::shared_ptr<const Zone> zone);
   void tell_manager();
   void feed_watchdog(std::chrono::microseconds interval);
+  void set_query_log(std::uint32_t lines);
+  void write_query_log();
 
   [[nodiscard]] ControlReply answer(const ControlRequest& request);
   [[nodiscard]] DaemonStatus status() const;
@@ -117,6 +119,7 @@ class Daemon {
   asio::posix::stream_descriptor watch_descriptor_;
   asio::steady_timer settling_;
   asio::steady_timer watchdog_;
+  asio::steady_timer query_log_timer_;
   bool told_ready_ = false;
   std::string reload_problem_;
 };
@@ -143,7 +146,8 @@ Daemon::Daemon(const CommandLine& line, InheritedSockets inherited)
       signals_(io_, SIGTERM, SIGINT, SIGHUP),
       watch_descriptor_(io_),
       settling_(io_),
-      watchdog_(io_) {}
+      watchdog_(io_),
+      query_log_timer_(io_) {}
 
 /// The configuration, with the places that the service manager opened for us.
 Config Daemon::load(const InheritedSockets& inherited) const {
@@ -183,6 +187,7 @@ void Daemon::start() {
     throw std::runtime_error(changed.error());
   }
   tell_manager();
+  set_query_log(config_.query_log);
   if (const auto interval = base::watchdog_interval()) feed_watchdog(*interval);
 }
 
@@ -230,6 +235,7 @@ std::optional<std::string> Daemon::reload() {
     policy_.set(std::move(policy));
     observatory_.reload(config_);
     observatory_.content_changed();
+    set_query_log(config_.query_log);
     const auto points = points_.change(config_);
     tell_manager();
     reload_problem_ = points ? std::string() : points.error();
@@ -319,6 +325,24 @@ void Daemon::feed_watchdog(std::chrono::microseconds interval) {
   watchdog_.expires_after(interval);
   watchdog_.async_wait([this, interval](const asio::error_code& ec) {
     if (!ec) feed_watchdog(interval);
+  });
+}
+
+void Daemon::set_query_log(std::uint32_t lines) {
+  threads_.query_log().set_rate(lines);
+  query_log_timer_.cancel();
+  write_query_log();
+}
+
+/// Once per second while queries are logged, and once more for what was noted before that ended.
+void Daemon::write_query_log() {
+  const QueryLog::Sample sample = threads_.query_log().take();
+  for (const std::string& line : sample.lines) spdlog::info("query: {}", line);
+  if (sample.left_out > 0) spdlog::info("query: {} more were not logged", sample.left_out);
+  if (config_.query_log == 0) return;
+  query_log_timer_.expires_after(std::chrono::seconds(1));
+  query_log_timer_.async_wait([this](const asio::error_code& ec) {
+    if (!ec) write_query_log();
   });
 }
 

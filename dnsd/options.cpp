@@ -460,6 +460,18 @@ const auto& table() {
              .set = add_rate_limit_exempt,
              .clear = [](Config& c) { c.rate_limit_exempt.clear(); },
              .get = get_rate_limit_exempt},
+      Option{.word = "query-log",
+             .placeholder = "N",
+             .help = "So many queries of each second are written to the log, as a sample; the "
+                     "others are counted. 0: none.",
+             .unit = "lines per second",
+             .range = Option::Range{0, 1000},
+             .set_number = [](Config& c,
+                              std::uint64_t n) { c.query_log = static_cast<std::uint32_t>(n); },
+             .get =
+                 [](const Config& c) {
+                   return std::vector<std::string>{std::to_string(c.query_log)};
+                 }},
       Option{.word = "cookie-secret-file",
              .placeholder = "FILE",
              .help = "Secrets of the DNS cookies (RFC 9018), shared by all servers of the zone: 32 "

@@ -20,6 +20,7 @@ add_library(
   made_zone.cpp
   own_places.cpp
   peer_commands.cpp
+  query_log.cpp
   socket_holder.cpp
   static_part.cpp
   status.cpp

@@ -95,8 +95,11 @@ class TcpConnections::Connection : public std::enable_shared_from_this<Connectio
       if (!query) break;
       ++asked;
       if (query->size() < dns::header_octets) return drop();  // not DNS
-      append_reply(
-          all_.responder_.respond(*query, from_, {address_, base::read_clock()}, all_.reply_));
+      const base::Now now = base::read_clock();
+      const std::size_t size = all_.responder_.respond(*query, from_, {address_, now}, all_.reply_);
+      all_.traffic_.log.note(*query, base::Bytes(all_.reply_).first(size), from_, address_,
+                             now.steady);
+      append_reply(size);
     }
     if (asked > 0) {
       framing_.compact();

@@ -3,10 +3,12 @@
 #include <atomic>
 #include <cstdint>
 
+#include "dnsd/query_log.hpp"
+
 namespace dnsd {
 
-/// What went through the listeners since the start. Written by the answer threads, once per batch;
-/// read by anybody.
+/// What went through the listeners since the start. The counts are written by the answer threads,
+/// once per batch, and read by anybody.
 struct Traffic {
   struct Counters {
     std::atomic<std::uint64_t> queries{0};  ///< messages received, garbage included
@@ -16,6 +18,7 @@ struct Traffic {
   Counters udp;
   Counters tcp;
   std::atomic<std::uint64_t> tcp_connections{0};  ///< accepted
+  QueryLog log;
 };
 
 }  // namespace dnsd

@@ -100,7 +100,7 @@ class UdpBatch::Buffers {
 
   /// Makes the replies to the first `count` received datagrams. \return how many there are to send.
   std::size_t answer(std::size_t count, const Responder& responder, const Listener& listener,
-                     const OwnPlaces& own_places) {
+                     const OwnPlaces& own_places, QueryLog& log) {
     if (count == 0) return 0;
     const base::Now now = base::read_clock();  // one for the batch
     const Responder::Moment served = responder.now();
@@ -116,6 +116,8 @@ class UdpBatch::Buffers {
       }
       const std::size_t size = served.respond(query(i).first(received_[i].msg_len), listener,
                                               {source->address, now}, replies_[replies]);
+      log.note(query(i).first(received_[i].msg_len), base::Bytes(replies_[replies]).first(size),
+               listener, source->address, now.steady);
       if (size == 0) continue;
       reply_parts_[replies] = {.iov_base = replies_[replies].data(), .iov_len = size};
       reply_header.msg_name = query_header.msg_name;
@@ -174,13 +176,13 @@ UdpBatch::~UdpBatch() = default;
 
 UdpServer::UdpServer(asio::io_context& io, base::FileDescriptor socket, View view,
                      const Responder& responder, const OwnPlaces& own_places, UdpBatch& batch,
-                     Traffic::Counters& counters)
+                     Traffic& traffic)
     : socket_(io, socket.release()),
       listener_{.view = view, .transport = Transport::udp},
       responder_(responder),
       own_places_(own_places),
       batch_(batch),
-      counters_(counters) {}
+      traffic_(traffic) {}
 
 void UdpServer::wait() {
   socket_.async_wait(asio::posix::stream_descriptor::wait_read,
@@ -201,11 +203,12 @@ void UdpServer::answer_waiting() {
   UdpBatch::Buffers& buffers = *batch_.buffers_;
   for (int i = 0; i < batches_per_turn; ++i) {
     const std::size_t received = buffers.receive(socket);
-    const std::size_t replies = buffers.answer(received, responder_, listener_, own_places_);
+    const std::size_t replies =
+        buffers.answer(received, responder_, listener_, own_places_, traffic_.log);
     const std::size_t sent = buffers.send(socket, replies);
-    counters_.queries.fetch_add(received, std::memory_order_relaxed);
-    counters_.replies.fetch_add(sent, std::memory_order_relaxed);
-    counters_.dropped.fetch_add(replies - sent, std::memory_order_relaxed);
+    traffic_.udp.queries.fetch_add(received, std::memory_order_relaxed);
+    traffic_.udp.replies.fetch_add(sent, std::memory_order_relaxed);
+    traffic_.udp.dropped.fetch_add(replies - sent, std::memory_order_relaxed);
     if (received < batch_size) return;
   }
 }

@@ -34,7 +34,7 @@ class UdpServer : public std::enable_shared_from_this<UdpServer> {
   /// \param socket bound, non-blocking, from open_udp_socket(). The references outlive the server.
   UdpServer(asio::io_context& io, base::FileDescriptor socket, View view,
             const Responder& responder, const OwnPlaces& own_places, UdpBatch& batch,
-            Traffic::Counters& counters);
+            Traffic& traffic);
 
   /// Begins to answer.
   void start() { wait(); }
@@ -50,7 +50,7 @@ class UdpServer : public std::enable_shared_from_this<UdpServer> {
   const Responder& responder_;
   const OwnPlaces& own_places_;
   UdpBatch& batch_;
-  Traffic::Counters& counters_;
+  Traffic& traffic_;
 };
 
 }  // namespace dnsd

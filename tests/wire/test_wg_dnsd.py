@@ -6,6 +6,7 @@ Loopback only, on free ports above 1024; needs no privilege and nothing but Pyth
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -15,6 +16,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import unittest
 
@@ -61,6 +63,15 @@ def ask_udp(address, port, name, kind):
         if source[:2] != (address, port):
             raise AssertionError(f"asked {address}:{port}, {source} answered")
         return Reply(message)
+
+
+def ask_udp_connected(address, port, name, kind):
+    """The same from a socket that is told when nobody listens there: ConnectionRefusedError."""
+    with udp_socket(address) as client:
+        client.settimeout(PATIENCE)
+        client.connect((address, port))
+        client.send(query(name, kind))
+        return Reply(client.recv(65535))
 
 
 def read_exactly(stream, size):
@@ -447,6 +458,51 @@ class WgDnsd(unittest.TestCase):
             status = self.command(*words)
             self.assertEqual(status.returncode, 2, status.stdout)
             self.assertIn(state, status.stdout)
+
+    def test_query_log_is_a_sample_and_counts_the_rest(self):
+        config = self.folder / "config.yaml"
+        config.write_text("query-log: 5\n")
+        process = self.start("--config", config, "--listen", f"127.0.0.1:{self.port}")
+        for _ in range(100):
+            ask_udp("127.0.0.1", self.port, "example.org", SOA)
+        ask_tcp("127.0.0.1", self.port, "none.example.org", A)
+
+        def counted():
+            lines = [line.split("query: ")[1] for line in self.log().splitlines() if "query: " in line]
+            left_out = sum(int(line.split()[0]) for line in lines if "more were not logged" in line)
+            return len(lines) - sum("more were" in line for line in lines), left_out
+
+        deadline = time.monotonic() + PATIENCE
+        while sum(counted()) < 101:
+            self.assertLess(time.monotonic(), deadline, self.log())
+            time.sleep(0.05)
+        self.assertEqual(sum(counted()), 101)
+        self.assertIn("query: 127.0.0.1 udp public SOA example.org. NOERROR 1 answers", self.log())
+        config.write_text("query-log: 0\n")
+        process.send_signal(signal.SIGHUP)
+        self.wait_for("info: reloaded", process)
+        ask_udp("127.0.0.1", self.port, "example.org", NS)
+        self.assertEqual(self.command("status").returncode, 0)
+        self.assertNotIn("NS example.org.", self.log())
+
+    def test_a_log_that_hangs_holds_up_no_answer(self):
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+        words = self.arguments("--listen", f"127.0.0.1:{self.port}", "--query-log", "1000")
+        process = subprocess.Popen(list(map(str, words)), stdout=writing, stderr=writing)
+        os.close(writing)
+        self.addCleanup(self.end, process)
+        deadline = time.monotonic() + PATIENCE
+        waiting = 0
+        while waiting < 4000:  # the pipe is full, nobody reads it
+            self.assertLess(time.monotonic(), deadline, f"{waiting} octets of the log")
+            with contextlib.suppress(ConnectionError):
+                ask_udp_connected("127.0.0.1", self.port, "example.org", SOA)
+            waiting = struct.unpack("i", fcntl.ioctl(reading, termios.FIONREAD, b"\0\0\0\0"))[0]
+        for _ in range(500):
+            self.assertEqual(ask_udp("127.0.0.1", self.port, "example.org", SOA).answers, 1)
+            self.assertEqual(ask_tcp("127.0.0.1", self.port, "example.org", SOA).answers, 1)
 
     def test_query_shows_the_answer_and_why(self):
         self.start("--peers", self.write_peers(), "--listen", f"127.0.0.1:{self.port}")
