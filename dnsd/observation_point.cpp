@@ -148,6 +148,7 @@ class ObservationPoint::Impl : public wg::Hub::Handler {
       finish_turn(now_);
       if (count < PointSocket::batch_size) return;
     }
+    hub_->note_backlog(now_.steady);
   }
 
   void finish_turn(base::Now now) {

@@ -297,7 +297,7 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
                     .first->second;
     point->listen = listen;
     point->name = listen.to_string();
-    registry_.set_follows_configuration(point->id);
+    registry_.set_point(point->id, listen);
     return point;
   }
 

@@ -54,7 +54,7 @@ DetailKind kind_of(std::uint64_t since) {
 
 /// Whether a detail says nothing but one prefix, or not even that.
 bool is_plain(const PeerDetail& detail) {
-  return detail.name.empty() && !detail.is_hub && !detail.host_target &&
+  return detail.name.empty() && !detail.is_hub && !detail.host_target && !detail.mapping &&
          detail.allowed_ips.size() <= 1;
 }
 

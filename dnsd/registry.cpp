@@ -75,15 +75,15 @@ void Registry::end_configuration() {
     peer.allowed_ips_configured = false;
     peer.fixed.reset();
     for (std::size_t id = 0; id < sources_.size(); ++id) {
-      if (sources_[id].follows_configuration) unlist(static_cast<SourceId>(id), key);
+      if (sources_[id].point) unlist(static_cast<SourceId>(id), key);
     }
     set_detail(key, peer, PeerDetail{});
     touch(key, peer);  // take_touched() erases it when nobody lists it
   }
 }
 
-void Registry::set_follows_configuration(SourceId id) {
-  source(id).follows_configuration = true;
+void Registry::set_point(SourceId id, const base::Endpoint& listen) {
+  source(id).point = listen;
 }
 
 bool Registry::is_configured(const wg::PublicKey& key) const {
@@ -159,6 +159,7 @@ void Registry::observe(SourceId source, const wg::PublicKey& key, const Observat
   sighting.seen = observation;
   sighting.stale = stale;
   schedule(key, sighting);
+  if (peer.sightings.size() > 1) refresh_detail(key, peer);  // points may be comparable now
   if (same) {
     // Either way: the wall clock may have been set back.
     const auto unsaved_for = std::chrono::abs(observation.last_seen - sighting.saved_last_seen);
@@ -174,6 +175,7 @@ void Registry::tick(base::Now now) {
             [&](const wg::PublicKey& key, Peer& peer, Sighting& sighting) {
               if (sighting.stale) return;
               sighting.stale = true;
+              refresh_detail(key, peer);
               mark_unsaved(key, sighting);
               touch(key, peer);
             });
@@ -353,6 +355,7 @@ bool Registry::is_registered(const Peer& peer) const {
 /// \param detail what the configuration says; what the sources say is added here.
 void Registry::set_detail(const wg::PublicKey& key, Peer& peer, PeerDetail detail) {
   detail.is_hub = peer.is_own;
+  detail.mapping = mapping_of(peer);
   if (!peer.allowed_ips_configured) {
     const Sighting* first = first_sighting(peer);
     detail.allowed_ips = first == nullptr ? std::vector<base::Prefix>() : first->allowed_ips;
@@ -364,6 +367,17 @@ void Registry::set_detail(const wg::PublicKey& key, Peer& peer, PeerDetail detai
 
 void Registry::refresh_detail(const wg::PublicKey& key, Peer& peer) {
   set_detail(key, peer, peer.detail ? *peer.detail : PeerDetail{});
+}
+
+std::optional<NatMapping> Registry::mapping_of(const Peer& peer) const {
+  if (peer.sightings.size() < 2) return std::nullopt;
+  std::vector<PointSighting> sightings;
+  for (const Sighting& one : peer.sightings) {
+    const auto& point = sources_[one.source].point;
+    if (point && one.seen && !one.stale)
+      sightings.push_back({*point, one.seen->endpoint, one.seen->since, one.seen->last_seen});
+  }
+  return compare_mappings(sightings);
 }
 
 const Registry::Sighting* Registry::first_sighting(const Peer& peer) const {

@@ -40,9 +40,9 @@ class Registry {
                            std::size_t peers = 0);
   void configure(const ConfiguredPeer& peer);
   void end_configuration();
-  /// The source has exactly the configured peers: what it says of a peer ends when that is not
-  /// configured any more.
-  void set_follows_configuration(SourceId source);
+  /// The source is a built-in point: it has exactly the configured peers, so what it says of one
+  /// ends when that is not configured any more. What two points say of a peer is compared.
+  void set_point(SourceId source, const base::Endpoint& listen);
   [[nodiscard]] bool is_configured(const wg::PublicKey& key) const;
 
   /// What an earlier run knew: stale until it is seen again, however young it is.
@@ -135,7 +135,7 @@ class Registry {
   struct Source {
     std::uint16_t rank = 0;  // 0: first of the configuration
     bool configured = false;
-    bool follows_configuration = false;
+    std::optional<base::Endpoint> point;  ///< where it listens
     std::optional<wg::PublicKey> own_key;
     std::size_t listed = 0;
   };
@@ -150,6 +150,7 @@ class Registry {
 
   void set_detail(const wg::PublicKey& key, Peer& peer, PeerDetail detail);
   void refresh_detail(const wg::PublicKey& key, Peer& peer);
+  [[nodiscard]] std::optional<NatMapping> mapping_of(const Peer& peer) const;
   [[nodiscard]] const Sighting* first_sighting(const Peer& peer) const;
   [[nodiscard]] const Sighting* published_sighting(const Peer& peer, base::Family family) const;
 

@@ -228,6 +228,7 @@ std::string peer_json(const wg::PublicKey& key, const PeerRecord& peer) {
   if (peer.stale) json["last_seen"] = peer.stale->time_since_epoch().count();
   json["stale"] = peer.stale.has_value();
   json["hub"] = peer.detail->is_hub;
+  if (peer.detail->mapping) json["map"] = to_string(*peer.detail->mapping);
   return dump(json);
 }
 

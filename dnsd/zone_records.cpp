@@ -192,6 +192,8 @@ void Zone::emit_text(const Node& node, const Emission& to) const {
   }
   if (peer.detail && peer.detail->is_hub && to.view == View::private_view)
     write_text_string(writer, "role=hub");
+  if (peer.detail && peer.detail->mapping && opens(&PublicParts::map, to.view))
+    write_text_string(writer, fmt::format("map={}", to_string(*peer.detail->mapping)));
   to.add(RrType::txt, options_.endpoint_ttl, writer.written());
 }
 

@@ -182,6 +182,10 @@ void Hub::note_handshake_work(base::SteadyTime now) {
   if (++load_count_ > busy_handshakes) under_load_until_ = now + busy_for;
 }
 
+void Hub::note_backlog(base::SteadyTime now) {
+  under_load_until_ = now + busy_for;
+}
+
 bool Hub::is_fresh(Node& node, const Tai64n& timestamp, base::Now now) {
   auto& [key, peer] = node;
   if (timestamp <= peer.mark) {

@@ -111,6 +111,10 @@ class Hub {
   /// \return false: there is no session, or the packet is longer than 65 487 octets.
   bool send(const PublicKey& peer, base::Bytes inner, base::Now now);
 
+  /// Datagrams arrive faster than they are looked at: a machine too slow to count many handshakes
+  /// needs cookies most.
+  void note_backlog(base::SteadyTime now);
+
   void tick(base::Now now);
   /// When tick() has something to do at the earliest.
   [[nodiscard]] std::optional<base::SteadyTime> next_deadline() const;

@@ -12,13 +12,14 @@ import time
 
 import dns_client
 import lab
-from addresses import HOST, TUNNEL, WIREGUARD_PORT
+from addresses import HOST, HOST6, TUNNEL, WIREGUARD_PORT
 from checks import check, wait_until
 from containment import RUN
 from node import Pings
 from point import Point
 from wireguard import WireGuard, wg
 
+SECOND_ADDRESS = "203.0.113.11"
 SO_TIMESTAMPNS = 35  # Python has no name for it
 
 RECOVERY = 3.0  # seconds after kill -9 and start, judged with --full
@@ -108,6 +109,76 @@ def added_peer(world):
     refused = point.launch(name="wg-dnsd-without-key")
     check(refused.wait() == 1, "it starts with a new key although the old one is known")
     check(refused.lines("is missing", point.public_key), "it does not say which key is missing")
+
+
+def nat_report(world):
+    """Three points on two addresses and two ports tell how a NAT maps; one of IPv6 adds a second SRV."""
+    kinds = {"alice": "cone", "bob": "symmetric", "carol": "none"}
+    for name, kind in kinds.items():
+        world.home(name, kind)
+    world.add_public_addresses(world.host, [SECOND_ADDRESS])
+    point = Point(world)
+    world.wireguard(host=point)
+    more = []
+    for number, place in enumerate((f"{HOST}:443", f"{SECOND_ADDRESS}:{WIREGUARD_PORT}", f"[{HOST6}]:{WIREGUARD_PORT}")):
+        key_file = point.folder / f"key{number}"
+        more += ["--observe", f"{place}={key_file}"]
+    point.start(*more)
+    keys = [line.split() for line in point.ask("pubkey").splitlines()]
+    check(len(keys) == 4, f"{len(keys)} points, not 4")
+    for name in kinds:
+        for number, (key, place) in enumerate(keys[1:]):
+            world.devices[name].add_peer(key, f"10.77.9.{number}/32", place, 2)
+        world.devices[name].set("peer", point.public_key, "persistent-keepalive", 2)
+    expected = {"alice": "map=eim", "bob": "map=apdm", "carol": "map=eim"}
+    for name, words in expected.items():
+        label = world.label(name)
+        wait_until(
+            lambda: any(words in line for line in point.ask("zone").splitlines() if label in line.lower()),
+            f"{name} ({kinds[name]}) has {words}",
+        )
+    wait_until(lambda: len(world.published("carol")) == 2, "carol has an SRV of each family")
+    check(world.published("carol")[0].startswith("["), "IPv6 does not come first")
+    print("three points: " + ", ".join(f"{kinds[name]} {words}" for name, words in expected.items()))
+
+
+def flood(world):
+    """Initiations of nobody, 5,000 per second: DNS answers as quickly as before, and a peer gets in by a cookie."""
+    alice = world.home("alice", "cone")
+    point = Point(world)
+    world.wireguard(host=point)
+    point.start()
+    device = world.devices["alice"]
+    device.wait_for_handshake(point.public_key)
+    wait_until_published(world)
+    client = dns_client.Client(world.internet, HOST)
+    idle = slowest_percentile(world, client)
+    flooder = world.internet.start(
+        "/usr/bin/python3", lab.ROOT / "tests/e2e/handshake_flood.py", HOST, WIREGUARD_PORT, point.public_key, 5000,
+        name="flood",
+    )  # fmt: skip
+    flooder.wait_for_line("flooding")
+    busy = slowest_percentile(world, client)
+    device.stop()
+    alice.forget_mappings()
+    device.start()
+    device.process.wait_for_line("cookie")
+    device.wait_for_handshake(point.public_key)
+    wait_until_published(world)
+    flooder.kill()
+    print(f"p99 of DNS answers: {idle * 1000:.2f} ms idle, {busy * 1000:.2f} ms in a flood of handshakes; alice got in by a cookie")
+    if world.full:
+        check(busy <= 2 * idle, f"p99 {busy * 1000:.2f} ms in the flood, {idle * 1000:.2f} ms idle")
+
+
+def slowest_percentile(world, client):
+    """The 99th percentile of the seconds that a question takes."""
+    taken = []
+    for _ in range(3000 if world.full else 300):
+        started = time.perf_counter()
+        client.ask(world.service_name("alice"), "SRV")
+        taken.append(time.perf_counter() - started)
+    return sorted(taken)[len(taken) * 99 // 100]
 
 
 def recovery(world):
@@ -236,6 +307,8 @@ def on_machine(options):
         lambda world: main_job(world, "bind"),
         preshared_key,
         added_peer,
+        nat_report,
+        flood,
         recovery,
         rebinding,
         forged_source,

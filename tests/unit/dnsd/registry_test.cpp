@@ -228,11 +228,11 @@ TEST_CASE("a peer that its only source lists no more is not registered; a config
   CHECK(f.registry.take_touched().empty());
 }
 
-TEST_CASE("a source that follows the configuration loses a peer with it") {
+TEST_CASE("a built-in point loses a peer with the configuration") {
   dnsd::ConfiguredPeer configured;
   configured.public_key = alice;
   Fixture f({configured});
-  f.registry.set_follows_configuration(wg0);
+  f.registry.set_point(wg0, endpoint("198.51.100.1:51820"));
   f.see(wg0, alice, "203.0.113.1:1", 0);
   CHECK(f.registry.is_configured(alice));
   CHECK_FALSE(f.registry.is_configured(bob));
@@ -240,6 +240,31 @@ TEST_CASE("a source that follows the configuration loses a peer with it") {
   (void)f.registry.take_touched();
   CHECK_FALSE(f.registry.is_configured(alice));
   CHECK_FALSE(f.registry.record(alice).has_value());
+}
+
+TEST_CASE("what two points saw is compared once both saw the peer since the last change") {
+  dnsd::ConfiguredPeer configured;
+  configured.public_key = alice;
+  Fixture f({configured});
+  f.registry.set_point(wg0, endpoint("198.51.100.1:51820"));
+  f.registry.set_point(wg1, endpoint("198.51.100.2:51820"));
+  const auto mapping = [&] { return f.registry.record(alice)->detail->mapping; };
+  f.see(wg0, alice, "203.0.113.1:1", 0);
+  CHECK_FALSE(mapping().has_value());
+  f.see(wg1, alice, "203.0.113.1:1", 5);
+  CHECK(mapping() == dnsd::NatMapping::unknown);  // the first point may not know of a change at 5
+  (void)f.registry.take_touched();
+  f.see(wg0, alice, "203.0.113.1:1", 25, 0);
+  CHECK(mapping() == dnsd::NatMapping::endpoint_independent);
+  CHECK(f.registry.take_touched() == std::vector{alice});
+  f.see(wg0, alice, "203.0.113.1:1", 50, 0);
+  CHECK(f.registry.take_touched().empty());
+  f.see(wg1, alice, "203.0.113.1:2", 60);
+  CHECK(mapping() == dnsd::NatMapping::unknown);
+  f.see(wg0, alice, "203.0.113.1:1", 75, 0);
+  CHECK(mapping() == dnsd::NatMapping::varies);
+  f.registry.tick(at(250));  // the second point has not seen it for 180 s
+  CHECK_FALSE(mapping().has_value());
 }
 
 TEST_CASE("a key of this host that changes takes its role along") {

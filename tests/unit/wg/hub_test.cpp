@@ -390,6 +390,16 @@ TEST_CASE("under load a peer must prove its address by a cookie, and gets throug
   }
 }
 
+TEST_CASE("a backlog is load, however few handshakes are in it") {
+  Tunnel tunnel;
+  tunnel.server.hub.note_backlog(tunnel.clock.now.steady);
+  tunnel.server.receive(initiation_of(tunnel), home, tunnel.clock.now);
+  CHECK(tunnel.server.take_sent().at(0).octets.size() == wg::cookie_reply_octets);
+  tunnel.clock.pass(seconds(1));
+  tunnel.server.receive(initiation_of(tunnel), home, tunnel.clock.now);
+  CHECK(tunnel.server.take_sent().at(0).octets.size() == wg::response_octets);
+}
+
 // ---- we begin ----
 
 TEST_CASE("an answer to our initiation proves the address that it was sent to") {
