@@ -16,6 +16,7 @@
 #include "dnsd/point_key.hpp"
 #include "dnsd/yaml_file.hpp"
 #include "schema/owner_name.hpp"
+#include "wg/key_index.hpp"
 
 namespace dnsd {
 namespace {
@@ -297,20 +298,49 @@ class ConfigReader {
           fmt::format("expire-after ({} s) must not be shorter than stale-after ({} s)",
                       config_.expire_after.count(), config_.stale_after.count()));
     check_points();
-    check_unique([](const ConfiguredPeer& a,
-                    const ConfiguredPeer& b) { return a.public_key < b.public_key; },
-                 [](const ConfiguredPeer& peer) {
-                   return fmt::format("the public key {}", peer.public_key.to_base64());
-                 });
-    check_unique(
-        [](const ConfiguredPeer& a, const ConfiguredPeer& b) {
-          return std::lexicographical_compare(a.name.begin(), a.name.end(), b.name.begin(),
-                                              b.name.end(),
-                                              [](char x, char y) { return fold(x) < fold(y); });
-        },
-        [](const ConfiguredPeer& peer) {
-          return peer.name.empty() ? std::string() : fmt::format("the name '{}'", peer.name);
-        });
+    check_keys();
+    check_names();
+  }
+
+  /// Each file was found to name each key once; together they may not.
+  void check_keys() const {
+    const bool from_one_place = std::all_of(places_.begin(), places_.end(), [&](const auto& place) {
+      return place.file != 0 && place.file == places_.front().file;
+    });
+    if (from_one_place) return;
+    wg::KeyIndex index;
+    const auto key_at = [&](std::uint32_t i) -> const wg::PublicKey& {
+      return config_.peers[i].public_key;
+    };
+    for (std::uint32_t i = 0; i < config_.peers.size(); ++i) {
+      if (const auto first = index.find(key_at(i), key_at))
+        fail_double(fmt::format("the public key {}", key_at(i).to_base64()), i, *first);
+      index.add(i, key_at);
+    }
+  }
+
+  void check_names() const {
+    std::vector<std::uint32_t> named;
+    for (std::uint32_t i = 0; i < config_.peers.size(); ++i) {
+      if (!config_.peers[i].name.empty()) named.push_back(i);
+    }
+    const auto less = [&](std::uint32_t a, std::uint32_t b) {
+      const std::string& x = config_.peers[a].name;
+      const std::string& y = config_.peers[b].name;
+      return std::lexicographical_compare(x.begin(), x.end(), y.begin(), y.end(),
+                                          [](char c, char d) { return fold(c) < fold(d); });
+    };
+    std::stable_sort(named.begin(), named.end(), less);
+    for (std::size_t i = 1; i < named.size(); ++i) {
+      if (less(named[i - 1], named[i])) continue;
+      fail_double(fmt::format("the name '{}'", config_.peers[named[i]].name), named[i],
+                  named[i - 1]);
+    }
+  }
+
+  [[noreturn]] void fail_double(const std::string& what, std::size_t second,
+                                std::size_t first) const {
+    fail(place_of_peer(second), fmt::format("{} stands at {} already", what, place_of_peer(first)));
   }
 
   /// What one point has, no other may have.
@@ -338,25 +368,6 @@ class ConfigReader {
   }
 
   static std::uint8_t fold(char c) { return base::to_lower(static_cast<std::uint8_t>(c)); }
-
-  /// Equal neighbours of a sorted index: no table of a million keys has to be built.
-  /// \param describe empty: any number of peers may be like this one.
-  template <typename Less, typename Describe>
-  void check_unique(Less less, Describe describe) const {
-    std::vector<std::uint32_t> order(config_.peers.size());
-    for (std::uint32_t i = 0; i < order.size(); ++i) order[i] = i;
-    std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
-      return less(config_.peers[a], config_.peers[b]);
-    });
-    for (std::size_t i = 1; i < order.size(); ++i) {
-      const ConfiguredPeer& peer = config_.peers[order[i]];
-      if (less(config_.peers[order[i - 1]], peer)) continue;
-      const std::string what = describe(peer);
-      if (what.empty()) continue;
-      fail(place_of_peer(order[i]),
-           fmt::format("{} stands at {} already", what, place_of_peer(order[i - 1])));
-    }
-  }
 
   [[nodiscard]] std::string place_of_peer(std::size_t index) const {
     const PeerPlace& place = places_[index];

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -72,6 +73,7 @@ class Daemon {
   void start();
   void stop();
   [[nodiscard]] std::optional<std::string> reload();
+  void drop_loaded_peers();
   void handle_signal();
   void watch_addresses();
   void addresses_changed();
@@ -182,6 +184,7 @@ void Daemon::start() {
   observatory_.start();
   if (const auto opened = points_.change(config_); !opened)
     throw std::runtime_error(opened.error());
+  drop_loaded_peers();
   watch_addresses();
   if (const auto changed = listeners_.change(config_.listen, read_host(config_)); !changed) {
     throw std::runtime_error(changed.error());
@@ -237,6 +240,7 @@ std::optional<std::string> Daemon::reload() {
     observatory_.content_changed();
     set_query_log(config_.query_log);
     const auto points = points_.change(config_);
+    drop_loaded_peers();
     tell_manager();
     reload_problem_ = points ? std::string() : points.error();
     if (!points) {
@@ -250,6 +254,14 @@ std::optional<std::string> Daemon::reload() {
     reload_problem_ = error.what();
     return reload_problem_;
   }
+}
+
+/// They are in the table now; the zone is made again with those that have a name. What the loading
+/// took goes back to the system.
+void Daemon::drop_loaded_peers() {
+  std::erase_if(config_.peers, [](const ConfiguredPeer& peer) { return peer.name.empty(); });
+  config_.peers.shrink_to_fit();
+  (void)::malloc_trim(0);
 }
 
 void Daemon::publish_zone(const StaticPart& part, std::shared_ptr<const Zone> zone) {

@@ -35,6 +35,9 @@ constexpr std::size_t device_threads = 4;
 /// The table is written while a large configuration is being read, not copied as a whole first.
 constexpr std::size_t publish_every = 4096;
 
+/// Who waits longer than this is told how far the loading is.
+constexpr std::chrono::seconds progress_interval{1};
+
 std::string saved_name(const std::string& interface) {
   return "interface:" + interface;
 }
@@ -65,6 +68,7 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
         live_(live),
         store_(store),
         read_device_(std::move(read_device)),
+        registry_(peers),
         serial_(std::nullopt, {}),
         public_list_{View::public_view, PeerList(config.list_max)},
         private_list_{View::private_view, PeerList(config.list_max)},
@@ -263,13 +267,17 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
     configure_points(config, order);
 
     registry_.begin_configuration(
-        {config.stale_after, config.expire_after, config.publish_listed_only}, order,
-        config.peers.size());
+        {config.stale_after, config.expire_after, config.publish_listed_only}, order);
     const base::SteadyTime now = base::read_clock().steady;
+    base::SteadyTime told = now;
     std::size_t count = 0;
     for (const ConfiguredPeer& peer : config.peers) {
       registry_.configure(peer);
-      if (++count % publish_every == 0) publish(now, voice);
+      if (++count % publish_every != 0) continue;
+      publish(now, voice);
+      if (base::read_clock().steady - told < progress_interval) continue;
+      told = base::read_clock().steady;
+      spdlog::info("{} of {} configured peers loaded", count, config.peers.size());
     }
     configured_peers_ = config.peers.size();
     registry_.end_configuration();
@@ -380,45 +388,88 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
     });
   }
 
+  /// What one poll brought, taken in slices: a million peers do not hold this thread.
+  struct Poll {
+    base::Now now{};
+    std::size_t peers = 0;
+    InterfaceObserver::Update update;
+    std::size_t taken = 0;  // of all that is in `update`
+  };
+
+  /// While it is in flight, the observer of the interface belongs to the other thread.
   void read(const std::shared_ptr<Interface>& source) {
     source->in_flight = true;
-    asio::post(device_pool_, [weak = weak_from_this(), weak_source = std::weak_ptr(source),
-                              &io = io_, read_device = read_device_, name = source->name] {
-      auto result = read_device(name);
-      asio::post(io, [weak, weak_source, result = std::move(result)] {
-        const auto self = weak.lock();
-        const auto read_source = weak_source.lock();  // none: the reload dropped the interface
-        if (self && read_source && !self->stopped_) self->take(*read_source, result);
-      });
-    });
+    asio::post(
+        device_pool_, [weak = weak_from_this(), source, &io = io_, read_device = read_device_] {
+          auto result = read_device(source->name);
+          base::Expected<Poll, wg::DeviceError> poll = Poll{};
+          if (result) {
+            poll->now = base::read_clock();
+            poll->peers = result->peers.size();
+            poll->update = source->observer.update(*result, poll->now);
+          } else {
+            poll = base::Unexpected(std::move(result.error()));
+          }
+          // Shared: a handler must be copyable.
+          asio::post(io, [weak, weak_source = std::weak_ptr(source),
+                          poll = std::make_shared<decltype(poll)>(std::move(poll))] {
+            const auto self = weak.lock();
+            const auto read_source = weak_source.lock();  // none: the reload dropped the interface
+            if (!self || !read_source || self->stopped_) return;
+            if (*poll) {
+              self->take(read_source, std::shared_ptr<Poll>(poll, &**poll));
+            } else {
+              read_source->in_flight = false;
+              self->lose(*read_source, poll->error());
+            }
+          });
+        });
   }
 
-  void take(Interface& source, const base::Expected<wg::Device, wg::DeviceError>& result) {
-    source.in_flight = false;
-    const base::Now now = base::read_clock();
-    if (!result) {
-      lose(source, result.error());
+  void take(const std::shared_ptr<Interface>& source, const std::shared_ptr<Poll>& poll) {
+    const InterfaceObserver::Update& update = poll->update;
+    if (poll->taken == 0 && registry_.own_key(source->id) != update.own_key) {
+      registry_.set_own_key(source->id, update.own_key);
+      unsaved_sources_.push_back(source->id);
+    }
+    const std::size_t seen_at = update.listed.size();
+    const std::size_t gone_at = seen_at + update.seen.size();
+    const std::size_t all = gone_at + update.gone.size();
+    const std::size_t end = std::min(all, poll->taken + publish_every);
+    for (; poll->taken < end; ++poll->taken) {
+      const std::size_t i = poll->taken;
+      if (i < seen_at) {
+        registry_.list(source->id, update.listed[i].key, update.listed[i].allowed_ips);
+      } else if (i < gone_at) {
+        const auto& seen = update.seen[i - seen_at];
+        registry_.observe(source->id, seen.key, seen.observation, poll->now);
+      } else {
+        registry_.unlist(source->id, update.gone[i - gone_at]);
+      }
+    }
+    if (end < all) {
+      publish(poll->now.steady, Voice::aloud);
+      asio::post(io_, [weak = weak_from_this(), weak_source = std::weak_ptr(source), poll] {
+        const auto self = weak.lock();
+        const auto taken = weak_source.lock();
+        if (self && taken && !self->stopped_) self->take(taken, poll);
+      });
       return;
     }
-    const InterfaceObserver::Update update = source.observer.update(*result, now);
-    if (registry_.own_key(source.id) != update.own_key) {
-      registry_.set_own_key(source.id, update.own_key);
-      unsaved_sources_.push_back(source.id);
-    }
-    for (const auto& listed : update.listed)
-      registry_.list(source.id, listed.key, listed.allowed_ips);
-    for (const auto& seen : update.seen)
-      registry_.observe(source.id, seen.key, seen.observation, now);
-    for (const wg::PublicKey& key : update.gone) registry_.unlist(source.id, key);
+    source->in_flight = false;
+    finish(*source, *poll);
+  }
+
+  void finish(Interface& source, const Poll& poll) {
     source.known = true;
-    registry_.tick(now);
+    registry_.tick(poll.now);
     if (source.state != Interface::State::readable)
       spdlog::info("{}: {} with {} peers", source.name,
                    source.state == Interface::State::lost ? "readable again" : "observed",
-                   result->peers.size());
+                   poll.peers);
     source.state = Interface::State::readable;
     source.problem.clear();
-    publish(now.steady, Voice::aloud);
+    publish(poll.now.steady, Voice::aloud);
     announce_ready();
   }
 
@@ -441,7 +492,8 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
   /// Brings the table up to what the registry says, and notes what follows from the differences.
   void publish(base::SteadyTime now, Voice voice) {
     std::vector<PeerChange> changes;
-    for (const wg::PublicKey& key : registry_.take_touched()) {
+    const std::vector<wg::PublicKey> touched = registry_.take_touched();
+    for (const wg::PublicKey& key : touched) {
       const std::optional<PeerRecord> before = peers_.find(key);
       std::optional<PeerRecord> after = registry_.record(key);
       if (before == after) continue;
@@ -457,6 +509,7 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
       changes.push_back({key, std::move(after)});
     }
     peers_.apply(changes);
+    for (const wg::PublicKey& key : touched) registry_.settle(key);
     if (!changes.empty()) content_changed();
     arm_deadline();
     arm_save();

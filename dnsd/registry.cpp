@@ -25,8 +25,7 @@ std::optional<base::Endpoint> fixed_endpoint_of(const ConfiguredPeer& peer) {
 
 }  // namespace
 
-void Registry::begin_configuration(const Rules& rules, std::span<const SourceId> order,
-                                   std::size_t peers) {
+void Registry::begin_configuration(const Rules& rules, std::span<const SourceId> order) {
   const bool ages_changed =
       rules.stale_after != rules_.stale_after || rules.expire_after != rules_.expire_after;
   const bool everybody = rules.listed_only != rules_.listed_only ||
@@ -49,14 +48,24 @@ void Registry::begin_configuration(const Rules& rules, std::span<const SourceId>
       touch(key, peer);
     }
   }
-  peers_.reserve(peers);
   ++generation_;
+  looks_for_gone_ = settled_ > 0;
 }
 
 void Registry::configure(const ConfiguredPeer& configured) {
-  Peer& peer = peers_[configured.public_key];
-  peer.generation = generation_;
   const auto fixed = fixed_endpoint_of(configured);
+  if (const auto settled =
+          peers_.contains(configured.public_key) ? std::nullopt : recall(configured.public_key)) {
+    const PeerDetail& before = *settled->detail;
+    if (settled->fixed == fixed && before.name == configured.name &&
+        before.allowed_ips == configured.allowed_ips &&
+        before.host_target == host_target_of(configured)) {
+      if (looks_for_gone_) confirmed_.push_back(configured.public_key);
+      return;
+    }
+  }
+  Peer& peer = peer_of(configured.public_key);
+  peer.generation = generation_;
   if (!peer.configured || peer.fixed != fixed) touch(configured.public_key, peer);
   peer.configured = true;
   peer.fixed = fixed;
@@ -80,6 +89,20 @@ void Registry::end_configuration() {
     set_detail(key, peer, PeerDetail{});
     touch(key, peer);  // take_touched() erases it when nobody lists it
   }
+  if (std::exchange(looks_for_gone_, false) && confirmed_.size() != settled_) {
+    std::sort(confirmed_.begin(), confirmed_.end());
+    std::vector<wg::PublicKey> gone;
+    table_.for_each([&](const wg::PublicKey& key, const PeerRecord&) {
+      if (!peers_.contains(key) && !std::binary_search(confirmed_.begin(), confirmed_.end(), key))
+        gone.push_back(key);
+    });
+    for (const wg::PublicKey& key : gone) {
+      Peer& peer = peer_of(key);
+      peer.configured = false;
+      touch(key, peer);
+    }
+  }
+  confirmed_ = {};
 }
 
 void Registry::set_point(SourceId id, const base::Endpoint& listen) {
@@ -88,11 +111,12 @@ void Registry::set_point(SourceId id, const base::Endpoint& listen) {
 
 bool Registry::is_configured(const wg::PublicKey& key) const {
   const auto it = peers_.find(key);
-  return it != peers_.end() && it->second.configured;
+  if (it != peers_.end()) return it->second.configured;
+  return settled_ > 0 && table_.find_endpoints(key).has_value();
 }
 
 void Registry::restore(SourceId source, const SavedPeer& saved, base::Now now) {
-  Peer& peer = peers_[saved.key];
+  Peer& peer = peer_of(saved.key);
   Sighting& sighting = sighting_of(peer, source);
   sighting.allowed_ips = saved.allowed_ips;
   if (saved.sighting && now.wall - saved.sighting->last_seen < rules_.expire_after) {
@@ -108,7 +132,7 @@ void Registry::restore(SourceId source, const SavedPeer& saved, base::Now now) {
 
 void Registry::list(SourceId source, const wg::PublicKey& key,
                     std::vector<base::Prefix> allowed_ips) {
-  Peer& peer = peers_[key];
+  Peer& peer = peer_of(key);
   const bool known = find_sighting(peer, source) != nullptr;
   Sighting& sighting = sighting_of(peer, source);
   if (known && sighting.allowed_ips == allowed_ips) return;
@@ -136,7 +160,7 @@ void Registry::set_own_key(SourceId id, const std::optional<wg::PublicKey>& key)
   if (before == key) return;
   for (const auto& changed : {before, key}) {
     if (!changed) continue;
-    Peer& peer = peers_[*changed];
+    Peer& peer = peer_of(*changed);
     peer.is_own = std::any_of(sources_.begin(), sources_.end(),
                               [&](const Source& known) { return known.own_key == *changed; });
     refresh_detail(*changed, peer);
@@ -151,7 +175,7 @@ std::optional<wg::PublicKey> Registry::own_key(SourceId id) const {
 void Registry::observe(SourceId source, const wg::PublicKey& key, const Observation& observation,
                        base::Now now) {
   if (now.steady - observation.seen >= rules_.expire_after) return;
-  Peer& peer = peers_[key];
+  Peer& peer = peer_of(key);
   Sighting& sighting = sighting_of(peer, source);
   const bool stale = now.steady - observation.seen >= rules_.stale_after;
   const bool same = sighting.seen && sighting.seen->endpoint == observation.endpoint &&
@@ -254,7 +278,9 @@ std::vector<Registry::Seen> Registry::seen(const wg::PublicKey& key) const {
 
 std::optional<base::Endpoint> Registry::fixed(const wg::PublicKey& key) const {
   const auto it = peers_.find(key);
-  return it == peers_.end() ? std::nullopt : it->second.fixed;
+  if (it != peers_.end()) return it->second.fixed;
+  const auto settled = recall(key);
+  return settled ? settled->fixed : std::nullopt;
 }
 
 std::vector<Registry::Unsaved> Registry::take_unsaved() {
@@ -325,6 +351,40 @@ void Registry::forget_source(SourceId id) {
 }
 
 // Peers
+
+/// The peer, made when nobody knows it yet.
+Registry::Peer& Registry::peer_of(const wg::PublicKey& key) {
+  const auto [it, is_new] = peers_.try_emplace(key);
+  if (!is_new) return it->second;
+  if (auto settled = recall(key)) {
+    it->second = *std::move(settled);
+    --settled_;
+  }
+  return it->second;
+}
+
+/// A peer that only the table has, as it was when it was settled.
+std::optional<Registry::Peer> Registry::recall(const wg::PublicKey& key) const {
+  if (settled_ == 0) return std::nullopt;
+  auto record = table_.find(key);
+  if (!record) return std::nullopt;
+  Peer peer;
+  peer.fixed = record->ipv4 ? record->ipv4 : record->ipv6;
+  peer.detail = std::move(record->detail);
+  peer.configured = true;
+  peer.allowed_ips_configured = !peer.detail->allowed_ips.empty();
+  return peer;
+}
+
+void Registry::settle(const wg::PublicKey& key) {
+  const auto it = peers_.find(key);
+  if (it == peers_.end()) return;
+  const Peer& peer = it->second;
+  if (!peer.configured || peer.is_own || peer.touched || !peer.sightings.empty()) return;
+  if (looks_for_gone_ && peer.generation == generation_) confirmed_.push_back(key);
+  peers_.erase(it);
+  ++settled_;
+}
 
 Registry::Sighting* Registry::find_sighting(Peer& peer, SourceId source) {
   const auto found = std::find_if(peer.sightings.begin(), peer.sightings.end(),

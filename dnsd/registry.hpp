@@ -22,8 +22,11 @@ using SourceId = std::uint16_t;
 /// no clock, no device, no disk. One thread.
 ///
 /// Changes are noted by key (take_touched), and asked for by key (record, saved): whoever owns the
-/// table publishes what differs. Work grows with what happened, never with the number of peers,
-/// except in a (re)configuration.
+/// table publishes what differs, and tells that it did (settle). Work grows with what happened,
+/// never with the number of peers, except in a (re)configuration.
+///
+/// A peer that is known from the configuration alone is in the table and nowhere else: a million of
+/// them are not held twice. What the registry must know of one, it reads there.
 class Registry {
  public:
   struct Rules {
@@ -32,12 +35,13 @@ class Registry {
     bool listed_only = false;  ///< only configured peers, and keys of this host
   };
 
+  /// \param table what record() is published to; outlives the registry.
+  explicit Registry(const PeerTable& table) : table_(table) {}
+
   /// A configuration: begin, configure each of its peers, end. Peers that were configured before
   /// and are not any more stay only if a source lists them.
   /// \param order sources, the first counts first. Others are forgotten with all they said.
-  /// \param peers how many configure() will be called for, about.
-  void begin_configuration(const Rules& rules, std::span<const SourceId> order,
-                           std::size_t peers = 0);
+  void begin_configuration(const Rules& rules, std::span<const SourceId> order);
   void configure(const ConfiguredPeer& peer);
   void end_configuration();
   /// The source is a built-in point: it has exactly the configured peers, so what it says of one
@@ -66,6 +70,8 @@ class Registry {
   [[nodiscard]] std::vector<wg::PublicKey> take_touched();
   /// What the table should hold; nullopt: not registered.
   [[nodiscard]] std::optional<PeerRecord> record(const wg::PublicKey& key) const;
+  /// The table holds record(key) now.
+  void settle(const wg::PublicKey& key);
   /// The first source that says so now; nullopt: the configuration.
   [[nodiscard]] std::optional<SourceId> seen_by(const wg::PublicKey& key,
                                                 const base::Endpoint& endpoint) const;
@@ -140,6 +146,8 @@ class Registry {
     std::size_t listed = 0;
   };
 
+  [[nodiscard]] Peer& peer_of(const wg::PublicKey& key);
+  [[nodiscard]] std::optional<Peer> recall(const wg::PublicKey& key) const;
   [[nodiscard]] Source& source(SourceId id);
   [[nodiscard]] std::uint16_t rank(SourceId id) const { return sources_[id].rank; }
   [[nodiscard]] static Sighting* find_sighting(Peer& peer, SourceId source);
@@ -162,8 +170,12 @@ class Registry {
   void run_queue(DeadlineQueue& queue, std::optional<base::SteadyTime> Sighting::*due,
                  std::chrono::seconds age, base::Now now, Due on_due);
 
+  const PeerTable& table_;
   Rules rules_;
-  Peers peers_;
+  Peers peers_;                           // that are more than the table tells
+  std::size_t settled_ = 0;               // peers that only the table has
+  bool looks_for_gone_ = false;           // a configuration is under way, and not the first one
+  std::vector<wg::PublicKey> confirmed_;  // of the settled: this configuration named them
   std::vector<Source> sources_;
   std::vector<SourceId> order_;
   std::uint32_t generation_ = 0;

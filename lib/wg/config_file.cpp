@@ -6,8 +6,9 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
-#include <unordered_map>
 #include <utility>
+
+#include "wg/key_index.hpp"
 
 namespace wg {
 namespace {
@@ -187,6 +188,12 @@ class Parser {
     std::size_t line;
   };
 
+  [[nodiscard]] auto key_at() const {
+    return [this](std::uint32_t position) -> const PublicKey& {
+      return file_.peers[position].public_key;
+    };
+  }
+
   void read_line(std::string_view line) {
     const std::string_view content = trim(take_part(line, '#'));
     const auto name = parse_name_comment(line);
@@ -226,6 +233,7 @@ class Parser {
     if (section_ == Section::peer) {
       if (has_[0]) {
         file_.peers.push_back(std::move(peer_));
+        index_.add(static_cast<std::uint32_t>(file_.peers.size() - 1), key_at());
       } else {
         fail(peer_.line, "this [Peer] has no PublicKey");
       }
@@ -268,10 +276,9 @@ class Parser {
     has = true;
     if (auto problem = known->read(peer_, value)) return fail(line_, std::move(*problem));
     if (known != peer_keys.begin()) return;
-    const auto [first, is_new] = lines_.try_emplace(peer_.public_key, line_);
-    if (!is_new)
+    if (const auto first = index_.find(peer_.public_key, key_at()))
       fail(line_, fmt::format("the peer {} has a [Peer] already, see line {}: each once",
-                              peer_.public_key.to_short(), first->second));
+                              peer_.public_key.to_short(), file_.peers[*first].line));
   }
 
   void give_name_above() {
@@ -300,10 +307,10 @@ class Parser {
 
   std::size_t line_ = 0;
   Section section_ = Section::none;
-  ConfigPeer peer_;                                   // the section that is being read
-  std::array<bool, peer_keys.size()> has_{};          // which keys it has
-  std::optional<NameComment> name_above_;             // alone on the line before this one
-  std::unordered_map<PublicKey, std::size_t> lines_;  // of each PublicKey
+  ConfigPeer peer_;                           // the section that is being read
+  std::array<bool, peer_keys.size()> has_{};  // which keys it has
+  std::optional<NameComment> name_above_;     // alone on the line before this one
+  KeyIndex index_;                            // of file_.peers
   ConfigFile file_;
   std::optional<ConfigError> error_;
 };

@@ -37,7 +37,8 @@ std::vector<base::Prefix> prefixes(const char* text) {
 // A registry with two interfaces and the rules of the design.
 class Fixture {
  public:
-  Registry registry;
+  const dnsd::PeerTable table;
+  Registry registry{table};
 
   explicit Fixture(std::vector<dnsd::ConfiguredPeer> peers = {}, bool listed_only = false) {
     configure(std::move(peers), listed_only);
@@ -435,4 +436,66 @@ TEST_CASE("who saw it") {
   CHECK(f.registry.listed_by(wg1) == 1);
   CHECK(f.registry.listed_by(wg0) == 0);
   CHECK(f.registry.listed_by(77) == 0);
+}
+
+TEST_CASE("what only the configuration says is in the table alone, and changes by difference") {
+  dnsd::PeerTable table;
+  Registry registry(table);
+  const auto key = [](std::uint8_t fill) {
+    base::Octets32 octets;
+    octets.fill(fill);
+    return wg::PublicKey(octets);
+  };
+  const auto publish = [&] {
+    const auto touched = registry.take_touched();
+    for (const wg::PublicKey& one : touched) {
+      const dnsd::PeerChange change{one, registry.record(one)};
+      table.apply({&change, 1});
+      registry.settle(one);
+    }
+    return touched.size();
+  };
+  const auto configure = [&](const std::vector<dnsd::ConfiguredPeer>& peers) {
+    registry.begin_configuration({seconds(180), seconds(86400), false}, std::vector{wg0});
+    for (const auto& peer : peers) registry.configure(peer);
+    registry.end_configuration();
+    return publish();
+  };
+  const auto peer = [&](std::uint8_t fill, const char* place) {
+    return dnsd::ConfiguredPeer{key(fill), {}, prefixes("10.0.0.1/32"), endpoint(place)};
+  };
+  CHECK(configure(
+            {peer(1, "203.0.113.1:1"), peer(2, "203.0.113.2:1"), peer(3, "[2001:db8::3]:1")}) == 3);
+  CHECK(configure(
+            {peer(1, "203.0.113.1:1"), peer(2, "203.0.113.2:1"), peer(3, "[2001:db8::3]:1")}) == 0);
+  CHECK(registry.fixed(key(3)) == endpoint("[2001:db8::3]:1"));
+  CHECK(registry.is_configured(key(3)));
+  CHECK_FALSE(registry.is_configured(key(4)));
+  // One stays, one moves, one goes, one comes.
+  CHECK(configure({peer(4, "203.0.113.4:1"), peer(1, "203.0.113.1:1"), peer(2, "203.0.113.9:9")}) ==
+        3);
+  CHECK(table.size() == 3);
+  CHECK_FALSE(table.find(key(3)).has_value());
+  CHECK(table.find(key(2))->ipv4 == endpoint("203.0.113.9:9"));
+
+  SUBCASE("an observation goes before the fixed endpoint, which is remembered") {
+    registry.observe(wg0, key(1),
+                     Observation{endpoint("198.51.100.1:7"), at(1).wall, at(1).wall, at(1).steady},
+                     at(1));
+    CHECK(publish() == 1);
+    CHECK(table.find(key(1))->ipv4 == endpoint("198.51.100.1:7"));
+    CHECK(table.find(key(1))->detail->allowed_ips == prefixes("10.0.0.1/32"));
+    registry.unlist(wg0, key(1));
+    CHECK(publish() == 1);
+    CHECK(table.find(key(1))->ipv4 == endpoint("203.0.113.1:1"));
+    CHECK(configure({peer(1, "203.0.113.1:1")}) == 2);
+    CHECK(table.size() == 1);
+  }
+  SUBCASE("one that a source lists stays when the configuration drops it") {
+    registry.list(wg0, key(4), {});
+    (void)publish();
+    CHECK(configure({peer(1, "203.0.113.1:1"), peer(2, "203.0.113.9:9")}) == 1);
+    CHECK(table.size() == 3);
+    CHECK_FALSE(table.find(key(4))->ipv4.has_value());
+  }
 }

@@ -181,7 +181,7 @@ TEST_CASE("what is wrong is said with its line") {
       {"no public key at the end", "[Peer]", 1, "has no PublicKey"},
       {"public key twice in a section", peer(alice, fmt::format("PublicKey = {}\n", bob)), 3,
        "is the line [Peer] above it missing"},
-      {"same peer twice", peer(alice) + peer(alice), 4, "see line 2"},
+      {"same peer twice", peer(alice) + peer(alice), 4, "see line 1"},
       {"endpoint twice", peer(alice, "Endpoint = 1.2.3.4:5\nEndpoint = 1.2.3.4:6\n"), 4,
        "Endpoint a second time"},
       {"key one character short", peer(alice.substr(1)), 2, "is not a public key"},
