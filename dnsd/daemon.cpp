@@ -49,6 +49,8 @@ constexpr std::chrono::milliseconds address_settling{100};
 /// Peers whose records are made in one go for `zone` and `peers`; about 10 ms of the control
 /// thread.
 constexpr std::size_t peers_per_piece = 64;
+/// So many configured peers are kept in memory beside the table whatever they are: 2 MB.
+constexpr std::size_t kept_peers = 10000;
 /// Connections and sockets, with room to spare.
 constexpr rlim_t wanted_descriptors = 65536;
 
@@ -256,9 +258,10 @@ std::optional<std::string> Daemon::reload() {
   }
 }
 
-/// They are in the table now; the zone is made again with those that have a name. What the loading
-/// took goes back to the system.
+/// They are in the table now; the zone is made again with those that have a name, and only points
+/// and the commands about their peers need more. What the loading took goes back to the system.
 void Daemon::drop_loaded_peers() {
+  if (!config_.points.empty() || config_.peers.size() <= kept_peers) return;
   std::erase_if(config_.peers, [](const ConfiguredPeer& peer) { return peer.name.empty(); });
   config_.peers.shrink_to_fit();
   (void)::malloc_trim(0);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 
 #include "base/hash.hpp"
 
@@ -10,7 +11,7 @@ namespace {
 
 // 1 MiB. Two floods in one bucket share its limit; the hash is keyed, so that nobody can aim at
 // another's bucket.
-constexpr std::size_t bucket_count = std::size_t{1} << 17U;
+constexpr std::uint32_t bucket_count = std::uint32_t{1} << 17U;
 // The networks that one party usually holds as a whole.
 constexpr std::size_t ipv4_prefix_octets = 3;
 constexpr std::size_t ipv6_prefix_octets = 7;
@@ -20,7 +21,7 @@ constexpr std::uint32_t slip = 2;  // every second reply over the limit
 // limit.
 constexpr std::uint32_t slip_share = 20;
 
-std::size_t bucket_of(const base::IpAddress& client, RateLimiter::Kind kind, dns::NameView name) {
+std::uint32_t bucket_of(const base::IpAddress& client, RateLimiter::Kind kind, dns::NameView name) {
   const base::IpAddress address = client.unmapped();
   std::array<std::uint8_t, 1 + ipv6_prefix_octets + dns::max_name_octets> key;
   base::ByteWriter writer(key);
@@ -28,18 +29,19 @@ std::size_t bucket_of(const base::IpAddress& client, RateLimiter::Kind kind, dns
                                       (address.is_ipv4() ? 1U : 0U)));
   writer.bytes(address.bytes().first(address.is_ipv4() ? ipv4_prefix_octets : ipv6_prefix_octets));
   if (kind != RateLimiter::Kind::error) writer.bytes(name.wire());
-  return base::keyed_hash_lower(writer.written()) % bucket_count;
+  return static_cast<std::uint32_t>(base::keyed_hash_lower(writer.written()) % bucket_count);
 }
 
 }  // namespace
 
-RateLimiter::RateLimiter(std::uint32_t limit)
-    : limit_(limit), buckets_(limit == 0 ? 0 : bucket_count) {}
+RateLimiter::RateLimiter(std::uint32_t limit) : limit_(limit) {
+  if (limit != 0) buckets_.grow(bucket_count - 1);
+}
 
 RateLimiter::Verdict RateLimiter::judge(const base::IpAddress& client, Kind kind,
                                         dns::NameView name, std::uint32_t second) {
   if (limit_ == 0) return Verdict::answer;
-  std::atomic<std::uint64_t>& bucket = buckets_[bucket_of(client, kind, name)];
+  const std::atomic_ref<std::uint64_t> bucket(buckets_.element(bucket_of(client, kind, name)));
   std::uint64_t before = bucket.load(std::memory_order_relaxed);
   std::uint32_t count = 0;
   do {

@@ -1,11 +1,10 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
-#include <vector>
 
 #include "base/ip_address.hpp"
 #include "dns/name.hpp"
+#include "dnsd/growing_array.hpp"
 
 namespace dnsd {
 
@@ -41,8 +40,9 @@ class RateLimiter {
 
  private:
   const std::uint32_t limit_;
-  std::vector<std::atomic<std::uint64_t>>
-      buckets_;  // second in the upper half, replies counted in the lower
+  // Second in the upper half, replies counted in the lower; read and written as atomics. Memory
+  // that nobody floods is never touched.
+  GrowingArray<std::uint64_t> buckets_;
 };
 
 }  // namespace dnsd
