@@ -166,6 +166,7 @@ class Lab:
         self.host = Node(self, "host")
         self.join_internet(self.host, [HOST, HOST6])
         self.homes = {}
+        self.delay = 0.0  # between two homes, one way, seconds; set before the homes are made
 
     # -- commands
 
@@ -196,17 +197,33 @@ class Lab:
 
     # -- links
 
-    def join(self, upper, upper_interface, lower, lower_interface):
-        """A cable. The upper node, fe80::1, is the lower one's way to everything; so IPv4 needs no addresses for it."""
-        self.ip(
-            "link", "add", upper_interface, "netns", upper.name, "type", "veth",
-            "peer", lower_interface, "netns", lower.name,
-        )  # fmt: skip
+    def join(self, upper, upper_interface, lower, lower_interface, delay=0.0):
+        """A cable. The upper node, fe80::1, is the lower one's way to everything; so IPv4 needs no addresses for it.
+
+        `delay`: seconds that each packet takes, in either direction (tests/e2e/relay.py).
+        """
+        if delay:
+            self.join_slowly(upper, upper_interface, lower, lower_interface, delay)
+        else:
+            self.ip(
+                "link", "add", upper_interface, "netns", upper.name, "type", "veth",
+                "peer", lower_interface, "netns", lower.name,
+            )  # fmt: skip
         for node, interface, number in ((upper, upper_interface, 1), (lower, lower_interface, 2)):
             node.ip("link", "set", interface, "up")
             node.add_address(interface, f"fe80::{number}/64")
         lower.ip("-4", "route", "add", "default", "via", "inet6", "fe80::1", "dev", lower_interface)
         lower.ip("-6", "route", "add", "default", "via", "fe80::1", "dev", lower_interface)
+
+    def join_slowly(self, upper, upper_interface, lower, lower_interface, delay):
+        """A node in the middle of the cable keeps every frame for a while."""
+        wire = Node(self, f"{lower.name}-wire")
+        ends = (("left", upper, upper_interface), ("right", lower, lower_interface))
+        for inner, node, interface in ends:
+            self.ip("link", "add", interface, "netns", node.name, "type", "veth", "peer", inner, "netns", wire.name)
+            wire.ip("link", "set", inner, "up")
+        relay = wire.start("/usr/bin/python3", ROOT / "tests/e2e/relay.py", "left", "right", delay, name=wire.name)
+        relay.wait_for_line("relaying")
 
     def route(self, upper, interface, prefix):
         """What goes to the prefix takes this cable down."""

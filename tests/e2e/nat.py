@@ -27,7 +27,7 @@ class Home:
         self.box = Node(lab, f"{name}-box")
         self.box.sysctl("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
         translated = kind in ("cone", "symmetric")
-        lab.join(lab.internet, self.box.name, self.box, "net")
+        lab.join(lab.internet, self.box.name, self.box, "net", lab.delay / 2)
         lab.join(self.box, "lan", self.node, "lan")
         self.addresses = []
         if 4 in families:
