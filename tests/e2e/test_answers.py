@@ -183,7 +183,7 @@ def comparable(message):
 def ask_stock(world, server, request, transport):
     """\\return the reply; None: it says nothing."""
     client = CLIENTS[transport](world.internet, server)
-    client.socket.settimeout(2)
+    client.socket.settimeout(5)
     try:
         return client.exchange(request)
     except (OSError, EOFError):
