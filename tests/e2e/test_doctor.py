@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""doctor: wg-dnsd doctor finds nothing where all is well, and each planted fault, through a real parent and resolver."""
+"""doctor: it finds nothing where all is well, and each planted fault, through a real parent zone and resolver."""
 
 import json
 import signal
@@ -45,7 +45,7 @@ class Doctor:
         for part in parts:
             check(any(part in text for text in texts), f"{fault}: no '{part}' in\n{shown}")
         check(code == exit_code, f"{fault}: exit code {code}, not {exit_code}\n{shown}")
-        print(f"{fault}: found, exit code {code}")
+        print(f"{fault}: said so, exit code {code}")
 
 
 def publish_in_parent(world, delegation, expected):
@@ -116,7 +116,8 @@ def scenario(world):
 
     process_named(world, "unbound-strict").stop()
     kept = start_resolver(world.dns, "unbound", "minimum-ttl")
-    doctor.expect("a minimum TTL", 1, "warning ttl this host's resolver keeps endpoints for 60 s or more; the zone says 1 s")
+    kept_for = "warning ttl this host's resolver keeps endpoints for 60 s or more; the zone says 1 s"
+    doctor.expect("a minimum TTL", 1, kept_for)
     kept.stop()
     doctor.expect("no resolver", 2, "problem resolver this host's resolver is of no use")
     start_resolver(world.dns, "unbound")
@@ -127,7 +128,8 @@ def scenario(world):
     alice.set("peer", world.devices["host"].public_key, "persistent-keepalive", KEEPALIVE)
 
     process_named(world, "wg-dnsd").stop()
-    doctor.expect("a private address", 2, "problem address 10.1.2.3, the address of", look=restarted(world, doctor, "10.1.2.3"))
+    doctor.expect("a private address", 2, "problem address 10.1.2.3, the address of",
+                  look=restarted(world, doctor, "10.1.2.3"))  # fmt: skip
     doctor.expect("1:1 NAT", 2, "note address 203.0.113.99, the address of", "warning udp 203.0.113.99 over UDP",
                   look=restarted(world, doctor, "203.0.113.99"))  # fmt: skip
     gone = world.host.run(world.program("wg-dnsd"), "doctor", "--control", CONTROL, check=False)

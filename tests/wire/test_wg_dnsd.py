@@ -317,7 +317,8 @@ class WgDnsd(unittest.TestCase):
             "for number in range(len(names)):\n"
             "    os.dup2(50 + number, 3 + number)\n"
             "    os.close(50 + number)\n"
-            "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(names)), LISTEN_FDNAMES=':'.join(names))\n"
+            "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(names)))\n"
+            "os.environ.update(LISTEN_FDNAMES=':'.join(names))\n"
             "os.execv(sys.argv[2], sys.argv[2:])\n"
         )
         words = [sys.executable, "-c", script, repr(sockets), *map(str, self.arguments(*more))]
