@@ -400,7 +400,10 @@ DaemonStatus Daemon::status() const {
                       .observatory = observatory_.status(),
                       .peers = {},
                       .tunnel = config_.points.empty() ? nullptr : &tunnel_host_.counters(),
+                      .points = {},
                       .reload_problem = reload_problem_};
+  for (const auto& point : points_.all())
+    status.points.push_back({point->settings().listen.to_string(), point->counters()});
   peers_.for_each([&](const wg::PublicKey&, const PeerRecord& peer) {
     ++status.peers.registered;
     if (!peer.ipv4 && !peer.ipv6) return;

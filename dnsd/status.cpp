@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "base/version.hpp"
@@ -52,6 +53,44 @@ std::string counters_text(const Traffic::Counters& counters) {
                      counters.queries.load(std::memory_order_relaxed),
                      counters.replies.load(std::memory_order_relaxed),
                      counters.dropped.load(std::memory_order_relaxed));
+}
+
+struct HubCount {
+  const char* word;
+  std::uint64_t wg::HubCounters::*count;
+};
+/// What gets silence.
+constexpr std::array<HubCount, 8> ignored_counts{
+    {{"malformed", &wg::HubCounters::malformed},
+     {"wrong mac1", &wg::HubCounters::wrong_mac1},
+     {"not registered", &wg::HubCounters::unregistered},
+     {"not authentic", &wg::HubCounters::not_authentic},
+     {"old timestamp", &wg::HubCounters::old_timestamp},
+     {"too many", &wg::HubCounters::limited},
+     {"unknown session", &wg::HubCounters::unknown_session},
+     {"replayed", &wg::HubCounters::replayed}}};
+
+Json points_json(const std::vector<PointStatus>& points) {
+  Json result = Json::array();
+  for (const PointStatus& point : points) {
+    Json ignored = Json::object();
+    for (const HubCount& one : ignored_counts) ignored[one.word] = point.counters.*one.count;
+    result.push_back({{"name", point.name},
+                      {"handshakes", point.counters.handshakes},
+                      {"cookies", point.counters.cookies},
+                      {"ignored", ignored}});
+  }
+  return result;
+}
+
+std::string point_text(const PointStatus& point) {
+  std::string reasons;
+  for (const HubCount& one : ignored_counts) {
+    if (point.counters.*one.count > 0)
+      reasons += fmt::format(", {} {}", point.counters.*one.count, one.word);
+  }
+  return fmt::format("{} {} handshakes, {} cookies{}", point.name, point.counters.handshakes,
+                     point.counters.cookies, reasons);
 }
 
 Json tunnel_json(const InnerCounters& counters) {
@@ -158,6 +197,7 @@ std::string status_text(const DaemonStatus& status, const Traffic& traffic) {
   line("UDP", counters_text(traffic.udp));
   line("TCP", fmt::format("{}, {} connections", counters_text(traffic.tcp),
                           traffic.tcp_connections.load(std::memory_order_relaxed)));
+  for (const PointStatus& point : status.points) line("point", point_text(point));
   if (status.tunnel != nullptr) line("tunnels", tunnel_text(*status.tunnel));
   return text;
 }
@@ -199,6 +239,7 @@ std::string status_json(const DaemonStatus& status, const Traffic& traffic) {
       {"durable", observatory.durable},
       {"udp", counters_json(traffic.udp)},
       {"tcp", tcp}};
+  if (!status.points.empty()) json["points"] = points_json(status.points);
   if (status.tunnel != nullptr) json["tunnel"] = tunnel_json(*status.tunnel);
   return dump(json);
 }

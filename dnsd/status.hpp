@@ -10,6 +10,7 @@
 #include "dnsd/observatory.hpp"
 #include "dnsd/traffic.hpp"
 #include "dnsd/tunnel_host.hpp"
+#include "wg/hub.hpp"
 
 /// What `wg-dnsd status` and `wg-dnsd peers` print, for people and for programs. Pure.
 namespace dnsd {
@@ -20,6 +21,12 @@ struct PeerCounts {
   std::size_t stale = 0;  ///< of those with an endpoint
 };
 
+/// A built-in observation point: what came to it.
+struct PointStatus {
+  std::string name;  ///< 203.0.113.10:51820
+  wg::HubCounters counters;
+};
+
 struct DaemonStatus {
   std::string zone;
   std::chrono::seconds uptime{};
@@ -28,6 +35,7 @@ struct DaemonStatus {
   ObservatoryStatus observatory;
   PeerCounts peers;
   const InnerCounters* tunnel = nullptr;  ///< null: there is no built-in observation point
+  std::vector<PointStatus> points = {};   ///< in configuration order
   std::string reload_problem;  ///< why the last reload changed nothing; empty: it did not fail
 };
 

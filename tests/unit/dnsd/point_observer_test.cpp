@@ -172,6 +172,17 @@ TEST_CASE("attack: a forged source is published for 5 s, and two datagrams reach
   CHECK(f.published() == victim);
 }
 
+TEST_CASE("from one trial to the next: the way back leads to the good place") {
+  Fixture f;
+  f.packet(home, true);
+  f.pass(seconds(10));
+  f.packet(victim, false);
+  f.pass(seconds(1));
+  f.packet(moved, false);
+  f.pass(seconds(5));
+  CHECK(f.published() == home);
+}
+
 TEST_CASE("on trial, the good place is heard again: back at once") {
   Fixture f;
   f.packet(home, true);

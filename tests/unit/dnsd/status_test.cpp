@@ -55,6 +55,22 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("status says what came to each built-in point") {
+  const dnsd::Traffic traffic;
+  dnsd::DaemonStatus status;
+  CHECK_FALSE(nlohmann::json::parse(dnsd::status_json(status, traffic)).contains("points"));
+  status.points.push_back({"203.0.113.10:51820", {}});
+  status.points[0].counters.handshakes = 7;
+  status.points[0].counters.wrong_mac1 = 3;
+  const auto json = nlohmann::json::parse(dnsd::status_json(status, traffic))["points"];
+  CHECK(json[0]["name"] == "203.0.113.10:51820");
+  CHECK(json[0]["handshakes"] == 7);
+  CHECK(json[0]["ignored"]["wrong mac1"] == 3);
+  CHECK(dnsd::status_text(status, traffic)
+            .find("203.0.113.10:51820 7 handshakes, 0 cookies, 3 wrong mac1\n") !=
+        std::string::npos);
+}
+
 TEST_CASE("status says what happened inside the tunnels, where there are any") {
   dnsd::DaemonStatus status = healthy();
   const dnsd::Traffic traffic;
