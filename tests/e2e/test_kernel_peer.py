@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""kernel_peer: the WireGuard of a real kernel as a peer of wg-dnsd's built-in observation point, in a virtual machine."""
+"""kernel_peer: the WireGuard of a real kernel as a peer of wg-dnsd's built-in point, in a virtual machine."""
 
 import argparse
 import pathlib
