@@ -56,6 +56,7 @@ class GrowingArray {
   }
   static std::size_t octets_of(std::size_t piece) {
     const std::size_t elements = piece == 0 ? first_piece : std::size_t{first_piece} << (piece - 1);
+    // NOLINTNEXTLINE(bugprone-sizeof-expression): T may well be a pointer, and that is what is held
     return elements * sizeof(T);
   }
 

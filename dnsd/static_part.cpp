@@ -75,7 +75,7 @@ std::shared_ptr<const Zone> make_zone(const Config& config, const StaticPart& pa
                           .padded_names = config.padded_names,
                           .publish_private = config.publish_private,
                           .public_parts = config.public_parts},
-                         part.records, std::move(names), peers, live);
+                         part.records, names, peers, live);
   if (!zone) fail(config, zone.error().line, zone.error().message);
   return std::make_shared<const Zone>(*std::move(zone));
 }

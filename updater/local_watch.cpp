@@ -82,9 +82,9 @@ void LocalWatch::compare() {
     is_other = true;
   }
   for (auto& [to, way] : ways_) {
-    auto now = find_way(to, mark_);
+    const auto now = find_way(to, mark_);
     is_other = is_other || now != way;
-    way = std::move(now);
+    way = now;
   }
   if (is_other) changed_();
 }
