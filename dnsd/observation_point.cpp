@@ -170,7 +170,7 @@ class ObservationPoint::Impl : public wg::Hub::Handler {
     PointObserver::Result result = observer_.take();
     for (const PointObserver::Ask& ask : result.ask)
       (void)hub_->initiate(ask.key, ask.path, ask.attempts, now_);
-    for (PointObserver::Seen& seen : result.seen) pending_.seen.push_back(std::move(seen));
+    pending_.seen.insert(pending_.seen.end(), result.seen.begin(), result.seen.end());
     for (const PointObserver::Notice& notice : result.notices) tell(notice);
   }
 

@@ -408,7 +408,7 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
             poll->peers = result->peers.size();
             poll->update = source->observer.update(*result, poll->now);
           } else {
-            poll = base::Unexpected(std::move(result.error()));
+            poll = base::Unexpected(result.error());
           }
           // Shared: a handler must be copyable.
           asio::post(io, [weak, weak_source = std::weak_ptr(source),
