@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <map>
 #include <vector>
@@ -22,7 +23,8 @@ struct Figures {
 };
 
 Time quantile(const std::vector<Time>& sorted, double part) {
-  const auto index = static_cast<std::size_t>(part * static_cast<double>(sorted.size() - 1) + 0.5);
+  const auto index =
+      static_cast<std::size_t>(std::llround(part * static_cast<double>(sorted.size() - 1)));
   return sorted.at(index);
 }
 

@@ -57,10 +57,12 @@ void World::make_traffic() {
   const auto repeat = [&](std::size_t side, Kind kind, Time interval, Time on, Time period) {
     constexpr Time end = 900;
     const Time first = conditions_.traffic_begins + events_.uniform(0, interval);
-    for (Time when = first; when < end; when += interval) {
+    Time when = first;
+    while (when < end) {
       const Time phase = when - first;
       if (phase - static_cast<Time>(static_cast<int>(phase / period)) * period < on)
         events_.at(when, [send, side, kind] { send(side, kind); });
+      when += interval;
     }
   };
   switch (conditions_.traffic) {

@@ -54,7 +54,7 @@ TEST_CASE("a line says who asked, how, for what, and what came back") {
 TEST_CASE("a hostile name cannot write lines of its own") {
   const AnswerFixture server;
   dns::Name hostile = *dns::Name::parse("wg.example.org.");
-  REQUIRE(hostile.prepend("a\n2026-11-23 wg-dnsd error: forged\x1b[2J\xff\0" + std::string(1, 0)));
+  REQUIRE(hostile.prepend("a\n2026-11-23 wg-dnsd error: forged\x1b[2J\xff" + std::string(1, 0)));
   const Octets query = question(hostile, dns::RrType::a);
   const std::string line =
       dnsd::describe_query(query, server.ask(query, public_udp), public_udp, client);
