@@ -37,7 +37,7 @@ struct Arguments {
 };
 
 void declare(CLI::App& app, Arguments& arguments) {
-  app.set_version_flag("--version", std::string(base::version));
+  app.set_version_flag("--version", "wg-updater " + std::string(base::version));
   app.add_option("interface", arguments.interface, "WireGuard interface")
       ->type_name("IFACE")
       ->required();
