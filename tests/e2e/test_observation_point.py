@@ -148,7 +148,7 @@ def flood(world):
     alice = world.home("alice", "cone")
     point = Point(world)
     world.wireguard(host=point)
-    point.start()
+    point.start("--rate-limit", "0")  # one client that asks as fast as it is answered
     device = world.devices["alice"]
     device.wait_for_handshake(point.public_key)
     wait_until_published(world)
@@ -241,7 +241,7 @@ def rebinding(world):
     alice = world.home("alice", "cone")
     point = Point(world)
     world.wireguard(host=point)
-    point.start()
+    point.start("--rate-limit", "0")  # the change is waited for by asking all the time
     device = world.devices["alice"]
     device.wait_for_handshake(point.public_key)
     wait_until_published(world)
