@@ -91,6 +91,8 @@ struct Config {
   std::uint32_t rate_limit =
       2000;  ///< replies per second and bucket on public listeners; 0: no limit
   std::vector<base::Prefix> rate_limit_exempt;
+  std::uint32_t tcp_connections = 1000;  ///< open at once, per answer thread
+  std::uint32_t tcp_connections_per_client = 100;
   std::uint32_t query_log = 0;  ///< queries written to the log, per second; 0: none
   std::optional<std::string> cookie_secret_file;  ///< none: a secret of this process
   std::string server_id;                          ///< NSID and id.server; empty: not told

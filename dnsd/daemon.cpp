@@ -61,6 +61,13 @@ void raise_descriptor_limit() {
   (void)::setrlimit(RLIMIT_NOFILE, &limit);  // a smaller number closes idle TCP clients earlier
 }
 
+TcpLimits tcp_limits(const Config& config) {
+  TcpLimits limits;
+  limits.connections = config.tcp_connections;
+  limits.connections_per_client = config.tcp_connections_per_client;
+  return limits;
+}
+
 }  // namespace
 
 /// Ties everything together on the control thread: configuration → zone, sources → table,
@@ -144,7 +151,7 @@ Daemon::Daemon(const CommandLine& line, InheritedSockets inherited)
               [this](const InnerPacket& packet, const SendInner& send) {
                 tunnel_host_.receive(packet, send);
               }),
-      threads_(responder_, config_.answer_threads),
+      threads_(responder_, config_.answer_threads, tcp_limits(config_)),
       listeners_(threads_, std::move(inherited)),
       control_(io_, [this](const ControlRequest& request) { return answer(request); }),
       signals_(io_, SIGTERM, SIGINT, SIGHUP),
@@ -229,6 +236,9 @@ std::optional<std::string> Daemon::reload() {
     }
     for (const auto& [word, differs] :
          {std::pair("answer-threads", next.answer_threads != config_.answer_threads),
+          std::pair("tcp-connections", next.tcp_connections != config_.tcp_connections),
+          std::pair("tcp-connections-per-client",
+                    next.tcp_connections_per_client != config_.tcp_connections_per_client),
           std::pair("control", next.control_socket != config_.control_socket)}) {
       if (differs) spdlog::warn("{} changes at the next start only", word);
     }

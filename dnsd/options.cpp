@@ -460,6 +460,32 @@ const auto& table() {
              .set = add_rate_limit_exempt,
              .clear = [](Config& c) { c.rate_limit_exempt.clear(); },
              .get = get_rate_limit_exempt},
+      Option{
+          .word = "tcp-connections",
+          .placeholder = "N",
+          .help = "TCP connections that one answer thread holds; one more closes the one that "
+                  "asked nothing for the longest time.",
+          .unit = "connections",
+          .range = Option::Range{1, 60000},
+          .set_number = [](Config& c,
+                           std::uint64_t n) { c.tcp_connections = static_cast<std::uint32_t>(n); },
+          .get =
+              [](const Config& c) {
+                return std::vector<std::string>{std::to_string(c.tcp_connections)};
+              }},
+      Option{.word = "tcp-connections-per-client",
+             .placeholder = "N",
+             .help = "The same for one client: an IPv4 address or an IPv6 /64.",
+             .unit = "connections",
+             .range = Option::Range{1, 60000},
+             .set_number =
+                 [](Config& c, std::uint64_t n) {
+                   c.tcp_connections_per_client = static_cast<std::uint32_t>(n);
+                 },
+             .get =
+                 [](const Config& c) {
+                   return std::vector<std::string>{std::to_string(c.tcp_connections_per_client)};
+                 }},
       Option{.word = "query-log",
              .placeholder = "N",
              .help = "So many queries of each second are written to the log, as a sample; the "

@@ -22,6 +22,7 @@ import unittest
 
 PROGRAM = pathlib.Path(sys.argv.pop(1)).resolve() if __name__ == "__main__" else None
 PATIENCE = 20  # seconds; far more than anything takes, also under sanitizers
+IDLE = 10  # seconds after which a silent TCP connection is closed
 
 A, NS, SOA, TXT, AAAA = 1, 2, 6, 16, 28
 NOERROR, NXDOMAIN = 0, 3
@@ -232,6 +233,24 @@ class WgDnsd(unittest.TestCase):
             self.assertEqual(client.recv(1), b"")
             self.assertGreater(time.monotonic() - begin, 0.4)
             self.assertLess(time.monotonic() - begin, 5)
+
+    def test_over_its_limits_the_most_silent_connection_makes_room(self):
+        for word in ("--tcp-connections", "--tcp-connections-per-client"):
+            with self.subTest(word=word), contextlib.ExitStack() as clients:
+                server = self.start("--listen", f"127.0.0.1:{self.port}", word, "2")
+                connections = []
+                for _ in range(3):
+                    client = clients.enter_context(socket.create_connection(("127.0.0.1", self.port), PATIENCE))
+                    client.sendall(framed(query("ns1.example.org", A)))
+                    self.assertEqual(read_message(client).answers, 1)
+                    connections.append(client)
+                connections[0].settimeout(IDLE / 2)
+                self.assertEqual(connections[0].recv(1), b"")
+                for client in connections[1:]:
+                    client.sendall(framed(query("ns1.example.org", A)))
+                    self.assertEqual(read_message(client).answers, 1)
+            self.stop(server)
+            (self.folder / "log").unlink()
 
     def test_views_are_told_apart_by_their_listeners(self):
         peers = self.write_peers()
