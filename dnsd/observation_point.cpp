@@ -27,7 +27,8 @@ constexpr int batches_per_turn = 4;
 /// Design §3.2: what the last run accepted in its last second may be missing in its memory, and so
 /// may what it sent.
 constexpr std::chrono::seconds memory_lag{2};
-/// Where both want one core, answers come first. An ordinary user may only lower itself.
+/// Below the other threads: where both want one core, answers come first. An ordinary user may only
+/// lower itself.
 constexpr int niceness = 5;
 /// One line per peer and kind of notice in this time.
 constexpr std::chrono::minutes notice_pause{10};
@@ -67,7 +68,8 @@ class ObservationPoint::Impl : public wg::Hub::Handler {
   void start() {
     if (!hub_) restore({});
     thread_ = std::thread([this] {
-      (void)::setpriority(PRIO_PROCESS, 0, niceness);  // of this thread alone, on Linux
+      // Of this thread alone, on Linux.
+      (void)::setpriority(PRIO_PROCESS, 0, ::getpriority(PRIO_PROCESS, 0) + niceness);
       wait();
       arm();
       io_.run();

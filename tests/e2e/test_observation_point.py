@@ -6,13 +6,17 @@ mappings; a killed wg-dnsd that asks its peers where they are.
 """
 
 import contextlib
+import os
 import socket
+import statistics
 import struct
 import time
 
+import dns.message
+
 import dns_client
 import lab
-from addresses import HOST, HOST6, TUNNEL, WIREGUARD_PORT
+from addresses import ASKER, HOST, HOST6, TUNNEL, WIREGUARD_PORT
 from checks import check, wait_until
 from containment import RUN
 from node import Pings
@@ -209,65 +213,74 @@ def recovery(world):
         check(seconds <= RECOVERY, f"confirmed after {seconds:.2f} s, more than {RECOVERY}")
 
 
-class Arrivals:
-    """When datagrams of some length reach the host's UDP port, by the kernel's clock, which is also ours."""
+def stamp(sock):
+    """Has the kernel note when each datagram came, by the clock that is also ours."""
+    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    sock.setblocking(False)
+    return sock
 
-    PACKET = struct.Struct("ll")
 
-    def __init__(self, world, port):
-        self.port = port
-        with world.host.entered():
-            self.raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
-        self.raw.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-        self.raw.setblocking(False)
-
-    def wait(self, length):
-        """The time of the next one, seconds since 1970."""
-
-        def take():
-            with contextlib.suppress(BlockingIOError):
-                packet, ancillary, _, _ = self.raw.recvmsg(2048, 64)
-                udp = packet[(packet[0] & 15) * 4 :]
-                if int.from_bytes(udp[2:4], "big") == self.port and len(udp) - 8 == length:
-                    seconds, nanoseconds = self.PACKET.unpack(ancillary[0][2])
-                    return seconds + nanoseconds / 1e9
-            return None
-
-        return wait_until(take, f"a datagram of {length} octets", interval=0)
+def take_stamped(sock):
+    """(seconds since 1970, octets) of each datagram that has come."""
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            octets, ancillary, _, _ = sock.recvmsg(2048, 64)
+            seconds, nanoseconds = struct.unpack("ll", ancillary[0][2])
+            yield seconds + nanoseconds / 1e9, octets
 
 
 def rebinding(world):
     """The NAT forgets; the next keepalive changes the answer at once, and is asked back."""
-    alice = world.home("alice", "cone")
+    if world.full:
+        os.nice(-20)  # wg-dnsd's too: what others do on this machine does not count
+    names = ("alice", "bob", "carol")  # several: more than five such changes of one peer in a minute are not published
+    for name in names:
+        world.home(name, "cone")
     point = Point(world)
     world.wireguard(host=point)
-    point.start("--rate-limit", "0")  # the change is waited for by asking all the time
-    device = world.devices["alice"]
-    device.wait_for_handshake(point.public_key)
-    wait_until_published(world)
-    worst = 0.0
-    client = dns_client.Client(world.internet, HOST)
-    for _ in range(20 if world.full else 3):
-        alice.forget_mappings()
-        arrivals = Arrivals(world, WIREGUARD_PORT)
-        device.set("peer", point.public_key, "persistent-keepalive", 0)
-        device.set("peer", point.public_key, "persistent-keepalive", 25)
-        arrived = arrivals.wait(32)
-        changed = wait_until(
-            lambda: any(
-                port == alice.mapped_port
-                for _, _, port in dns_client.srv_endpoints(client.ask(world.service_name("alice"), "SRV"))
-            )
-            and time.time(),
-            "the answer has changed", interval=0,
-        )  # fmt: skip
-        worst = max(worst, changed - arrived)
-        wait_until(lambda: device.process.lines("Received handshake initiation"), "it is asked back")
-    print(f"keepalive from a new port → changed answer: {worst * 1000:.1f} ms at worst")
+    point.start("--rate-limit", "0")  # it is asked all the time
+    taken = []
+    for name in names:
+        world.devices[name].wait_for_handshake(point.public_key)
+        wait_until_published(world, name)
+        taken += [seconds_until_changed(world, point, name) for _ in range(5 if world.full else 1)]
+    median, worst = (1000 * seconds for seconds in (statistics.median(taken), max(taken)))
+    print(f"keepalive from a new port → changed answer: median {median:.1f} ms, worst of {len(taken)} {worst:.1f} ms")
     if world.full:
-        check(worst <= CHANGE, f"{worst * 1000:.1f} ms, more than {CHANGE * 1000} ms")
+        check(max(taken) <= CHANGE, f"{worst:.1f} ms, more than {CHANGE * 1000} ms")
     time.sleep(6)  # not a wait for an event: a change that was not confirmed would be taken back by now
     wait_until_published(world)
+
+
+def seconds_until_changed(world, point, name):
+    """From the arrival of the first keepalive from a new port to that of the first answer that says so."""
+    home, device = world.homes[name], world.devices[name]
+    asked_back = "Received handshake initiation"
+    before = len(device.process.lines(asked_back))
+    home.forget_mappings()
+    with world.host.entered():
+        on_host = stamp(socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP))
+    asker = stamp(world.internet.udp_socket(ASKER))
+    question = dns.message.make_query(world.service_name(name), "SRV").to_wire()
+    changed_data = struct.pack("!3H", 10, 0, home.mapped_port)  # RFC 2782: priority, weight, port
+    arrived, changed = [], []
+
+    def ask_on():
+        asker.sendto(question, (HOST, 53))
+        for when, packet in take_stamped(on_host):
+            udp = packet[(packet[0] & 15) * 4 :]
+            if udp[:4] == struct.pack("!2H", home.mapped_port, WIREGUARD_PORT):
+                arrived.append(when)
+        changed.extend(when for when, reply in take_stamped(asker) if changed_data in reply)
+        return changed
+
+    words = ("peer", point.public_key, "persistent-keepalive")
+    device.node.start("wg", "set", device.name, *words, 0, *words, 25, name=f"{name}-kick")
+    wait_until(ask_on, "the answer has changed", interval=0.0002)
+    wait_until(lambda: len(device.process.lines(asked_back)) > before, "it is asked back")
+    for sock in (on_host, asker):
+        sock.close()
+    return changed[0] - arrived[0]
 
 
 def forged_source(world):
