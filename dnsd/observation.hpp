@@ -17,6 +17,8 @@ struct Observation {
   base::WallTime since;      ///< when this endpoint was first confirmed
   base::WallTime last_seen;  ///< when it was last confirmed
   base::SteadyTime seen;     ///< last_seen on the clock that ages are counted with
+  /// Published, and not proven yet (design §3.3): the place before it is what survives a restart.
+  bool is_on_trial = false;
 
   friend bool operator==(const Observation&, const Observation&) = default;
 };

@@ -115,7 +115,7 @@ void PointObserver::move(const wg::PublicKey& key, Track& track, const wg::Path&
   note_return(key, track, before.endpoint, path.remote, now.steady);
   moves.times[moves.next++ % moves.times.size()] = now.steady;
   set_place(key, track, next);
-  publish(key, next);
+  publish(key, next, !is_proven);
   if (is_proven) {
     end_trial(track);
   } else {
@@ -180,8 +180,9 @@ void PointObserver::set_place(const wg::PublicKey& key, Track& track, const Plac
   who_.insert_or_assign(place.endpoint, key);
 }
 
-void PointObserver::publish(const wg::PublicKey& key, const Place& place) {
-  result_.seen.push_back({key, {place.endpoint, place.since, place.last_seen, place.seen}});
+void PointObserver::publish(const wg::PublicKey& key, const Place& place, bool is_on_trial) {
+  result_.seen.push_back(
+      {key, {place.endpoint, place.since, place.last_seen, place.seen, is_on_trial}});
 }
 
 void PointObserver::unknown_session(const wg::Path& path, base::Now now) {

@@ -125,7 +125,7 @@ class PointObserver {
   void note_return(const wg::PublicKey& key, Track& track, const base::Endpoint& from,
                    const base::Endpoint& to, base::SteadyTime now);
   void set_place(const wg::PublicKey& key, Track& track, const Place& place);
-  void publish(const wg::PublicKey& key, const Place& place);
+  void publish(const wg::PublicKey& key, const Place& place, bool is_on_trial = false);
   void greet(base::Now now);
 
   std::unordered_map<wg::PublicKey, Track> tracks_;

@@ -179,7 +179,14 @@ void Registry::observe(SourceId source, const wg::PublicKey& key, const Observat
   Sighting& sighting = sighting_of(peer, source);
   const bool stale = now.steady - observation.seen >= rules_.stale_after;
   const bool same = sighting.seen && sighting.seen->endpoint == observation.endpoint &&
-                    sighting.seen->since == observation.since && sighting.stale == stale;
+                    sighting.seen->since == observation.since &&
+                    sighting.seen->is_on_trial == observation.is_on_trial &&
+                    sighting.stale == stale;
+  if (!observation.is_on_trial) {
+    sighting.proven.reset();
+  } else if (sighting.seen && !sighting.seen->is_on_trial) {
+    sighting.proven = std::make_unique<const Observation>(*sighting.seen);
+  }
   sighting.seen = observation;
   sighting.stale = stale;
   schedule(key, sighting);
@@ -206,6 +213,7 @@ void Registry::tick(base::Now now) {
   run_queue(expire_queue_, &Sighting::expire_due, rules_.expire_after, now,
             [&](const wg::PublicKey& key, Peer& peer, Sighting& sighting) {
               sighting.seen.reset();
+              sighting.proven.reset();
               mark_unsaved(key, sighting);
               touch(key, peer);
             });
@@ -328,8 +336,9 @@ std::optional<SavedPeer> Registry::saved(SourceId source, const wg::PublicKey& k
                                   [&](const Sighting& s) { return s.source == source; });
   if (found == sightings.end()) return std::nullopt;
   SavedPeer saved{key, std::nullopt, found->allowed_ips};
-  if (found->seen)
-    saved.sighting = {found->seen->endpoint, found->seen->since, found->seen->last_seen};
+  const Observation* const kept =
+      found->seen && !found->seen->is_on_trial ? &*found->seen : found->proven.get();
+  if (kept != nullptr) saved.sighting = {kept->endpoint, kept->since, kept->last_seen};
   return saved;
 }
 

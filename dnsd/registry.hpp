@@ -99,7 +99,7 @@ class Registry {
   void mark_all_unsaved();
   /// Adds every renewed sighting to the unsaved, for the last write before a stop.
   void flush_sightings();
-  /// What to keep of one peer of one source; nullopt: nothing, forget it.
+  /// What to keep of one peer of one source: nothing that is on trial. nullopt: forget it.
   [[nodiscard]] std::optional<SavedPeer> saved(SourceId source, const wg::PublicKey& key) const;
 
   /// Peers that a source lists.
@@ -112,6 +112,7 @@ class Registry {
     bool stale = false;
     bool unsaved = false;
     std::optional<Observation> seen;
+    std::unique_ptr<const Observation> proven;  // while `seen` is on trial: the one before it
     base::WallTime saved_last_seen{};
     // Each deadline has one element in its queue; elements with another time are obsolete.
     std::optional<base::SteadyTime> stale_due;

@@ -57,11 +57,11 @@ class Attack:
         self.home = world.homes["alice"]
         self.host = (HOST, WIREGUARD_PORT)
         self.tap = Tap(world.internet)
-        mallory = Node(world, "mallory")
-        world.join_internet(mallory, [MALLORY])
-        self.mallory = mallory.udp_socket(MALLORY, PORT)
+        self.node = Node(world, "mallory")
+        world.join_internet(self.node, [MALLORY])
+        self.mallory = self.node.udp_socket(MALLORY, PORT)
         self.mallory.setblocking(False)
-        self.spoofer = Spoofer(mallory)
+        self.spoofer = Spoofer(self.node)
 
     def kick(self):
         """Alice sends a keepalive."""
@@ -82,6 +82,16 @@ class Attack:
 
         self.kick()
         return wait_until(look, "a keepalive of alice")[0]
+
+    def hold_back(self, count):
+        """As many keepalives that the host has not had yet."""
+        self.world.internet.nft(
+            "table ip gate {\n chain forward {\n  type filter hook forward priority 0;\n"
+            f"  ip saddr {self.home.public} drop\n }}\n}}\n"
+        )
+        held = [self.next_keepalive() for _ in range(count)]
+        self.world.internet.run("nft", "delete", "table", "ip", "gate")
+        return held
 
     def settle(self):
         """Until the host has answered a packet that alice sent after everything before."""
@@ -128,12 +138,7 @@ def flipped(packet, first, behind):
 
 def held_back(attack):
     """Packets that the host has not had yet."""
-    attack.world.internet.nft(
-        "table ip gate {\n chain forward {\n  type filter hook forward priority 0;\n"
-        f"  ip saddr {attack.home.public} drop\n }}\n}}\n"
-    )
-    old, newest = attack.next_keepalive(), attack.next_keepalive()
-    attack.world.internet.run("nft", "delete", "table", "ip", "gate")
+    old, newest = attack.hold_back(2)
     before = attack.published()
     started = time.monotonic()
     attack.mallory.sendto(newest, attack.host)
@@ -155,6 +160,23 @@ def held_back(attack):
     if attack.world.full:
         check(seconds < REVERTED + 1, f"away for {seconds:.1f} s")
     attack.changes_nothing("an older packet, held back", [old])
+
+
+def killed_on_trial(attack, process):
+    """wg-dnsd dies while it publishes alice where mallory is; it wakes up where alice was proven to be."""
+    [newest] = attack.hold_back(1)
+    home = attack.world.published("alice")
+    attack.node.udp_socket(MALLORY, PORT + 1).sendto(newest, attack.host)
+    wait_until(lambda: attack.world.published("alice") != home, "the newest packet moves alice")
+    time.sleep(1.1)  # not a wait for an event: what is to survive is on disk by now
+    process.kill()
+    started = time.monotonic()
+    process = attack.point.start(name="wg-dnsd-killed")
+    awake = attack.world.published("alice")
+    check(awake == home, f"after the restart alice is at {awake}, not at {home}")
+    wait_until(lambda: not attack.point.is_stale(attack.alice.public_key), "alice is seen again")
+    print(f"killed while alice was away: seen at home again after {time.monotonic() - started:.1f} s")
+    return process
 
 
 def scenario(world):
@@ -181,6 +203,7 @@ def scenario(world):
     own = [packet for source, _, packet in heard if source == attack.host]
     attack.changes_nothing("the host's own packets", own)
     held_back(attack)
+    process = killed_on_trial(attack, process)
 
     check(process.stop() == 0, "SIGTERM did not end it cleanly")
     point.start(name="wg-dnsd-again")

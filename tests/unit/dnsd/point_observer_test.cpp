@@ -128,10 +128,12 @@ TEST_CASE("roaming by keepalive only: published at once, asked back, proven by t
   f.pass(seconds(10));
   f.packet(moved, false);
   CHECK(f.published() == moved);
+  CHECK(f.seen.back().observation.is_on_trial);
   REQUIRE(f.asked.size() == 1);
   CHECK(f.asked[0].path.remote == at(moved));
   CHECK(f.asked[0].attempts == 1);
   f.packet(moved, true, true, alice, Kind::response);
+  CHECK_FALSE(f.seen.back().observation.is_on_trial);
   f.pass(seconds(60));
   CHECK(f.published() == moved);
   CHECK(f.asked.size() == 1);
@@ -159,6 +161,7 @@ TEST_CASE("attack: a forged source is published for 5 s, and two datagrams reach
   f.pass(milliseconds(1));
   CHECK(f.published() == home);
   CHECK(f.seen.back().observation.since == since);
+  CHECK_FALSE(f.seen.back().observation.is_on_trial);
   CHECK(f.asked.size() == 2);
   REQUIRE(f.notices.size() == 1);
   CHECK(f.notices[0].kind == Notice::Kind::forged);

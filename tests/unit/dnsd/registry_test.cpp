@@ -406,6 +406,44 @@ TEST_CASE("what is to be saved: every change at once, a keepalive once a minute"
   CHECK_FALSE(f.registry.saved(wg0, alice).has_value());
 }
 
+TEST_CASE("a place on trial is published, and the proven one before it is kept") {
+  Fixture f;
+  const auto try_place = [&](const std::string& place, int second) {
+    f.registry.observe(
+        wg0, alice,
+        Observation{endpoint(place), at(second).wall, at(second).wall, at(second).steady, true},
+        at(second));
+  };
+  const auto kept = [&] {
+    (void)f.registry.take_unsaved();
+    const auto saved = f.registry.saved(wg0, alice);
+    return saved && saved->sighting ? saved->sighting->endpoint.to_string() : std::string("-");
+  };
+  f.see(wg0, alice, "203.0.113.1:1", 0);
+  try_place("198.51.100.66:2", 10);
+  CHECK(f.record() == "198.51.100.66:2 - 10 -");
+  CHECK(kept() == "203.0.113.1:1");
+  try_place("198.51.100.66:3", 12);  // from one trial to the next
+  CHECK(f.record() == "198.51.100.66:3 - 12 -");
+  CHECK(kept() == "203.0.113.1:1");
+  f.registry.flush_sightings();
+  CHECK(kept() == "203.0.113.1:1");
+  SUBCASE("taken back") {
+    f.see(wg0, alice, "203.0.113.1:1", 15, 0);
+    CHECK(kept() == "203.0.113.1:1");
+    CHECK(f.record() == "203.0.113.1:1 - 0 -");
+  }
+  SUBCASE("proven: kept at once") {
+    f.see(wg0, alice, "198.51.100.66:3", 13, 12);
+    CHECK(f.registry.has_unsaved());
+    CHECK(kept() == "198.51.100.66:3");
+  }
+  SUBCASE("withdrawn for its age") {
+    f.registry.tick(at(12 + 86400));
+    CHECK(kept() == "-");
+  }
+}
+
 TEST_CASE("before a stop the last sightings are written too, and a failed write is repeated") {
   Fixture f;
   f.see(wg0, alice, "203.0.113.1:1", 0, 0);
