@@ -1,9 +1,9 @@
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
-#include <vector>
+
+#include "config/options.hpp"
 
 namespace CLI {
 class App;
@@ -15,9 +15,8 @@ namespace dnsd {
 /// reload reads the same files again and lays the same words over them.
 struct CommandLine {
   std::optional<std::string> config_file;  ///< --config FILE
-  /// Option word without dashes → what was given for it, in order; nothing: not given. The words
-  /// are those of the configuration file; what they mean and allow is decided by load_config alone.
-  std::map<std::string, std::vector<std::string>> words;
+  /// Those of the configuration file; what they mean and allow is decided by load_config alone.
+  config::Words words;
   bool check_config = false;      ///< --check-config: print the effective configuration and exit
   bool print_delegation = false;  ///< --print-delegation: print the parent's records and exit
 };

@@ -3,26 +3,28 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdlib>
+#include <array>
 #include <filesystem>
-#include <fstream>
 #include <system_error>
 #include <unordered_set>
 
+#include "config/files.hpp"
+#include "config/yaml_file.hpp"
 #include "dnsd/added_peers.hpp"
 #include "dnsd/config_reader.hpp"
 #include "dnsd/options.hpp"
 #include "dnsd/point_key.hpp"
-#include "dnsd/yaml_file.hpp"
 #include "schema/owner_name.hpp"
 #include "wg/key_index.hpp"
 
 namespace dnsd {
 namespace {
 
-/// A million peers with names, addresses and comments fit three times.
-constexpr std::uintmax_t max_file_octets = std::uintmax_t{1} << 30U;
+using config::fail;
+using config::folder_from_environment;
+using config::YamlMap;
+using config::YamlSetting;
+using config::YamlValue;
 
 /// Where a peer of Config::peers stands: file 0 is the YAML file, n the nth file of peers that was
 /// read.
@@ -31,36 +33,9 @@ struct PeerPlace {
   std::uint32_t line;
 };
 
-/// \param place `FILE:LINE: WORD` or `--WORD`.
-[[noreturn]] void fail(const std::string& place, const std::string& message) {
-  throw ConfigError(fmt::format("{}: {}", place, message));
-}
-
-std::string read_whole_file(const std::string& path) {
-  std::error_code ec;
-  // A device or a pipe may never end; only a file says how long it is.
-  const bool regular = std::filesystem::is_regular_file(path, ec);
-  if (ec) fail(path, fmt::format("cannot be read: {}", ec.message()));
-  if (!regular) fail(path, "is not a regular file");
-  const auto size = std::filesystem::file_size(path, ec);
-  if (ec) fail(path, fmt::format("cannot be read: {}", ec.message()));
-  if (size > max_file_octets)
-    fail(path, fmt::format("is longer than {} MiB", max_file_octets >> 20U));
-  std::ifstream file(path, std::ios::binary);
-  std::string text(static_cast<std::size_t>(size), '\0');
-  if (!file.is_open() || !file.read(text.data(), static_cast<std::streamsize>(text.size())))
-    fail(path, fmt::format("cannot be read: {}", std::generic_category().message(errno)));
-  return text;
-}
-
-/// First folder of a list that systemd hands over (systemd.exec(5), RuntimeDirectory=), else the
-/// default.
-std::string folder_from_environment(const char* variable, std::string_view otherwise) {
-  const char* value = std::getenv(variable);
-  const std::string_view list = value == nullptr ? std::string_view() : value;
-  const std::string_view first = list.substr(0, list.find(':'));
-  return std::string(first.empty() ? otherwise : first);
-}
+/// Of a peer in YAML; allowed-ips is the one that may be a list.
+constexpr std::array<std::string_view, 4> peer_words{"name", "public-key", "endpoint",
+                                                     "preshared-key-file"};
 
 /// Reads one configuration: file, command line, files of peers, in this order.
 class ConfigReader {
@@ -73,7 +48,7 @@ class ConfigReader {
     config_.control_socket =
         folder_from_environment("RUNTIME_DIRECTORY", "/run/wg-dnsd") + "/control.sock";
     if (line_.config_file) take_yaml_file(*line_.config_file);
-    take_command_line();
+    config::take_words(config_, all_options(), line_.words);
     for (const std::string& path : config_.peers_files) take_peers_file(path);
     take_added_peers();
     // One order, whichever word came first in the file: --check-config's output loads to the same.
@@ -85,50 +60,28 @@ class ConfigReader {
 
  private:
   void take_yaml_file(const std::string& path) {
-    const auto parsed = parse_yaml_file(read_file_(path));
+    const auto parsed = config::parse_yaml_file(read_file_(path));
     if (!parsed) fail(fmt::format("{}:{}", path, parsed.error().line), parsed.error().message);
-    const std::string folder = std::filesystem::absolute(path).parent_path().string();
-    for (const YamlSetting& setting : parsed->options.settings) {
-      const Option* option = find_option(setting.word);
-      if (option == nullptr) fail_unknown(setting, all_words());
-      if (setting.is_list && option->shape != Option::Shape::list)
-        fail(place(setting.word, setting.line),
-             fmt::format("takes one value, not a list: {}", describe_allowed(*option)));
-      if (option->clear != nullptr) option->clear(config_);
-      for (const YamlValue& value : setting.values)
-        take_value(*option, value.text, place(setting.word, value.line), folder);
+    for (const YamlSetting& setting : parsed->settings) {
+      if (setting.word == "peers") {
+        take_yaml_peers(setting);
+        continue;
+      }
+      const Option* option = config::find_option(all_options(), setting.word);
+      if (option == nullptr) config::fail_unknown(path, setting, all_words());
+      config::take_setting(config_, *option, setting, path);
     }
-    for (const YamlMap& peer : parsed->peers) take_yaml_peer(peer);
     config_.peers_in_yaml = config_.peers.size();
   }
 
-  void take_command_line() {
-    const std::string folder = std::filesystem::current_path().string();
-    for (const Option& option : all_options()) {
-      const auto given = line_.words.find(std::string(option.word));
-      if (given == line_.words.end() || given->second.empty()) continue;
-      const std::string flag = fmt::format("--{}", option.word);
-      if (option.shape != Option::Shape::list && given->second.size() > 1)
-        fail(flag, "is given twice");
-      if (option.clear != nullptr) option.clear(config_);
-      for (const std::string& value : given->second) take_value(option, value, flag, folder);
-    }
-  }
-
-  void take_value(const Option& option, const std::string& value, const std::string& where,
-                  const std::string& folder) {
-    const std::size_t path =
-        option.is_path_behind_equals ? std::min(value.find('='), value.size() - 1) + 1 : 0;
-    const bool relative = (option.is_path || option.is_path_behind_equals) && path < value.size() &&
-                          value[path] != '/';
-    const std::string whole =
-        relative
-            ? value.substr(0, path) +
-                  (std::filesystem::path(folder) / value.substr(path)).lexically_normal().string()
-            : value;
-    if (!set_option(config_, option, whole))
-      fail(where,
-           fmt::format("'{}' is not allowed; right is: {}", value, describe_allowed(option)));
+  void take_yaml_peers(const YamlSetting& setting) {
+    using Kind = YamlSetting::Kind;
+    if (setting.kind == Kind::value || setting.kind == Kind::map)
+      fail(place(setting.word, setting.line), "is a list of maps, each with at least a public-key");
+    if (!setting.values.empty())
+      fail(place(setting.word, setting.values.front().line),
+           "a peer is a map with at least a public-key; files of peers go to peers-file");
+    for (const YamlMap& peer : setting.maps) take_yaml_peer(peer);
   }
 
   void take_yaml_peer(const YamlMap& peer) {
@@ -136,8 +89,16 @@ class ConfigReader {
     bool has_key = false;
     for (const YamlSetting& setting : peer.settings) {
       const std::string where = place(setting.word, setting.line);
-      if (setting.is_list && setting.word != "allowed-ips") fail(where, "takes one value");
-      const std::string& value = setting.values.empty() ? std::string() : setting.values[0].text;
+      if (setting.word == "allowed-ips") {
+        take_allowed_ips(setting, result);
+        continue;
+      }
+      if (std::find(peer_words.begin(), peer_words.end(), setting.word) == peer_words.end())
+        config::fail_unknown(*line_.config_file, setting,
+                             fmt::format("{}, allowed-ips", fmt::join(peer_words, ", ")));
+      const std::string& value =
+          config::single_value(*line_.config_file, setting, "several allowed-ips alone are a list")
+              .text;
       if (setting.word == "public-key") {
         const auto key = wg::PublicKey::parse(value);
         if (!key || key->is_zero())
@@ -150,14 +111,10 @@ class ConfigReader {
         if (const auto wrong = schema::check_peer_label(value))
           fail(where, fmt::format("'{}' {}", value, *wrong));
         result.name = value;
-      } else if (setting.word == "allowed-ips") {
-        take_allowed_ips(setting, result);
       } else if (setting.word == "endpoint") {
         take_endpoint(where, value, result);
-      } else if (setting.word == "preshared-key-file") {
-        take_preshared_key_file(where, value, result);
       } else {
-        fail_unknown(setting, "name, public-key, allowed-ips, endpoint, preshared-key-file");
+        take_preshared_key_file(where, value, result);
       }
     }
     if (!has_key)
@@ -166,12 +123,11 @@ class ConfigReader {
   }
 
   void take_allowed_ips(const YamlSetting& setting, ConfiguredPeer& peer) const {
-    for (const YamlValue& value : setting.values) {
+    constexpr std::string_view allowed = "ADDRESS or ADDRESS/LENGTH; several stand in a list";
+    for (const YamlValue& value : config::list_of_values(*line_.config_file, setting, allowed)) {
       const auto prefix = base::Prefix::parse(value.text);
       if (!prefix)
-        fail(place(setting.word, value.line),
-             fmt::format("'{}' is not ADDRESS or ADDRESS/LENGTH; several stand in a list",
-                         value.text));
+        fail(place(setting.word, value.line), fmt::format("'{}' is not {}", value.text, allowed));
       peer.allowed_ips.push_back(*prefix);
     }
   }
@@ -179,8 +135,7 @@ class ConfigReader {
   void take_preshared_key_file(const std::string& where, const std::string& value,
                                ConfiguredPeer& peer) const {
     if (value.empty()) fail(where, "is empty; right is a file that `wg genpsk` wrote");
-    const auto folder = std::filesystem::absolute(*line_.config_file).parent_path();
-    peer.preshared_key_file = (folder / value).lexically_normal().string();
+    peer.preshared_key_file = config::absolute_path(config::folder_of(*line_.config_file), value);
     std::string text = read_file_(peer.preshared_key_file);
     peer.preshared_key = parse_secret<wg::PresharedKey>(text);
     OPENSSL_cleanse(text.data(), text.size());
@@ -375,10 +330,7 @@ class ConfigReader {
                        place.line);
   }
   [[nodiscard]] std::string place(const std::string& word, std::size_t line) const {
-    return fmt::format("{}:{}: {}", *line_.config_file, line, word);
-  }
-  [[noreturn]] void fail_unknown(const YamlSetting& setting, const std::string& known) const {
-    fail(place(setting.word, setting.line), fmt::format("is unknown; right is one of: {}", known));
+    return config::place_of(*line_.config_file, word, line);
   }
   static std::string all_words() {
     std::string words;
@@ -403,13 +355,6 @@ std::string endpoint_text(const ConfiguredPeer& peer) {
   return fmt::format("{}:{}", host.host, base::to_number(host.port));
 }
 
-void write_list(std::string& out, std::string_view indent, const std::vector<std::string>& values) {
-  if (values.empty()) out += " []";
-  out += '\n';
-  for (const std::string& value : values)
-    out += fmt::format("{}  - {}\n", indent, to_yaml_value(value));
-}
-
 }  // namespace
 
 std::string key_file_of(const Config& config, const ConfiguredPoint& point) {
@@ -419,7 +364,7 @@ std::string key_file_of(const Config& config, const ConfiguredPoint& point) {
 }
 
 Config load_config(const CommandLine& line) {
-  return read_config(line, read_whole_file);
+  return read_config(line, config::read_whole_file);
 }
 
 Config read_config(const CommandLine& line, const ReadFile& read_file) {
@@ -427,29 +372,21 @@ Config read_config(const CommandLine& line, const ReadFile& read_file) {
 }
 
 std::string to_yaml(const Config& config) {
-  std::string out;
-  for (const Option& option : all_options()) {
-    out += fmt::format("{}:", option.word);
-    const std::vector<std::string> values = option.get(config);
-    if (option.shape == Option::Shape::list) {
-      write_list(out, "", values);
-    } else {
-      out += fmt::format(" {}\n", to_yaml_value(values.front()));
-    }
-  }
+  std::string out = config::write_options(config, all_options());
   out += config.peers_in_yaml == 0 ? "peers: []\n" : "peers:\n";
   for (std::size_t i = 0; i < config.peers_in_yaml; ++i) {
     const ConfiguredPeer& peer = config.peers[i];
-    out += fmt::format("  - public-key: {}\n", to_yaml_value(peer.public_key.to_base64()));
-    if (!peer.name.empty()) out += fmt::format("    name: {}\n", to_yaml_value(peer.name));
-    if (peer.endpoint) out += fmt::format("    endpoint: {}\n", to_yaml_value(endpoint_text(peer)));
-    if (!peer.preshared_key_file.empty())
-      out += fmt::format("    preshared-key-file: {}\n", to_yaml_value(peer.preshared_key_file));
+    out += fmt::format("  - public-key: {}\n", config::to_yaml_value(peer.public_key.to_base64()));
+    const auto write = [&](std::string_view word, const std::string& value) {
+      if (!value.empty()) out += config::write_setting("    ", word, false, {value});
+    };
+    write("name", peer.name);
+    if (peer.endpoint) write("endpoint", endpoint_text(peer));
+    write("preshared-key-file", peer.preshared_key_file);
     if (peer.allowed_ips.empty()) continue;
     std::vector<std::string> prefixes;
     for (const base::Prefix& prefix : peer.allowed_ips) prefixes.push_back(prefix.to_string());
-    out += "    allowed-ips:";
-    write_list(out, "    ", prefixes);
+    out += config::write_setting("    ", "allowed-ips", true, prefixes);
   }
   if (config.peers.size() > config.peers_in_yaml)
     out +=

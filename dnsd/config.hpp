@@ -3,13 +3,13 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
 #include "base/endpoint.hpp"
+#include "config/error.hpp"
 #include "dns/name.hpp"
 #include "dns/types.hpp"
 #include "dnsd/command_line.hpp"
@@ -18,13 +18,7 @@
 
 namespace dnsd {
 
-/// One wrong word on the command line or in a file; `what()` is the whole line for standard error,
-/// with file:line where there is one, what is wrong and what would be right. Thrown at start (exit
-/// 2) and at reload (the old state stays).
-class ConfigError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
+using ConfigError = config::Error;
 
 /// `ADDR[:PORT]`; the unspecified address of a family means all its addresses.
 struct ListenAddress {

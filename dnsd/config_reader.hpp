@@ -1,14 +1,11 @@
 #pragma once
 
-#include <functional>
-#include <string>
-
+#include "config/files.hpp"
 #include "dnsd/config.hpp"
 
 namespace dnsd {
 
-/// Whole contents of a file. \throws ConfigError naming the file.
-using ReadFile = std::function<std::string(const std::string& path)>;
+using config::ReadFile;
 
 /// load_config without the disk: every file comes from `read_file`, so that tests and the fuzzer
 /// reach all of it. \throws ConfigError

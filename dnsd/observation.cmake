@@ -16,9 +16,8 @@ add_library(
   point_socket.cpp
   registry.cpp
   serial.cpp
-  state_store.cpp
-  yaml_file.cpp)
+  state_store.cpp)
 target_link_libraries(
   dnsd_observation
-  PUBLIC dnsd_answer schema wg asio
-  PRIVATE CLI11::CLI11 yaml-cpp SQLite::SQLite3)
+  PUBLIC config dnsd_answer schema wg asio
+  PRIVATE CLI11::CLI11 SQLite::SQLite3)

@@ -12,6 +12,8 @@
 namespace dnsd {
 namespace {
 
+using config::parse_toggle;
+using config::toggle_allowed;
 using Shape = Option::Shape;
 
 constexpr Option::Range ttl_range{0, 604800};  // a week: what DNS operators consider the longest
@@ -21,13 +23,6 @@ static_assert(schema::max_zone_octets == 169);  // the manual and `allowed` say 
 constexpr std::string_view listen_allowed =
     "ADDRESS or ADDRESS:PORT, IPv6 with a port as [ADDRESS]:PORT; 0.0.0.0 or :: for all addresses; "
     "each once";
-constexpr std::string_view toggle_allowed = "true or false";
-
-std::optional<bool> parse_toggle(std::string_view text) {
-  if (text == "true" || text == "yes" || text == "on") return true;
-  if (text == "false" || text == "no" || text == "off") return false;
-  return std::nullopt;
-}
 
 template <bool Config::*member>
 bool set_toggle(Config& config, const std::string& value) {
@@ -301,6 +296,7 @@ const auto& table() {
              .placeholder = "NAME",
              .help = "The zone that is served, delegated to this host by its parent zone.",
              .allowed = "a domain name of at most 169 octets, such as wg.example.org",
+             .has_default = false,
              .set = set_zone,
              .get = get_zone},
       Option{.word = "interface",
@@ -589,28 +585,6 @@ const auto& table() {
 
 std::span<const Option> all_options() {
   return table();
-}
-
-const Option* find_option(std::string_view word) {
-  const auto options = all_options();
-  const auto found = std::find_if(options.begin(), options.end(),
-                                  [&](const Option& option) { return option.word == word; });
-  return found == options.end() ? nullptr : &*found;
-}
-
-std::string describe_allowed(const Option& option) {
-  if (!option.range) return std::string(option.allowed);
-  return fmt::format("{} to {} {}", option.range->min, option.range->max, option.unit);
-}
-
-bool set_option(Config& config, const Option& option, const std::string& value) {
-  if (!option.range) return option.set(config, value);
-  std::uint64_t number = 0;
-  const auto [end, ec] = std::from_chars(value.data(), value.data() + value.size(), number);
-  if (ec != std::errc() || end != value.data() + value.size()) return false;
-  if (number < option.range->min || number > option.range->max) return false;
-  option.set_number(config, number);
-  return true;
 }
 
 }  // namespace dnsd

@@ -134,16 +134,16 @@ TEST_CASE("every number takes its whole range and nothing beside it") {
     CAPTURE(word);
     const auto [min, max] = *option.range;
     Config config;
-    CHECK(dnsd::set_option(config, option, std::to_string(min)));
+    CHECK(config::set_option(config, option, std::to_string(min)));
     CHECK(option.get(config).front() == std::to_string(min));
-    CHECK(dnsd::set_option(config, option, std::to_string(max)));
+    CHECK(config::set_option(config, option, std::to_string(max)));
     CHECK(option.get(config).front() == std::to_string(max));
     for (const std::string& wrong :
          {std::to_string(max + 1), min == 0 ? std::string("-1") : std::to_string(min - 1),
           std::string(), std::string("x"), std::to_string(min) + " ", std::string("0x1"),
           std::string("1.5"), std::string("99999999999999999999999")}) {
       CAPTURE(wrong);
-      CHECK_FALSE(dnsd::set_option(config, option, wrong));
+      CHECK_FALSE(config::set_option(config, option, wrong));
     }
     CHECK(option.get(config).front() == std::to_string(max));
   }
@@ -195,6 +195,14 @@ TEST_CASE("wrong words and values are told with their place and what would be ri
       {"peer endpoint on loopback", "peers:\n - endpoint: 127.0.0.1:5\n", {":2: endpoint"}},
       {"peer allowed-ips", "peers:\n - allowed-ips: [10.0.0.0/33]\n", {":2: allowed-ips"}},
       {"peer endpoint as a list", "peers:\n - endpoint: [a]\n", {":2: endpoint", "one value"}},
+      {"peer name as a map", "peers:\n - name: {a: b}\n", {":2: name", "not a map"}},
+      {"allowed-ips as a map", "peers:\n - allowed-ips: {a: b}\n", {":2: allowed-ips", "map"}},
+      {"a map for one value", "zone: {a: b}\n", {":1: zone", "not a map"}},
+      {"a map for a list", "interface: {a: b}\n", {":1: interface", "map has no place"}},
+      {"a list of maps for a list", "ns:\n - {a: b}\n", {":1: ns", "map has no place"}},
+      {"peers is a value", "peers: sites.conf\n", {":1: peers", "list of maps"}},
+      {"peers is a map", "peers: {name: a}\n", {":1: peers", "list of maps"}},
+      {"peers holds values", "peers:\n - sites.conf\n", {":2: peers", "peers-file"}},
   };
   for (const auto& row : rows) {
     CAPTURE(row.name);
@@ -404,15 +412,4 @@ TEST_CASE("the complete examples load") {
                     [](const auto& peer) { return !peer.name.empty(); }));
   CHECK(sites.warnings.empty());
   CHECK(load("replacing-wgsd").padded_names);
-}
-
-TEST_CASE("what is not a file, or cannot be read, is told by name") {
-  const auto load = [](const std::string& path) {
-    CommandLine line;
-    line.config_file = path;
-    return error_of([&] { (void)dnsd::load_config(line); });
-  };
-  CHECK(load("/nonexistent/w.yaml").starts_with("/nonexistent/w.yaml: cannot be read: No such"));
-  CHECK(load("/dev/zero") == "/dev/zero: is not a regular file");
-  CHECK(load("/tmp") == "/tmp: is not a regular file");
 }

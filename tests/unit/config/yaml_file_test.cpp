@@ -1,11 +1,13 @@
-#include "dnsd/yaml_file.hpp"
+#include "config/yaml_file.hpp"
 
 #include <doctest/doctest.h>
 
 #include <string>
 
-TEST_CASE("a configuration file is a map of words to values and lists, and a list of peers") {
-  const auto parsed = dnsd::parse_yaml_file(
+using Kind = config::YamlSetting::Kind;
+
+TEST_CASE("a configuration file is a map of words to values, lists, maps, and lists of maps") {
+  const auto parsed = config::parse_yaml_file(
       "# comment\n"
       "zone: wg.example.org\n"
       "interface: [wg0, wg1]\n"
@@ -14,31 +16,47 @@ TEST_CASE("a configuration file is a map of words to values and lists, and a lis
       "    allowed-ips:\n"
       "      - 10.0.0.2/32\n"
       "  - name: bob\n"
-      "list-max: \"7\"\n");
+      "list-max: \"7\"\n"
+      "interfaces:\n"
+      "  wg0:\n"
+      "    zone: a.b\n"
+      "    peers:\n"
+      "      - name: carol\n"
+      "  wg1: {}\n"
+      "none: []\n");
   REQUIRE(parsed.has_value());
-  const auto& options = parsed->options.settings;
-  REQUIRE(options.size() == 3);
-  CHECK(options[0].word == "zone");
-  CHECK(options[0].line == 2);
-  CHECK_FALSE(options[0].is_list);
-  CHECK(options[1].is_list);
-  CHECK(options[1].values.size() == 2);
-  CHECK(options[1].values[1].text == "wg1");
-  CHECK(options[2].word == "list-max");
-  CHECK(options[2].values[0].text == "7");
-  REQUIRE(parsed->peers.size() == 2);
-  CHECK(parsed->peers[0].line == 5);
-  CHECK(parsed->peers[0].settings[1].values[0].line == 7);
-  CHECK(parsed->peers[1].settings[0].values[0].text == "bob");
+  const auto& settings = parsed->settings;
+  REQUIRE(settings.size() == 6);
+  CHECK(settings[0].word == "zone");
+  CHECK(settings[0].line == 2);
+  CHECK(settings[0].kind == Kind::value);
+  CHECK(settings[1].kind == Kind::list);
+  CHECK(settings[1].values.size() == 2);
+  CHECK(settings[1].values[1].text == "wg1");
+  CHECK(settings[2].kind == Kind::maps);
+  REQUIRE(settings[2].maps.size() == 2);
+  CHECK(settings[2].maps[0].line == 5);
+  CHECK(settings[2].maps[0].settings[1].values[0].line == 7);
+  CHECK(settings[2].maps[1].settings[0].values[0].text == "bob");
+  CHECK(settings[3].word == "list-max");
+  CHECK(settings[3].values[0].text == "7");
+  CHECK(settings[4].kind == Kind::map);
+  const auto& interfaces = settings[4].maps.front().settings;
+  REQUIRE(interfaces.size() == 2);
+  CHECK(interfaces[0].word == "wg0");
+  CHECK(interfaces[0].maps.front().settings[1].maps.front().settings[0].values[0].text == "carol");
+  CHECK(interfaces[1].kind == Kind::map);
+  CHECK(interfaces[1].maps.front().settings.empty());
+  CHECK(settings[5].kind == Kind::list);
+  CHECK(settings[5].values.empty());
 }
 
-TEST_CASE("files without options are whole: empty, comments, an empty map, no peers") {
-  for (const std::string text : {"", "\n", "# nothing\n", "---\n", "{}", "peers: []\n"}) {
+TEST_CASE("files without settings are whole: empty, comments, an empty map") {
+  for (const std::string text : {"", "\n", "# nothing\n", "---\n", "{}"}) {
     CAPTURE(text);
-    const auto parsed = dnsd::parse_yaml_file(text);
+    const auto parsed = config::parse_yaml_file(text);
     REQUIRE(parsed.has_value());
-    CHECK(parsed->options.settings.empty());
-    CHECK(parsed->peers.empty());
+    CHECK(parsed->settings.empty());
   }
 }
 
@@ -57,14 +75,14 @@ TEST_CASE("what is not a configuration is refused at its line") {
       {"null in a list", "interface:\n- wg0\n-\n", 1, "no value"},
       {"a scalar alone", "wg.example.org\n", 1, "map"},
       {"a list alone", "- a\n", 1, "map"},
-      {"a map as value", "zone: {a: b}\n", 1, "no place"},
       {"a list in a list", "interface: [[a]]\n", 1, "no place"},
       {"a list as word", "? [a]\n: b\n", 1, "no place"},
       {"a map as word", "{a: b}: c\n", 1, "no place"},
-      {"peers is a value", "peers: sites.conf\n", 1, "list of maps"},
-      {"peers holds values", "peers: [sites.conf]\n", 1, "peers-file"},
-      {"peers holds lists", "peers:\n - []\n", 2, "no place"},
-      {"a map in a peer", "peers:\n - name: {a: b}\n", 2, "no place"},
+      {"a list of lists", "peers:\n - []\n", 2, "no place"},
+      {"values behind maps", "peers:\n - {a: b}\n - c\n", 3, "not both"},
+      {"maps behind values", "peers:\n - c\n - {a: b}\n", 3, "not both"},
+      {"a fifth map", "a: {b: {c: [{d: {e: f}}]}}\n", 1, "no place"},
+      {"a word twice further down", "a:\n b:\n  c: 1\n  c: 2\n", 4, "twice"},
       {"an anchor", "zone: &a b\n", 1, "anchors"},
       {"an anchor on a list", "interface: &a [b]\n", 1, "anchors"},
       {"an alias", "zone: *a\n", 1, "anchor is not defined"},
@@ -74,11 +92,11 @@ TEST_CASE("what is not a configuration is refused at its line") {
       {"an open list", "interface: [a\n", 1, ""},
       {"NUL written out", "zone: \"a\\0b\"\n", 1, "NUL"},
       {"binary", std::string("\x00\x01\x02\xff\xfe", 5), 1, ""},
-      {"too long", std::string(dnsd::max_yaml_octets + 1, '#'), 1, "longer"},
+      {"too long", std::string(config::max_yaml_octets + 1, '#'), 1, "longer"},
   };
   for (const auto& row : rows) {
     CAPTURE(row.name);
-    const auto parsed = dnsd::parse_yaml_file(row.text);
+    const auto parsed = config::parse_yaml_file(row.text);
     REQUIRE_FALSE(parsed.has_value());
     CAPTURE(parsed.error().message);
     CHECK(parsed.error().line == row.line);
@@ -88,7 +106,7 @@ TEST_CASE("what is not a configuration is refused at its line") {
 
 TEST_CASE("hostile files end soon: depth, alias bombs, a million lines") {
   const auto refused = [](const std::string& text) {
-    return !dnsd::parse_yaml_file(text).has_value();
+    return !config::parse_yaml_file(text).has_value();
   };
   CHECK(refused("zone: " + std::string(100000, '[')));
   CHECK(refused(std::string(100000, '{')));
@@ -107,7 +125,7 @@ TEST_CASE("a whole file cut short at every octet is read or refused, never more"
       "zone: wg.example.org\npeers:\n  - name: alice\n    allowed-ips: [10.0.0.2/32]\n";
   for (std::size_t size = 0; size <= text.size(); ++size) {
     CAPTURE(size);
-    (void)dnsd::parse_yaml_file(std::string_view(text).substr(0, size));
+    (void)config::parse_yaml_file(std::string_view(text).substr(0, size));
   }
 }
 
@@ -146,10 +164,11 @@ TEST_CASE("a written value is read back unchanged") {
                                   "+/+=",
                                   "?"}) {
     CAPTURE(value);
-    const auto parsed = dnsd::parse_yaml_file("zone: " + dnsd::to_yaml_value(value) +
-                                              "\nlist:\n  - " + dnsd::to_yaml_value(value) + "\n");
+    const auto parsed =
+        config::parse_yaml_file("zone: " + config::to_yaml_value(value) + "\nlist:\n  - " +
+                                config::to_yaml_value(value) + "\n");
     REQUIRE(parsed.has_value());
-    CHECK(parsed->options.settings[0].values[0].text == value);
-    CHECK(parsed->options.settings[1].values[0].text == value);
+    CHECK(parsed->settings[0].values[0].text == value);
+    CHECK(parsed->settings[1].values[0].text == value);
   }
 }

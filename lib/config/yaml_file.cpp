@@ -1,4 +1,4 @@
-#include "dnsd/yaml_file.hpp"
+#include "config/yaml_file.hpp"
 
 #include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>
@@ -10,7 +10,7 @@
 #include <streambuf>
 #include <unordered_set>
 
-namespace dnsd {
+namespace config {
 namespace {
 
 std::size_t line_of(const YAML::Mark& mark) {
@@ -20,11 +20,14 @@ std::size_t line_of(const YAML::Mark& mark) {
 /// Ends the parse from within a handler; caught by parse_yaml_file.
 using Refused = YamlError;
 
-/// Takes yaml-cpp's events one by one and allows only what the shape has room for: no node tree is
-/// built, aliases are never followed, and yaml-cpp cannot descend deeper than four levels.
+/// Maps inside of maps: a file, its interfaces, one of them, a peer of it.
+constexpr std::size_t max_depth = 4;
+
+/// Takes yaml-cpp's events one by one and allows only what the shape has room for: aliases are
+/// never followed, and yaml-cpp cannot descend deeper than the shape does.
 class ShapeReader final : public YAML::EventHandler {
  public:
-  YamlFile file;
+  YamlMap file;
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (seen_document_) fail(mark, "a second document begins here; one file holds one");
@@ -37,7 +40,8 @@ class ShapeReader final : public YAML::EventHandler {
     if (state_ == State::value || state_ == State::list) {
       // At the word: yaml-cpp's mark is where the next thing begins.
       throw Refused{setting().line,
-                    fmt::format("{}: has no value; an empty list is written []", setting().word)};
+                    fmt::format("{}: has no value; an empty list is written [], an empty map {{}}",
+                                setting().word)};
     }
     take_scalar(mark, "?", anchor, std::string());
   }
@@ -52,47 +56,36 @@ class ShapeReader final : public YAML::EventHandler {
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value /*style*/) override {
     check_plain(mark, tag, anchor);
-    if (state_ == State::value && map_ == &file.options && setting().word == "peers") {
-      state_ = State::peers;
-    } else if (state_ == State::value) {
-      setting().is_list = true;
-      state_ = State::list;
-    } else if (state_ == State::start) {
-      fail(mark, "a list; the file is a map: lines of `word: value`");
-    } else {
-      fail(mark, "a list has no place here");
-    }
+    if (state_ == State::start) fail(mark, "a list; the file is a map: lines of `word: value`");
+    if (state_ != State::value) fail(mark, "a list has no place here");
+    setting().kind = Kind::list;
+    state_ = State::list;
   }
-  void OnSequenceEnd() override {
-    if (state_ == State::peers) map_->settings.pop_back();  // they are in file.peers
-    state_ = State::word;
-  }
+  void OnSequenceEnd() override { state_ = State::word; }
 
   void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                   YAML::EmitterStyle::value /*style*/) override {
     check_plain(mark, tag, anchor);
     if (state_ == State::start) {
-      map_ = &file.options;
-    } else if (state_ == State::peers) {
-      map_ = &file.peers.emplace_back();
-      peer_words_.clear();
+      open_.push_back({&file, {}});
     } else {
-      fail(mark, "a map has no place here");
+      open_.push_back({&add_map(mark), {}});
     }
-    map_->line = line_of(mark);
+    open_.back().map->line = line_of(mark);
     state_ = State::word;
   }
   void OnMapEnd() override {
-    if (map_ == &file.options) {
-      state_ = State::end;
-      return;
-    }
-    map_ = &file.options;
-    state_ = State::peers;
+    open_.pop_back();
+    state_ = open_.empty() ? State::end : setting().kind == Kind::maps ? State::list : State::word;
   }
 
  private:
-  enum class State : std::uint8_t { start, word, value, list, peers, end };
+  using Kind = YamlSetting::Kind;
+  enum class State : std::uint8_t { start, word, value, list, end };
+  struct OpenMap {
+    YamlMap* map;  // its own map does not grow while this one is open
+    std::unordered_set<std::string> words;
+  };
 
   [[noreturn]] static void fail(const YAML::Mark& mark, const std::string& message) {
     throw Refused{line_of(mark), message};
@@ -102,45 +95,47 @@ class ShapeReader final : public YAML::EventHandler {
     if (!tag.empty() && tag != "?" && tag != "!") fail(mark, "tags (!name) are not allowed here");
   }
 
-  YamlSetting& setting() { return map_->settings.back(); }
+  YamlSetting& setting() { return open_.back().map->settings.back(); }
+
+  YamlMap& add_map(const YAML::Mark& mark) {
+    if ((state_ != State::value && state_ != State::list) || open_.size() == max_depth)
+      fail(mark, "a map has no place here");
+    if (!setting().values.empty()) fail(mark, "a list holds values or maps, not both");
+    setting().kind = state_ == State::list ? Kind::maps : Kind::map;
+    return setting().maps.emplace_back();
+  }
 
   void take_scalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                    const std::string& text) {
     check_plain(mark, tag, anchor);
-    const std::size_t line = line_of(mark);
     if (text.find('\0') != std::string::npos) fail(mark, "a NUL character has no place here");
     switch (state_) {
       case State::word:
         take_word(mark, text);
         return;
       case State::value:
-        if (map_ == &file.options && setting().word == "peers")
-          fail(mark, "peers: is a list of maps, each with at least a public-key");
-        setting().values.push_back({text, line});
+        setting().values.push_back({text, line_of(mark)});
         state_ = State::word;
         return;
       case State::list:
-        setting().values.push_back({text, line});
+        if (!setting().maps.empty()) fail(mark, "a list holds values or maps, not both");
+        setting().values.push_back({text, line_of(mark)});
         return;
-      case State::peers:
-        fail(mark, "a peer is a map with at least a public-key; files of peers go to peers-file");
       case State::start:
       case State::end:
         fail(mark, "the file is a map: lines of `word: value`");
     }
   }
   void take_word(const YAML::Mark& mark, const std::string& word) {
-    auto& words = map_ == &file.options ? option_words_ : peer_words_;
-    if (!words.insert(word).second) fail(mark, fmt::format("{}: is given twice", word));
-    map_->settings.push_back({word, line_of(mark), false, {}});
+    if (!open_.back().words.insert(word).second)
+      fail(mark, fmt::format("{}: is given twice", word));
+    open_.back().map->settings.push_back({word, line_of(mark), Kind::value, {}, {}});
     state_ = State::value;
   }
 
   State state_ = State::start;
   bool seen_document_ = false;
-  YamlMap* map_ = &file.options;
-  std::unordered_set<std::string> option_words_;
-  std::unordered_set<std::string> peer_words_;
+  std::vector<OpenMap> open_;
 };
 
 /// yaml-cpp wants a stream; this one reads the text where it is.
@@ -153,7 +148,7 @@ class TextBuffer final : public std::streambuf {
 
 }  // namespace
 
-base::Expected<YamlFile, YamlError> parse_yaml_file(std::string_view text) {
+base::Expected<YamlMap, YamlError> parse_yaml_file(std::string_view text) {
   if (text.size() > max_yaml_octets) {
     return base::Unexpected(YamlError{
         1, fmt::format("the file is longer than {} MiB; many peers belong into a peers-file",
@@ -200,4 +195,4 @@ std::string to_yaml_value(std::string_view text) {
   return quoted + '"';
 }
 
-}  // namespace dnsd
+}  // namespace config

@@ -1,0 +1,45 @@
+#include "config/options.hpp"
+
+namespace config {
+
+std::optional<bool> parse_toggle(std::string_view text) {
+  if (text == "true" || text == "yes" || text == "on") return true;
+  if (text == "false" || text == "no" || text == "off") return false;
+  return std::nullopt;
+}
+
+std::string place_of(const std::string& file, const std::string& word, std::size_t line) {
+  return fmt::format("{}:{}: {}", file, line, word);
+}
+
+void fail_unknown(const std::string& file, const YamlSetting& setting, std::string_view known) {
+  fail(place_of(file, setting.word, setting.line),
+       fmt::format("is unknown; right is one of: {}", known));
+}
+
+const YamlValue& single_value(const std::string& file, const YamlSetting& setting,
+                              std::string_view allowed) {
+  if (setting.kind == YamlSetting::Kind::value) return setting.values.front();
+  fail(place_of(file, setting.word, setting.line),
+       fmt::format("takes one value, not a {}: {}",
+                   setting.kind == YamlSetting::Kind::map ? "map" : "list", allowed));
+}
+
+std::span<const YamlValue> list_of_values(const std::string& file, const YamlSetting& setting,
+                                          std::string_view allowed) {
+  if (setting.maps.empty()) return setting.values;
+  fail(place_of(file, setting.word, setting.line),
+       fmt::format("takes values, and a map has no place here: {}", allowed));
+}
+
+std::string write_setting(std::string_view indent, std::string_view word, bool is_list,
+                          const std::vector<std::string>& values) {
+  if (!is_list) return fmt::format("{}{}: {}\n", indent, word, to_yaml_value(values.front()));
+  if (values.empty()) return fmt::format("{}{}: []\n", indent, word);
+  std::string out = fmt::format("{}{}:\n", indent, word);
+  for (const std::string& value : values)
+    out += fmt::format("{}  - {}\n", indent, to_yaml_value(value));
+  return out;
+}
+
+}  // namespace config
