@@ -42,8 +42,12 @@ double seconds_between(SteadyTime from, SteadyTime to) {
 
 }  // namespace
 
-DirectPeer::DirectPeer(const base::Now& now, const wg::DevicePeer& shown)
-    : key_(shown.public_key), traffic_(now, shown), last_toggle_(now.steady), dns_(now.steady) {}
+DirectPeer::DirectPeer(const base::Now& now, const wg::DevicePeer& shown, PeerSettings settings)
+    : key_(shown.public_key),
+      own_settings_(std::move(settings)),
+      traffic_(now, shown),
+      last_toggle_(now.steady),
+      dns_(now.steady) {}
 
 void DirectPeer::step(const Scene& scene, const Settings& settings, const wg::DevicePeer& shown,
                       PeerMemory& memory, Plan& plan) {
@@ -222,8 +226,12 @@ void DirectPeer::learn(const base::Now& now, const LookupResult& result, std::mi
       notes.push_back({Note::Level::change,
                        fmt::format("{}: no endpoint in DNS: {}", name(), to_string(error))});
   }
+  LookupResult wanted = result;
+  if (wanted.endpoints)
+    std::erase_if(wanted.endpoints->endpoints,
+                  [&](const base::Endpoint& endpoint) { return !is_wanted(endpoint); });
   const auto pace = state_ == State::direct ? Published::Pace::calm : Published::Pace::urgent;
-  if (dns_.learn(now, result, pace, random)) news_ = "the published endpoint changed";
+  if (dns_.learn(now, wanted, pace, random)) news_ = "the published endpoint changed";
 }
 
 void DirectPeer::hurry(SteadyTime now, std::string what) {
@@ -241,7 +249,7 @@ std::vector<base::Endpoint> DirectPeer::find_candidates(const Scene& scene,
   std::vector<base::Endpoint> all = dns_.endpoints();
   const auto error = dns_.error();
   const bool is_known = error != LookupError::no_such_name && error != LookupError::foreign;
-  if (is_known && memory.last_good &&
+  if (is_known && memory.last_good && is_wanted(*memory.last_good) &&
       std::find(all.begin(), all.end(), *memory.last_good) == all.end())
     all.push_back(*memory.last_good);
   std::vector<base::Endpoint> candidates;
@@ -267,7 +275,7 @@ bool DirectPeer::may_set(const Scene& scene, const base::Endpoint& endpoint, Pla
 
 seconds DirectPeer::wanted_keepalive(const Settings& settings, const PeerMemory& memory) const {
   const seconds user = memory.keepalive.user();
-  return user == 0s && is_managed(memory) ? settings.direct_keepalive : user;
+  return user == 0s && is_managed(memory) ? settings.direct_keepalive_of(key_) : user;
 }
 
 /// What is sent in it goes out at once, and crosses nothing.

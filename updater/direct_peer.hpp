@@ -29,7 +29,8 @@ class DirectPeer {
  public:
   enum class State : std::uint8_t { waiting, punching, direct, suspect };
 
-  DirectPeer(const base::Now& now, const wg::DevicePeer& shown);
+  /// \param settings what the operator chose for this peer.
+  DirectPeer(const base::Now& now, const wg::DevicePeer& shown, PeerSettings settings);
 
   /// Takes what a look-up brought. A failed one changes nothing.
   void learn(const base::Now& now, const LookupResult& result, std::minstd_rand& random,
@@ -103,6 +104,10 @@ class DirectPeer {
 
   [[nodiscard]] std::vector<base::Endpoint> find_candidates(const Scene& scene,
                                                             const PeerMemory& memory, Plan& plan);
+  [[nodiscard]] bool is_wanted(const base::Endpoint& endpoint) const {
+    return !own_settings_.endpoint_family ||
+           endpoint.address.family() == *own_settings_.endpoint_family;
+  }
   [[nodiscard]] bool may_set(const Scene& scene, const base::Endpoint& endpoint, Plan& plan);
   [[nodiscard]] bool is_managed(const PeerMemory& memory) const {
     return !dns_.endpoints().empty() || memory.last_good.has_value();
@@ -116,9 +121,10 @@ class DirectPeer {
   void probe(const Scene& scene, const wg::DevicePeer& shown, Plan& plan);
   void change(Plan& plan, const wg::DevicePeer& shown, PeerMemory& memory,
               std::vector<wg::PeerUpdate> updates, std::string reason);
-  [[nodiscard]] std::string name() const { return wg::describe_peer("", key_); }
+  [[nodiscard]] std::string name() const { return wg::describe_peer(own_settings_.name, key_); }
 
   wg::PublicKey key_;
+  PeerSettings own_settings_;
   Traffic traffic_;
   State state_ = State::waiting;
   bool told_ = true;              ///< the log says that it is not direct

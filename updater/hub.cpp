@@ -30,7 +30,7 @@ void Hub::step(const Scene& scene, const Settings& settings, const wg::DevicePee
   if (!shown.endpoint || (last_toggle_ && now - *last_toggle_ < interval)) return;
 
   const std::chrono::seconds user = memory.keepalive.user();
-  const std::chrono::seconds wanted = user == 0s ? settings.direct_keepalive : user;
+  const std::chrono::seconds wanted = user == 0s ? settings.direct_keepalive_of(key_) : user;
   const auto last_packet = std::max({first_seen_, last_toggle_.value_or(first_seen_),
                                      traffic_.last_sent().value_or(first_seen_),
                                      traffic_.last_received().value_or(first_seen_)});

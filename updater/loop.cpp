@@ -34,7 +34,7 @@ void tell(const Note& note);
 
 class Loop {
  public:
-  explicit Loop(const Options& options);
+  explicit Loop(const Config& config);
   [[nodiscard]] bool run();
 
  private:
@@ -47,10 +47,10 @@ class Loop {
   void fail();
   void wait_until(base::SteadyTime time);
   void feed_watchdog(base::SteadyTime now);
-  [[nodiscard]] bool is_daemon() const { return options_.mode == Options::Mode::daemon; }
-  [[nodiscard]] bool is_dry_run() const { return options_.mode == Options::Mode::dry_run; }
+  [[nodiscard]] bool is_daemon() const { return config_.mode == Config::Mode::daemon; }
+  [[nodiscard]] bool is_dry_run() const { return config_.mode == Config::Mode::dry_run; }
 
-  const Options& options_;
+  const Config& config_;
   MemoryFile memory_file_;
   Machine machine_;
   asio::io_context context_{1};
@@ -70,24 +70,24 @@ class Loop {
   LookupWorker worker_;
 };
 
-Loop::Loop(const Options& options)
-    : options_(options),
-      memory_file_(options.state_file, options.mode == Options::Mode::dry_run
-                                           ? MemoryFile::Access::read_only
-                                           : MemoryFile::Access::read_write),
-      machine_(options.settings, memory_file_.load(), std::random_device()()),
-      local_watch_(context_, options.interface,
+Loop::Loop(const Config& config)
+    : config_(config),
+      memory_file_(config.state_file, config.mode == Config::Mode::dry_run
+                                          ? MemoryFile::Access::read_only
+                                          : MemoryFile::Access::read_write),
+      machine_(config.settings, memory_file_.load(), std::random_device()()),
+      local_watch_(context_, config.interface,
                    [this] {
                      spdlog::info("addresses or routes of this host changed");
                      machine_.change_local(base::read_clock());
                      tick();
                    }),
-      prober_(context_, options.interface,
+      prober_(context_, config.interface,
               [this](const wg::PublicKey& peer, std::chrono::microseconds round_trip) {
                 machine_.learn_round_trip(peer, round_trip);
               }),
       control_(context_, [this](const ControlRequest& request) { return answer(request); }),
-      worker_(context_, options.zone, options.server, [this](const LookupResult& result) {
+      worker_(context_, config.zone, config.server, [this](const LookupResult& result) {
         if (!is_daemon() && !result.endpoints && !is_about_peer(result.endpoints.error()))
           ok_ = false;
         for (const Note& note : machine_.learn(base::read_clock(), result)) tell(note);
@@ -99,11 +99,11 @@ bool Loop::run() {
     if (!ec) finish();
   });
   if (is_daemon())
-    spdlog::info("wg-updater {} for {} in {}", base::version, options_.interface,
-                 options_.zone.to_string());
+    spdlog::info("wg-updater {} for {} in {}", base::version, config_.interface,
+                 config_.zone.to_string());
   // Without it peers are connected all the same.
-  if (is_daemon() && !options_.control.empty()) {
-    const std::string error = control_.open(options_.control);
+  if (is_daemon() && !config_.control.empty()) {
+    const std::string error = control_.open(config_.control);
     if (!error.empty()) spdlog::warn("nobody can ask this daemon: {}", error);
   }
   tick();
@@ -115,12 +115,12 @@ bool Loop::run() {
 void Loop::tick() {
   const base::Now now = base::read_clock();
   feed_watchdog(now.steady);
-  const auto device = wg::read_device(options_.interface);
+  const auto device = wg::read_device(config_.interface);
   if (!device) {
     miss_device(device.error());
     return;
   }
-  if (device_missing_) spdlog::info("{}: here", options_.interface);
+  if (device_missing_) spdlog::info("{}: here", config_.interface);
   device_missing_ = false;
   seen_device_ = true;
   local_watch_.follow(*device);
@@ -171,7 +171,7 @@ void Loop::write(const std::vector<Change>& changes) {
   if (changes.empty()) return;
   std::vector<wg::PeerUpdate> updates;
   for (const Change& change : changes) {
-    const std::string line = fmt::format("{}: {}: {}", wg::describe_peer("", change.peer),
+    const std::string line = fmt::format("{}: {}: {}", config_.settings.describe(change.peer),
                                          describe(change.updates), change.reason);
     if (is_dry_run()) {
       fmt::print("{}\n", line);
@@ -181,7 +181,7 @@ void Loop::write(const std::vector<Change>& changes) {
     updates.insert(updates.end(), change.updates.begin(), change.updates.end());
   }
   if (is_dry_run()) return;
-  const auto written = wg::set_peers(options_.interface, updates);
+  const auto written = wg::set_peers(config_.interface, updates);
   if (!written && !write_failing_) spdlog::error("not written: {}", written.error().message);
   if (!written && !is_daemon()) ok_ = false;
   write_failing_ = !written;
@@ -189,17 +189,17 @@ void Loop::write(const std::vector<Change>& changes) {
 
 ControlReply Loop::answer(const ControlRequest& request) const {
   if (device_missing_ || !seen_device_)
-    return {1, options_.interface + ": there is no such interface yet; waiting for it", ""};
+    return {1, config_.interface + ": there is no such interface yet; waiting for it", ""};
   Report report = machine_.describe(base::read_clock(), device_);
-  report.interface = options_.interface;
-  report.zone = options_.zone.to_string();
+  report.interface = config_.interface;
+  report.zone = config_.zone.to_string();
   if (request.command == ControlRequest::Command::status)
     return {0, "", request.json ? write_status_json(report) : write_status(report)};
   const PeerReport* peer = find_peer(report, request.peer);
   if (peer == nullptr)
     return {1,
             fmt::format("\"{}\" is neither the key of a peer of {}, nor the beginning of one alone",
-                        request.peer, options_.interface),
+                        request.peer, config_.interface),
             ""};
   return {0, "", write_story(report, *peer)};
 }
@@ -207,7 +207,7 @@ ControlReply Loop::answer(const ControlRequest& request) const {
 void Loop::finish() {
   if (is_daemon()) {
     base::notify_systemd("STOPPING=1");
-    if (const auto device = wg::read_device(options_.interface)) {
+    if (const auto device = wg::read_device(config_.interface)) {
       write(machine_.give_back(*device));
       if (!write_failing_) machine_.forget_keepalives();
     }
@@ -250,8 +250,8 @@ void tell(const Note& note) {
 
 }  // namespace
 
-bool run(const Options& options) {
-  return Loop(options).run();
+bool run(const Config& config) {
+  return Loop(config).run();
 }
 
 }  // namespace updater

@@ -78,10 +78,12 @@ void Machine::meet_peers(const base::Now& now, const wg::Device& device) {
       if (continues) continue;
       peers_.erase(known);
     }
-    if (settings_.hubs.count(shown.public_key) != 0) {
+    if (settings_.of(shown.public_key).ignore) {
+      peers_.emplace(shown.public_key, Ignored());
+    } else if (settings_.hubs.count(shown.public_key) != 0) {
       peers_.emplace(shown.public_key, Hub(now.steady, shown.public_key, Traffic(now, shown)));
     } else {
-      peers_.emplace(shown.public_key, DirectPeer(now, shown));
+      peers_.emplace(shown.public_key, DirectPeer(now, shown, settings_.of(shown.public_key)));
     }
   }
 }
@@ -141,7 +143,7 @@ void Machine::learn_round_trip(const wg::PublicKey& peer, std::chrono::microseco
 void Machine::record(const base::Now& now, const std::vector<Note>& notes) {
   for (const Note& note : notes) {
     if (!note.peer) continue;
-    const std::string name = wg::describe_peer("", *note.peer) + ": ";
+    const std::string name = settings_.describe(*note.peer) + ": ";
     const bool has_name = note.text.rfind(name, 0) == 0;
     stories_[*note.peer].add(now.wall, has_name ? note.text.substr(name.size()) : note.text);
   }
@@ -157,17 +159,20 @@ Report Machine::describe(const base::Now& now, const wg::Device& device) const {
     if (const auto* direct = std::get_if<DirectPeer>(&known->second)) {
       peer = direct->describe(now, shown);
     } else {
+      const auto* hub = std::get_if<Hub>(&known->second);
       peer.key = shown.public_key;
-      peer.is_hub = true;
-      peer.state = "hub";
+      peer.is_hub = hub != nullptr;
+      peer.state = peer.is_hub ? "hub" : "ignored";
       peer.endpoint = shown.endpoint;
       peer.endpoint_from = shown.endpoint ? "wireguard" : "-";
       peer.rx_bytes = shown.rx_bytes;
       peer.tx_bytes = shown.tx_bytes;
-      if (const auto handshake = std::get<Hub>(known->second).traffic().last_handshake())
+      const auto handshake = hub != nullptr ? hub->traffic().last_handshake() : std::nullopt;
+      if (handshake)
         peer.handshake_age =
             std::chrono::duration_cast<std::chrono::seconds>(now.steady - *handshake);
     }
+    peer.name = settings_.of(peer.key).name;
     if (const auto story = stories_.find(peer.key); story != stories_.end())
       peer.story = story->second;
     report.peers.push_back(std::move(peer));
@@ -210,7 +215,7 @@ std::vector<Note> Machine::learn_any(const base::Now& now, const LookupResult& r
   if (result.is_hub.value_or(false)) {
     notes.push_back(
         {Note::Level::change, fmt::format("{}: the public host's own (role=hub): never punched",
-                                          wg::describe_peer("", result.peer))});
+                                          settings_.describe(result.peer))});
     known->second = Hub(now.steady, result.peer, Traffic(peer->traffic()));
     return notes;
   }

@@ -57,7 +57,11 @@ class Machine {
   [[nodiscard]] bool is_settled() const;
 
  private:
-  using Role = std::variant<DirectPeer, Hub>;
+  /// The operator wants nothing done to it.
+  struct Ignored {
+    [[nodiscard]] static bool continues(const wg::DevicePeer& /*shown*/) { return true; }
+  };
+  using Role = std::variant<DirectPeer, Hub, Ignored>;
 
   void meet_peers(const base::Now& now, const wg::Device& device);
   void tell_missing_hubs(const wg::Device& device, Plan& plan);

@@ -76,7 +76,7 @@ std::string write_status(const Report& report) {
                       "PATH", "ENDPOINT", "FROM", "HANDSHAKE", "RECEIVED", "SENT", "RTT");
   for (const PeerReport& peer : report.peers) {
     text += fmt::format("{:13} {:9} {:7} {:24} {:10} {:>10} {:>10} {:>10} {:>9}\n",
-                        wg::describe_peer("", peer.key), peer.state, peer.path(),
+                        wg::describe_peer(peer.name, peer.key), peer.state, peer.path(),
                         peer.endpoint ? peer.endpoint->to_string() : "-", peer.endpoint_from,
                         write_age(peer.handshake_age), write_octets(peer.rx_bytes),
                         write_octets(peer.tx_bytes), write_round_trip(peer));
@@ -92,6 +92,7 @@ std::string write_status_json(const Report& report) {
     Json published = Json::array();
     for (const base::Endpoint& endpoint : peer.published) published.push_back(endpoint.to_string());
     Json item = {{"key", peer.key.to_base64()},
+                 {"name", peer.name.empty() ? Json(nullptr) : Json(peer.name)},
                  {"hub", peer.is_hub},
                  {"state", peer.state},
                  {"path", peer.path()},

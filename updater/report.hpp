@@ -35,8 +35,9 @@ class Story {
 
 struct PeerReport {
   wg::PublicKey key;
+  std::string name;  ///< of the configuration; empty: none
   bool is_hub = false;
-  std::string state;                       ///< waiting, punching, direct, suspect; of a hub: hub
+  std::string state;                       ///< waiting, punching, direct, suspect, hub, ignored
   std::optional<base::Endpoint> endpoint;  ///< as WireGuard has it
   std::string endpoint_from;               ///< dns, wireguard (roamed, or the user's)
   std::optional<std::chrono::seconds> handshake_age;

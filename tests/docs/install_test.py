@@ -17,12 +17,14 @@ FILES = {
     "usr/lib/systemd/system/wg-updater@.service",
     "usr/lib/sysusers.d/wg-dnsd.conf",
     "usr/share/man/man5/wg-dnsd.yaml.5",
+    "usr/share/man/man5/wg-updater.yaml.5",
     "usr/share/man/man8/wg-dnsd.8",
     "usr/share/man/man8/wg-updater.8",
     "usr/share/doc/wg-dnsd/README.md",
     "usr/share/doc/wg-dnsd/CHANGELOG.md",
     "usr/share/doc/wg-dnsd/LICENSE",
     "usr/share/doc/wg-dnsd/examples/wg-dnsd.yaml",
+    "usr/share/doc/wg-dnsd/examples/wg-updater.yaml",
     "usr/share/doc/wg-dnsd/examples/zones/wg.example.org.zone",
 }
 

@@ -1,7 +1,7 @@
 """options_test.py WG-DNSD WG-UPDATER: what --help, the manual pages and the documents say of options is the same.
 
-* Every option of --help stands in the program's manual page, and the other way round. For wg-dnsd a word of
-  wg-dnsd.yaml(5) counts as the option of that name.
+* Every option of --help stands in the program's manual page, and the other way round. A word of wg-dnsd.yaml(5) or
+  wg-updater.yaml(5) counts as the option of that name.
 * Every option that the documents give to a program is one of its own.
 """
 
@@ -13,8 +13,10 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OPTION = re.compile(r"(?<![\w-])--([a-z][a-z-]*[a-z])")
 
-# A word of the file that is no option, and the option that is only a spelling of another.
+# Words of the files that are no options.
 FILE_ONLY = {"peers"}
+PEER_WORDS = {"name", "ignore", "endpoint-family", "keepalive", "lan-candidates"}
+UPDATER_FILE_ONLY = {"peers", "interfaces"} | PEER_WORDS
 
 
 def help_options(program, *command):
@@ -60,12 +62,14 @@ def main():
     dnsd, updater = sys.argv[1:]
     words = yaml_words("wg-dnsd.yaml.5.in")
     dnsd_documented = manual_options("wg-dnsd.8.in") | manual_options("wg-dnsd.yaml.5.in") | (words - FILE_ONLY)
+    updater_words = yaml_words("wg-updater.yaml.5.in")
+    updater_documented = manual_options("wg-updater.8.in") | (updater_words - UPDATER_FILE_ONLY)
     wrong = [
         *compare("wg-dnsd", help_options(dnsd), dnsd_documented),
-        *compare("wg-updater", help_options(updater), manual_options("wg-updater.8.in")),
+        *compare("wg-updater", help_options(updater), updater_documented),
     ]
     print("\n".join(wrong) or "all options agree")
-    return 1 if wrong or not words else 0
+    return 1 if wrong or not words or not updater_words else 0
 
 
 sys.exit(main())

@@ -804,3 +804,98 @@ TEST_CASE("the same inputs and the same seed give the same plans") {
   };
   CHECK(play() == play());
 }
+
+TEST_CASE("an ignored peer is neither looked up nor written to, whatever happens to it") {
+  updater::Settings settings{{hub}, 25s, false};
+  settings.peers[bob] = {.name = "bob", .ignore = true};
+  Rig rig(smaller, {}, settings);
+  rig.at_bob().persistent_keepalive = 21s;
+  CHECK(rig.step(0).lookups.empty());
+  rig.publish(0.1, {bob_home});
+  CHECK(about_bob(rig.pass(0.2, 5, 0, 0)).empty());
+  rig.handshake(5);
+  rig.at_bob().endpoint = endpoint(bob_home);
+  std::vector<Change> changes = rig.pass(5, 20, 100, 100);
+  for (Change& change : rig.pass(20, 220, 0, 100)) changes.push_back(std::move(change));
+  CHECK(about_bob(changes).empty());
+  CHECK(rig.step(221).lookups.empty());
+  CHECK(about_bob(rig.machine().give_back(rig.device())).empty());
+  CHECK(rig.machine().is_settled());
+  const updater::Report report = rig.machine().describe(at(221), rig.device());
+  REQUIRE(report.peers.size() == 2);
+  CHECK(report.peers[0].state == "ignored");
+  CHECK(report.peers[0].name == "bob");
+  CHECK_FALSE(report.peers[0].is_hub);
+  CHECK(report.peers[1].state == "hub");
+}
+
+TEST_CASE("a hub that is ignored is left alone, too") {
+  updater::Settings settings{{hub}, 25s, false};
+  settings.peers[hub] = {.ignore = true};
+  Rig rig(smaller, {}, settings);
+  rig.at_hub().persistent_keepalive = 0s;
+  for (const double now : times(0, 10, 1)) {
+    const Plan plan = rig.step(now);
+    CHECK(std::none_of(plan.changes.begin(), plan.changes.end(),
+                       [](const Change& change) { return change.peer == hub; }));
+  }
+}
+
+TEST_CASE("endpoint-family: candidates of the other family are not tried") {
+  const std::string bob_ipv6 = "[2001:db8::10]:4711";
+  const auto tried_with = [&](std::optional<base::Family> family, updater::Memory memory = {}) {
+    updater::Settings settings{{hub}, 25s, false};
+    settings.peers[bob].endpoint_family = family;
+    Rig rig(smaller, std::move(memory), settings);
+    rig.set_host({own("192.168.1.5"), own("2001:db8:5::5"), own("10.77.0.2", "wg0")});
+    rig.step(0);
+    rig.publish(0.1, {bob_ipv6, bob_home});
+    std::vector<std::string> lines = about_bob(rig.pass(0.1, 20, 0, 0));
+    std::string all;
+    for (const std::string& line : lines) all += line + '\n';
+    return all;
+  };
+  const auto has = [](const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+  };
+  CHECK(has(tried_with(std::nullopt), bob_ipv6));
+  CHECK(has(tried_with(std::nullopt), bob_home));
+  CHECK_FALSE(has(tried_with(base::Family::ipv4), bob_ipv6));
+  CHECK(has(tried_with(base::Family::ipv4), bob_home));
+  CHECK(has(tried_with(base::Family::ipv6), bob_ipv6));
+  CHECK_FALSE(has(tried_with(base::Family::ipv6), bob_home));
+  // What worked once is no exception.
+  updater::Memory memory;
+  memory[bob].last_good = endpoint("203.0.113.99:1");
+  CHECK(has(tried_with(std::nullopt, memory), "203.0.113.99:1"));
+  CHECK_FALSE(has(tried_with(base::Family::ipv6, memory), "203.0.113.99:1"));
+}
+
+TEST_CASE(
+    "endpoint-family: only a change of the wanted family makes a suspect peer's endpoint change") {
+  updater::Settings settings{{hub}, 25s, false};
+  settings.peers[bob].endpoint_family = base::Family::ipv4;
+  Rig rig(smaller, {}, settings);
+  rig.set_host({own("192.168.1.5"), own("2001:db8:5::5"), own("10.77.0.2", "wg0")});
+  rig.connect();
+  rig.pass(1.6, 10.6, 1000, 1000);
+  rig.pass(10.6, 13.6, 0, 1000);
+  rig.publish(13.6, {"[2001:db8::77]:1", bob_moved});
+  const auto lines = about_bob(rig.pass(13.6, 16.6, 0, 1000));
+  REQUIRE_FALSE(lines.empty());
+  CHECK(lines.front().find(bob_moved) != std::string::npos);
+}
+
+TEST_CASE("a peer's own keepalive takes the place of direct-keepalive, never of the user's") {
+  const auto keepalive_with = [&](std::chrono::seconds user) {
+    updater::Settings settings{{hub}, 25s, false};
+    settings.peers[bob].keepalive = 11s;
+    Rig rig(smaller, {}, settings);
+    rig.at_bob().persistent_keepalive = user;
+    rig.connect();
+    rig.pass(1.6, 20.6, 100, 100);
+    return rig.at_bob().persistent_keepalive;
+  };
+  CHECK(keepalive_with(0s) == 11s);
+  CHECK(keepalive_with(21s) == 21s);
+}

@@ -1,0 +1,139 @@
+#include "updater/options.hpp"
+
+#include <array>
+
+#include "schema/owner_name.hpp"
+
+namespace updater {
+namespace {
+
+using Shape = Option::Shape;
+
+constexpr base::Port dns_port{53};
+static_assert(schema::max_zone_octets == 169);  // the manual and `allowed` say so
+
+bool set_zone(Config& config, const std::string& value) {
+  const auto name = dns::Name::parse(value);
+  if (!name || name->view().is_root() || name->view().wire().size() > schema::max_zone_octets)
+    return false;
+  config.zone = *name;
+  return true;
+}
+
+bool add_hub(Config& config, const std::string& value) {
+  const auto key = wg::PublicKey::parse(value);
+  return key && !key->is_zero() && config.settings.hubs.insert(*key).second;
+}
+std::vector<std::string> get_hubs(const Config& config) {
+  std::vector<std::string> values;
+  for (const wg::PublicKey& key : config.settings.hubs) values.push_back(key.to_base64());
+  return values;
+}
+
+/// `ADDR` or `ADDR:PORT`, an IPv6 address with a port in brackets.
+bool set_server(Config& config, const std::string& value) {
+  if (value.empty()) {
+    config.server.reset();
+    return true;
+  }
+  auto server = base::Endpoint::parse(value);
+  if (const auto address = base::IpAddress::parse(value)) server = {*address, dns_port};
+  if (server) config.server = server;
+  return server.has_value();
+}
+
+bool set_log_level(Config& config, const std::string& value) {
+  if (value != "debug" && value != "info" && value != "warning" && value != "error") return false;
+  config.log_level = value;
+  return true;
+}
+
+const auto& table() {
+  static const std::array options{
+      Option{.word = "zone",
+             .placeholder = "ZONE",
+             .help = "The zone in which wg-dnsd publishes the peers.",
+             .allowed = "a domain name of at most 169 octets, such as wg.example.org",
+             .has_default = false,
+             .set = set_zone,
+             .get = [](const Config& c) { return std::vector<std::string>{c.zone.to_string()}; }},
+      Option{.word = "hub",
+             .shape = Shape::list,
+             .placeholder = "KEY",
+             .help = "Public key of the public host: never punched.",
+             .allowed = "public keys, 44 characters as wg pubkey prints them, each once",
+             .set = add_hub,
+             .clear = [](Config& c) { c.settings.hubs.clear(); },
+             .get = get_hubs},
+      Option{.word = "server",
+             .placeholder = "ADDR[:PORT]",
+             .help = "Ask this DNS server, not the system's resolver.",
+             .allowed = "ADDRESS or ADDRESS:PORT, IPv6 with a port as [ADDRESS]:PORT, or empty",
+             .has_default = false,
+             .set = set_server,
+             .get =
+                 [](const Config& c) {
+                   return std::vector<std::string>{c.server ? c.server->to_string() : ""};
+                 }},
+      Option{.word = "direct-keepalive",
+             .placeholder = "SECONDS",
+             .help = "Keepalive of direct peers that have none of the user's.",
+             .unit = "seconds",
+             .range = Option::Range{1, 65535},
+             .set_number =
+                 [](Config& c, std::uint64_t n) {
+                   c.settings.direct_keepalive = std::chrono::seconds(n);
+                 },
+             .get =
+                 [](const Config& c) {
+                   return std::vector<std::string>{
+                       std::to_string(c.settings.direct_keepalive.count())};
+                 }},
+      Option{
+          .word = "state",
+          .placeholder = "FILE",
+          .help = "What has to be known after a restart. Default: IFACE.json in "
+                  "$STATE_DIRECTORY, else in /var/lib/wg-updater.",
+          .allowed = "a file name",
+          .is_path = true,
+          .set =
+              [](Config& c, const std::string& value) {
+                c.state_file = value;
+                return !value.empty();
+              },
+          .get = [](const Config& c) { return std::vector<std::string>{c.state_file.string()}; }},
+      Option{.word = "control",
+             .placeholder = "SOCKET",
+             .help = "The Unix socket on which the daemon is asked. Default: IFACE.sock in "
+                     "$RUNTIME_DIRECTORY, else in /run/wg-updater.",
+             .allowed = "a file name of at most 107 octets",
+             .is_path = true,
+             .set =
+                 [](Config& c, const std::string& value) {
+                   // sockaddr_un.sun_path holds 108 octets with the end mark.
+                   if (value.empty() || value.size() > 107) return false;
+                   c.control = value;
+                   return true;
+                 },
+             .get = [](const Config& c) { return std::vector<std::string>{c.control}; }},
+      Option{.word = "log-level",
+             .placeholder = "LEVEL",
+             .help = "What is written to standard error: this and what is worse.",
+             .allowed = "debug, info, warning or error",
+             .set = set_log_level,
+             .get = [](const Config& c) { return std::vector<std::string>{c.log_level}; }},
+  };
+  return options;
+}
+
+}  // namespace
+
+std::span<const Option> all_options() {
+  return table();
+}
+
+bool is_of_one_interface(const Option& option) {
+  return option.word == "state" || option.word == "control";
+}
+
+}  // namespace updater
