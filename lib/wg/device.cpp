@@ -53,6 +53,14 @@ base::Expected<void, DeviceError> set_peers(const std::string& name,
   return set_kernel_peers(name, updates);
 }
 
+base::Expected<void, DeviceError> change_membership(const std::string& name,
+                                                    const Membership& change) {
+  if (auto error = check_name(name)) return base::Unexpected(std::move(*error));
+  auto done = change_uapi_membership(name, change);
+  if (done || done.error().kind != DeviceError::Kind::no_such_device) return done;
+  return change_kernel_membership(name, change);
+}
+
 std::vector<std::string> list_devices() {
   std::vector<std::string> names = list_uapi_devices();
   const std::vector<std::string> kernel = list_kernel_devices();

@@ -13,7 +13,8 @@
 #include "base/expected.hpp"
 #include "wg/public_key.hpp"
 
-/// A WireGuard device of this host: read it, and set a peer's endpoint and persistent keepalive.
+/// A WireGuard device of this host: read it, set a peer's endpoint and persistent keepalive, and
+/// add and remove whole peers.
 ///
 /// Two backends behind one facade. A live UAPI socket (/var/run/wireguard/NAME.sock: wireguard-go
 /// and others) wins, else generic netlink (the kernel). The choice is made at each call, so a
@@ -60,6 +61,23 @@ struct PeerUpdate {
   friend bool operator==(const PeerUpdate&, const PeerUpdate&) = default;
 };
 
+/// A peer to be created, with nothing but its key and its networks.
+struct NewPeer {
+  PublicKey public_key;
+  std::vector<base::Prefix> allowed_ips;  ///< at most max_new_allowed_ips
+
+  friend bool operator==(const NewPeer&, const NewPeer&) = default;
+};
+inline constexpr std::size_t max_new_allowed_ips = 16;
+
+/// Peers that come and go in one transaction.
+struct Membership {
+  std::vector<NewPeer> added;      ///< none of them is on the device: the caller has just read it
+  std::vector<PublicKey> removed;  ///< one that is not there is ignored
+
+  friend bool operator==(const Membership&, const Membership&) = default;
+};
+
 /// Why a device could not be read or set. `message` is one sentence for the log that names the
 /// device and the remedy.
 struct DeviceError {
@@ -85,6 +103,11 @@ struct DeviceError {
 /// A peer that the device does not have is ignored by the device (update-only).
 [[nodiscard]] base::Expected<void, DeviceError> set_peers(const std::string& name,
                                                           std::span<const PeerUpdate> updates);
+
+/// Removes and adds peers: one UAPI request, or netlink messages of about 50 new peers each. An
+/// allowed-ip that another peer has moves to the new one, as WireGuard does it.
+[[nodiscard]] base::Expected<void, DeviceError> change_membership(const std::string& name,
+                                                                  const Membership& change);
 
 /// Names of all WireGuard devices of this host (network namespace), of both kinds, sorted.
 [[nodiscard]] std::vector<std::string> list_devices();

@@ -148,6 +148,20 @@ base::Expected<Connection, DeviceError> connect_to_wireguard(const std::string& 
   return Connection{std::move(*socket), *family};
 }
 
+/// \param write (family, first sequence number) → requests, of which each is acknowledged.
+template <typename Write>
+base::Expected<void, DeviceError> set_kernel(const std::string& name, Write write) {
+  auto connection = connect_to_wireguard(name);
+  if (!connection) return base::Unexpected(connection.error());
+  std::uint32_t sequence = 1;
+  for (const NetlinkRequest& request : write(connection->family, sequence)) {
+    const std::error_code code =
+        connection->socket.ask(request, sequence++, [](base::Bytes) { return true; });
+    if (code) return base::Unexpected(describe(name, code));
+  }
+  return {};
+}
+
 }  // namespace
 
 base::Expected<Device, DeviceError> read_kernel_device(const std::string& name) {
@@ -169,16 +183,16 @@ base::Expected<Device, DeviceError> read_kernel_device(const std::string& name) 
 
 base::Expected<void, DeviceError> set_kernel_peers(const std::string& name,
                                                    std::span<const PeerUpdate> updates) {
-  auto connection = connect_to_wireguard(name);
-  if (!connection) return base::Unexpected(connection.error());
-  std::uint32_t sequence = 1;
-  for (const NetlinkRequest& request :
-       write_set_requests(connection->family, sequence, name, updates)) {
-    const std::error_code code =
-        connection->socket.ask(request, sequence++, [](base::Bytes) { return true; });
-    if (code) return base::Unexpected(describe(name, code));
-  }
-  return {};
+  return set_kernel(name, [&](std::uint16_t family, std::uint32_t sequence) {
+    return write_set_requests(family, sequence, name, updates);
+  });
+}
+
+base::Expected<void, DeviceError> change_kernel_membership(const std::string& name,
+                                                           const Membership& change) {
+  return set_kernel(name, [&](std::uint16_t family, std::uint32_t sequence) {
+    return write_membership_requests(family, sequence, name, change);
+  });
 }
 
 std::vector<std::string> list_kernel_devices() {

@@ -19,6 +19,10 @@ namespace wg {
 [[nodiscard]] base::Expected<void, DeviceError> set_kernel_peers(
     const std::string& name, std::span<const PeerUpdate> updates);
 
+/// See wg/device.hpp.
+[[nodiscard]] base::Expected<void, DeviceError> change_kernel_membership(const std::string& name,
+                                                                         const Membership& change);
+
 /// Names of the kernel's WireGuard devices, in no order. Needs no privilege.
 [[nodiscard]] std::vector<std::string> list_kernel_devices();
 

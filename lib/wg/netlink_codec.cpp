@@ -215,6 +215,36 @@ void put_update(RequestWriter& request, const PeerUpdate& update) {
 /// keepalive.
 constexpr std::size_t max_update = 5 * 4 + 32 + 4 + sizeof(sockaddr_in6) + 4;
 
+/// What put_removal and put_new_peer write at most.
+constexpr std::size_t max_removal = 3 * 4 + 32 + 4;
+constexpr std::size_t max_new_allowed_ip = 4 * 4 + 4 + 16 + 4;
+constexpr std::size_t max_new_peer = 4 * 4 + 32 + 4 + max_new_allowed_ips * max_new_allowed_ip;
+
+void put_removal(RequestWriter& request, const PublicKey& key) {
+  request.nest(0, [&] {
+    request.put(WGPEER_A_PUBLIC_KEY, base::Bytes(key.octets()));
+    request.put(WGPEER_A_FLAGS, std::uint32_t{WGPEER_F_REMOVE_ME | WGPEER_F_UPDATE_ONLY});
+  });
+}
+
+void put_new_peer(RequestWriter& request, const NewPeer& peer) {
+  request.nest(0, [&] {
+    request.put(WGPEER_A_PUBLIC_KEY, base::Bytes(peer.public_key.octets()));
+    request.put(WGPEER_A_FLAGS, std::uint32_t{WGPEER_F_REPLACE_ALLOWEDIPS});
+    request.nest(WGPEER_A_ALLOWEDIPS, [&] {
+      for (const base::Prefix& prefix : peer.allowed_ips) {
+        request.nest(0, [&] {
+          const bool is_ipv4 = prefix.address().is_ipv4();
+          request.put(WGALLOWEDIP_A_FAMILY,
+                      static_cast<std::uint16_t>(is_ipv4 ? AF_INET : AF_INET6));
+          request.put(WGALLOWEDIP_A_IPADDR, prefix.address().bytes());
+          request.put(WGALLOWEDIP_A_CIDR_MASK, static_cast<std::uint8_t>(prefix.length()));
+        });
+      }
+    });
+  });
+}
+
 /// How many of the first updates are about one peer.
 std::size_t count_run(std::span<const PeerUpdate> updates) {
   const auto end = std::find_if(updates.begin(), updates.end(), [&](const PeerUpdate& update) {
@@ -353,6 +383,28 @@ std::vector<NetlinkRequest> write_set_requests(std::uint16_t family, std::uint32
         updates = updates.subspan(run);
         room -= run;
       }
+    });
+    requests.push_back(std::move(request).finish());
+  }
+  return requests;
+}
+
+std::vector<NetlinkRequest> write_membership_requests(std::uint16_t family, std::uint32_t sequence,
+                                                      const std::string& name,
+                                                      const Membership& change) {
+  std::vector<NetlinkRequest> requests;
+  std::span<const PublicKey> removed = change.removed;
+  std::span<const NewPeer> added = change.added;
+  while (!removed.empty() || !added.empty()) {
+    RequestWriter request(family, NLM_F_REQUEST | NLM_F_ACK, sequence++);
+    request.put_generic_header(WG_CMD_SET_DEVICE, WG_GENL_VERSION);
+    request.put(WGDEVICE_A_IFNAME, name);
+    request.nest(WGDEVICE_A_PEERS, [&] {
+      for (; !removed.empty() && request.room() >= max_removal; removed = removed.subspan(1))
+        put_removal(request, removed.front());
+      for (; removed.empty() && !added.empty() && request.room() >= max_new_peer;
+           added = added.subspan(1))
+        put_new_peer(request, added.front());
     });
     requests.push_back(std::move(request).finish());
   }

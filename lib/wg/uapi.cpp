@@ -264,4 +264,16 @@ std::string write_uapi_set(std::span<const PeerUpdate> updates) {
   return text + "\n";
 }
 
+std::string write_uapi_membership(const Membership& change) {
+  std::string text = "set=1\n";
+  for (const PublicKey& key : change.removed)
+    text += fmt::format("public_key={}\nupdate_only=true\nremove=true\n", key.to_hex());
+  for (const NewPeer& peer : change.added) {
+    text += fmt::format("public_key={}\nreplace_allowed_ips=true\n", peer.public_key.to_hex());
+    for (const base::Prefix& prefix : peer.allowed_ips)
+      text += fmt::format("allowed_ip={}\n", prefix.to_string());
+  }
+  return text + "\n";
+}
+
 }  // namespace wg

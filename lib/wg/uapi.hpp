@@ -93,6 +93,9 @@ class UapiReader {
 /// The whole `set=1` request. Each update is update-only.
 [[nodiscard]] std::string write_uapi_set(std::span<const PeerUpdate> updates);
 
+/// The same for peers that come and go.
+[[nodiscard]] std::string write_uapi_membership(const Membership& change);
+
 /// The whole `get=1` request.
 inline constexpr std::string_view uapi_get = "get=1\n\n";
 

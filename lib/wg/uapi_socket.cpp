@@ -149,6 +149,23 @@ DeviceError describe_refusal(const std::string& name, const std::string& path, i
       fmt::format("{}: the program behind {} refused: {}", name, path, code.message()));
 }
 
+base::Expected<void, DeviceError> set_uapi(const std::string& name, const std::string& request,
+                                           const std::string& directory) {
+  const auto reply = ask(name, directory, request);
+  if (!reply) return base::Unexpected(reply.error());
+  if (reply->error == 0) return {};
+  // boringtun tells what it is only when it is read. It refused update_only, the first line of the
+  // request that counts, so nothing has changed.
+  const auto device = ask(name, directory, uapi_get);
+  if (device && device->is_boringtun)
+    return base::Unexpected(make_error(
+        DeviceError::Kind::read_only, {reply->error, std::system_category()},
+        fmt::format("{}: it is run by boringtun, which cannot change a peer that it has: it can be "
+                    "observed only; use the kernel's WireGuard or wireguard-go",
+                    name)));
+  return base::Unexpected(describe_refusal(name, socket_path(name, directory), reply->error));
+}
+
 }  // namespace
 
 base::Expected<Device, DeviceError> read_uapi_device(const std::string& name,
@@ -164,19 +181,13 @@ base::Expected<Device, DeviceError> read_uapi_device(const std::string& name,
 base::Expected<void, DeviceError> set_uapi_peers(const std::string& name,
                                                  std::span<const PeerUpdate> updates,
                                                  const std::string& directory) {
-  const auto reply = ask(name, directory, write_uapi_set(updates));
-  if (!reply) return base::Unexpected(reply.error());
-  if (reply->error == 0) return {};
-  // boringtun tells what it is only when it is read. It refused update_only, the first line of the
-  // request that counts, so nothing has changed.
-  const auto device = ask(name, directory, uapi_get);
-  if (device && device->is_boringtun)
-    return base::Unexpected(make_error(
-        DeviceError::Kind::read_only, {reply->error, std::system_category()},
-        fmt::format("{}: it is run by boringtun, which cannot change a peer that it has: it can be "
-                    "observed only; use the kernel's WireGuard or wireguard-go",
-                    name)));
-  return base::Unexpected(describe_refusal(name, socket_path(name, directory), reply->error));
+  return set_uapi(name, write_uapi_set(updates), directory);
+}
+
+base::Expected<void, DeviceError> change_uapi_membership(const std::string& name,
+                                                         const Membership& change,
+                                                         const std::string& directory) {
+  return set_uapi(name, write_uapi_membership(change), directory);
 }
 
 std::vector<std::string> list_uapi_devices(const std::string& directory) {

@@ -23,6 +23,11 @@ inline constexpr const char* uapi_directory = "/var/run/wireguard";
     const std::string& name, std::span<const PeerUpdate> updates,
     const std::string& directory = uapi_directory);
 
+/// \error as set_uapi_peers().
+[[nodiscard]] base::Expected<void, DeviceError> change_uapi_membership(
+    const std::string& name, const Membership& change,
+    const std::string& directory = uapi_directory);
+
 /// Names of the devices whose socket accepts connections, in no order.
 [[nodiscard]] std::vector<std::string> list_uapi_devices(
     const std::string& directory = uapi_directory);

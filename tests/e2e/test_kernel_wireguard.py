@@ -67,6 +67,14 @@ check "a peer that is not there is not made" '
 check "endpoints of all peers in one call, over several messages" 'wg_device_tool set wg0 $(cat /all) &&
   [ $(wg show wg0 endpoints | grep -c 192.0.2.77:) = {PEERS} ] && same_as_wg wg0'
 
+check "a peer is added, with its networks" '
+  wg_device_tool add wg0 {STRANGER} 10.254.0.1/32 fd02::1/128 &&
+  wg show wg0 allowed-ips | grep -q "{STRANGER}.10.254.0.1/32 fd02::1/128" && same_as_wg wg0'
+check "a peer is removed" '
+  wg_device_tool remove wg0 {STRANGER} && ! wg show wg0 peers | grep -q {STRANGER} && [ $(wg show wg0 peers | wc -l) = {PEERS} ]'
+check "one that is not there is not made to be removed" '
+  wg_device_tool remove wg0 {STRANGER} && [ $(wg show wg0 peers | wc -l) = {PEERS} ]'
+
 check "without privilege: said so" 'unprivileged wg_device_tool dump wg0 2>&1 | grep -q CAP_NET_ADMIN'
 check "without privilege devices are listed" '[ "$(unprivileged wg_device_tool list | wc -l)" = 2 ]'
 

@@ -2,6 +2,8 @@
 //   wg_device_tool list
 //   wg_device_tool dump NAME                         as `wg show NAME dump` prints it, without
 //   secrets wg_device_tool set NAME KEY [endpoint=A:P] [keepalive=N]... [/ KEY ...]...
+//   wg_device_tool add NAME KEY PREFIX... [/ KEY PREFIX...]...
+//   wg_device_tool remove NAME KEY...
 // A `keepalive=` after a `keepalive=` is a second update of the same peer: 0, then 25, is a kick.
 #include <fmt/format.h>
 
@@ -74,6 +76,35 @@ std::vector<wg::PeerUpdate> parse_updates(std::span<const std::string> words) {
   return updates;
 }
 
+wg::PublicKey parse_key(const std::string& word) {
+  const auto key = wg::PublicKey::parse(word);
+  if (!key) fail(word + " is not a key");
+  return *key;
+}
+
+wg::Membership parse_added(std::span<const std::string> words) {
+  wg::Membership change;
+  bool is_key = true;
+  for (const std::string& word : words) {
+    if (is_key) {
+      change.added.push_back({parse_key(word), {}});
+      is_key = false;
+    } else if (word == "/") {
+      is_key = true;
+    } else {
+      const auto prefix = base::Prefix::parse(word);
+      if (!prefix) fail(word + " is not a prefix");
+      change.added.back().allowed_ips.push_back(*prefix);
+    }
+  }
+  return change;
+}
+
+void change(const std::string& name, const wg::Membership& membership) {
+  const auto done = wg::change_membership(name, membership);
+  if (!done) fail(done.error().message);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -85,8 +116,17 @@ int main(int argc, char** argv) {
   } else if (words.size() >= 3 && words[0] == "set") {
     const auto done = wg::set_peers(words[1], parse_updates(std::span(words).subspan(2)));
     if (!done) fail(done.error().message);
+  } else if (words.size() >= 4 && words[0] == "add") {
+    change(words[1], parse_added(std::span(words).subspan(2)));
+  } else if (words.size() >= 3 && words[0] == "remove") {
+    wg::Membership membership;
+    for (const std::string& word : std::span(words).subspan(2))
+      membership.removed.push_back(parse_key(word));
+    change(words[1], membership);
   } else {
-    fail("usage: wg_device_tool list | dump NAME | set NAME KEY [endpoint=A:P] [keepalive=N]...");
+    fail(
+        "usage: wg_device_tool list | dump NAME | set NAME KEY [endpoint=A:P] [keepalive=N]... | "
+        "add NAME KEY PREFIX... | remove NAME KEY...");
   }
   return 0;
 }

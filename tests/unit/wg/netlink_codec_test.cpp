@@ -481,6 +481,43 @@ TEST_CASE("more updates of one peer than a request holds are split in order") {
   CHECK(count == 1000);
 }
 
+TEST_CASE("peers are removed update-only, then others added with their networks") {
+  const wg::Membership change{
+      {{public_key(2), {*base::Prefix::parse("10.0.0.3/32"), *base::Prefix::parse("fd00::3/128")}}},
+      {public_key(1)}};
+  const auto requests = wg::write_membership_requests(0x1d, 7, "wg0", change);
+  REQUIRE(requests.size() == 1);
+  // Attributes show their first four octets: of allowed-ips the header of the first one, which is
+  // a family, an address and a length.
+  CHECK(read_request(requests[0]) == "1:01070707 3:05000000 / 1:02070707 3:02000000 9:1c000080 / ");
+  const auto& octets = requests[0];
+  const auto has = [&](const std::vector<std::uint8_t>& part) {
+    return std::search(octets.begin(), octets.end(), part.begin(), part.end()) != octets.end();
+  };
+  CHECK(has({6, 0, 1, 0, AF_INET, 0, 0, 0, 8, 0, 2, 0, 10, 0, 0, 3, 5, 0, 3, 0, 32}));
+  CHECK(has({6, 0, 1, 0, AF_INET6, 0, 0, 0, 20, 0, 2, 0, 0xfd}));
+}
+
+TEST_CASE("a great change of membership goes in several requests, and loses nobody") {
+  wg::Membership change;
+  for (unsigned i = 0; i < 2000; ++i) {
+    base::Octets32 octets{};
+    octets[0] = static_cast<std::uint8_t>(i);
+    octets[1] = static_cast<std::uint8_t>(i >> 8U);
+    change.removed.emplace_back(octets);
+    octets[2] = 1;
+    change.added.push_back({wg::PublicKey(octets),
+                            std::vector(wg::max_new_allowed_ips, *base::Prefix::parse("fd00::3"))});
+  }
+  std::string all;
+  for (const auto& request : wg::write_membership_requests(0x1d, 1, "wg0", change)) {
+    CHECK(request.size() <= wg::max_netlink_request);
+    all += read_request(request);
+  }
+  CHECK(std::count(all.begin(), all.end(), '/') == 4000);
+  CHECK(wg::write_membership_requests(0x1d, 1, "wg0", {}).empty());
+}
+
 TEST_CASE("requests fit in the smallest form that they need") {
   for (const auto& request : {wg::write_family_request(3), wg::write_links_request(3),
                               wg::write_device_request(0x1d, 3, "a-name-of-15-ch")}) {

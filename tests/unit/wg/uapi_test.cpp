@@ -314,4 +314,18 @@ TEST_CASE("a request names each peer update-only, in order") {
   CHECK(wg::write_uapi_set({}) == "set=1\n\n");
 }
 
+TEST_CASE("a request that removes and adds peers") {
+  const wg::Membership change{
+      {{*wg::PublicKey::parse_hex(bob),
+        {*base::Prefix::parse("10.0.0.3/32"), *base::Prefix::parse("fd00::3/128")}}},
+      {*wg::PublicKey::parse_hex(alice)}};
+  CHECK(wg::write_uapi_membership(change) ==
+        fmt::format("set=1\n"
+                    "public_key={0}\nupdate_only=true\nremove=true\n"
+                    "public_key={1}\nreplace_allowed_ips=true\n"
+                    "allowed_ip=10.0.0.3/32\nallowed_ip=fd00::3/128\n\n",
+                    alice, bob));
+  CHECK(wg::write_uapi_membership({}) == "set=1\n\n");
+}
+
 }  // namespace
