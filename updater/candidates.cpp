@@ -43,6 +43,33 @@ std::optional<std::string> refuse_endpoint(const base::Endpoint& endpoint, const
   return std::nullopt;
 }
 
+std::vector<base::Endpoint> order_candidates(const CandidateSources& sources) {
+  std::vector<base::Endpoint> published = sources.published;
+  std::stable_partition(published.begin(), published.end(),
+                        [](const auto& endpoint) { return !endpoint.address.is_ipv4(); });
+  std::vector<base::Endpoint> ordered;
+  const auto append = [&](std::span<const base::Endpoint> endpoints) {
+    for (const base::Endpoint& endpoint : endpoints) {
+      if (ordered.size() < max_candidates &&
+          std::find(ordered.begin(), ordered.end(), endpoint) == ordered.end())
+        ordered.push_back(endpoint);
+    }
+  };
+  append(sources.near_lan);
+  append(published);
+  if (sources.last_good) append({&*sources.last_good, 1});
+  append(sources.far_lan);
+  return ordered;
+}
+
+bool share_address(std::span<const base::Endpoint> one, std::span<const base::Endpoint> other) {
+  return std::any_of(one.begin(), one.end(), [&](const base::Endpoint& endpoint) {
+    return std::any_of(other.begin(), other.end(), [&](const base::Endpoint& candidate) {
+      return candidate.address == endpoint.address;
+    });
+  });
+}
+
 std::optional<base::IpAddress> find_tunnel_address(const wg::DevicePeer& peer,
                                                    const wg::Device& device,
                                                    std::span<const base::InterfaceAddress> host) {

@@ -3,6 +3,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/endpoint.hpp"
 #include "base/interfaces.hpp"
@@ -16,6 +17,24 @@ namespace updater {
 [[nodiscard]] std::optional<std::string> refuse_endpoint(
     const base::Endpoint& endpoint, const wg::Device& device,
     std::span<const base::InterfaceAddress> host);
+
+/// From where a peer's candidates come.
+struct CandidateSources {
+  std::vector<base::Endpoint> near_lan;     ///< on a link of this host, and they answer there
+  std::vector<base::Endpoint> published;    ///< what DNS says
+  std::optional<base::Endpoint> last_good;  ///< what worked last
+  std::vector<base::Endpoint> far_lan;      ///< on its own network, wherever that is
+};
+
+inline constexpr std::size_t max_candidates = 8;
+
+/// The order in which they are tried: same network, observed IPv6, observed IPv4, last-known-good,
+/// other network; each once, at most max_candidates.
+[[nodiscard]] std::vector<base::Endpoint> order_candidates(const CandidateSources& sources);
+
+/// Whether both lists have an address in common: then both peers are behind one NAT.
+[[nodiscard]] bool share_address(std::span<const base::Endpoint> one,
+                                 std::span<const base::Endpoint> other);
 
 /// The peer's own address inside the tunnel: its first host route of a family of which the device
 /// has an address itself; nullopt: nothing can be sent to the peer alone.

@@ -27,6 +27,10 @@ struct Config {
   std::string interface;                 ///< 1–15 octets
   dns::Name zone;                        ///< at most schema::max_zone_octets
   std::optional<base::Endpoint> server;  ///< asked instead of the system's resolvers
+  /// Inside the tunnel: where LAN addresses are announced and asked for; none: the hub's own
+  /// address in the tunnel.
+  std::optional<base::Endpoint> private_server;
+  bool uses_private_server = true;  ///< false: none of that
   Settings settings;
   std::filesystem::path
       state_file;       ///< state, else IFACE.json in $STATE_DIRECTORY or /var/lib/wg-updater

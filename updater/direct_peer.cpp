@@ -33,6 +33,13 @@ constexpr auto proving_time = 2s;
 /// it, because a single lost packet must not pass for a lost session.
 constexpr auto probe_interval = 1500ms;
 constexpr auto first_probe_interval = 1s;
+/// So long the first try waits for what a peer behind the same NAT says of its own network: it may
+/// have started at this moment, and the second question is due after 1.1 s ± 20 %.
+constexpr auto lan_patience = 1500ms;
+/// And so long before DNS has said where this host itself is.
+constexpr auto own_patience = 300ms;
+/// Endpoints whose refusal is remembered: what DNS says, and what the peer says.
+constexpr std::size_t max_refused = max_published + schema::max_lan_endpoints;
 /// Then a peer that works does not answer them at all.
 constexpr unsigned max_unanswered_echoes = 4;
 
@@ -73,7 +80,11 @@ void DirectPeer::step(const Scene& scene, const Settings& settings, const wg::De
       reach(scene, settings, shown, verdict.reason, memory, plan);
       break;
   }
-  if (dns_.ask_if_due(scene.now.steady)) plan.lookups.push_back({key_, !role_known_});
+  if (!dns_.ask_if_due(scene.now.steady)) return;
+  plan.lookups.push_back({key_, !role_known_});
+  const bool is_reached = state_ == State::direct || state_ == State::suspect;
+  if (settings.lan && !is_reached && lan_.ask_if_due(scene.now.steady, may_be_near(scene)))
+    plan.lan_lookups.push_back(key_);
 }
 
 void DirectPeer::stay_direct(const Scene& scene, const Settings& settings,
@@ -89,6 +100,7 @@ void DirectPeer::stay_direct(const Scene& scene, const Settings& settings,
     state_ = State::direct;
     told_ = false;
     attempt_.reset();
+    lan_awaited_.reset();
     unanswered_echoes_ = 0;
     dns_.calm_down(scene.now.steady, scene.random);
   }
@@ -158,9 +170,10 @@ void DirectPeer::reach(const Scene& scene, const Settings& settings, const wg::D
   if (dns_.is_asked() && !memory.last_good && !dns_.endpoints().empty() &&
       traffic_.last_handshake() && !is_nowhere(shown.endpoint))
     memory.last_good = shown.endpoint;
+  if (may_be_near(scene) && lan_.take_news()) news_ = "it answers on this network";
   if (dns_.is_asked() && (!attempt_ || news_)) {
     auto candidates = find_candidates(scene, memory, plan);
-    if (!candidates.empty()) {
+    if (!candidates.empty() && !waits_for_lan(scene, settings)) {
       begin_attempt(scene, settings, shown, std::move(candidates), reason, memory, plan);
       return;
     }
@@ -234,6 +247,15 @@ void DirectPeer::learn(const base::Now& now, const LookupResult& result, std::mi
   if (dns_.learn(now, wanted, pace, random)) news_ = "the published endpoint changed";
 }
 
+void DirectPeer::learn_lan(const LanResult& result, std::vector<Note>& notes) {
+  if (lan_.learn(result))
+    notes.push_back(
+        {Note::Level::trouble,
+         fmt::format("{}: what it tells of its own network is refused: it is no list of "
+                     "1 to {} addresses that may be told",
+                     name(), schema::max_lan_endpoints)});
+}
+
 void DirectPeer::hurry(SteadyTime now, std::string what) {
   if (state_ == State::direct || state_ == State::suspect) {
     // Whether it still works shows at once, and a far side that works learns our new address.
@@ -246,31 +268,58 @@ void DirectPeer::hurry(SteadyTime now, std::string what) {
 
 std::vector<base::Endpoint> DirectPeer::find_candidates(const Scene& scene,
                                                         const PeerMemory& memory, Plan& plan) {
-  std::vector<base::Endpoint> all = dns_.endpoints();
+  CandidateSources sources;
+  for (const base::Endpoint& endpoint : dns_.endpoints()) {
+    if (may_set(scene, endpoint, plan)) sources.published.push_back(endpoint);
+  }
   const auto error = dns_.error();
   const bool is_known = error != LookupError::no_such_name && error != LookupError::foreign;
   if (is_known && memory.last_good && is_wanted(*memory.last_good) &&
-      std::find(all.begin(), all.end(), *memory.last_good) == all.end())
-    all.push_back(*memory.last_good);
-  std::vector<base::Endpoint> candidates;
-  for (const base::Endpoint& endpoint : all) {
-    if (may_set(scene, endpoint, plan)) candidates.push_back(endpoint);
+      may_set(scene, *memory.last_good, plan))
+    sources.last_good = memory.last_good;
+  const bool is_near = may_be_near(scene);
+  for (const LanCandidate& candidate : lan_.candidates()) {
+    if (!is_wanted(candidate.endpoint)) continue;
+    const auto reason =
+        refuse_lan_endpoint(candidate.endpoint, scene.device, scene.host, scene.hubs);
+    if (reason) {
+      tell_refused(candidate.endpoint, *reason, plan);
+    } else if (may_set(scene, candidate.endpoint, plan)) {
+      (candidate.answers && is_near ? sources.near_lan : sources.far_lan)
+          .push_back(candidate.endpoint);
+    }
   }
-  return candidates;
+  return order_candidates(sources);
 }
 
-/// Says once for each endpoint why it is refused.
+/// Both peers are seen at one address, so one NAT is before both; or this may still turn out.
+bool DirectPeer::may_be_near(const Scene& scene) const {
+  return !scene.own || dns_.endpoints().empty() || share_address(*scene.own, dns_.endpoints());
+}
+
+/// A NAT that does not send packets back inside makes the first try at the public address a waste,
+/// and WireGuard then keeps quiet for 5 s.
+bool DirectPeer::waits_for_lan(const Scene& scene, const Settings& settings) {
+  if (!settings.lan || attempt_ || !may_be_near(scene) || !lan_.may_come()) return false;
+  if (!lan_awaited_) lan_awaited_ = scene.now.steady;
+  return scene.now.steady - *lan_awaited_ < (scene.own ? lan_patience : own_patience);
+}
+
 bool DirectPeer::may_set(const Scene& scene, const base::Endpoint& endpoint, Plan& plan) {
   const auto reason = refuse_endpoint(endpoint, scene.device, scene.host);
-  if (!reason) return true;
-  std::pair<base::Endpoint, std::string> item(endpoint, *reason);
-  if (std::find(refused_.begin(), refused_.end(), item) == refused_.end()) {
-    plan.notes.push_back({Note::Level::trouble, fmt::format("{}: {} is refused: {}", name(),
-                                                            endpoint.to_string(), *reason)});
-    if (refused_.size() >= max_published) refused_.erase(refused_.begin());
-    refused_.push_back(std::move(item));
-  }
-  return false;
+  if (reason) tell_refused(endpoint, *reason, plan);
+  return !reason;
+}
+
+/// Once for each endpoint and reason.
+void DirectPeer::tell_refused(const base::Endpoint& endpoint, const std::string& reason,
+                              Plan& plan) {
+  std::pair<base::Endpoint, std::string> item(endpoint, reason);
+  if (std::find(refused_.begin(), refused_.end(), item) != refused_.end()) return;
+  plan.notes.push_back({Note::Level::trouble, fmt::format("{}: {} is refused: {}", name(),
+                                                          endpoint.to_string(), reason)});
+  if (refused_.size() >= max_refused) refused_.erase(refused_.begin());
+  refused_.push_back(std::move(item));
 }
 
 seconds DirectPeer::wanted_keepalive(const Settings& settings, const PeerMemory& memory) const {
@@ -294,6 +343,8 @@ std::optional<SteadyTime> DirectPeer::next_step() const {
   std::optional<SteadyTime> next = dns_.next();
   if (attempt_ && attempt_->kick_at && (!next || *attempt_->kick_at < *next))
     next = attempt_->kick_at;
+  if (lan_awaited_ && !attempt_ && state_ == State::waiting)
+    next = std::min(next.value_or(SteadyTime::max()), *lan_awaited_ + lan_patience);
   return next;
 }
 
@@ -322,7 +373,11 @@ PeerReport DirectPeer::describe(const base::Now& now, const wg::DevicePeer& show
   const auto& known = dns_.endpoints();
   const bool is_published =
       shown.endpoint && std::find(known.begin(), known.end(), *shown.endpoint) != known.end();
-  report.endpoint_from = !shown.endpoint ? "-" : is_published ? "dns" : "wireguard";
+  const bool is_lan = shown.endpoint && lan_.has_told(*shown.endpoint);
+  report.endpoint_from = !shown.endpoint ? "-"
+                         : is_published  ? "dns"
+                         : is_lan        ? "lan"
+                                         : "wireguard";
   if (traffic_.last_handshake())
     report.handshake_age =
         std::chrono::duration_cast<seconds>(now.steady - *traffic_.last_handshake());

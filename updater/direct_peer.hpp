@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "updater/lan.hpp"
 #include "updater/lookup.hpp"
 #include "updater/memory.hpp"
 #include "updater/plan.hpp"
@@ -35,6 +36,9 @@ class DirectPeer {
   /// Takes what a look-up brought. A failed one changes nothing.
   void learn(const base::Now& now, const LookupResult& result, std::minstd_rand& random,
              std::vector<Note>& notes);
+
+  /// Takes what the peer says of its own network.
+  void learn_lan(const LanResult& result, std::vector<Note>& notes);
 
   /// Takes a reading, and appends what is to be done to `plan`.
   /// \param shown this peer in `scene.device`. \param memory this peer's, changed in place.
@@ -108,7 +112,10 @@ class DirectPeer {
     return !own_settings_.endpoint_family ||
            endpoint.address.family() == *own_settings_.endpoint_family;
   }
+  [[nodiscard]] bool may_be_near(const Scene& scene) const;
+  [[nodiscard]] bool waits_for_lan(const Scene& scene, const Settings& settings);
   [[nodiscard]] bool may_set(const Scene& scene, const base::Endpoint& endpoint, Plan& plan);
+  void tell_refused(const base::Endpoint& endpoint, const std::string& reason, Plan& plan);
   [[nodiscard]] bool is_managed(const PeerMemory& memory) const {
     return !dns_.endpoints().empty() || memory.last_good.has_value();
   }
@@ -145,6 +152,8 @@ class DirectPeer {
   std::optional<std::chrono::microseconds> round_trip_;
 
   Published dns_;
+  LanView lan_;
+  std::optional<base::SteadyTime> lan_awaited_;  ///< since when, before the first try
   bool role_known_ = false;
   std::vector<std::pair<base::Endpoint, std::string>> refused_;  ///< and already said so
 };

@@ -16,10 +16,13 @@
 #include "base/notify.hpp"
 #include "base/version.hpp"
 #include "updater/control.hpp"
+#include "updater/lan_exchange.hpp"
 #include "updater/local_watch.hpp"
 #include "updater/lookup_worker.hpp"
 #include "updater/machine.hpp"
 #include "updater/memory.hpp"
+#include "updater/private_client.hpp"
+#include "updater/private_server.hpp"
 #include "updater/probe.hpp"
 
 namespace updater {
@@ -31,6 +34,16 @@ using namespace std::chrono_literals;
 constexpr auto missing_poll_interval = 1s;
 
 void tell(const Note& note);
+
+bool uses_private_server(const Config& config) {
+  return config.uses_private_server && config.mode == Config::Mode::daemon;
+}
+
+Settings settings_of(const Config& config) {
+  Settings settings = config.settings;
+  settings.lan = uses_private_server(config);
+  return settings;
+}
 
 class Loop {
  public:
@@ -58,6 +71,8 @@ class Loop {
   asio::signal_set signals_{context_, SIGTERM, SIGINT};
   LocalWatch local_watch_;
   EchoProber prober_;
+  PrivateClient private_client_;
+  LanExchange lan_;
   ControlServer control_;
   wg::Device device_;  // the last reading
   std::optional<std::chrono::microseconds> watchdog_ = base::watchdog_interval();
@@ -75,7 +90,7 @@ Loop::Loop(const Config& config)
       memory_file_(config.state_file, config.mode == Config::Mode::dry_run
                                           ? MemoryFile::Access::read_only
                                           : MemoryFile::Access::read_write),
-      machine_(config.settings, memory_file_.load(), std::random_device()()),
+      machine_(settings_of(config), memory_file_.load(), std::random_device()()),
       local_watch_(context_, config.interface,
                    [this] {
                      spdlog::info("addresses or routes of this host changed");
@@ -86,6 +101,12 @@ Loop::Loop(const Config& config)
               [this](const wg::PublicKey& peer, std::chrono::microseconds round_trip) {
                 machine_.learn_round_trip(peer, round_trip);
               }),
+      private_client_(context_, config.interface),
+      lan_(context_, private_client_, config.zone,
+           [this](const LanResult& result) {
+             for (const Note& note : machine_.learn_lan(base::read_clock(), result)) tell(note);
+             tick();
+           }),
       control_(context_, [this](const ControlRequest& request) { return answer(request); }),
       worker_(context_, config.zone, config.server, [this](const LookupResult& result) {
         if (!is_daemon() && !result.endpoints && !is_about_peer(result.endpoints.error()))
@@ -125,9 +146,15 @@ void Loop::tick() {
   seen_device_ = true;
   local_watch_.follow(*device);
   device_ = *device;
-  const auto host = base::read_interface_addresses();
-  const Plan plan =
-      machine_.step(now, *device, host ? *host : std::vector<base::InterfaceAddress>());
+  const auto read = base::read_interface_addresses();
+  const auto host = read ? *read : std::vector<base::InterfaceAddress>();
+  const Plan plan = machine_.step(now, *device, host);
+  if (uses_private_server(config_)) {
+    const auto server = config_.private_server
+                            ? config_.private_server
+                            : find_private_server(*device, machine_.hubs(), host);
+    lan_.follow(now, *device, host, server);
+  }
   carry_out(plan);
   if (!is_daemon() && machine_.is_settled()) {
     context_.stop();
@@ -164,6 +191,8 @@ void Loop::carry_out(const Plan& plan) {
     for (const Probe& probe : plan.probes) prober_.send(probe);
   }
   for (const LookupRequest& request : plan.lookups) worker_.start(request);
+  for (const wg::PublicKey& peer : plan.lan_lookups)
+    lan_.ask(peer, config_.settings.of(peer).lan_candidates);
   for (const Note& note : plan.notes) tell(note);
 }
 

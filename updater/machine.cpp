@@ -32,7 +32,9 @@ Plan Machine::step(const base::Now& now, const wg::Device& device,
   meet_peers(now, device);
   tell_missing_hubs(device, plan);
   look_up_own(now, device, plan);
-  const Scene scene{now, device, host, random_};
+  const auto hub_addresses = find_hub_addresses(device);
+  Scene scene{now, device, host, random_, hub_addresses};
+  if (own_ && own_->is_asked()) scene.own = own_->endpoints();
   std::optional<std::string> hub_kick;
   for (const wg::DevicePeer& shown : device.peers) {
     auto* peer = std::get_if<DirectPeer>(&peers_.at(shown.public_key));
@@ -223,6 +225,34 @@ std::vector<Note> Machine::learn_any(const base::Now& now, const LookupResult& r
   peer->learn(now, result, random_, notes);
   for (std::size_t i = told; i < notes.size(); ++i) notes[i].peer = result.peer;
   return notes;
+}
+
+std::vector<Note> Machine::learn_lan(const base::Now& now, const LanResult& result) {
+  std::vector<Note> notes;
+  const auto known = peers_.find(result.peer);
+  if (known == peers_.end()) return notes;
+  if (auto* peer = std::get_if<DirectPeer>(&known->second)) peer->learn_lan(result, notes);
+  for (Note& note : notes) note.peer = result.peer;
+  record(now, notes);
+  return notes;
+}
+
+std::set<wg::PublicKey> Machine::hubs() const {
+  std::set<wg::PublicKey> hubs;
+  for (const auto& [key, role] : peers_) {
+    if (std::holds_alternative<Hub>(role)) hubs.insert(key);
+  }
+  return hubs;
+}
+
+/// No peer's own network has them.
+std::vector<base::IpAddress> Machine::find_hub_addresses(const wg::Device& device) const {
+  std::vector<base::IpAddress> addresses;
+  for (const wg::DevicePeer& shown : device.peers) {
+    if (shown.endpoint && std::holds_alternative<Hub>(peers_.at(shown.public_key)))
+      addresses.push_back(shown.endpoint->address);
+  }
+  return addresses;
 }
 
 void Machine::lose_device() {

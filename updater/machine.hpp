@@ -35,6 +35,8 @@ class Machine {
                           std::span<const base::InterfaceAddress> host);
   /// \return lines for the log. A result for a peer that is gone is dropped.
   [[nodiscard]] std::vector<Note> learn(const base::Now& now, const LookupResult& result);
+  /// The same for what a peer says of its own network.
+  [[nodiscard]] std::vector<Note> learn_lan(const base::Now& now, const LanResult& result);
   /// The reply to a probe of a plan came.
   void learn_round_trip(const wg::PublicKey& peer, std::chrono::microseconds round_trip);
   /// This host's addresses, or the ways to its peers, are other ones now: at the next step, which
@@ -53,6 +55,8 @@ class Machine {
   [[nodiscard]] Report describe(const base::Now& now, const wg::Device& device) const;
 
   [[nodiscard]] const Memory& memory() const { return memory_; }
+  /// The hubs among the peers of the last reading.
+  [[nodiscard]] std::set<wg::PublicKey> hubs() const;
   /// One whole round is done: every peer looked up, and kicked where that was right.
   [[nodiscard]] bool is_settled() const;
 
@@ -68,6 +72,7 @@ class Machine {
   void record(const base::Now& now, const std::vector<Note>& notes);
   [[nodiscard]] std::vector<Note> learn_any(const base::Now& now, const LookupResult& result);
   void look_up_own(const base::Now& now, const wg::Device& device, Plan& plan);
+  [[nodiscard]] std::vector<base::IpAddress> find_hub_addresses(const wg::Device& device) const;
   [[nodiscard]] bool is_any_unreached() const;
   void hurry_peers(base::SteadyTime now, const std::string& what);
   [[nodiscard]] base::SteadyTime next_step(base::SteadyTime now) const;

@@ -30,16 +30,25 @@ std::vector<std::string> get_hubs(const Config& config) {
   return values;
 }
 
-/// `ADDR` or `ADDR:PORT`, an IPv6 address with a port in brackets.
-bool set_server(Config& config, const std::string& value) {
+/// `ADDR` or `ADDR:PORT`, an IPv6 address with a port in brackets; empty: none.
+bool set_server(std::optional<base::Endpoint>& server, const std::string& value) {
   if (value.empty()) {
-    config.server.reset();
+    server.reset();
     return true;
   }
-  auto server = base::Endpoint::parse(value);
-  if (const auto address = base::IpAddress::parse(value)) server = {*address, dns_port};
-  if (server) config.server = server;
-  return server.has_value();
+  auto parsed = base::Endpoint::parse(value);
+  if (const auto address = base::IpAddress::parse(value)) parsed = {*address, dns_port};
+  if (parsed) server = parsed;
+  return parsed.has_value();
+}
+
+bool set_private_server(Config& config, const std::string& value) {
+  config.uses_private_server = value != "none";
+  return set_server(config.private_server, config.uses_private_server ? value : "");
+}
+std::vector<std::string> get_private_server(const Config& config) {
+  if (!config.uses_private_server) return {"none"};
+  return {config.private_server ? config.private_server->to_string() : ""};
 }
 
 bool set_log_level(Config& config, const std::string& value) {
@@ -70,11 +79,20 @@ const auto& table() {
              .help = "Ask this DNS server, not the system's resolver.",
              .allowed = "ADDRESS or ADDRESS:PORT, IPv6 with a port as [ADDRESS]:PORT, or empty",
              .has_default = false,
-             .set = set_server,
+             .set = [](Config& c, const std::string& value) { return set_server(c.server, value); },
              .get =
                  [](const Config& c) {
                    return std::vector<std::string>{c.server ? c.server->to_string() : ""};
                  }},
+      Option{
+          .word = "private-server",
+          .placeholder = "ADDR[:PORT]",
+          .help = "Where LAN addresses are announced and asked for, inside the tunnel; none: "
+                  "nowhere. Default: port 53 at the hub's own address there.",
+          .allowed = "ADDRESS or ADDRESS:PORT, IPv6 with a port as [ADDRESS]:PORT, none, or empty",
+          .has_default = false,
+          .set = set_private_server,
+          .get = get_private_server},
       Option{.word = "direct-keepalive",
              .placeholder = "SECONDS",
              .help = "Keepalive of direct peers that have none of the user's.",

@@ -39,6 +39,7 @@ struct Settings {
   std::chrono::seconds direct_keepalive{25};  ///< where the user's is 0; 1–65535
   /// One round and out: keepalives are not turned off to wait for an endpoint.
   bool one_round = false;
+  bool lan = false;  ///< peers are asked for the addresses of their own networks
   std::map<wg::PublicKey, PeerSettings> peers = {};  ///< those that are not as all others
 
   /// What holds for this peer.
@@ -59,6 +60,9 @@ struct Scene {
   const wg::Device& device;                      ///< read just now
   std::span<const base::InterfaceAddress> host;  ///< this host's addresses
   std::minstd_rand& random;                      ///< for jitter
+  std::span<const base::IpAddress> hubs = {};    ///< where the hubs are
+  /// Where DNS says that this host is; none: not known yet.
+  std::optional<std::span<const base::Endpoint>> own = {};
 };
 
 /// Look this peer up now.
@@ -99,6 +103,7 @@ struct Plan {
   std::vector<Change> changes;
   std::vector<Probe> probes;
   std::vector<LookupRequest> lookups;
+  std::vector<wg::PublicKey> lan_lookups;  ///< ask what these say of their own networks
   std::vector<Note> notes;
   base::SteadyTime next;  ///< read the device and step again, at the latest
 };

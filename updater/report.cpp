@@ -65,7 +65,9 @@ void Story::add(base::WallTime when, std::string text) {
 
 std::string_view PeerReport::path() const {
   if (!is_hub && !is_direct()) return "none";
-  const bool is_private = endpoint && endpoint->address.scope() == base::AddressScope::private_use;
+  const bool is_private =
+      endpoint &&
+      (endpoint_from == "lan" || endpoint->address.scope() == base::AddressScope::private_use);
   return is_private ? "lan" : "direct";
 }
 

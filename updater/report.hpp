@@ -39,7 +39,8 @@ struct PeerReport {
   bool is_hub = false;
   std::string state;                       ///< waiting, punching, direct, suspect, hub, ignored
   std::optional<base::Endpoint> endpoint;  ///< as WireGuard has it
-  std::string endpoint_from;               ///< dns, wireguard (roamed, or the user's)
+  std::string endpoint_from;  ///< dns, lan (the peer's own network), wireguard (roamed,
+                              ///< or the user's)
   std::optional<std::chrono::seconds> handshake_age;
   std::uint64_t rx_bytes = 0;
   std::uint64_t tx_bytes = 0;
@@ -52,7 +53,7 @@ struct PeerReport {
 
   /// Whether packets go straight to it.
   [[nodiscard]] bool is_direct() const { return state == "direct" || state == "suspect"; }
-  /// direct, lan (the endpoint is a private address), none.
+  /// direct, lan (the endpoint is a private address, or one of the peer's own network), none.
   [[nodiscard]] std::string_view path() const;
 };
 

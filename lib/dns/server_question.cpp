@@ -1,7 +1,6 @@
 #include "dns/server_question.hpp"
 
 #include <poll.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -10,7 +9,7 @@
 #include <vector>
 
 #include "base/file_descriptor.hpp"
-#include "dns/header.hpp"
+#include "dns/query.hpp"
 #include "dns/response.hpp"
 
 namespace dns {
@@ -21,26 +20,6 @@ using Clock = std::chrono::steady_clock;
 constexpr int udp_attempts = 2;
 
 using Octets = std::vector<std::uint8_t>;
-
-Octets make_query(const Name& name, RrType type) {
-  Octets query(header_octets + max_name_octets + 4 + 11);
-  std::uint16_t id = 0;
-  // A forger must guess it; when the kernel has no randomness yet, nobody forges yet.
-  if (::getrandom(&id, sizeof id, GRND_NONBLOCK) != sizeof id) id = 1;
-  base::ByteWriter writer(query);
-  writer.u16(id);
-  for (const std::uint16_t word : std::to_array<std::uint16_t>({0, 1, 0, 0, 1})) writer.u16(word);
-  writer.bytes(name.view().wire());
-  writer.u16(static_cast<std::uint16_t>(type));
-  writer.u16(static_cast<std::uint16_t>(RrClass::in));
-  writer.u8(0);
-  writer.u16(static_cast<std::uint16_t>(RrType::opt));
-  writer.u16(our_udp_octets);
-  writer.u32(0);
-  writer.u16(0);
-  query.resize(writer.size());
-  return query;
-}
 
 bool has_same_id(base::Bytes reply, base::Bytes query) {
   return reply.size() >= 2 && std::equal(reply.begin(), reply.begin() + 2, query.begin());
@@ -181,7 +160,7 @@ std::string_view to_string(ServerError error) {
 base::Expected<Reply, ServerError> ask_server(const base::Endpoint& server,
                                               ServerTransport transport, const Name& name,
                                               RrType type, std::chrono::milliseconds patience) {
-  const Octets query = make_query(name, type);
+  const Octets query = write_query(random_id(), name, type, our_udp_octets);
   const bool is_udp = transport == ServerTransport::udp;
   const auto octets =
       is_udp ? exchange_udp(server, query, patience) : exchange_tcp(server, query, patience);

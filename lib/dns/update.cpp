@@ -95,4 +95,34 @@ std::optional<Update> parse_update(base::Bytes packet) {
   return update;
 }
 
+std::optional<Rcode> parse_update_reply(base::Bytes packet, std::uint16_t id, NameView zone) {
+  base::ByteReader reader(packet);
+  const std::uint16_t id_of_reply = reader.u16();
+  const unsigned flags = reader.u16();
+  const Counts counts{reader.u16(), reader.u16(), reader.u16(), reader.u16()};
+  if (!reader.ok() || id_of_reply != id || (flags & flag_response) == 0 ||
+      ((flags >> opcode_shift) & opcode_mask) != static_cast<unsigned>(Opcode::update) ||
+      (flags & flag_truncated) != 0 || counts.zones > 1)
+    return std::nullopt;
+  // §3.8: the sections may be left out, so the id alone ties such a reply to its update.
+  Request head;
+  if (counts.zones == 1 &&
+      (!read_zone(reader, packet, head) || !head.name.equals(zone) || head.rr_class != RrClass::in))
+    return std::nullopt;
+  unsigned rcode = flags & 0xfU;
+  const unsigned records =
+      unsigned{counts.prerequisites} + unsigned{counts.updates} + unsigned{counts.additionals};
+  bool has_opt = false;
+  UpdateRecord record;
+  for (unsigned i = 0; i < records; ++i) {
+    if (!read_record(reader, packet, record)) return std::nullopt;
+    if (record.type != RrType::opt) continue;
+    if (has_opt || !record.owner.view().is_root()) return std::nullopt;  // RFC 6891 §6.1.1
+    has_opt = true;
+    rcode |= (record.ttl >> 24U) << 4U;  // RFC 6891 §6.1.3
+  }
+  if (reader.remaining() != 0) return std::nullopt;
+  return Rcode{static_cast<std::uint16_t>(rcode)};
+}
+
 }  // namespace dns

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -8,7 +9,8 @@
 #include "dns/request.hpp"
 #include "dns/types.hpp"
 
-/// Reading a dynamic update (RFC 2136 §2): what it asks for, not whether it may.
+/// Reading a dynamic update (RFC 2136 §2): what it asks for, not whether it may; and the reply to
+/// one.
 namespace dns {
 
 /// One record of the update section (§2.5); what it asks for is said by its class.
@@ -35,5 +37,10 @@ struct Update {
 
 /// \return nullopt: not a request of this opcode. Borrows from the packet.
 [[nodiscard]] std::optional<Update> parse_update(base::Bytes packet);
+
+/// What the server did (§2.2): the response code of the reply to an update of `zone`.
+/// \param id of the update. \return nullopt: no reply to it, or malformed.
+[[nodiscard]] std::optional<Rcode> parse_update_reply(base::Bytes packet, std::uint16_t id,
+                                                      NameView zone);
 
 }  // namespace dns

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cassert>
+#include <string_view>
 
 #include "dns/header.hpp"
 #include "dns/types.hpp"
@@ -22,6 +23,15 @@ void write_record(base::ByteWriter& writer, dns::NameView owner, dns::RrClass rr
   writer.u32(ttl);
   writer.u16(static_cast<std::uint16_t>(rdata.size()));
   writer.bytes(rdata);
+}
+
+/// \return false: one too many, or none that may be announced.
+bool append_endpoint(std::string_view text, LanEndpoints& endpoints) {
+  const auto endpoint = base::Endpoint::parse(text);
+  if (endpoints.size() == max_lan_endpoints || !endpoint || !is_lan_endpoint(*endpoint))
+    return false;
+  endpoints.push_back(*endpoint);
+  return true;
 }
 
 }  // namespace
@@ -47,10 +57,16 @@ std::optional<LanEndpoints> parse_lan_text(base::Bytes rdata) {
   LanEndpoints endpoints;
   while (reader.remaining() > 0) {
     const base::Bytes text = reader.bytes(reader.u8());
-    if (!reader.ok() || endpoints.size() == max_lan_endpoints) return std::nullopt;
-    const auto endpoint = base::Endpoint::parse(base::as_text(text));
-    if (!endpoint || !is_lan_endpoint(*endpoint)) return std::nullopt;
-    endpoints.push_back(*endpoint);
+    if (!reader.ok() || !append_endpoint(base::as_text(text), endpoints)) return std::nullopt;
+  }
+  if (endpoints.empty()) return std::nullopt;
+  return endpoints;
+}
+
+std::optional<LanEndpoints> parse_lan_strings(std::span<const std::string> strings) {
+  LanEndpoints endpoints;
+  for (const std::string& text : strings) {
+    if (!append_endpoint(text, endpoints)) return std::nullopt;
   }
   if (endpoints.empty()) return std::nullopt;
   return endpoints;

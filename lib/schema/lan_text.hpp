@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,9 @@ using LanEndpoints = std::vector<base::Endpoint>;
 /// Reads the data of one TXT record: 1 to max_lan_endpoints strings `ADDR:PORT`. \return nullopt:
 /// anything else, or an endpoint that may not be announced.
 [[nodiscard]] std::optional<LanEndpoints> parse_lan_text(base::Bytes rdata);
+
+/// The same, for strings that are taken apart already.
+[[nodiscard]] std::optional<LanEndpoints> parse_lan_strings(std::span<const std::string> strings);
 
 /// The reverse. \param endpoints 1 to max_lan_endpoints of them.
 void write_lan_text(base::ByteWriter& writer, const LanEndpoints& endpoints);

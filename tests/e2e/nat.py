@@ -98,3 +98,85 @@ class Home:
         self.box.ip("address", "del", self.public, "dev", "net")
         self.public = public
         self.forget_mappings()
+
+
+class SharedHome:
+    """Several devices on one network behind one box: port-preserving per device and destination, no hairpinning.
+
+    Nodes NAME at 192.168.1.2 and on, the box at 192.168.1.1. What they send to the public address from inside reaches
+    the box itself, where nobody listens.
+    """
+
+    def __init__(self, lab, names, public="198.51.100.1"):
+        self.public = public
+        self.box = Node(lab, "shared-box")
+        self.box.sysctl("net.ipv4.ip_forward=1")
+        lab.join(lab.internet, self.box.name, self.box, "net", lab.delay / 2)
+        lab.route(lab.internet, self.box.name, public)
+        self.box.add_address("net", public)
+        self.box.ip("link", "add", "lan", "type", "bridge")
+        self.box.ip("link", "set", "lan", "up")
+        self.box.add_address("lan", "192.168.1.1/24")
+        self.devices = {}
+        for number, name in enumerate(names):
+            self.devices[name] = SharedDevice(lab, self, name, f"192.168.1.{number + 2}", FIRST_MAPPED_PORT + number)
+        lab.homes.update(self.devices)
+        self.write_rules()
+
+    def write_rules(self):
+        """(Re)writes the rules of the box, for the addresses that the devices have now."""
+        snat = "\n".join(
+            f"ip saddr {device.address} udp sport {WIREGUARD_PORT} oifname net snat to {self.public}:{device.mapped_port}"
+            for device in self.devices.values()
+        )
+        self.box.nft(
+            f"""
+            table ip box
+            delete table ip box
+            table ip box {{
+              chain forward {{
+                type filter hook forward priority filter; policy drop;
+                ct state established,related accept
+                iifname lan accept
+              }}
+              chain input {{
+                type filter hook input priority filter; policy drop;
+                ct state established,related accept
+                iifname lan accept
+              }}
+              chain postrouting {{
+                type nat hook postrouting priority srcnat;
+                {snat}
+                oifname net snat to {self.public}
+              }}
+            }}
+            """
+        )
+
+
+class SharedDevice:
+    """One device of a SharedHome; what Lab asks of a Home."""
+
+    def __init__(self, lab, home, name, address, mapped_port):
+        self.home = home
+        self.public = home.public
+        self.address = address
+        self.mapped_port = mapped_port
+        self.node = Node(lab, name)
+        lab.ip("link", "add", name, "netns", home.box.name, "type", "veth", "peer", "lan", "netns", name)
+        home.box.ip("link", "set", name, "up", "master", "lan")
+        self.node.ip("link", "set", "lan", "up")
+        self.node.add_address("lan", f"{address}/24")
+        self.node.ip("route", "add", "default", "via", "192.168.1.1")
+
+    def has_ipv4(self):
+        return True
+
+    def renumber(self, address):
+        """As a device that gets another lease."""
+        self.node.ip("address", "del", f"{self.address}/24", "dev", "lan")
+        self.node.add_address("lan", f"{address}/24")
+        self.node.ip("route", "replace", "default", "via", "192.168.1.1")
+        self.address = address
+        self.home.write_rules()
+        self.home.box.run("conntrack", "-F")

@@ -142,3 +142,46 @@ TEST_CASE("what is not an update, or a broken one") {
     }
   }
 }
+
+TEST_CASE("the reply to an update") {
+  constexpr unsigned reply_flags = 0xa800;
+  const dns::Name zone = *dns::Name::parse("example.org.");
+  const Octets whole =
+      Message(reply_flags | 5U, 1, 0, 0, 1).zone().root_record(41, 1232, 0, "").octets;
+  CHECK(dns::parse_update_reply(whole, 0x1234, zone) == Rcode::refused);
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    CAPTURE(size);
+    CHECK(!dns::parse_update_reply(base::Bytes(whole).first(size), 0x1234, zone));
+  }
+  struct Row {
+    const char* name;
+    Octets packet;
+    std::optional<Rcode> expected;
+  };
+  const std::vector<Row> rows = {
+      {"done", Message(reply_flags, 1, 0, 0, 0).zone().octets, Rcode::noerror},
+      {"done, the zone left out", Message(reply_flags, 0, 0, 0, 0).octets, Rcode::noerror},
+      {"an extended response code",
+       Message(reply_flags, 1, 0, 0, 1).zone().root_record(41, 1232, 0x1000000, "").octets,
+       Rcode::badvers},
+      {"an update", Message(update_flags, 1, 0, 0, 0).zone().octets, std::nullopt},
+      {"the reply to a query", Message(0x8400, 1, 0, 0, 0).zone().octets, std::nullopt},
+      {"truncated", Message(reply_flags | 0x200U, 1, 0, 0, 0).zone().octets, std::nullopt},
+      {"another class", Message(reply_flags, 1, 0, 0, 0).zone(6, 3).octets, std::nullopt},
+      {"another type", Message(reply_flags, 1, 0, 0, 0).zone(16).octets, std::nullopt},
+      {"two zones", Message(reply_flags, 2, 0, 0, 0).zone().zone().octets, std::nullopt},
+      {"two OPT records",
+       Message(reply_flags, 0, 0, 0, 2)
+           .root_record(41, 1232, 0, "")
+           .root_record(41, 1232, 0, "")
+           .octets,
+       std::nullopt},
+      {"octets behind the end", Message(reply_flags, 0, 0, 0, 0).u16(0).octets, std::nullopt},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    CHECK(dns::parse_update_reply(row.packet, 0x1234, zone) == row.expected);
+  }
+  CHECK(!dns::parse_update_reply(whole, 0x1235, zone));
+  CHECK(!dns::parse_update_reply(whole, 0x1234, *dns::Name::parse("example.net.")));
+}

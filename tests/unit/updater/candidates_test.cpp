@@ -75,3 +75,35 @@ TEST_CASE("an endpoint is refused for what it would do, and only for that") {
   device.peers = {site};
   CHECK(updater::refuse_endpoint(no_port, device, both));
 }
+
+TEST_CASE(
+    "the order of candidates: same network, IPv6, IPv4, last good, other network; 8 at most") {
+  using List = std::vector<base::Endpoint>;
+  const auto list = [](const std::vector<std::string>& texts) {
+    List made;
+    for (const std::string& text : texts) made.push_back(endpoint(text));
+    return made;
+  };
+  updater::CandidateSources sources;
+  sources.far_lan = list({"10.1.2.3:1", "192.168.1.9:1"});
+  sources.last_good = endpoint("203.0.113.9:7");
+  sources.published = list({"203.0.113.9:1", "[2001:db8::9]:1"});
+  sources.near_lan = list({"192.168.1.9:1"});
+  CHECK(updater::order_candidates(sources) ==
+        list({"192.168.1.9:1", "[2001:db8::9]:1", "203.0.113.9:1", "203.0.113.9:7", "10.1.2.3:1"}));
+  for (int i = 1; i <= 20; ++i) {
+    sources.far_lan.push_back(endpoint("10.9.9.9:" + std::to_string(i)));
+  }
+  const List capped = updater::order_candidates(sources);
+  CHECK(capped.size() == updater::max_candidates);
+  CHECK(capped.front() == endpoint("192.168.1.9:1"));
+}
+
+TEST_CASE("two peers behind one NAT share an address, not a port") {
+  const std::vector<base::Endpoint> one = {endpoint("203.0.113.9:1"), endpoint("[2001:db8::1]:1")};
+  const std::vector<base::Endpoint> same = {endpoint("203.0.113.9:2")};
+  const std::vector<base::Endpoint> other = {endpoint("203.0.113.10:1")};
+  CHECK(updater::share_address(one, same));
+  CHECK(!updater::share_address(one, other));
+  CHECK(!updater::share_address(one, {}));
+}

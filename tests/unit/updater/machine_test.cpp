@@ -78,6 +78,12 @@ class Rig {
     const updater::PublishedEndpoints published{{endpoint(text)}, dns::Ttl{1}};
     return machine_.learn(at(seconds), {*device_.public_key, published, std::nullopt});
   }
+  /// What bob says of his own network; true: it answers here.
+  void tell_lan(double seconds, const std::vector<std::pair<std::string, bool>>& told) {
+    std::vector<updater::LanCandidate> candidates;
+    for (const auto& [text, answers] : told) candidates.push_back({endpoint(text), answers});
+    (void)machine_.learn_lan(at(seconds), {bob, std::move(candidates)});
+  }
   std::vector<updater::Note> fail(double seconds, LookupError error) {
     return machine_.learn(at(seconds), {bob, base::Unexpected(error), std::nullopt});
   }
@@ -898,4 +904,89 @@ TEST_CASE("a peer's own keepalive takes the place of direct-keepalive, never of 
   };
   CHECK(keepalive_with(0s) == 11s);
   CHECK(keepalive_with(21s) == 21s);
+}
+
+TEST_CASE("behind one NAT the first try waits for the peer's own network, and goes there") {
+  updater::Settings settings{{hub}, 25s, false};
+  settings.lan = true;
+  Rig rig(smaller, {}, settings);
+  const auto first = rig.step(0);
+  CHECK(first.lan_lookups == std::vector{bob});
+  (void)rig.publish_own(0.05, "203.0.113.10:4000");
+  rig.publish(0.1, {bob_home});
+  CHECK(about_bob(rig.step(0.1).changes).empty());
+  SUBCASE("it answers there") {
+    rig.tell_lan(0.2, {{"192.168.1.9:51820", true}, {"10.1.2.3:51820", false}});
+    CHECK(about_bob(rig.step(0.2).changes) ==
+          std::vector<std::string>{"endpoint 192.168.1.9:51820, kick, keepalive 25 s"});
+    rig.at_bob().endpoint = endpoint("192.168.1.9:51820");
+    rig.handshake(0.3);
+    (void)rig.step(0.3);
+    const auto report = rig.machine().describe(at(0.3), rig.device());
+    CHECK(report.peers.front().endpoint_from == "lan");
+    CHECK(report.peers.front().path() == "lan");
+  }
+  SUBCASE("nobody answers there: the public address, at once") {
+    rig.tell_lan(0.2, {{"192.168.1.9:51820", false}});
+    CHECK(about_bob(rig.step(0.2).changes) ==
+          std::vector<std::string>{"endpoint 203.0.113.10:51820, kick, keepalive 25 s"});
+  }
+  SUBCASE("nothing is told in time: the public address, after 1.5 s; it comes: there, at once") {
+    (void)rig.machine().learn_lan(at(0.2), {bob, base::Unexpected(LookupError::no_such_name)});
+    CHECK(about_bob(rig.step(1.0).changes).empty());
+    CHECK(rig.step(1.2).next <= at(1.61).steady);
+    CHECK(about_bob(rig.step(1.61).changes) ==
+          std::vector<std::string>{"endpoint 203.0.113.10:51820, kick, keepalive 25 s"});
+    rig.tell_lan(1.7, {{"192.168.1.9:51820", true}});
+    CHECK(about_bob(rig.step(1.7).changes).front().rfind("endpoint 192.168.1.9:51820", 0) == 0);
+  }
+  SUBCASE("the question fails: the public address, at once") {
+    (void)rig.machine().learn_lan(at(0.2), {bob, base::Unexpected(LookupError::refused)});
+    CHECK(about_bob(rig.step(0.2).changes) ==
+          std::vector<std::string>{"endpoint 203.0.113.10:51820, kick, keepalive 25 s"});
+  }
+}
+
+TEST_CASE("behind another NAT nothing waits, and the peer's own network comes last") {
+  updater::Settings settings{{hub}, 25s, false};
+  settings.lan = true;
+  Rig rig(smaller, {}, settings);
+  (void)rig.step(0);
+  (void)rig.publish_own(0.05, "198.51.100.99:4000");
+  rig.publish(0.1, {bob_home});
+  CHECK(about_bob(rig.step(0.1).changes) ==
+        std::vector<std::string>{"endpoint 203.0.113.10:51820, kick, keepalive 25 s"});
+  rig.tell_lan(0.2, {{"192.168.1.9:51820", true}});
+  CHECK(about_bob(rig.step(0.2).changes).empty());
+  CHECK(rig.at_bob().endpoint == endpoint(bob_home));
+  std::vector<std::string> written;
+  for (const double now : times(1, 60, 1)) {
+    for (const auto& line : about_bob(rig.step(now).changes)) written.push_back(line);
+  }
+  CHECK(std::any_of(written.begin(), written.end(), [](const std::string& line) {
+    return line.find("192.168.1.9:51820") != std::string::npos;
+  }));
+}
+
+TEST_CASE("of what a peer tells nothing is written that is refused") {
+  updater::Settings settings{{hub}, 25s, false};
+  settings.lan = true;
+  Rig rig(smaller, {}, settings);
+  rig.at_hub().endpoint = endpoint("192.168.1.77:51820");
+  (void)rig.step(0);
+  (void)rig.publish_own(0.05, "203.0.113.10:4000");
+  rig.publish(0.1, {bob_home});
+  rig.tell_lan(0.1, {{"10.77.0.3:51820", true},
+                     {"192.168.1.77:53", true},
+                     {"192.0.2.7:51820", false},
+                     {"192.168.1.5:51820", true}});
+  std::vector<std::string> written;
+  for (const double now : times(0.1, 120, 1)) {
+    for (const auto& line : about_bob(rig.step(now).changes)) written.push_back(line);
+  }
+  REQUIRE(!written.empty());
+  for (const std::string& line : written) {
+    CAPTURE(line);
+    CHECK((line.find("endpoint") == std::string::npos || line.find(bob_home) != std::string::npos));
+  }
 }

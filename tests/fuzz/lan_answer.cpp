@@ -1,0 +1,17 @@
+#include "dns/update.hpp"
+#include "updater/lan.hpp"
+
+/// What comes back from the server in the tunnel: the reply to an announcement, and a peer's
+/// addresses, none of which may be one that nobody announces.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const dns::Name zone = *dns::Name::parse("wg.example.org");
+  const base::Bytes packet(data, size);
+  (void)dns::parse_update_reply(packet, 0x1234, zone);
+  const auto endpoints = updater::parse_lan_answer(packet, wg::PublicKey(base::Octets32{}), zone);
+  if (!endpoints) return 0;
+  if (endpoints->empty() || endpoints->size() > schema::max_lan_endpoints) __builtin_trap();
+  for (const base::Endpoint& endpoint : *endpoints) {
+    if (!schema::is_lan_endpoint(endpoint)) __builtin_trap();
+  }
+  return 0;
+}
