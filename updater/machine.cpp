@@ -78,6 +78,7 @@ void Machine::meet_peers(const base::Now& now, const wg::Device& device) {
       const bool continues =
           std::visit([&](const auto& role) { return role.continues(shown); }, known->second);
       if (continues) continue;
+      memory_[shown.public_key].keepalive.release();
       peers_.erase(known);
     }
     if (settings_.of(shown.public_key).ignore) {
@@ -85,6 +86,9 @@ void Machine::meet_peers(const base::Now& now, const wg::Device& device) {
     } else if (settings_.hubs.count(shown.public_key) != 0) {
       peers_.emplace(shown.public_key, Hub(now.steady, shown.public_key, Traffic(now, shown)));
     } else {
+      PeerMemory& memory = memory_[shown.public_key];
+      memory.keepalive.meet(shown.persistent_keepalive,
+                            shown.endpoint && shown.endpoint == memory.last_good);
       peers_.emplace(shown.public_key, DirectPeer(now, shown, settings_.of(shown.public_key)));
     }
   }
@@ -257,7 +261,8 @@ std::vector<base::IpAddress> Machine::find_hub_addresses(const wg::Device& devic
 
 void Machine::lose_device() {
   peers_.clear();
-  forget_keepalives();
+  for (auto& [key, peer] : memory_) peer.keepalive.release();
+  saved_ = memory_;
 }
 
 std::vector<Change> Machine::give_back(const wg::Device& device) {
@@ -283,7 +288,7 @@ std::vector<Change> Machine::give_back(const wg::Device& device) {
 }
 
 void Machine::forget_keepalives() {
-  for (auto& [key, peer] : memory_) peer.keepalive.release();
+  for (auto& [key, peer] : memory_) peer.keepalive.forget();
   saved_ = memory_;
 }
 

@@ -11,6 +11,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <system_error>
+#include <utility>
 
 namespace updater {
 namespace {
@@ -28,17 +29,30 @@ std::optional<seconds> parse_keepalive(const json& value) {
   return seconds(number);
 }
 
-std::optional<Keepalive> parse_keepalives(const json& value) {
-  if (!value.is_object() || !value.contains("user") || !value.contains("ours")) return std::nullopt;
-  const auto user = parse_keepalive(value["user"]);
-  if (!user || !value["ours"].is_array()) return std::nullopt;
-  std::vector<seconds> ours;
-  for (const json& item : value["ours"]) {
+std::optional<std::vector<seconds>> parse_values(const json& array) {
+  if (!array.is_array()) return std::nullopt;
+  std::vector<seconds> values;
+  for (const json& item : array) {
     const auto keepalive = parse_keepalive(item);
     if (!keepalive) return std::nullopt;
-    ours.push_back(*keepalive);
+    values.push_back(*keepalive);
   }
-  return Keepalive(*user, std::move(ours));
+  return values;
+}
+
+json to_json(const std::vector<seconds>& values) {
+  json array = json::array();
+  for (const seconds value : values) array.push_back(value.count());
+  return array;
+}
+
+std::optional<Keepalive> parse_keepalives(const json& value) {
+  if (!value.is_object()) return std::nullopt;
+  const auto user = parse_keepalive(value.value("user", json()));
+  auto ours = parse_values(value.value("ours", json()));
+  auto past = parse_values(value.value("past", json::array()));
+  if (!user || !ours || !past) return std::nullopt;
+  return Keepalive(*user, *std::move(ours), *std::move(past));
 }
 
 std::optional<PeerMemory> parse_peer(const json& value, bool same_boot) {
@@ -47,7 +61,8 @@ std::optional<PeerMemory> parse_peer(const json& value, bool same_boot) {
   if (value.contains("keepalive")) {
     const auto keepalive = parse_keepalives(value["keepalive"]);
     if (!keepalive) return std::nullopt;
-    if (same_boot) peer.keepalive = *keepalive;
+    peer.keepalive = *keepalive;
+    if (!same_boot) peer.keepalive.release();
   }
   if (value.contains("last-good")) {
     if (!value["last-good"].is_string()) return std::nullopt;
@@ -96,6 +111,18 @@ void Keepalive::observe(seconds shown) {
   }
 }
 
+void Keepalive::meet(seconds shown, bool is_as_left) {
+  if (is_as_left && std::find(past_.begin(), past_.end(), shown) != past_.end()) {
+    ours_ = {shown};
+  } else {
+    observe(shown);
+  }
+}
+
+void Keepalive::release() {
+  if (!ours_.empty()) past_ = std::exchange(ours_, {});
+}
+
 void Keepalive::prepare(seconds shown, seconds value) {
   observe(shown);
   if (ours_.empty() || ours_.front() != value) ours_.push_back(value);
@@ -105,11 +132,11 @@ std::string write_memory(const Memory& memory, std::string_view boot) {
   json peers = json::object();
   for (const auto& [key, peer] : memory) {
     json item = json::object();
-    if (!peer.keepalive.ours().empty()) {
-      json ours = json::array();
-      for (const seconds value : peer.keepalive.ours()) ours.push_back(value.count());
-      item["keepalive"] = {{"user", peer.keepalive.user().count()}, {"ours", std::move(ours)}};
-    }
+    const Keepalive& keepalive = peer.keepalive;
+    if (!keepalive.ours().empty() || !keepalive.past().empty())
+      item["keepalive"] = {{"user", keepalive.user().count()},
+                           {"ours", to_json(keepalive.ours())},
+                           {"past", to_json(keepalive.past())}};
     if (peer.last_good) item["last-good"] = peer.last_good->to_string();
     if (!item.empty()) peers[key.to_base64()] = std::move(item);
   }

@@ -990,3 +990,46 @@ TEST_CASE("of what a peer tells nothing is written that is refused") {
     CHECK((line.find("endpoint") == std::string::npos || line.find(bob_home) != std::string::npos));
   }
 }
+
+TEST_CASE("wg-quick down saves the file under us: what was ours does not become the user's") {
+  Rig rig(smaller);
+  rig.connect();
+  rig.pass(1.6, 10.6, 100, 100);
+  REQUIRE(rig.at_bob().persistent_keepalive == 25s);
+  const auto vanish = [&] {
+    rig.at_bob().rx_bytes = rig.at_bob().tx_bytes = 0;
+    rig.at_bob().latest_handshake.reset();
+  };
+  const auto give_back = [&] {
+    rig.apply(rig.machine().give_back(rig.device()));
+    return rig.at_bob().persistent_keepalive;
+  };
+
+  SUBCASE("it vanishes and returns as the saved file says") {
+    rig.machine().lose_device();
+    vanish();
+    rig.step(20);
+    CHECK(give_back() == 0s);
+  }
+  SUBCASE("so quickly that only its counters tell") {
+    vanish();
+    rig.step(11);
+    CHECK(give_back() == 0s);
+  }
+  SUBCASE("and the updater starts again meanwhile") {
+    rig.machine().lose_device();
+    vanish();
+    Rig later(smaller, rig.machine().memory());
+    later.at_bob() = rig.at_bob();
+    later.step(20);
+    later.apply(later.machine().give_back(later.device()));
+    CHECK(later.at_bob().persistent_keepalive == 0s);
+  }
+  SUBCASE("the user's own file has another endpoint, or none: its keepalive is the user's") {
+    rig.machine().lose_device();
+    vanish();
+    rig.at_bob().endpoint.reset();
+    rig.step(20);
+    CHECK(give_back() == 25s);
+  }
+}

@@ -102,7 +102,45 @@ TEST_CASE("a crash on either side of a write leaves the user's keepalive known")
   }
 }
 
-TEST_CASE("what is written is read again, and keepalives end with the boot") {
+TEST_CASE("a value that a saved file brings back is ours still, and no wish of the user's") {
+  const struct {
+    std::string what;
+    std::chrono::seconds user;
+    std::chrono::seconds ours;
+    std::chrono::seconds shown;
+    bool is_as_left;
+    std::chrono::seconds expected;
+  } rows[] = {
+      {"the file was saved under us", 0s, 25s, 25s, true, 0s},
+      {"it was saved while the user's was off", 17s, 0s, 0s, true, 17s},
+      {"the file as the user wrote it", 0s, 25s, 0s, false, 0s},
+      {"the user wrote our value into it", 0s, 25s, 25s, false, 25s},
+      {"another value in a saved file", 0s, 25s, 30s, true, 30s},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.what);
+    Keepalive keepalive;
+    keepalive.observe(row.user);
+    keepalive.prepare(row.user, row.ours);
+    keepalive.release();
+    Memory memory;
+    memory[key(1)].keepalive = keepalive;
+    auto restored = updater::parse_memory(updater::write_memory(memory, "boot"), "another boot");
+    REQUIRE(restored);
+    for (Keepalive after : {keepalive, (*restored)[key(1)].keepalive}) {
+      after.meet(row.shown, row.is_as_left);
+      CHECK(after.user() == row.expected);
+      after.observe(row.shown);
+      CHECK(after.user() == row.expected);
+    }
+  }
+  Keepalive given_back(0s, {25s}, {25s});
+  given_back.forget();
+  given_back.meet(25s, true);
+  CHECK(given_back.user() == 25s);
+}
+
+TEST_CASE("what is written is read again, and what was ours is past with the boot") {
   const std::string text = updater::write_memory(sample(), "boot-1");
   const auto same = updater::parse_memory(text, "boot-1");
   REQUIRE(same);
@@ -110,7 +148,7 @@ TEST_CASE("what is written is read again, and keepalives end with the boot") {
 
   const auto other = updater::parse_memory(text, "boot-2");
   REQUIRE(other);
-  CHECK(other->at(key(1)).keepalive == Keepalive());
+  CHECK(other->at(key(1)).keepalive == Keepalive(0s, {}, {0s, 25s}));
   CHECK(other->at(key(1)).last_good == endpoint("203.0.113.10:51820"));
 }
 
@@ -147,6 +185,7 @@ TEST_CASE("a memory that is cut short or wrong is refused, with the place") {
       {"a keepalive as text", head + R"({"keepalive":{"user":"1","ours":[]}}}})"},
       {"ours as a number", head + R"({"keepalive":{"user":1,"ours":25}}}})"},
       {"a broken one of ours", head + R"({"keepalive":{"user":1,"ours":[2.5]}}}})"},
+      {"a broken past", head + R"({"keepalive":{"user":1,"ours":[],"past":[-1]}}}})"},
       {"an endpoint without a port", head + R"({"last-good":"203.0.113.10"}}})"},
       {"an endpoint as a number", head + R"({"last-good":7}}})"},
       {"text behind the end", updater::write_memory({}, "b") + "x"},
