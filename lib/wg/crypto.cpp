@@ -40,7 +40,6 @@ using KeyContext = Handle<EVP_PKEY_CTX, EVP_PKEY_CTX_free>;
 /// Fetched once for the process.
 struct Algorithms {
   Digest blake2s{EVP_MD_fetch(nullptr, "BLAKE2S-256", nullptr)};
-  MacAlgorithm blake2s_mac{EVP_MAC_fetch(nullptr, "BLAKE2SMAC", nullptr)};
   MacAlgorithm hmac{EVP_MAC_fetch(nullptr, "HMAC", nullptr)};
   Cipher aead{EVP_CIPHER_fetch(nullptr, "ChaCha20-Poly1305", nullptr)};
 };
@@ -52,7 +51,6 @@ const Algorithms& algorithms() {
 /// Made once per thread: setting one up costs more than using it.
 struct Contexts {
   Handle<EVP_MD_CTX, EVP_MD_CTX_free> digest{EVP_MD_CTX_new()};
-  Handle<EVP_MAC_CTX, EVP_MAC_CTX_free> mac{EVP_MAC_CTX_new(algorithms().blake2s_mac.get())};
   Handle<EVP_MAC_CTX, EVP_MAC_CTX_free> hmac{EVP_MAC_CTX_new(algorithms().hmac.get())};
   Handle<EVP_CIPHER_CTX, EVP_CIPHER_CTX_free> seal{EVP_CIPHER_CTX_new()};
   Handle<EVP_CIPHER_CTX, EVP_CIPHER_CTX_free> open{EVP_CIPHER_CTX_new()};
@@ -60,10 +58,6 @@ struct Contexts {
   Contexts() {
     check(digest && EVP_DigestInit_ex2(digest.get(), algorithms().blake2s.get(), nullptr) == 1,
           "BLAKE2s");
-    std::size_t size = std::tuple_size_v<Mac>;
-    const std::array<OSSL_PARAM, 2> short_output = {
-        OSSL_PARAM_construct_size_t(OSSL_MAC_PARAM_SIZE, &size), OSSL_PARAM_construct_end()};
-    check(mac && EVP_MAC_CTX_set_params(mac.get(), short_output.data()) == 1, "keyed BLAKE2s");
     std::string name = "BLAKE2S-256";
     const std::array<OSSL_PARAM, 2> over_blake2s = {
         OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name.data(), name.size()),
@@ -80,16 +74,14 @@ Contexts& contexts() {
   return made;
 }
 
-template <std::size_t size>
-std::array<std::uint8_t, size> authenticate(EVP_MAC_CTX* context, base::Bytes key, base::Bytes a,
-                                            base::Bytes b = {}) {
-  std::array<std::uint8_t, size> result{};
+Hash authenticate(EVP_MAC_CTX* context, base::Bytes key, base::Bytes a, base::Bytes b = {}) {
+  Hash result{};
   std::size_t written = 0;
   check(EVP_MAC_init(context, key.data(), key.size(), nullptr) == 1 &&
             EVP_MAC_update(context, a.data(), a.size()) == 1 &&
             (b.empty() || EVP_MAC_update(context, b.data(), b.size()) == 1) &&
-            EVP_MAC_final(context, result.data(), &written, size) == 1,
-        "MAC");
+            EVP_MAC_final(context, result.data(), &written, result.size()) == 1,
+        "HMAC");
   return result;
 }
 
@@ -183,25 +175,20 @@ Hash hash(base::Bytes a, base::Bytes b) {
   return result;
 }
 
-Mac mac(base::Bytes key, base::Bytes input) {
-  return authenticate<std::tuple_size_v<Mac>>(contexts().mac.get(), key, input);
-}
-
 Hash hmac(base::Bytes key, base::Bytes input) {
-  return authenticate<std::tuple_size_v<Hash>>(contexts().hmac.get(), key, input);
+  return authenticate(contexts().hmac.get(), key, input);
 }
 
 template <std::size_t n>
 std::array<SharedKey, n> kdf(const SharedKey& key, base::Bytes input) {
   EVP_MAC_CTX* const context = contexts().hmac.get();
-  const SharedKey extracted(authenticate<SharedKey::size>(context, key.bytes(), input));
+  const SharedKey extracted(authenticate(context, key.bytes(), input));
   std::array<SharedKey, n> result;
   for (std::size_t i = 0; i < n; ++i) {
     const std::array<std::uint8_t, 1> number = {static_cast<std::uint8_t>(i + 1)};
     const base::Bytes before = i == 0 ? base::Bytes() : result[i - 1].bytes();
-    result[i] = SharedKey(
-        i == 0 ? authenticate<SharedKey::size>(context, extracted.bytes(), number)
-               : authenticate<SharedKey::size>(context, extracted.bytes(), before, number));
+    result[i] = SharedKey(i == 0 ? authenticate(context, extracted.bytes(), number)
+                                 : authenticate(context, extracted.bytes(), before, number));
   }
   return result;
 }

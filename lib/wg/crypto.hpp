@@ -8,6 +8,7 @@
 #include <span>
 
 #include "base/bytes.hpp"
+#include "wg/keyed_blake2s.hpp"
 #include "wg/public_key.hpp"
 #include "wg/secret.hpp"
 
@@ -17,15 +18,12 @@
 namespace wg {
 
 using Hash = std::array<std::uint8_t, 32>;
-using Mac = std::array<std::uint8_t, 16>;
 
 inline constexpr std::size_t tag_octets = 16;  ///< what Poly1305 adds
 using Nonce24 = std::array<std::uint8_t, 24>;
 
 /// Hash(a ‖ b): BLAKE2s-256.
 [[nodiscard]] Hash hash(base::Bytes a, base::Bytes b = {});
-/// Mac(key, input): keyed BLAKE2s with 16 octets of output. \param key 1 to 32 octets.
-[[nodiscard]] Mac mac(base::Bytes key, base::Bytes input);
 /// Hmac(key, input): HMAC over BLAKE2s-256.
 [[nodiscard]] Hash hmac(base::Bytes key, base::Bytes input);
 /// Kdf_n(key, input), n = 1 to 3: HKDF (RFC 5869) with an empty info.

@@ -28,16 +28,16 @@ bool equal(base::Bytes a, const Mac& b) {
 }  // namespace
 
 MacChecker::MacChecker(const PublicKey& own)
-    : mac1_key_(labelled_key(mac1_label, own)), cookie_key_(labelled_key(cookie_label, own)) {}
+    : mac1_(labelled_key(mac1_label, own)), cookie_key_(labelled_key(cookie_label, own)) {}
 
 MacChecker::Verdict MacChecker::check(const Macs& macs, const base::Endpoint& source,
                                       base::SteadyTime now) {
-  if (!equal(macs.mac1, mac(mac1_key_, macs.before_mac1))) return Verdict::wrong;
+  if (!equal(macs.mac1, mac1_(macs.before_mac1))) return Verdict::wrong;
   const bool has_mac2 =
       std::any_of(macs.mac2.begin(), macs.mac2.end(), [](auto octet) { return octet != 0; });
   if (!has_mac2) return Verdict::mac1;  // nearly all of them: no cookie has to be made
-  return equal(macs.mac2, mac(cookie_of(source, now), macs.before_mac2)) ? Verdict::mac2
-                                                                         : Verdict::mac1;
+  return equal(macs.mac2, KeyedBlake2s(cookie_of(source, now))(macs.before_mac2)) ? Verdict::mac2
+                                                                                  : Verdict::mac1;
 }
 
 void MacChecker::write_reply(SessionIndex sender, const Macs& macs, const base::Endpoint& source,
@@ -58,15 +58,15 @@ Mac MacChecker::cookie_of(const base::Endpoint& source, base::SteadyTime now) {
   base::ByteWriter writer(address);
   writer.bytes(source.address.bytes());
   writer.u16(base::to_number(source.port));
-  return mac(secret_.bytes(), writer.written());
+  return KeyedBlake2s(secret_.bytes())(writer.written());
 }
 
 void MacWriter::write(const PublicKey& peer, base::SteadyTime now, base::MutableBytes message) {
   const std::size_t covered = message.size() - 2 * mac_octets;
-  last_mac1_ = mac(labelled_key(mac1_label, peer), message.first(covered));
+  last_mac1_ = KeyedBlake2s(labelled_key(mac1_label, peer))(message.first(covered));
   std::copy(last_mac1_->begin(), last_mac1_->end(), message.subspan(covered).begin());
   if (!cookie_ || now - cookie_->received >= cookie_use) return;
-  const Mac mac2 = mac(cookie_->value, message.first(covered + mac_octets));
+  const Mac mac2 = KeyedBlake2s(cookie_->value)(message.first(covered + mac_octets));
   std::copy(mac2.begin(), mac2.end(), message.last(mac_octets).begin());
 }
 

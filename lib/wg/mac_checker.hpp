@@ -33,7 +33,7 @@ class MacChecker {
  private:
   [[nodiscard]] Mac cookie_of(const base::Endpoint& source, base::SteadyTime now);
 
-  Hash mac1_key_;
+  KeyedBlake2s mac1_;
   SharedKey cookie_key_;
   SharedKey secret_;  // cookies are made with it; changes every two minutes
   std::optional<base::SteadyTime> secret_drawn_;

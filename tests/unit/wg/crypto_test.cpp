@@ -54,10 +54,23 @@ TEST_CASE("BLAKE2s: RFC 7693 appendix B") {
 // Expected values from another implementation: Python's hashlib.blake2s and hmac.
 TEST_CASE("keyed BLAKE2s, 16 octets, with keys of both lengths") {
   const Octets key = counting(32);
-  CHECK(base::to_hex(wg::mac(key, {})) == "9536f9b267655743dee97b8a670f9f53");
-  CHECK(base::to_hex(wg::mac(key, counting(116))) == "072e94ffbfc684bd8ab2a1b9dade2fd5");
-  CHECK(base::to_hex(wg::mac(base::Bytes(key).first(16), counting(100))) ==
+  CHECK(base::to_hex(wg::KeyedBlake2s(key)({})) == "9536f9b267655743dee97b8a670f9f53");
+  CHECK(base::to_hex(wg::KeyedBlake2s(key)(counting(116))) == "072e94ffbfc684bd8ab2a1b9dade2fd5");
+  CHECK(base::to_hex(wg::KeyedBlake2s(base::Bytes(key).first(16))(counting(100))) ==
         "56301549e674c3b72a0e1dafb7a2c620");
+}
+
+TEST_CASE("keyed BLAKE2s: every key size, and inputs of every size over three blocks") {
+  Octets all;
+  for (std::size_t key_size = 1; key_size <= 32; ++key_size) {
+    const wg::KeyedBlake2s keyed(counting(key_size));
+    for (std::size_t size = 0; size <= 200; ++size) {
+      const wg::Mac mac = keyed(counting(size));
+      all.insert(all.end(), mac.begin(), mac.end());
+    }
+  }
+  CHECK(base::to_hex(wg::hash(all)) ==
+        "14a5e02c22bfda87f67ead0fc2857e4531cadbcb196487bb0886ebc7e43576b9");
 }
 
 TEST_CASE("HMAC over BLAKE2s, and what is derived with it") {
