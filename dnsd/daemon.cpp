@@ -411,9 +411,15 @@ DaemonStatus Daemon::status() const {
                       .peers = {},
                       .tunnel = config_.points.empty() ? nullptr : &tunnel_host_.counters(),
                       .points = {},
+                      .odd_peers = {},
                       .reload_problem = reload_problem_};
   for (const auto& point : points_.all())
     status.points.push_back({point->settings().listen.to_string(), point->counters()});
+  for (const auto& [key, oddity] : points_.oddities()) {
+    const auto peer = peers_.find(key);
+    status.odd_peers.emplace_back(wg::describe_peer(peer ? peer->detail->name : std::string(), key),
+                                  oddity);
+  }
   peers_.for_each([&](const wg::PublicKey&, const PeerRecord& peer) {
     ++status.peers.registered;
     if (!peer.ipv4 && !peer.ipv6) return;
@@ -465,12 +471,17 @@ ControlReply Daemon::answer_zone(View view) const {
 
 ControlReply Daemon::answer_peers(bool json) const {
   ControlReply reply;
-  reply.more = [this, json, keys = peer_keys(), next = std::size_t{0}]() mutable {
+  reply.more = [this, json, odd = points_.oddities(), keys = peer_keys(),
+                next = std::size_t{0}]() mutable {
     std::string text;
     const std::size_t end = std::min(keys.size(), next + peers_per_piece);
     for (; next < keys.size() && (next < end || text.empty()); ++next) {
-      const auto peer = peers_.find(keys[next]);
-      if (peer) text += json ? peer_json(keys[next], *peer) : peer_text(keys[next], *peer);
+      const wg::PublicKey& key = keys[next];
+      const auto peer = peers_.find(key);
+      if (!peer) continue;
+      const auto found = odd.find(key);
+      const PeerOddity oddity = found == odd.end() ? PeerOddity{} : found->second;
+      text += json ? peer_json(key, *peer, oddity) : peer_text(key, *peer, oddity);
     }
     return text;
   };

@@ -86,8 +86,12 @@ class ObservationPoint::Impl : public wg::Hub::Handler {
     });
   }
   [[nodiscard]] wg::HubCounters counters() const {
-    const std::lock_guard lock(counters_mutex_);
+    const std::lock_guard lock(told_mutex_);
     return counters_;
+  }
+  [[nodiscard]] PeerOddities oddities() const {
+    const std::lock_guard lock(told_mutex_);
+    return oddities_;
   }
 
  private:
@@ -107,6 +111,7 @@ class ObservationPoint::Impl : public wg::Hub::Handler {
       if (wanted.contains(entry.first)) return false;
       hub_->remove_peer(entry.first);
       observer_.forget(entry.first);
+      set_oddity(entry.first, {});
       return true;
     });
     for (PointPeer& peer : peers) {
@@ -161,7 +166,7 @@ class ObservationPoint::Impl : public wg::Hub::Handler {
     socket_.flush();
     report();
     {
-      const std::lock_guard lock(counters_mutex_);
+      const std::lock_guard lock(told_mutex_);
       counters_ = hub_->counters();
     }
     arm();
@@ -179,6 +184,7 @@ class ObservationPoint::Impl : public wg::Hub::Handler {
   void report() {
     for (const wg::PublicKey& key : hub_->take_marked()) {
       if (const auto mark = hub_->mark(key)) pending_.marks.emplace_back(key, *mark);
+      note_clock(key, {});  // accepted, or reset
     }
     const bool has_sent = hub_->last_timestamp() != pending_.last_timestamp;
     if (pending_.seen.empty() && pending_.marks.empty() && !has_sent) return;
@@ -228,11 +234,38 @@ class ObservationPoint::Impl : public wg::Hub::Handler {
   void unknown_session(const wg::Path& path) override { observer_.unknown_session(path, now_); }
 
   void clock_behind(const wg::PublicKey& peer, std::chrono::seconds by) override {
+    note_clock(peer, std::max(by, std::chrono::seconds(1)));
     if (!may_tell(peer)) return;
     spdlog::warn(
         "{}: {}: its clock is {} s behind what it was: its handshakes look like replays and are "
         "ignored; set its clock, or accept it with: wg-dnsd peer reset",
         settings_.listen.to_string(), describe(peer), by.count());
+  }
+
+  // Oddities: changed by this thread alone, which may read them without the lock.
+
+  void note_clock(const wg::PublicKey& peer, std::chrono::seconds behind) {
+    PeerOddity oddity = oddity_of(peer);
+    oddity.clock_behind = behind;
+    set_oddity(peer, oddity);
+  }
+  void note_flapping(const wg::PublicKey& peer, bool is_flapping) {
+    PeerOddity oddity = oddity_of(peer);
+    oddity.is_flapping = is_flapping;
+    set_oddity(peer, oddity);
+  }
+  [[nodiscard]] PeerOddity oddity_of(const wg::PublicKey& peer) const {
+    const auto found = oddities_.find(peer);
+    return found == oddities_.end() ? PeerOddity{} : found->second;
+  }
+  void set_oddity(const wg::PublicKey& peer, const PeerOddity& oddity) {
+    if (oddity_of(peer) == oddity) return;
+    const std::lock_guard lock(told_mutex_);
+    if (oddity == PeerOddity{}) {
+      oddities_.erase(peer);
+    } else {
+      oddities_[peer] = oddity;
+    }
   }
 
   // Log
@@ -247,6 +280,8 @@ class ObservationPoint::Impl : public wg::Hub::Handler {
   }
 
   void tell(const PointObserver::Notice& notice) {
+    if (notice.kind != PointObserver::Notice::Kind::forged)
+      note_flapping(notice.key, notice.kind == PointObserver::Notice::Kind::flapping);
     if (!may_tell(notice.key)) return;
     const std::string who =
         fmt::format("{}: {}", settings_.listen.to_string(), describe(notice.key));
@@ -285,8 +320,9 @@ class ObservationPoint::Impl : public wg::Hub::Handler {
   base::Now now_{};
   std::optional<base::SteadyTime> armed_;
 
-  mutable std::mutex counters_mutex_;
-  wg::HubCounters counters_;  // guarded by counters_mutex_
+  mutable std::mutex told_mutex_;
+  wg::HubCounters counters_;  // guarded by told_mutex_
+  PeerOddities oddities_;     // likewise
   std::thread thread_;
 };
 
@@ -323,6 +359,9 @@ void ObservationPoint::reset_peer(const wg::PublicKey& key) {
 }
 wg::HubCounters ObservationPoint::counters() const {
   return impl_->counters();
+}
+PeerOddities ObservationPoint::oddities() const {
+  return impl_->oddities();
 }
 
 }  // namespace dnsd

@@ -9,6 +9,7 @@
 #include "base/expected.hpp"
 #include "dnsd/inner_traffic.hpp"
 #include "dnsd/observation.hpp"
+#include "dnsd/peer_oddity.hpp"
 #include "dnsd/point_observer.hpp"
 #include "wg/hub.hpp"
 
@@ -76,6 +77,8 @@ class ObservationPoint {
   void reset_peer(const wg::PublicKey& key);
   /// A copy of the counters, from the thread's last turn.
   [[nodiscard]] wg::HubCounters counters() const;
+  /// Who behaves oddly, from the thread's last turn.
+  [[nodiscard]] PeerOddities oddities() const;
 
  private:
   class Impl;

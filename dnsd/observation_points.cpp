@@ -72,6 +72,18 @@ base::Expected<void, std::string> ObservationPoints::change(const Config& config
   return {};
 }
 
+PeerOddities ObservationPoints::oddities() const {
+  PeerOddities result;
+  for (const auto& point : points_) {
+    for (const auto& [key, oddity] : point->oddities()) {
+      PeerOddity& known = result[key];
+      known.is_flapping = known.is_flapping || oddity.is_flapping;
+      known.clock_behind = std::max(known.clock_behind, oddity.clock_behind);
+    }
+  }
+  return result;
+}
+
 base::Expected<std::unique_ptr<ObservationPoint>, std::string> ObservationPoints::open(
     const Config& config, const ConfiguredPoint& configured) {
   const base::Endpoint listen = configured.listen;

@@ -34,6 +34,8 @@ class ObservationPoints {
   [[nodiscard]] const std::vector<std::unique_ptr<ObservationPoint>>& all() const {
     return points_;
   }
+  /// Who behaves oddly at any of them.
+  [[nodiscard]] PeerOddities oddities() const;
 
  private:
   struct Shared;

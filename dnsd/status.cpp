@@ -132,6 +132,21 @@ std::vector<std::string> endpoints(const PeerRecord& peer) {
   return result;
 }
 
+std::vector<std::string> describe(const PeerOddity& oddity) {
+  std::vector<std::string> words;
+  if (oddity.is_flapping)
+    words.emplace_back("to and fro between two places: is its key used on two machines?");
+  if (oddity.clock_behind.count() > 0)
+    words.push_back(
+        fmt::format("clock behind by {} s: see wg-dnsd peer reset", oddity.clock_behind.count()));
+  return words;
+}
+
+void add_json(Json& json, const PeerOddity& oddity) {
+  if (oddity.is_flapping) json["flapping"] = true;
+  if (oddity.clock_behind.count() > 0) json["clock_behind"] = oddity.clock_behind.count();
+}
+
 /// A fixed endpoint was never confirmed.
 bool has_since(const PeerRecord& peer) {
   return (peer.ipv4 || peer.ipv6) && peer.since != base::WallTime{};
@@ -198,6 +213,8 @@ std::string status_text(const DaemonStatus& status, const Traffic& traffic) {
   line("TCP", fmt::format("{}, {} connections", counters_text(traffic.tcp),
                           traffic.tcp_connections.load(std::memory_order_relaxed)));
   for (const PointStatus& point : status.points) line("point", point_text(point));
+  for (const auto& [who, oddity] : status.odd_peers)
+    line("peer", fmt::format("{}: {}", who, fmt::join(describe(oddity), "; ")));
   if (status.tunnel != nullptr) line("tunnels", tunnel_text(*status.tunnel));
   return text;
 }
@@ -240,11 +257,17 @@ std::string status_json(const DaemonStatus& status, const Traffic& traffic) {
       {"udp", counters_json(traffic.udp)},
       {"tcp", tcp}};
   if (!status.points.empty()) json["points"] = points_json(status.points);
+  if (!status.points.empty()) json["odd_peers"] = Json::array();
+  for (const auto& [who, oddity] : status.odd_peers) {
+    Json one{{"peer", who}};
+    add_json(one, oddity);
+    json["odd_peers"].push_back(one);
+  }
   if (status.tunnel != nullptr) json["tunnel"] = tunnel_json(*status.tunnel);
   return dump(json);
 }
 
-std::string peer_text(const wg::PublicKey& key, const PeerRecord& peer) {
+std::string peer_text(const wg::PublicKey& key, const PeerRecord& peer, const PeerOddity& oddity) {
   std::string line = key.to_base64();
   line += fmt::format(" {:<16}", peer.detail->name.empty() ? "-" : peer.detail->name);
   const auto where = endpoints(peer);
@@ -255,10 +278,11 @@ std::string peer_text(const wg::PublicKey& key, const PeerRecord& peer) {
     line += fmt::format(" stale, last seen {:%FT%TZ}",
                         fmt::gmtime(peer.stale->time_since_epoch().count()));
   if (peer.detail->is_hub) line += " hub";
+  for (const std::string& words : describe(oddity)) line += " (" + words + ")";
   return line + "\n";
 }
 
-std::string peer_json(const wg::PublicKey& key, const PeerRecord& peer) {
+std::string peer_json(const wg::PublicKey& key, const PeerRecord& peer, const PeerOddity& oddity) {
   Json json{{"public_key", key.to_base64()}, {"name", peer.detail->name}};
   json["endpoints"] = endpoints(peer);
   json["allowed_ips"] = Json::array();
@@ -270,6 +294,7 @@ std::string peer_json(const wg::PublicKey& key, const PeerRecord& peer) {
   json["stale"] = peer.stale.has_value();
   json["hub"] = peer.detail->is_hub;
   if (peer.detail->mapping) json["map"] = to_string(*peer.detail->mapping);
+  add_json(json, oddity);
   return dump(json);
 }
 

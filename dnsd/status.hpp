@@ -3,11 +3,13 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dnsd/control_protocol.hpp"
 #include "dnsd/listeners.hpp"
 #include "dnsd/observatory.hpp"
+#include "dnsd/peer_oddity.hpp"
 #include "dnsd/traffic.hpp"
 #include "dnsd/tunnel_host.hpp"
 #include "wg/hub.hpp"
@@ -36,6 +38,8 @@ struct DaemonStatus {
   PeerCounts peers;
   const InnerCounters* tunnel = nullptr;  ///< null: there is no built-in observation point
   std::vector<PointStatus> points = {};   ///< in configuration order
+  /// Who behaves oddly at them: how the log calls the peer, and what it does.
+  std::vector<std::pair<std::string, PeerOddity>> odd_peers = {};
   std::string reload_problem;  ///< why the last reload changed nothing; empty: it did not fail
 };
 
@@ -53,8 +57,10 @@ enum class Health : std::uint8_t { ok = 0, degraded = 1, down = 2 };
 [[nodiscard]] std::string status_json(const DaemonStatus& status, const Traffic& traffic);
 
 /// One line.
-[[nodiscard]] std::string peer_text(const wg::PublicKey& key, const PeerRecord& peer);
+[[nodiscard]] std::string peer_text(const wg::PublicKey& key, const PeerRecord& peer,
+                                    const PeerOddity& oddity = {});
 /// One object on one line.
-[[nodiscard]] std::string peer_json(const wg::PublicKey& key, const PeerRecord& peer);
+[[nodiscard]] std::string peer_json(const wg::PublicKey& key, const PeerRecord& peer,
+                                    const PeerOddity& oddity = {});
 
 }  // namespace dnsd

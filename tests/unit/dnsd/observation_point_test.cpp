@@ -6,6 +6,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <thread>
 
 #include "base/clock.hpp"
 #include "dnsd/point_socket.hpp"
@@ -75,6 +76,7 @@ class Peer : public wg::Hub::Handler {
     return true;
   }
   void move(const std::string& listen) { socket_ = open(listen); }
+  void swap(Peer& other) { std::swap(socket_, other.socket_); }
 
   wg::Hub hub{wg::KeyPair::draw(), *this, {.answers_keepalives = false}};
   int received_count = 0;
@@ -220,6 +222,54 @@ TEST_CASE("who is taken away is not answered; who stays is not disturbed") {
   REQUIRE(f.peer.hub.send(f.point->public_key(), {}, base::read_clock()));
   CHECK(f.peer.run_until([&] { return f.peer.received_count > before; }));
   CHECK(other.received_count == 2);
+}
+
+/// Waits for what the point tells about its only peer.
+bool wait_for(const Fixture& f, const dnsd::PeerOddities& expected) {
+  const auto end = std::chrono::steady_clock::now() + generous;
+  while (f.point->oddities() != expected) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
+}
+
+TEST_CASE("a clock that fell back is told, until the peer is reset") {
+  Fixture f;
+  const wg::PublicKey alice = f.peer.hub.public_key();
+  const base::Now now = base::read_clock();
+  dnsd::PointMemory memory;
+  memory.marks.emplace_back(alice, wg::Tai64n(now.wall + std::chrono::hours(1)));
+  f.point->restore(memory);
+  f.point->set_peers({{alice, {}, "alice", {}}});
+  f.point->start();
+  for (int i = 0; i < 2; ++i)  // it goes on ticking: no replay
+    (void)f.peer.hub.initiate(f.point->public_key(), f.to_point(), 1, now);
+  CHECK(wait_for(f, {{alice, {.is_flapping = false, .clock_behind = seconds(3600)}}}));
+  f.point->reset_peer(alice);
+  CHECK(f.connect());
+  CHECK(f.point->oddities().empty());
+}
+
+TEST_CASE("a key that two machines use is told, until it is taken away") {
+  Fixture f;
+  Peer elsewhere;
+  const wg::PublicKey alice = f.peer.hub.public_key();
+  f.point->set_peers({{alice, {}, "alice", {}}});
+  f.point->start();
+  REQUIRE(f.connect());
+  for (int i = 0; i < 5; ++i) {
+    CHECK(f.point->oddities().empty());
+    // Not a wait for an event: a peer takes one initiation in 20 ms, and it is asked back.
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    f.peer.swap(elsewhere);
+    const int before = f.peer.received_count;
+    REQUIRE(f.peer.hub.send(f.point->public_key(), {}, base::read_clock()));
+    REQUIRE(f.peer.run_until([&] { return f.peer.received_count > before; }));
+  }
+  CHECK(wait_for(f, {{alice, {.is_flapping = true, .clock_behind = {}}}}));
+  f.point->set_peers({});
+  CHECK(wait_for(f, {}));
 }
 
 TEST_CASE("IPv6, and a port that is held is told") {

@@ -95,14 +95,20 @@ TEST_CASE("status says what happened inside the tunnels, where there are any") {
 TEST_CASE("status tells programs what it tells people") {
   dnsd::DaemonStatus status = healthy();
   status.observatory.sources[0].problem = "not UTF-8: \xff";
+  status.points = {{"192.0.2.1:51820", {}}};
+  status.odd_peers = {
+      {"alice (xTIB…p8Dg)", {.is_flapping = false, .clock_behind = std::chrono::hours(1)}}};
   const dnsd::Traffic traffic;
   const auto json = nlohmann::json::parse(dnsd::status_json(status, traffic));
   CHECK(json["state"] == "degraded");
   CHECK(json["serial"] == 7);
   CHECK(json["uptime"] == 90000);
+  CHECK(json["odd_peers"][0]["peer"] == "alice (xTIB…p8Dg)");
+  CHECK(json["odd_peers"][0]["clock_behind"] == 3600);
   const std::string text = dnsd::status_text(status, traffic);
-  for (const char* part : {"degraded", "wg.example.org. serial 7", "1 d 01:00:00",
-                           "192.0.2.1:53 public", "wg0: not UTF-8"}) {
+  for (const char* part :
+       {"degraded", "wg.example.org. serial 7", "1 d 01:00:00",
+        "alice (xTIB…p8Dg): clock behind by 3600 s", "192.0.2.1:53 public", "wg0: not UTF-8"}) {
     CAPTURE(part);
     CHECK(text.find(part) != std::string::npos);
   }
@@ -122,6 +128,15 @@ TEST_CASE("a peer is told with its endpoints, IPv6 first") {
         "[2001:db8::9]:51820,203.0.113.9:51820 since 2023-11-14T22:13:20Z\n");
   peer.stale = base::WallTime(std::chrono::seconds(1700000100));
   const auto json = nlohmann::json::parse(dnsd::peer_json(key, peer));
+  CHECK_FALSE(json.contains("flapping"));
+  CHECK_FALSE(json.contains("clock_behind"));
+  const dnsd::PeerOddity oddity{.is_flapping = true, .clock_behind = std::chrono::seconds(90)};
+  const auto odd = nlohmann::json::parse(dnsd::peer_json(key, peer, oddity));
+  CHECK(odd["flapping"] == true);
+  CHECK(odd["clock_behind"] == 90);
+  const std::string text = dnsd::peer_text(key, peer, oddity);
+  CHECK(text.find("is its key used on two machines?") != std::string::npos);
+  CHECK(text.find("clock behind by 90 s") != std::string::npos);
   CHECK(json["since"] == 1700000000);
   CHECK(json["last_seen"] == 1700000100);
   CHECK(json["stale"] == true);
