@@ -61,6 +61,7 @@ from containment import RUN, run_contained
 from name_servers import DELEGATION, ORG_ZONE, PARENT_ZONE, ROOT_ZONE, SERVERS, sign_zone, start_nsd
 from nat import Home
 from node import Node
+from point import Point
 from resolvers import start_resolver
 from wireguard import KEEPALIVE, WireGuard, base32_of, generate_private_keys
 
@@ -250,14 +251,16 @@ class Lab:
 
     # -- WireGuard
 
-    def wireguard(self, keys=None, host=None):
+    def wireguard(self, keys=None, host=None, later=()):
         """A device on the host and in each home, as the README says: the host with keepalive, the others bare.
-        `host`: a Point in place of the host's device."""
+        `host`: a Point in place of the host's device. `later`: homes whose devices are configured, but not started."""
         names = list(self.homes) if host else [*self.homes, "host"]
         keys = keys or generate_private_keys(len(names))
         nodes = {"host": self.host, **{name: home.node for name, home in self.homes.items()}}
         for name, key in zip(names, keys):
-            self.devices[name] = WireGuard(nodes[name], f"wg-{name}", key, addresses=[f"{TUNNEL[name]}/32"])
+            self.devices[name] = WireGuard(
+                nodes[name], f"wg-{name}", key, addresses=[f"{TUNNEL[name]}/32"], start=name not in later
+            )
         host = self.devices.setdefault("host", host)
         for name, home in self.homes.items():
             device = self.devices[name]
@@ -280,7 +283,10 @@ class Lab:
         return second
 
     def wait_until_host_sees_all(self):
-        for name in self.homes:
+        self.wait_until_host_sees(*self.homes)
+
+    def wait_until_host_sees(self, *names):
+        for name in names:
             self.devices["host"].wait_for_handshake(self.devices[name].public_key)
 
     def label(self, name):
@@ -303,7 +309,7 @@ class Lab:
         return found
 
     def seen_by_host(self, name):
-        return self.devices["host"].peer(self.devices[name].public_key).endpoint
+        return self.devices["host"].endpoint_of(self.devices[name].public_key)
 
     def wait_until_published(self, *names):
         """wg-dnsd answers with what the host sees now."""
@@ -334,16 +340,19 @@ class Lab:
 
     # -- our programs
 
-    def prepare(self, alice="cone", bob="cone", families=(4, 6), resolvers=("unbound",)):
-        """Two homes, everything running but the updaters, and both peers published."""
+    def prepare(self, alice="cone", bob="cone", families=(4, 6), resolvers=("unbound",), source="interface", later=()):
+        """Two homes, everything running but the updaters, and both peers published.
+        `source`: what observes, the host's WireGuard `interface` or wg-dnsd's own `point`. `later`: not started yet."""
         self.home("alice", alice, families)
         self.home("bob", bob, families)
         self.start_dns(resolvers)
         self.use_resolver(resolvers[0])
-        self.wireguard()
-        self.dnsd = self.start_dnsd()
-        self.wait_until_host_sees_all()
-        self.wait_until_published()
+        point = Point(self) if source == "point" else None
+        self.wireguard(host=point, later=later)
+        self.dnsd = point.start() if point else self.start_dnsd()
+        present = [name for name in self.homes if name not in later]
+        self.wait_until_host_sees(*present)
+        self.wait_until_published(*present)
 
     def use_resolver(self, name):
         """What every home's /etc/resolv.conf says: one of RESOLVERS, or `direct`."""

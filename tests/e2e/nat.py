@@ -21,7 +21,7 @@ class Home:
 
     def __init__(self, lab, name, kind, public, prefix6, families=(4, 6)):
         self.kind = kind
-        self.public = public
+        self.public = self.first_public = public
         self.mapped_port = FIRST_MAPPED_PORT
         self.node = Node(lab, name)
         self.box = Node(lab, f"{name}-box")
@@ -45,6 +45,12 @@ class Home:
 
     def has_ipv4(self):
         return "." in self.addresses[0]
+
+    def outside(self):
+        """Where the Internet sees the device, `address:port`; None: it depends on who looks."""
+        if self.kind == "symmetric":
+            return None
+        return f"{self.public}:{self.mapped_port if self.kind == 'cone' else WIREGUARD_PORT}"
 
     def write_rules(self):
         """(Re)writes the rules of the box; what is already tracked stays as it was."""

@@ -113,6 +113,10 @@ class Node:
     def ip(self, *arguments):
         return self.lab.ip("-n", self.name, *arguments)
 
+    def ip_batch(self, lines):
+        """Many at once, one a line."""
+        self.lab.command(["ip", "-n", self.name, "-batch", "-"], stdin=lines)
+
     def sysctl(self, *settings):
         self.run("sysctl", "-q", "-w", *settings)
 

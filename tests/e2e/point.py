@@ -4,6 +4,7 @@ import json
 import os
 
 from addresses import HOST, HOST6, TUNNEL, WIREGUARD_PORT, ZONE
+from checks import wait_until
 from containment import RUN
 from wireguard import public_key_of, wg
 
@@ -54,10 +55,21 @@ class Point:
         """What a command of the running wg-dnsd prints."""
         return self.world.host.output(self.world.program("wg-dnsd"), *words, "--control", self.folder / "control")
 
+    def report(self, key):
+        """What wg-dnsd says of the peer; empty: it does not know it."""
+        peers = [json.loads(line) for line in self.ask("peers", "--json").splitlines()]
+        return next((peer for peer in peers if peer["public_key"] == key), {})
+
     def is_stale(self, key):
         """Whether wg-dnsd has not heard of the peer in this run, or for long."""
-        peers = [json.loads(line) for line in self.ask("peers", "--json").splitlines()]
-        return any(peer["stale"] for peer in peers if peer["public_key"] == key)
+        return self.report(key).get("stale", False)
+
+    def endpoint_of(self, key):
+        """As WireGuard.endpoint_of."""
+        return next(iter(self.report(key).get("endpoints", [])), None)
+
+    def wait_for_handshake(self, key):
+        return wait_until(lambda: self.endpoint_of(key) and not self.is_stale(key), f"the point sees {key}")
 
     def start(self, *arguments, **keywords):
         process = self.launch(*arguments, **keywords)

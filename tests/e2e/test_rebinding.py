@@ -1,59 +1,70 @@
 #!/usr/bin/python3
 """rebinding: a NAT gives another port, then another address; traffic flows again by itself.
 
-First that of alice, who asks, then that of bob, who only answers. At last alice's own address changes behind her NAT:
-her updater sees that by itself, and sets the host's endpoint again.
+Once it is alice's NAT, who asks, once that of bob, who only answers. At last alice's own address changes behind her
+NAT: her updater sees that by itself, and sets the host's endpoint again.
 
 The seconds of silence are those between the last reply before and the first reply after, at 5 pings per second.
 """
 
-import itertools
+import collections
 import time
 
 import lab
 from addresses import HOST, TUNNEL, WIREGUARD_PORT
 from checks import check, wait_until
 from node import Pings
+from runs import REPETITIONS, Limits, everywhere, in_turn, run_cases
 
-OTHER_ADDRESS = {"alice": "198.51.100.101", "bob": "198.51.100.102"}
+MOVERS = {"alice moves": "alice", "bob moves": "bob"}
+EVENTS = ("another port", "another address")
+OTHER_ADDRESS = "198.51.100.101"
 OWN_ADDRESS = "192.168.1.3"
+LIMITS = Limits(median=5.0, worst=10.0)
 TIMEOUT = 180
-ESTABLISHED = 50  # replies before each change: the sessions are as they are in daily use
+ESTABLISHED, ESTABLISHED_FULL = 25, 50  # replies before each change: the sessions are as they are in daily use
 
 
-def scenario(world):
-    world.prepare()
+def scenario(world, case):
+    case.prepare(world)
     world.start_updaters()
     world.wait_for_direct_handshake()
     pings = Pings(world.homes["alice"].node, TUNNEL["bob"])
     world.homes["bob"].node.count("requests", f"iifname wg-bob ip saddr {TUNNEL['alice']} icmp type echo-request")
+    silences = collections.defaultdict(list)
+    mover = MOVERS[case.variant]
+    for _ in range(REPETITIONS if world.full else 1):
+        for event in EVENTS:
+            silences[event].append(move(world, mover, event, pings))
+    if mover == "alice":
+        silences["another address of her own"] = readdress(world, pings)
+    print(f"{case}: {pings.stop()}")
+    return silences
 
-    for name, event in itertools.product(world.homes, ("another port", "another address")):
-        home = world.homes[name]
-        far = world.devices["bob" if name == "alice" else "alice"]
-        established = len(pings.replies()) + ESTABLISHED
-        wait_until(lambda: len(pings.replies()) >= established, f"{event}: traffic before")
-        received = world.homes["bob"].node.counted("requests")
-        if event == "another port":
-            home.forget_mappings()
-        else:
-            home.renumber(OTHER_ADDRESS[name])
-        after = pings.wait_for_reply(after=time.time(), timeout=TIMEOUT)
-        last = max(when for when in pings.replies() if when < after)
-        expected = f"{home.public}:{home.mapped_port}"
-        endpoint = far.peer(world.devices[name].public_key).endpoint
-        check(endpoint == expected, f"{name}, {event}: reached at {endpoint}, not {expected}")
-        check(world.homes["bob"].node.counted("requests") > received, f"{event}: bob received nothing")
-        print(f"{name}, {event}: silent for {after - last:.1f} s")
-        world.wait_until_published(name)
-    readdress(world, pings)
-    print(pings.stop())
+
+def move(world, mover, event, pings):
+    """Lets it happen; returns the seconds of silence."""
+    home = world.homes[mover]
+    far = world.devices["bob" if mover == "alice" else "alice"]
+    wait_for_replies(world, pings)
+    received = world.homes["bob"].node.counted("requests")
+    if event == "another port":
+        home.forget_mappings()
+    else:
+        home.renumber(OTHER_ADDRESS if home.public != OTHER_ADDRESS else home.first_public)
+    silence = wait_out_silence(pings)
+    endpoint = far.endpoint_of(world.devices[mover].public_key)
+    check(endpoint == home.outside(), f"{mover}, {event}: reached at {endpoint}, not {home.outside()}")
+    check(world.homes["bob"].node.counted("requests") > received, f"{event}: bob received nothing")
+    world.wait_until_published(mover)
+    return silence
 
 
 def readdress(world, pings):
-    home, host = world.homes["alice"], world.devices["host"]
+    home, alice = world.homes["alice"], world.devices["alice"]
+    wait_for_replies(world, pings)
     old = home.addresses[0]
-    seen = host.peer(world.devices["alice"].public_key).received
+    host = alice.peer(world.devices["host"].public_key).sent
     home.node.add_address("lan", OWN_ADDRESS)
     world.route(home.box, "lan", OWN_ADDRESS)
     home.node.ip("address", "del", old, "dev", "lan")
@@ -61,11 +72,37 @@ def readdress(world, pings):
     log = world.updaters["alice"]
     log.wait_for_line("addresses or routes of this host changed")
     log.wait_for_line(f"endpoint {HOST}:{WIREGUARD_PORT}, kick")
-    wait_until(lambda: host.peer(world.devices["alice"].public_key).received > seen, "the host hears alice")
+    wait_until(lambda: alice.peer(world.devices["host"].public_key).sent > host, "the host is told")
+    world.wait_until_published("alice")
+    return wait_out_silence(pings)
+
+
+def wait_for_replies(world, pings):
+    established = len(pings.replies()) + (ESTABLISHED_FULL if world.full else ESTABLISHED)
+    wait_until(lambda: len(pings.replies()) >= established, "traffic before")
+
+
+def wait_out_silence(pings):
+    """Until a reply comes; returns the seconds since the last one before it."""
     after = pings.wait_for_reply(after=time.time(), timeout=TIMEOUT)
-    last = max(when for when in pings.replies() if when < after)
-    print(f"alice, another address of her own: silent for {after - last:.1f} s")
+    return after - max(when for when in pings.replies() if when < after)
+
+
+def on_machine(options):
+    kinds = [{"variant": mover} for mover in MOVERS]
+    if options.full:
+        delayed = [{"delay": delay, **words} for delay in (0.05, 0.2) for words in kinds]
+        cases = [case for words in kinds for case in everywhere(**words)] + in_turn(delayed)
+    else:
+        cases = in_turn(kinds)
+    # All that is done is to wait for 5 pings per second.
+    run_cases(options, scenario, cases, limits, at_once=6)
+    return 0
+
+
+def limits(case, name):
+    return LIMITS if name in EVENTS and not case.delay else None
 
 
 if __name__ == "__main__":
-    lab.main(scenario)
+    lab.run_and_exit(on_machine)

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """restart: the updater is killed and started again at any moment, its interface reloaded; the tunnel does not notice.
 
-The user's keepalives, 0 towards bob in one laboratory and 17 in the other, are back after the last stop.
+First while it punches: bob's updater does not run yet, so that alice's tries in vain. Then while the tunnel works. The
+user's keepalives, 0 towards bob in one laboratory and 17 in the other, are back after each stop.
 """
 
 import random
@@ -23,12 +24,13 @@ def scenario(world, user):
     alice, bob = world.devices["alice"], world.devices["bob"].public_key
     if user:
         alice.set("peer", bob, "persistent-keepalive", user)
+    chance = random.Random(user)
+    kill_while_punching(world, alice, bob, user, chance)
     world.start_updaters()
     world.wait_for_direct_handshake()
     pings = Pings(world.homes["alice"].node, TUNNEL["bob"])
     pings.wait_for_reply()
     endpoint = alice.peer(bob).endpoint
-    chance = random.Random(user)
     for _ in range(KILLS_FULL if world.full else KILLS):
         world.updaters["alice"].kill()
         world.start_updater("alice")
@@ -44,6 +46,19 @@ def scenario(world, user):
     summary = pings.stop()
     check(" 0% packet loss" in summary, f"pings were lost: {summary}")
     print(f"user's keepalive {user:2}: {summary}; keepalive {keepalive} after the stop")
+
+
+def kill_while_punching(world, alice, bob, user, chance):
+    """Half of the moments lie in the first second: its first writes and kicks."""
+    for number in range(KILLS_FULL if world.full else KILLS):
+        log = world.start_updater("alice")
+        time.sleep(chance.uniform(0, LONGEST if number % 2 else 1.0))  # not a wait for an event: any moment will do
+        log.kill()
+    log = world.start_updater("alice")
+    log.wait_for_line("no answer from")
+    check(log.stop() == 0, "SIGTERM did not end it cleanly")
+    check(alice.peer(bob).keepalive == user, f"killed while punching: {alice.peer(bob).keepalive} was left, not {user}")
+    check(alice.peer(bob).handshake == 0, "there was a tunnel, nothing to show")
 
 
 def reload(world, alice, bob, user):

@@ -16,7 +16,7 @@ Peer = collections.namedtuple("Peer", "endpoint allowed_ips handshake received s
 class WireGuard:
     """A wireguard-go device. `peers()` is what `wg show` says, by public key."""
 
-    def __init__(self, node, name, private_key, port=WIREGUARD_PORT, addresses=()):
+    def __init__(self, node, name, private_key, port=WIREGUARD_PORT, addresses=(), start=True):
         self.node = node
         self.name = name
         self.private_key = private_key
@@ -24,10 +24,17 @@ class WireGuard:
         self.port = port
         self.addresses = addresses
         self.configured = {}
-        self.start()
+        self.process = None
+        if start:
+            self.start()
 
     def start(self):
         """Also again after stop(): with the same configuration, and no memory."""
+        self.launch()
+        self.set_up()
+
+    def launch(self):
+        """The interface is there, configured and down: nothing is sent."""
         # What an earlier process of that name said is not meant below.
         (RUN / f"{self.name}.log").unlink(missing_ok=True)
         self.process = self.node.start(
@@ -36,33 +43,47 @@ class WireGuard:
         # Not by asking `wg show` until it answers: wg unlinks a socket that is bound and does not listen yet, and
         # wireguard-go then ends because its socket is gone.
         self.process.wait_for_line("UAPI listener started")
-        key_file = RUN / f"{self.name}.key"
-        key_file.write_text(self.private_key)
-        self.set("private-key", key_file, "listen-port", self.port)
+        interface = f"[Interface]\nPrivateKey = {self.private_key}\nListenPort = {self.port}\n"
+        path = RUN / f"{self.name}.conf"
+        path.write_text(interface + "".join(self.section(key) for key in self.configured))
+        self.node.run("wg", "setconf", self.name, path)
         self.node.add_address(self.name, *self.addresses)
+
+    def set_up(self):
         self.node.ip("link", "set", self.name, "up")
-        for key, words in self.configured.items():
-            self.add_peer(key, *words)
+        self.add_routes(self.configured)
 
     def stop(self):
         """The interface vanishes."""
         self.process.stop()
 
+    def is_running(self):
+        return self.process is not None and self.process.is_running()
+
     def set(self, *words):
         self.node.run("wg", "set", self.name, *words)
 
-    def add_peer(self, key, allowed_ips, endpoint=None, keepalive=None, psk_file=None):
-        self.configured[key] = (allowed_ips, endpoint, keepalive, psk_file)
-        words = ["peer", key, "allowed-ips", allowed_ips]
-        if psk_file:
-            words += ["preshared-key", psk_file]
-        if endpoint:
-            words += ["endpoint", endpoint]
-        if keepalive is not None:
-            words += ["persistent-keepalive", keepalive]
-        self.set(*words)
-        for prefix in allowed_ips.split(","):
-            self.node.ip("route", "replace", prefix, "dev", self.name)
+    def add_peer(self, key, allowed_ips, endpoint=None, keepalive=None):
+        """Now, and at each start."""
+        self.configured[key] = (allowed_ips, endpoint, keepalive)
+        if self.is_running():
+            path = RUN / f"{self.name}.peer"
+            path.write_text(self.section(key))
+            self.node.run("wg", "addconf", self.name, path)
+            self.add_routes([key])
+
+    def section(self, key):
+        """A peer in the format of wg(8)."""
+        allowed_ips, endpoint, keepalive = self.configured[key]
+        lines = ["[Peer]", f"PublicKey = {key}", f"AllowedIPs = {allowed_ips}"]
+        lines += [f"Endpoint = {endpoint}"] if endpoint else []
+        lines += [f"PersistentKeepalive = {keepalive}"] if keepalive is not None else []
+        return "\n".join(lines) + "\n"
+
+    def add_routes(self, keys):
+        prefixes = [prefix for key in keys for prefix in self.configured[key][0].split(",")]
+        lines = "".join(f"route replace {prefix} dev {self.name}\n" for prefix in prefixes)
+        self.node.ip_batch(lines)
 
     def peers(self):
         found = {}
@@ -80,6 +101,10 @@ class WireGuard:
 
     def peer(self, key):
         return self.peers()[key]
+
+    def endpoint_of(self, key):
+        """Where this device sees a peer, `address:port`; None: nowhere yet."""
+        return self.peer(key).endpoint
 
     def wait_for_handshake(self, key, timeout=GENEROUS):
         return wait_until(
