@@ -50,8 +50,10 @@ std::string describe(const std::vector<wg::PeerUpdate>& updates) {
   return text;
 }
 
-std::chrono::milliseconds jittered(std::chrono::milliseconds mean, std::minstd_rand& random) {
-  std::uniform_int_distribution<std::int64_t> spread(mean.count() * 4 / 5, mean.count() * 6 / 5);
+std::chrono::milliseconds jittered(std::chrono::milliseconds mean, std::minstd_rand& random,
+                                   int percent) {
+  const std::int64_t width = mean.count() * percent / 100;
+  std::uniform_int_distribution<std::int64_t> spread(mean.count() - width, mean.count() + width);
   return std::chrono::milliseconds(spread(random));
 }
 

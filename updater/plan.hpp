@@ -121,8 +121,8 @@ void append(std::vector<wg::PeerUpdate>& updates, const std::vector<wg::PeerUpda
 /// For the log: `endpoint 203.0.113.10:51820, kick, keepalive 25 s`.
 [[nodiscard]] std::string describe(const std::vector<wg::PeerUpdate>& updates);
 
-/// `mean` ± 20 %, so that a fleet does not act in step.
+/// `mean` ± `percent`, so that a fleet does not act in step.
 [[nodiscard]] std::chrono::milliseconds jittered(std::chrono::milliseconds mean,
-                                                 std::minstd_rand& random);
+                                                 std::minstd_rand& random, int percent = 20);
 
 }  // namespace updater

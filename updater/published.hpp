@@ -14,8 +14,8 @@ namespace updater {
 /// while all is well, never within the TTL of the last answer, always jittered. Pure.
 class Published {
  public:
-  /// How urgent answers are. Urgent: so many each second, then so many every two, then every 10 s.
-  /// Calm: each minute, so that a later change is seen as one.
+  /// How urgent answers are. Urgent: so many each second, then so many every two, then every 9 s.
+  /// Calm: about each minute, so that a later change is seen as one.
   enum class Pace : std::uint8_t { urgent, calm };
 
   explicit Published(base::SteadyTime now) : until_(now), next_(now) {}

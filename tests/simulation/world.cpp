@@ -174,7 +174,10 @@ void World::write(std::size_t i, const updater::Change& change) {
     const bool kicks = update.persistent_keepalive && update.persistent_keepalive->count() == 0 &&
                        tunnel.shown.persistent_keepalive.count() != 0;
     watch_path();
-    if (direct_since_ && now() - *direct_since_ >= 1 && (moves || kicks))
+    // A path that opened anew, and has carried nothing yet, cannot be known to live.
+    const bool is_live =
+        direct_since_ && now() - *direct_since_ >= 1 && sides_[i].heard >= *direct_since_;
+    if (is_live && (moves || kicks))
       offences_.push_back(fmt::format("{:.2f} {}: {}: {}", now(), names.at(i),
                                       updater::describe(change.updates), change.reason));
     tunnel.set(update);
@@ -217,7 +220,10 @@ void World::transfer(std::size_t from, const base::Endpoint& to, const Packet& p
   events_.after(conditions_.delays.at(from), [this, from, source, to, packet] {
     Side& other = sides_[1 - from];
     if (!other.nat->receive(source, to, now())) return;
-    if (other.tunnel->receive(source, packet)) arrive(1 - from, packet);
+    if (other.tunnel->receive(source, packet)) {
+      if (packet.kind != Kind::initiation) other.heard = now();
+      arrive(1 - from, packet);
+    }
     watch_path();
   });
 }

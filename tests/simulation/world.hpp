@@ -67,6 +67,7 @@ class World {
     Time next_poll = 1e9;
     std::optional<base::Endpoint> published;  ///< what DNS says
     Time probed = 0;                          ///< the last echo request
+    Time heard = 0;                           ///< the last packet that proves the path to it
   };
 
   [[nodiscard]] bool passes(std::size_t from) const;

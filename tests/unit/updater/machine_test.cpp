@@ -790,7 +790,7 @@ TEST_CASE("a peer that works already is looked up at the start, too, and then ra
   rig.at_bob().latest_handshake = handshake_at(-5);
   CHECK(rig.step(0).lookups.size() == 1);
   rig.publish(0.1, {bob_home});
-  for (const double now : times(1, 48, 1)) {
+  for (const double now : times(1, 30, 1)) {
     rig.at_bob().rx_bytes += 32;
     CHECK(rig.step(now).lookups.empty());
   }

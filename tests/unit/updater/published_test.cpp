@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
+
 #include "samples.hpp"
 
 namespace {
@@ -81,7 +83,7 @@ TEST_CASE("urgent questions become rarer; what happened makes them frequent agai
     const double wait = rig.wait_after(now);
     if (count < 6) CHECK((wait >= 0.88 && wait <= 1.32));
     if (count >= 6 && count < 12) CHECK((wait >= 1.76 && wait <= 2.64));
-    if (count >= 12) CHECK((wait >= 8 && wait <= 12));
+    if (count >= 12) CHECK((wait >= 7.2 && wait <= 10.8));
     now += 20;
   }
   rig.dns.hurry(at(now).steady);
@@ -91,10 +93,28 @@ TEST_CASE("urgent questions become rarer; what happened makes them frequent agai
 TEST_CASE("calm questions, and those about a key that nobody registers, come each minute") {
   Rig calm;
   calm.learn(0, answer({home}), Pace::calm);
-  CHECK((calm.wait_after(0) >= 48 && calm.wait_after(0) <= 72));
+  CHECK((calm.wait_after(0) >= 30 && calm.wait_after(0) <= 90));
   Rig unknown;
   for (int i = 0; i < 6; ++i) unknown.learn(i, failure(LookupError::no_such_name));
-  CHECK((unknown.wait_after(5) >= 48 && unknown.wait_after(5) <= 72));
+  CHECK((unknown.wait_after(5) >= 30 && unknown.wait_after(5) <= 90));
+}
+
+TEST_CASE("peers that became direct at one instant are asked about evenly from then on") {
+  constexpr int fleet = 6000;
+  std::array<int, 6> in_each_ten_seconds{};
+  std::minstd_rand random{1};
+  for (int i = 0; i < fleet; ++i) {
+    Published dns{at(0).steady};
+    dns.learn(at(0), answer({home}), Pace::urgent, random);
+    dns.calm_down(at(0).steady, random);
+    const double wait = std::chrono::duration<double>(*dns.next() - at(0).steady).count();
+    REQUIRE((wait >= 30 && wait < 90));
+    ++in_each_ten_seconds.at(static_cast<std::size_t>((wait - 30) / 10));
+  }
+  for (const int count : in_each_ten_seconds) {
+    CAPTURE(count);
+    CHECK((count > 0.85 * fleet / 6 && count < 1.15 * fleet / 6));
+  }
 }
 
 TEST_CASE("the TTL is waited for, also in a hurry, but not an hour") {
