@@ -15,7 +15,8 @@ RESOLVERS = {
     "dnsmasq": ("192.0.2.15", "2001:db8::15"),
 }
 ASKER, ASKER6 = "192.0.2.254", "2001:db8::fe"
-TUNNEL = {"host": "10.77.0.1", "alice": "10.77.0.2", "bob": "10.77.0.3", "carol": "10.77.0.4"}
+FLEET = {f"peer{number}": f"10.77.2.{number}" for number in range(1, 41)}
+TUNNEL = {"host": "10.77.0.1", "alice": "10.77.0.2", "bob": "10.77.0.3", "carol": "10.77.0.4", **FLEET}
 WIREGUARD_PORT = 51820
 
 # For what refuses reserved addresses: an ordinary one, and an ordinary IPv6 prefix; only the laboratory routes them.

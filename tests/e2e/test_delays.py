@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """delays: first contact of two cones when every packet between them takes 50 and 200 ms; 0 ms is first_contact's.
 
-Two initiations that cross cost WireGuard's own 5 s; at 200 ms some cross twice.
+Half of it lies between a home and the Internet, so that look-ups take it, too. Two initiations that cross cost
+WireGuard's own 5 s; at 200 ms some cross twice.
 """
 
 import lab
@@ -9,7 +10,7 @@ from contact import contact
 from runs import REPETITIONS, Limits, everywhere, in_turn, run_cases
 
 DELAYS = [{"delay": 0.05}, {"delay": 0.2}]  # one way, seconds
-LIMITS = {0.05: Limits(median=1.0, worst=15.0), 0.2: Limits(median=15.0, worst=15.0)}
+LIMITS = {0.05: Limits(median=2.0, worst=15.0), 0.2: Limits(median=4.0, worst=15.0)}
 
 
 def on_machine(options):
