@@ -308,13 +308,15 @@ class Lab:
                 found.append(f"[{ipaddress.IPv6Address(bytes.fromhex(label))}]:{port}")
         return found
 
-    def seen_by_host(self, name):
-        return self.devices["host"].endpoint_of(self.devices[name].public_key)
+    def place_of(self, name):
+        """Where the Internet sees a node, `address:port`: what its NAT made of it, or else what the host says."""
+        home = self.homes[name]
+        outside = home.outside() if home.has_ipv4() else None
+        return outside or self.devices["host"].endpoint_of(self.devices[name].public_key)
 
     def wait_until_published(self, *names):
-        """wg-dnsd answers with what the host sees now."""
         for name in names or self.homes:
-            wait_until(lambda: self.seen_by_host(name) in self.published(name), f"DNS says where {name} is")
+            wait_until(lambda: self.place_of(name) in self.published(name), f"DNS says where {name} is")
 
     # -- name servers and resolvers
 

@@ -178,6 +178,10 @@ class SharedDevice:
     def has_ipv4(self):
         return True
 
+    def outside(self):
+        """As Home.outside."""
+        return f"{self.public}:{self.mapped_port}"
+
     def renumber(self, address):
         """As a device that gets another lease."""
         self.node.ip("address", "del", f"{self.address}/24", "dev", "lan")

@@ -10,41 +10,34 @@ import datetime
 import re
 import socket
 import statistics
-import struct
-import threading
 import time
 
 import lab
 from addresses import FLEET, RESOLVERS
 from checks import check, wait_until
+from stamped import stamp_udp, take_stamped
 
 FEW = 8
 LIMIT = 300  # seconds until all pairs are direct, generously
 WATCHED, WATCHED_FULL = 15, 180  # seconds of look-ups
 CALM_AFTER = 30  # seconds; by then a peer that is direct is asked about once a minute
 BUSIEST = 3  # times the mean: what any second of the calm may have at most, beside what chance brings
-SO_TIMESTAMPNS, SO_RCVBUFFORCE = 35, 33  # Python has no names for them
-TIME = struct.Struct("ll")
+DNS_PORT = (53).to_bytes(2, "big")
 
 
 class Questions:
-    """When questions reach the resolver, by the kernel's clock."""
+    """When questions reach the resolver."""
 
     def __init__(self, world):
-        with world.dns.entered():
-            self.raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
-        self.raw.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 24)
-        self.raw.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-        self.resolver = socket.inet_aton(RESOLVERS["unbound"][0])
+        self.packets = stamp_udp(world.dns)
+        self.to_resolver = socket.inet_aton(RESOLVERS["unbound"][0])
         self.times = []
-        threading.Thread(target=self.listen, daemon=True).start()
 
-    def listen(self):
-        while True:
-            packet, ancillary, _, _ = self.raw.recvmsg(128, 64)
-            if packet[16:20] == self.resolver and packet[22:24] == b"\0\x35":
-                seconds, nanoseconds = TIME.unpack(ancillary[0][2])
-                self.times.append(seconds + nanoseconds / 1e9)
+    def take(self):
+        """Those that have come since; to be called every few seconds."""
+        for when, packet in take_stamped(self.packets):
+            if packet[16:20] == self.to_resolver and packet[22:24] == DNS_PORT:
+                self.times.append(when)
 
 
 def scenario(world):
@@ -73,20 +66,21 @@ def scenario(world):
         world.devices[name].set_up()
         world.start_updater(name)
     print(f"{len(fleet)} peers started within {time.time() - started:.1f} s")
-    first_direct = wait_for_all(world, fleet)
+    first_direct = wait_for_all(world, fleet, questions)
     tell_pairs(world, fleet, {pair: when - started for pair, when in first_direct.items()})
     watched = WATCHED_FULL if world.full else WATCHED
-    time.sleep(max(0.0, started + watched - time.time()))  # not a wait for an event: look-ups of so long
+    wait_until(lambda: questions.take() or time.time() > started + watched, "look-ups of so long", 2 * watched, 1)
     tell_questions(world, [when - started for when in questions.times], len(fleet), watched)
     tell_size(devices, [world.updaters[name] for name in fleet])
 
 
-def wait_for_all(world, fleet):
+def wait_for_all(world, fleet, questions):
     """The time of each pair, ordered: when the first's updater said that the second is direct; seconds since 1970."""
     names = {f"({key[:4]}…{key[-5:-1]})": name for name in fleet for key in (world.devices[name].public_key,)}
     pattern = re.compile(r"^(\S+) .* (\(\S{9}\)): direct at ")
 
     def look():
+        questions.take()
         found = {}
         for name in fleet:
             for line in world.updaters[name].lines(": direct at "):

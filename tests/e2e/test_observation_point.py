@@ -5,9 +5,7 @@ Handshakes with wireguard-go, with and without a preshared key; the main job, co
 mappings; a killed wg-dnsd that asks its peers where they are.
 """
 
-import contextlib
 import os
-import socket
 import statistics
 import struct
 import time
@@ -21,47 +19,23 @@ from checks import check, wait_until
 from containment import RUN
 from node import Pings
 from point import Point
+from stamped import stamp, stamp_udp, take_stamped
 from wireguard import WireGuard, wg
 
 SECOND_ADDRESS = "203.0.113.11"
-SO_TIMESTAMPNS = 35  # Python has no name for it
 
 RECOVERY = 3.0  # seconds after kill -9 and start, judged with --full
 CHANGE = 0.005  # seconds from the NAT keepalive's arrival to the changed SRV, judged with --full
 
 
-def public_place(world, name):
-    home = world.homes[name]
-    return f"{home.public}:{home.mapped_port}"
-
-
-def wait_until_published(world, *names):
-    for name in names or world.homes:
-        wait_until(lambda: public_place(world, name) in world.published(name), f"DNS says where {name} is")
-
-
-def prepare(world, resolver="unbound"):
-    world.home("alice", "cone")
-    world.home("bob", "cone")
-    world.start_dns((resolver,))
-    world.use_resolver(resolver)
-    point = Point(world)
-    world.wireguard(host=point)
-    return point
-
-
-def main_job(world, resolver):
-    point = prepare(world, resolver)
-    process = point.start()
-    for name in world.homes:
-        world.devices[name].wait_for_handshake(point.public_key)
-    wait_until_published(world)
+def main_job(world):
+    """As an ordinary user, and without an interface; its seconds are first_contact's."""
+    world.prepare(source="point")
     check(world.host.output("ip", "-br", "link").find("wg") < 0, "the host has a WireGuard interface")
-    started = world.start_updaters()
+    world.start_updaters()
     world.wait_for_direct_handshake()
-    pings = Pings(world.homes["alice"].node, TUNNEL["bob"])
-    print(f"{resolver:8} first direct reply after {pings.wait_for_reply() - started:.2f} s")
-    check(process.stop() == 0, "SIGTERM did not end it cleanly")
+    Pings(world.homes["alice"].node, TUNNEL["bob"]).wait_for_reply()
+    check(world.dnsd.stop() == 0, "SIGTERM did not end it cleanly")
 
 
 def preshared_key(world):
@@ -78,7 +52,7 @@ def preshared_key(world):
     alice.set("peer", point.public_key, "preshared-key", psk_file, "persistent-keepalive", 0)
     alice.set("peer", point.public_key, "persistent-keepalive", 1)
     alice.wait_for_handshake(point.public_key)
-    wait_until_published(world)
+    world.wait_until_published()
     print("with a preshared key: seen")
 
 
@@ -98,7 +72,7 @@ def added_peer(world):
     point.public_key = point.ask("pubkey").split()[0]
     alice.node.run("wg", "addconf", "wg-alice", section)
     device.wait_for_handshake(point.public_key)
-    wait_until_published(world)
+    world.wait_until_published()
     check("alice" in point.ask("peer", "list"), "peer list does not know alice")
     time.sleep(1.1)  # not a wait for an event: what was confirmed more than a second ago survives
     process.kill()
@@ -155,7 +129,7 @@ def flood(world):
     point.start("--rate-limit", "0")  # one client that asks as fast as it is answered
     device = world.devices["alice"]
     device.wait_for_handshake(point.public_key)
-    wait_until_published(world)
+    world.wait_until_published()
     client = dns_client.Client(world.internet, HOST)
     idle = slowest_percentile(world, client)
     flooder = world.internet.start(
@@ -169,7 +143,7 @@ def flood(world):
     device.start()
     device.process.wait_for_line("cookie")
     device.wait_for_handshake(point.public_key)
-    wait_until_published(world)
+    world.wait_until_published()
     flooder.kill()
     print(f"p99 of DNS answers: {idle * 1000:.2f} ms idle, {busy * 1000:.2f} ms in a flood of handshakes")
     print("alice got in by a cookie")
@@ -213,22 +187,6 @@ def recovery(world):
         check(seconds <= RECOVERY, f"confirmed after {seconds:.2f} s, more than {RECOVERY}")
 
 
-def stamp(sock):
-    """Has the kernel note when each datagram came, by the clock that is also ours."""
-    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-    sock.setblocking(False)
-    return sock
-
-
-def take_stamped(sock):
-    """(seconds since 1970, octets) of each datagram that has come."""
-    with contextlib.suppress(BlockingIOError):
-        while True:
-            octets, ancillary, _, _ = sock.recvmsg(2048, 64)
-            seconds, nanoseconds = struct.unpack("ll", ancillary[0][2])
-            yield seconds + nanoseconds / 1e9, octets
-
-
 def rebinding(world):
     """The NAT forgets; the next keepalive changes the answer at once, and is asked back."""
     if world.full:
@@ -242,14 +200,14 @@ def rebinding(world):
     taken = []
     for name in names:
         world.devices[name].wait_for_handshake(point.public_key)
-        wait_until_published(world, name)
+        world.wait_until_published(name)
         taken += [seconds_until_changed(world, point, name) for _ in range(5 if world.full else 1)]
     median, worst = (1000 * seconds for seconds in (statistics.median(taken), max(taken)))
     print(f"keepalive from a new port → changed answer: median {median:.1f} ms, worst of {len(taken)} {worst:.1f} ms")
     if world.full:
         check(max(taken) <= CHANGE, f"{worst:.1f} ms, more than {CHANGE * 1000} ms")
     time.sleep(6)  # not a wait for an event: a change that was not confirmed would be taken back by now
-    wait_until_published(world)
+    world.wait_until_published()
 
 
 def seconds_until_changed(world, point, name):
@@ -258,8 +216,7 @@ def seconds_until_changed(world, point, name):
     asked_back = "Received handshake initiation"
     before = len(device.process.lines(asked_back))
     home.forget_mappings()
-    with world.host.entered():
-        on_host = stamp(socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP))
+    on_host = stamp_udp(world.host)
     asker = stamp(world.internet.udp_socket(ASKER))
     question = dns.message.make_query(world.service_name(name), "SRV").to_wire()
     changed_data = struct.pack("!3H", 10, 0, home.mapped_port)  # RFC 2782: priority, weight, port
@@ -318,8 +275,7 @@ def forged_source(world):
 
 def on_machine(options):
     parts = [
-        lambda world: main_job(world, "unbound"),
-        lambda world: main_job(world, "bind"),
+        main_job,
         preshared_key,
         added_peer,
         nat_report,
