@@ -14,6 +14,7 @@ add_library(
   point_key.cpp
   point_observer.cpp
   point_socket.cpp
+  point_sources.cpp
   registry.cpp
   serial.cpp
   state_store.cpp)

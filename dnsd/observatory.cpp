@@ -7,7 +7,6 @@
 #include <asio/steady_timer.hpp>
 #include <asio/thread_pool.hpp>
 #include <map>
-#include <unordered_map>
 #include <utility>
 
 #include "base/clock.hpp"
@@ -16,6 +15,7 @@
 #include "dnsd/interface_observer.hpp"
 #include "dnsd/observation_point.hpp"
 #include "dnsd/peer_list.hpp"
+#include "dnsd/point_sources.hpp"
 #include "dnsd/registry.hpp"
 #include "dnsd/serial.hpp"
 #include "dnsd/state_store.hpp"
@@ -40,9 +40,6 @@ constexpr std::chrono::seconds progress_interval{1};
 
 std::string saved_name(const std::string& interface) {
   return "interface:" + interface;
-}
-std::string saved_name(const base::Endpoint& point) {
-  return "point:" + point.to_string();
 }
 
 /// Whether the PTR list of a view holds the peer.
@@ -69,6 +66,7 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
         store_(store),
         read_device_(std::move(read_device)),
         registry_(peers),
+        points_(registry_),
         serial_(std::nullopt, {}),
         public_list_{View::public_view, PeerList(config.list_max)},
         private_list_{View::private_view, PeerList(config.list_max)},
@@ -132,36 +130,19 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
 
   // Built-in points
 
-  PointMemory take_memory(const base::Endpoint& listen) {
-    Point* const point = find_point(listen);
-    return point == nullptr ? PointMemory{} : std::exchange(point->memory, {});
-  }
+  PointMemory take_memory(const base::Endpoint& listen) { return points_.take_memory(listen); }
 
-  [[nodiscard]] std::optional<wg::PublicKey> point_key(const base::Endpoint& listen) {
-    const Point* const point = find_point(listen);
-    return point == nullptr ? std::nullopt : registry_.own_key(point->id);
+  [[nodiscard]] std::optional<wg::PublicKey> point_key(const base::Endpoint& listen) const {
+    return points_.own_key(listen);
   }
 
   void set_point_key(const base::Endpoint& listen, const wg::PublicKey& key) {
-    Point* const point = find_point(listen);
-    if (point == nullptr || registry_.own_key(point->id) == key) return;
-    registry_.set_own_key(point->id, key);
-    point->unsaved = true;
-    publish(base::read_clock().steady, Voice::quiet);
+    if (points_.set_own_key(listen, key)) publish(base::read_clock().steady, Voice::quiet);
   }
 
   void take(const base::Endpoint& listen, const PointReport& report) {
-    Point* const point = find_point(listen);
-    if (point == nullptr || stopped_) return;
     const base::Now now = base::read_clock();
-    for (const auto& [key, mark] : report.marks) point->marks[key] = mark;
-    if (std::exchange(point->last_timestamp, report.last_timestamp) != report.last_timestamp)
-      point->unsaved = true;
-    for (const auto& seen : report.seen) {
-      // A report may be older than the reload that took the peer away.
-      if (registry_.is_configured(seen.key))
-        registry_.observe(point->id, seen.key, seen.observation, now);
-    }
+    if (stopped_ || !points_.take(listen, report, now)) return;
     registry_.tick(now);
     publish(now.steady, Voice::aloud);
   }
@@ -171,8 +152,8 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
     for (const auto& source : sources_)
       result.sources.push_back({source->name, source->state == Interface::State::readable,
                                 source->problem, registry_.listed_by(source->id)});
-    for (const auto& point : points_)
-      result.sources.push_back({point->name, true, {}, configured_peers_});
+    for (const std::string& name : points_.names())
+      result.sources.push_back({name, true, {}, configured_peers_});
     result.peers = peers_.size();
     result.serial = serial_.current();
     result.public_list_cut = public_list_.peers.cut();
@@ -219,17 +200,6 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
     bool in_flight = false;  ///< being read on another thread
   };
 
-  /// A built-in point reports by itself, and has the configured peers.
-  struct Point {
-    SourceId id{};
-    base::Endpoint listen;
-    std::string name;
-    PointMemory memory;  ///< of the last run, until it is taken
-    wg::Tai64n last_timestamp;
-    bool unsaved = false;                                 ///< own key or last timestamp
-    std::unordered_map<wg::PublicKey, wg::Tai64n> marks;  ///< not on disk yet
-  };
-
   struct List {
     View view;
     PeerList peers;
@@ -264,7 +234,10 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
         forgotten_.push_back(saved_name(old->name));
     }
     sources_ = std::move(sources);
-    configure_points(config, order);
+    for (const std::string& gone : points_.configure(
+             config.points, [&](const std::string& saved_name) { return draw_id(saved_name); }))
+      forgotten_.push_back(gone);
+    for (const SourceId id : points_.ids()) order.push_back(id);
 
     registry_.begin_configuration(
         {config.stale_after, config.expire_after, config.publish_listed_only}, order);
@@ -284,56 +257,32 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
     publish(now, voice);
   }
 
-  void configure_points(const Config& config, std::vector<SourceId>& order) {
-    std::vector<std::unique_ptr<Point>> points;
-    for (const ConfiguredPoint& configured : config.points) {
-      const auto known = std::find_if(points_.begin(), points_.end(), [&](const auto& point) {
-        return point && point->listen == configured.listen;
-      });
-      points.push_back(known == points_.end() ? make_point(configured.listen) : std::move(*known));
-      order.push_back(points.back()->id);
-    }
-    for (const auto& old : points_) {
-      if (old) forgotten_.push_back(saved_name(old->listen));
-    }
-    points_ = std::move(points);
-  }
-
-  std::unique_ptr<Point> make_point(const base::Endpoint& listen) {
-    auto point = std::make_unique<Point>();
-    point->id = source_ids_.emplace(saved_name(listen), static_cast<SourceId>(source_ids_.size()))
-                    .first->second;
-    point->listen = listen;
-    point->name = listen.to_string();
-    registry_.set_point(point->id, listen);
-    return point;
-  }
-
-  [[nodiscard]] Point* find_point(const base::Endpoint& listen) {
-    const auto found = std::find_if(points_.begin(), points_.end(),
-                                    [&](const auto& point) { return point->listen == listen; });
-    return found == points_.end() ? nullptr : found->get();
-  }
-
   std::shared_ptr<Interface> find_or_make_source(const std::string& name) {
     for (const auto& source : sources_) {
       if (source->name == name) return source;
     }
-    const auto [it, inserted] =
-        source_ids_.emplace(name, static_cast<SourceId>(source_ids_.size()));
     auto source = std::make_shared<Interface>();
-    source->id = it->second;
+    source->id = draw_id(saved_name(name));
     source->name = name;
     unsaved_sources_.push_back(source->id);
     return source;
   }
 
+  /// The same each time; no two sources have the same.
+  SourceId draw_id(const std::string& saved_name) {
+    return source_ids_.emplace(saved_name, static_cast<SourceId>(source_ids_.size())).first->second;
+  }
+
   void restore(base::Now now) {
+    std::size_t of_points = 0;
+    const auto publish_some = [&] {
+      if (++of_points % publish_every == 0) publish(now.steady, Voice::quiet);
+    };
     for (const StateStore::SavedSource& saved : store_.load_sources()) {
       const auto found = std::find_if(sources_.begin(), sources_.end(), [&](const auto& source) {
         return saved_name(source->name) == saved.name;
       });
-      if (restore_point(saved, now)) continue;
+      if (points_.restore(saved, store_, now, publish_some)) continue;
       if (found == sources_.end()) {
         forgotten_.push_back(saved.name);
         continue;
@@ -349,29 +298,6 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
       source.known = true;
       spdlog::info("{}: {} peers known from the last run", source.name, count);
     }
-  }
-
-  bool restore_point(const StateStore::SavedSource& saved, base::Now now) {
-    const auto found = std::find_if(points_.begin(), points_.end(), [&](const auto& point) {
-      return saved_name(point->listen) == saved.name;
-    });
-    if (found == points_.end()) return false;
-    Point& point = **found;
-    store_.load_peers(saved.name, [&](const SavedPeer& peer) {
-      if (!registry_.is_configured(peer.key)) {
-        registry_.mark_unsaved({point.id, peer.key});  // a row to forget
-        return;
-      }
-      registry_.restore(point.id, peer, now);
-      point.memory.peers.push_back(peer);
-      if (point.memory.peers.size() % publish_every == 0) publish(now.steady, Voice::quiet);
-    });
-    for (const StateStore::SavedMark& mark : store_.load_marks(saved.name))
-      point.memory.marks.emplace_back(mark.key, mark.timestamp);
-    point.memory.last_timestamp = point.last_timestamp = saved.last_timestamp;
-    registry_.set_own_key(point.id, saved.own_key);
-    spdlog::info("{}: {} peers known from the last run", point.name, point.memory.peers.size());
-    return true;
   }
 
   // Sources
@@ -530,10 +456,7 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
   [[nodiscard]] std::string name_of(SourceId id) const {
     const auto found = std::find_if(sources_.begin(), sources_.end(),
                                     [&](const auto& source) { return source->id == id; });
-    if (found != sources_.end()) return (*found)->name;
-    const auto point = std::find_if(points_.begin(), points_.end(),
-                                    [&](const auto& one) { return one->id == id; });
-    return point == points_.end() ? std::string() : (*point)->name;
+    return found == sources_.end() ? points_.name_of(id) : (*found)->name;
   }
 
   void arm_deadline() {
@@ -601,11 +524,8 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
 
   void arm_save() {
     if (stopped_ || save_armed_ || saving_) return;
-    const bool points_saved = std::all_of(points_.begin(), points_.end(), [](const auto& point) {
-      return !point->unsaved && point->marks.empty();
-    });
     if (!registry_.has_unsaved() && unsaved_sources_.empty() && forgotten_.empty() &&
-        points_saved && !serial_.wanted_reservation() && !serial_lost_)
+        !points_.has_unsaved() && !serial_.wanted_reservation() && !serial_lost_)
       return;
     save_armed_ = true;
     save_timer_.expires_after(write_failed_ ? save_retry : save_delay);
@@ -663,24 +583,14 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
         if (saved_name(source->name) == saved.name) unsaved_sources_.push_back(source->id);
       }
     }
-    for (const auto& point : points_) {
-      const std::string name = saved_name(point->listen);
-      for (const StateStore::SavedSource& saved : batch.sources)
-        point->unsaved = point->unsaved || saved.name == name;
-      for (const StateStore::SavedMark& mark : batch.marks) {
-        if (mark.source == name) point->marks.try_emplace(mark.key, mark.timestamp);
-      }
-      for (const StateStore::SavedRow& row : batch.peers) {
-        if (row.source == name) registry_.mark_unsaved({point->id, row.key});
-      }
-    }
+    points_.mark_unsaved(batch);
     for (const std::string& name : batch.forgotten_sources) forgotten_.push_back(name);
   }
 
   void save_everything() {
     registry_.mark_all_unsaved();
     for (const auto& source : sources_) unsaved_sources_.push_back(source->id);
-    for (const auto& point : points_) point->unsaved = true;
+    points_.mark_all_unsaved();
     serial_lost_ = true;
   }
 
@@ -700,14 +610,7 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
     for (const SourceId id : std::exchange(unsaved_sources_, {})) {
       if (names.contains(id)) batch.sources.push_back({names[id], registry_.own_key(id)});
     }
-    for (const auto& point : points_) {
-      const std::string name = names[point->id] = saved_name(point->listen);
-      std::erase(batch.forgotten_sources, name);
-      if (std::exchange(point->unsaved, false))
-        batch.sources.push_back({name, registry_.own_key(point->id), point->last_timestamp});
-      for (const auto& [key, mark] : std::exchange(point->marks, {}))
-        batch.marks.push_back({name, key, mark});
-    }
+    points_.take_unsaved(batch, names);
     for (const Registry::Unsaved& unsaved : registry_.take_unsaved()) {
       const auto name = names.find(unsaved.source);
       if (name == names.end()) continue;  // all of that source is forgotten
@@ -727,7 +630,7 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
 
   Registry registry_;
   std::vector<std::shared_ptr<Interface>> sources_;  // in configuration order
-  std::vector<std::unique_ptr<Point>> points_;       // likewise, after them
+  PointSources points_;                              // after them
   std::map<std::string, SourceId> source_ids_;       // every source ever configured
   std::size_t configured_peers_ = 0;
   Serial serial_;
