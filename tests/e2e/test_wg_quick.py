@@ -78,6 +78,12 @@ class Quick:
         wait_until(lambda: self.node.run("ping", "-c1", "-W1", TUNNEL["bob"], check=False).returncode == 0, "a reply")
         print(f"{what}: direct after {time.monotonic() - started:.1f} s")
 
+    def start_updater_again(self):
+        """Returns when it runs: with a saved file all the rest may be right before."""
+        starts = len(self.world.updaters["alice"].lines(f" for {INTERFACE} in "))
+        updater = self.world.start_updater("alice")
+        wait_until(lambda: len(updater.lines(f" for {INTERFACE} in ")) > starts, "the updater starts again")
+
     def stop_updater(self, what):
         """The user's keepalives are back."""
         check(self.world.updaters["alice"].stop() == 0, "SIGTERM did not end it cleanly")
@@ -145,7 +151,7 @@ def saves(world, quick):
     """SaveConfig: `wg-quick down` writes what the device shows into the file."""
     quick.write(save=True)
     quick.up()
-    world.start_updater("alice")
+    quick.start_updater_again()
     quick.wait_until_direct("SaveConfig")
     quick.down()
     check(quick.saved_keepalive(quick.bob) == KEEPALIVE, "our keepalive is not in the file: nothing is shown below")
@@ -157,7 +163,7 @@ def saves(world, quick):
     quick.stop_updater("the interface is away")
     quick.up()
     check(quick.device.peer(quick.bob).keepalive == KEEPALIVE, "the file did not bring our keepalive back")
-    world.start_updater("alice")
+    quick.start_updater_again()
     quick.wait_until_direct("the saved file, loaded before the updater starts")
     # As wg-updater@.service has it (After= and PartOf=): the updater stops first.
     quick.stop_updater("the saved file")
