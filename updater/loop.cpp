@@ -1,6 +1,7 @@
 #include "updater/loop.hpp"
 
 #include <fmt/format.h>
+#include <net/if.h>
 #include <spdlog/spdlog.h>
 
 #include <asio/io_context.hpp>
@@ -21,6 +22,7 @@
 #include "updater/lookup_worker.hpp"
 #include "updater/machine.hpp"
 #include "updater/memory.hpp"
+#include "updater/mesh_reader.hpp"
 #include "updater/private_client.hpp"
 #include "updater/private_server.hpp"
 #include "updater/probe.hpp"
@@ -32,11 +34,17 @@ using namespace std::chrono_literals;
 
 /// How often a device that is not there is looked for.
 constexpr auto missing_poll_interval = 1s;
+/// How often the list of the mesh is read.
+constexpr std::chrono::milliseconds mesh_interval = 20s;
 
 void tell(const Note& note);
 
 bool uses_private_server(const Config& config) {
   return config.uses_private_server && config.mode == Config::Mode::daemon;
+}
+
+bool joins_mesh(const Config& config) {
+  return uses_private_server(config) && !config.settings.mesh.ranges.empty();
 }
 
 Settings settings_of(const Config& config) {
@@ -54,6 +62,8 @@ class Loop {
   void tick();
   void miss_device(const wg::DeviceError& error);
   void carry_out(const Plan& plan);
+  void read_mesh(const base::Now& now, const std::optional<base::Endpoint>& server);
+  void join(const base::Endpoint& server, const base::Expected<MeshList, LookupError>& list);
   void write(const std::vector<Change>& changes);
   [[nodiscard]] ControlReply answer(const ControlRequest& request) const;
   void finish();
@@ -73,6 +83,10 @@ class Loop {
   EchoProber prober_;
   PrivateClient private_client_;
   LanExchange lan_;
+  MeshReader mesh_reader_;
+  base::SteadyTime mesh_due_;
+  bool mesh_failing_ = false;
+  std::minstd_rand random_{std::random_device()()};
   ControlServer control_;
   wg::Device device_;  // the last reading
   std::optional<std::chrono::microseconds> watchdog_ = base::watchdog_interval();
@@ -107,6 +121,7 @@ Loop::Loop(const Config& config)
              for (const Note& note : machine_.learn_lan(base::read_clock(), result)) tell(note);
              tick();
            }),
+      mesh_reader_(private_client_, config.zone),
       control_(context_, [this](const ControlRequest& request) { return answer(request); }),
       worker_(context_, config.zone, config.server, [this](const LookupResult& result) {
         if (!is_daemon() && !result.endpoints && !is_about_peer(result.endpoints.error()))
@@ -148,12 +163,18 @@ void Loop::tick() {
   device_ = *device;
   const auto read = base::read_interface_addresses();
   const auto host = read ? *read : std::vector<base::InterfaceAddress>();
+  if (joins_mesh(config_)) {
+    for (const Note& note :
+         machine_.observe_mesh(now, *device, ::if_nametoindex(config_.interface.c_str())))
+      tell(note);
+  }
   const Plan plan = machine_.step(now, *device, host);
   if (uses_private_server(config_)) {
     const auto server = config_.private_server
                             ? config_.private_server
                             : find_private_server(*device, machine_.hubs(), host);
     lan_.follow(now, *device, host, server);
+    read_mesh(now, server);
   }
   carry_out(plan);
   if (!is_daemon() && machine_.is_settled()) {
@@ -194,6 +215,44 @@ void Loop::carry_out(const Plan& plan) {
   for (const wg::PublicKey& peer : plan.lan_lookups)
     lan_.ask(peer, config_.settings.of(peer).lan_candidates);
   for (const Note& note : plan.notes) tell(note);
+}
+
+void Loop::read_mesh(const base::Now& now, const std::optional<base::Endpoint>& server) {
+  if (!joins_mesh(config_) || !server || now.steady < mesh_due_) return;
+  mesh_due_ = now.steady + jittered(mesh_interval, random_);
+  (void)mesh_reader_.read(
+      *server,
+      [this](const std::set<wg::PublicKey>& listed) {
+        return find_questions(config_.settings.mesh, device_, listed, machine_.memory());
+      },
+      [this, server = *server](const base::Expected<MeshList, LookupError>& list) {
+        join(server, list);
+      });
+}
+
+/// Decides on a reading that was taken just now: nobody's peer is added twice.
+void Loop::join(const base::Endpoint& server, const base::Expected<MeshList, LookupError>& list) {
+  if (!list) {
+    if (!std::exchange(mesh_failing_, true))
+      spdlog::warn("the list of peers cannot be read at {}, which changes nothing: {}",
+                   server.to_string(), to_string(list.error()));
+    return;
+  }
+  spdlog::debug("the list of peers was read");
+  if (std::exchange(mesh_failing_, false)) spdlog::info("the list of peers can be read again");
+  const auto device = wg::read_device(config_.interface);
+  const auto host = base::read_interface_addresses();
+  const unsigned index = ::if_nametoindex(config_.interface.c_str());
+  if (!device || !host || index == 0) return;
+  const base::Now now = base::read_clock();
+  for (const Note& note : machine_.observe_mesh(now, *device, index)) tell(note);
+  const MeshPlan plan = machine_.plan_mesh(now, *device, index, server.address, *host, *list);
+  for (const Note& note : plan.notes) tell(note);
+  if (plan.change == wg::Membership()) return;
+  memory_file_.save(machine_.memory());
+  const auto done = wg::change_membership(config_.interface, plan.change);
+  if (!done) spdlog::error("nobody joins: {}", done.error().message);
+  tick();
 }
 
 void Loop::write(const std::vector<Change>& changes) {

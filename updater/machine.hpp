@@ -14,6 +14,7 @@
 #include "updater/hub.hpp"
 #include "updater/lookup.hpp"
 #include "updater/memory.hpp"
+#include "updater/mesh.hpp"
 #include "updater/plan.hpp"
 #include "updater/report.hpp"
 
@@ -55,6 +56,14 @@ class Machine {
   [[nodiscard]] Report describe(const base::Now& now, const wg::Device& device) const;
 
   [[nodiscard]] const Memory& memory() const { return memory_; }
+  /// Which of the mesh's peers are still on the device (mesh.hpp); before each step.
+  [[nodiscard]] std::vector<Note> observe_mesh(const base::Now& now, const wg::Device& device,
+                                               unsigned interface_index);
+  /// What a list changes; the memory has to be on disk before that is done (mesh.hpp).
+  [[nodiscard]] MeshPlan plan_mesh(const base::Now& now, const wg::Device& device,
+                                   unsigned interface_index, const base::IpAddress& server,
+                                   std::span<const base::InterfaceAddress> host,
+                                   const MeshList& list);
   /// The hubs among the peers of the last reading.
   [[nodiscard]] std::set<wg::PublicKey> hubs() const;
   /// One whole round is done: every peer looked up, and kicked where that was right.

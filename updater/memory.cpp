@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -17,6 +18,7 @@ namespace updater {
 namespace {
 
 using nlohmann::json;
+using Mesh = PeerMemory::Mesh;
 using std::chrono::seconds;
 
 constexpr int format_version = 1;
@@ -55,6 +57,20 @@ std::optional<Keepalive> parse_keepalives(const json& value) {
   return Keepalive(*user, *std::move(ours), *std::move(past));
 }
 
+constexpr std::array<std::pair<Mesh, const char*>, 3> mesh_words = {
+    {{Mesh::adding, "adding"}, {Mesh::added, "added"}, {Mesh::removed, "removed"}}};
+
+bool parse_mesh(const json& value, PeerMemory& peer) {
+  if (!value.is_object() || !value.contains("state") || !value.contains("device") ||
+      !value["device"].is_number_unsigned())
+    return false;
+  peer.mesh_device = value["device"].get<unsigned>();
+  for (const auto& [mesh, word] : mesh_words) {
+    if (value["state"] == word) peer.mesh = mesh;
+  }
+  return peer.mesh != Mesh::none;
+}
+
 std::optional<PeerMemory> parse_peer(const json& value, bool same_boot) {
   if (!value.is_object()) return std::nullopt;
   PeerMemory peer;
@@ -68,6 +84,11 @@ std::optional<PeerMemory> parse_peer(const json& value, bool same_boot) {
     if (!value["last-good"].is_string()) return std::nullopt;
     peer.last_good = base::Endpoint::parse(value["last-good"].get<std::string>());
     if (!peer.last_good) return std::nullopt;
+  }
+  if (value.contains("mesh")) {
+    if (!parse_mesh(value["mesh"], peer)) return std::nullopt;
+    // The device did not survive; that the user removed the peer holds on.
+    if (!same_boot && peer.mesh != Mesh::removed) peer.mesh = Mesh::none;
   }
   return peer;
 }
@@ -138,6 +159,9 @@ std::string write_memory(const Memory& memory, std::string_view boot) {
                            {"ours", to_json(keepalive.ours())},
                            {"past", to_json(keepalive.past())}};
     if (peer.last_good) item["last-good"] = peer.last_good->to_string();
+    for (const auto& [mesh, word] : mesh_words) {
+      if (peer.mesh == mesh) item["mesh"] = {{"state", word}, {"device", peer.mesh_device}};
+    }
     if (!item.empty()) peers[key.to_base64()] = std::move(item);
   }
   const json root = {{"version", format_version}, {"boot", boot}, {"peers", std::move(peers)}};

@@ -60,6 +60,16 @@ struct PeerMemory {
   Keepalive keepalive;
   std::optional<base::Endpoint> last_good;  ///< the endpoint that worked last
 
+  /// Whether we added the peer to the device (mesh.hpp).
+  enum class Mesh : std::uint8_t {
+    none,     ///< we did not
+    adding,   ///< we are about to; not seen on the device yet
+    added,    ///< we did
+    removed,  ///< and it was removed by hand
+  };
+  Mesh mesh = Mesh::none;
+  unsigned mesh_device = 0;  ///< adding, added: the interface's index
+
   friend bool operator==(const PeerMemory&, const PeerMemory&) = default;
 };
 

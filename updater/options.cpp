@@ -51,6 +51,28 @@ std::vector<std::string> get_private_server(const Config& config) {
   return {config.private_server ? config.private_server->to_string() : ""};
 }
 
+bool add_mesh_range(Config& config, const std::string& value) {
+  const auto range = base::Prefix::parse(value);
+  if (!range || range->length() == 0) return false;
+  config.settings.mesh.ranges.push_back(*range);
+  return true;
+}
+std::vector<std::string> get_mesh_ranges(const Config& config) {
+  std::vector<std::string> values;
+  for (const base::Prefix& range : config.settings.mesh.ranges) values.push_back(range.to_string());
+  return values;
+}
+
+bool add_mesh_deny(Config& config, const std::string& value) {
+  const auto key = wg::PublicKey::parse(value);
+  return key && !key->is_zero() && config.settings.mesh.deny.insert(*key).second;
+}
+std::vector<std::string> get_mesh_deny(const Config& config) {
+  std::vector<std::string> values;
+  for (const wg::PublicKey& key : config.settings.mesh.deny) values.push_back(key.to_base64());
+  return values;
+}
+
 bool set_log_level(Config& config, const std::string& value) {
   if (value != "debug" && value != "info" && value != "warning" && value != "error") return false;
   config.log_level = value;
@@ -93,6 +115,32 @@ const auto& table() {
           .has_default = false,
           .set = set_private_server,
           .get = get_private_server},
+      Option{.word = "mesh",
+             .shape = Shape::list,
+             .placeholder = "RANGE",
+             .help = "Add the peers that the public host lists, with tunnel addresses in here.",
+             .allowed = "ADDRESS/LENGTH with a length of 1 or more",
+             .set = add_mesh_range,
+             .clear = [](Config& c) { c.settings.mesh.ranges.clear(); },
+             .get = get_mesh_ranges},
+      Option{.word = "mesh-max",
+             .placeholder = "N",
+             .help = "How many peers are added at most.",
+             .unit = "peers",
+             .range = Option::Range{1, 10000},
+             .set_number = [](Config& c, std::uint64_t n) { c.settings.mesh.max = n; },
+             .get =
+                 [](const Config& c) {
+                   return std::vector<std::string>{std::to_string(c.settings.mesh.max)};
+                 }},
+      Option{.word = "mesh-deny",
+             .shape = Shape::list,
+             .placeholder = "KEY",
+             .help = "Public key of a peer that is never added.",
+             .allowed = "public keys, 44 characters as wg pubkey prints them, each once",
+             .set = add_mesh_deny,
+             .clear = [](Config& c) { c.settings.mesh.deny.clear(); },
+             .get = get_mesh_deny},
       Option{.word = "direct-keepalive",
              .placeholder = "SECONDS",
              .help = "Keepalive of direct peers that have none of the user's.",

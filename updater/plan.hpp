@@ -33,6 +33,15 @@ struct PeerSettings {
   friend bool operator==(const PeerSettings&, const PeerSettings&) = default;
 };
 
+/// Which peers that the public host lists may join (mesh.hpp).
+struct MeshSettings {
+  std::vector<base::Prefix> ranges = {};  ///< of their tunnel addresses; empty: nobody joins
+  std::size_t max = 100;                  ///< peers that joined
+  std::set<wg::PublicKey> deny = {};
+
+  friend bool operator==(const MeshSettings&, const MeshSettings&) = default;
+};
+
 /// What the operator chose.
 struct Settings {
   std::set<wg::PublicKey> hubs;               ///< --hub
@@ -40,6 +49,7 @@ struct Settings {
   /// One round and out: keepalives are not turned off to wait for an endpoint.
   bool one_round = false;
   bool lan = false;  ///< peers are asked for the addresses of their own networks
+  MeshSettings mesh = {};
   std::map<wg::PublicKey, PeerSettings> peers = {};  ///< those that are not as all others
 
   /// What holds for this peer.

@@ -49,6 +49,7 @@ Memory sample() {
   memory[key(1)].keepalive = Keepalive(0s, {0s, 25s});
   memory[key(1)].last_good = endpoint("203.0.113.10:51820");
   memory[key(2)].last_good = endpoint("[2001:db8::1]:1");
+  memory[key(2)].mesh = updater::PeerMemory::Mesh::removed;
   return memory;
 }
 
@@ -225,4 +226,22 @@ TEST_CASE("a dry run neither writes nor moves the file") {
   CHECK(file.load().empty());
   file.save(sample());
   CHECK(read_text(folder.file()) == "garbage");
+}
+
+TEST_CASE("who joined the mesh is forgotten with the device, who was removed by hand is not") {
+  using Mesh = updater::PeerMemory::Mesh;
+  Memory memory;
+  memory[key(1)].mesh = Mesh::adding;
+  memory[key(2)].mesh = Mesh::added;
+  memory[key(3)].mesh = Mesh::removed;
+  for (auto& [peer, remembered] : memory) remembered.mesh_device = 7;
+  const std::string text = updater::write_memory(memory, "boot");
+  const auto same = updater::parse_memory(text, "boot");
+  REQUIRE(same);
+  CHECK(*same == memory);
+  auto other = updater::parse_memory(text, "another");
+  REQUIRE(other);
+  CHECK((*other)[key(1)].mesh == Mesh::none);
+  CHECK((*other)[key(2)].mesh == Mesh::none);
+  CHECK((*other)[key(3)].mesh == Mesh::removed);
 }
