@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <asio/post.hpp>
 #include <cerrno>
 #include <cstring>
 #include <optional>
@@ -177,29 +178,47 @@ UdpBatch::~UdpBatch() = default;
 UdpServer::UdpServer(asio::io_context& io, base::FileDescriptor socket, View view,
                      const Responder& responder, const OwnPlaces& own_places, UdpBatch& batch,
                      Traffic& traffic)
-    : socket_(io, socket.release()),
+    : socket_(std::move(socket)),
+      watched_(io),
       listener_{.view = view, .transport = Transport::udp},
       responder_(responder),
       own_places_(own_places),
       batch_(batch),
       traffic_(traffic) {}
 
+/// Answers what waits. As long as that is much, other sockets have their turn in between.
+void UdpServer::take_turn() {
+  if (answer_waiting(watched_.is_open() ? watched_.native_handle() : socket_.get())) {
+    if (watched_.is_open()) socket_ = base::FileDescriptor(watched_.release());
+  } else if (!watched_.is_open()) {
+    asio::error_code ec;
+    watched_.assign(socket_.get(), ec);
+    if (!ec) (void)socket_.release();  // otherwise unwatched for another turn
+  }
+  watched_.is_open() ? wait() : go_on();
+}
+
 void UdpServer::wait() {
-  socket_.async_wait(asio::posix::stream_descriptor::wait_read,
-                     [self = shared_from_this()](const asio::error_code& ec) {
-                       if (ec || !self->socket_.is_open()) return;
-                       self->answer_waiting();
-                       self->wait();
-                     });
+  watched_.async_wait(asio::posix::stream_descriptor::wait_read,
+                      [self = shared_from_this()](const asio::error_code& ec) {
+                        if (!ec && self->watched_.is_open()) self->take_turn();
+                      });
+}
+
+void UdpServer::go_on() {
+  asio::post(watched_.get_executor(), [self = shared_from_this()] {
+    if (self->socket_) self->take_turn();
+  });
 }
 
 void UdpServer::close() {
   asio::error_code ignored;
-  socket_.close(ignored);
+  watched_.close(ignored);
+  socket_ = {};
 }
 
-void UdpServer::answer_waiting() {
-  const int socket = socket_.native_handle();
+/// \return whether more waits: every batch of the turn was full.
+bool UdpServer::answer_waiting(int socket) {
   UdpBatch::Buffers& buffers = *batch_.buffers_;
   for (int i = 0; i < batches_per_turn; ++i) {
     const std::size_t received = buffers.receive(socket);
@@ -209,8 +228,9 @@ void UdpServer::answer_waiting() {
     traffic_.udp.queries.fetch_add(received, std::memory_order_relaxed);
     traffic_.udp.replies.fetch_add(sent, std::memory_order_relaxed);
     traffic_.udp.dropped.fetch_add(replies - sent, std::memory_order_relaxed);
-    if (received < batch_size) return;
+    if (received < batch_size) return false;
   }
+  return true;
 }
 
 }  // namespace dnsd

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -39,8 +40,11 @@ class Server {
         responder_(published_, policy_),
         threads_(responder_, threads, limits) {}
 
-  // Listens on a free port. \return where, or nullopt: this host has no such address.
-  std::optional<base::Endpoint> listen(const char* address, View view = View::public_view) {
+  // Listens on a free port. \param before is told where, before anything is answered. \return
+  // where, or nullopt: this host has no such address.
+  std::optional<base::Endpoint> listen(
+      const char* address, View view = View::public_view,
+      const std::function<void(const base::Endpoint&)>& before = nullptr) {
     for (;;) {
       // The port that UDP gets may be taken for TCP: then another one.
       const base::IpAddress where = *base::IpAddress::parse(address);
@@ -49,6 +53,7 @@ class Server {
       auto sockets = dnsd::open_listen_sockets({.endpoint = {where, *port}}, threads_.count(),
                                                dnsd::Sharing::exclusive);
       if (!sockets) continue;
+      if (before) before({where, *port});
       last_ = threads_.add(std::move(*sockets), view);
       return base::Endpoint{where, *port};
     }
@@ -263,6 +268,26 @@ TEST_CASE("several batches of datagrams are all answered, garbage among them is 
   }
   for (std::uint16_t id = 1; id <= count; ++id) CHECK(id_of(client.receive()) == id);
   CHECK(server.traffic().udp.replies == count);
+}
+
+TEST_CASE("what waits in many full batches is answered, and so is what comes when all is quiet") {
+  Server server(1);
+  constexpr std::uint16_t count = 300;  // more than a turn; fits into the smallest buffers
+  std::optional<Client> client;
+  const auto flood = [&](const base::Endpoint& place) {
+    client.emplace(place, SOCK_DGRAM, 1 << 20);
+    for (std::uint16_t id = 1; id <= count; ++id) REQUIRE(client->send(query(id, "small")));
+  };
+  REQUIRE(server.listen("127.0.0.1", View::public_view, flood));
+  for (std::uint16_t id = 1; id <= count; ++id) CHECK(id_of(client->receive()) == id);
+  for (std::uint16_t id = 1; id <= 3; ++id) {
+    REQUIRE(client->send(query(id, "small")));
+    CHECK(id_of(client->receive()) == id);
+  }
+  // Closed in the midst of a flood: nothing is left behind that would be used.
+  const auto place = server.listen("127.0.0.1", View::public_view, flood);
+  server.remove_last();
+  CHECK(dnsd::open_listen_sockets({.endpoint = *place}, 1, dnsd::Sharing::exclusive));
 }
 
 TEST_CASE("what comes from an own listener is ignored, any other port and address is a client") {
