@@ -7,12 +7,6 @@ namespace {
 
 constexpr base::Port dns_port{53};
 
-bool is_loopback(const base::IpAddress& address) {
-  const base::Bytes octets = address.bytes();
-  if (address.is_ipv4()) return octets[0] == 127;
-  return address == base::IpAddress::parse("::1");
-}
-
 base::Prefix single(const base::IpAddress& address) {
   return *base::Prefix::make(address, address.is_ipv4() ? 32 : 128);
 }
@@ -64,7 +58,7 @@ PlannedListener plan_named_address(const ListenAddress& wanted, const HostAddres
   // Not an address of an interface, but perhaps one that can be bound (127.0.0.2, a route of type
   // local). A private listener must know its interface first.
   const bool absent =
-      is_ipv6_link_local(address) || (wanted.view == View::private_view && !is_loopback(address));
+      is_ipv6_link_local(address) || (wanted.view == View::private_view && !address.is_loopback());
   return {.address = {.endpoint = wanted.endpoint},
           .view = wanted.view,
           .origin = origin,

@@ -99,10 +99,8 @@ Verdict answer(const dns::Request& request, const Zone& zone, const Policy& poli
 
 bool is_rate_limited(const Listener& listener, const Asker& asker, const Policy& policy) {
   if (listener.transport == Transport::tcp || listener.view == View::private_view) return false;
-  static const base::Prefix loopback_ipv4 = *base::Prefix::parse("127.0.0.0/8");
-  static const base::Prefix loopback_ipv6 = *base::Prefix::parse("::1/128");
   const base::IpAddress address = asker.address.unmapped();
-  if (loopback_ipv4.contains(address) || loopback_ipv6.contains(address)) return false;
+  if (address.is_loopback()) return false;
   return std::none_of(policy.rate_limit_exempt.begin(), policy.rate_limit_exempt.end(),
                       [&](const base::Prefix& prefix) { return prefix.contains(address); });
 }

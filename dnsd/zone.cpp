@@ -9,28 +9,31 @@ using dns::RrType;
 
 Finding Zone::lookup(dns::NameView name, RrType type, View view, dns::RecordSink& sink) const {
   if (!name.is_at_or_below(options_.apex)) return {Outcome::refused};
-  std::optional<dns::Name> current;
-  std::optional<dns::Name> next;
-  bool is_for_any_name = false;
-  for (int hop = 0; hop < max_cname_hops; ++hop) {
-    const dns::NameView at = current ? current->view() : name;  // the owner keeps the asker's case
-    Finding found = look_up_one(at, type, view, sink, next);
-    if (hop == 0) is_for_any_name = found.is_for_any_name;
-    found.is_for_any_name = is_for_any_name;
-    // Behind a CNAME of ours the reply is authoritative, wherever the chain leads (RFC 1035 §4.1.1,
-    // AA).
-    if (found.outcome == Outcome::referral && hop > 0) break;
-    if (found.outcome != Outcome::cname) return found;
+  dns::Name next;
+  Finding found = look_up_one(name, type, view, sink, next);  // the owner keeps the asker's case
+  const bool is_for_any_name = found.is_for_any_name;
+  // Behind a CNAME of ours the reply is authoritative, wherever the chain leads (RFC 1035 §4.1.1,
+  // AA).
+  const Finding chain_ends{.outcome = Outcome::cname, .is_for_any_name = is_for_any_name};
+  dns::NameView at = name;
+  dns::Name current;
+  for (int hop = 1; found.outcome == Outcome::cname; ++hop) {
     // A wildcard CNAME may lead to itself; longer loops are refused when the zone is made.
-    if (next->view().equals(at) || !next->view().is_at_or_below(options_.apex)) break;
+    if (hop == max_cname_hops || next.view().equals(at) ||
+        !next.view().is_at_or_below(options_.apex))
+      return chain_ends;
     current = next;
+    at = current;
+    found = look_up_one(at, type, view, sink, next);
+    if (found.outcome == Outcome::referral) return chain_ends;
   }
-  return {.outcome = Outcome::cname, .is_for_any_name = is_for_any_name};
+  found.is_for_any_name = is_for_any_name;
+  return found;
 }
 
 /// RFC 1034 §4.3.2 steps 2 to 6 for one name. On `cname`, `next` is where the chain goes on.
 Finding Zone::look_up_one(dns::NameView name, RrType type, View view, dns::RecordSink& sink,
-                          std::optional<dns::Name>& next) const {
+                          dns::Name& next) const {
   if (const auto cut = find_cut(name)) {
     // RFC 4035 §3.1.4.1: DS at the cut belongs to this side.
     if (type != RrType::ds || !cut->equals(name)) {
@@ -50,7 +53,7 @@ Finding Zone::look_up_one(dns::NameView name, RrType type, View view, dns::Recor
     emit_soa(dns::Section::authority, sink);
     return {Outcome::nxdomain};
   }
-  const Emission to{name, view, sink};
+  const Emission to{name, view, sink, dns::Section::answer, type != RrType::any};
   if (type == RrType::any) {
     if (emit_any(node, to)) return {Outcome::hit, false, is_for_any_name};
   } else if (emit(node, type, to)) {
@@ -59,9 +62,9 @@ Finding Zone::look_up_one(dns::NameView name, RrType type, View view, dns::Recor
     const bool is_stale = is_endpoint && node.peer.stale && tells_times(node.peer, view);
     return {Outcome::hit, is_stale, is_for_any_name};
   } else if (emit(node, RrType::cname, to)) {
-    next = node.target;
-    if (!next)
-      next = dns::Name(*dns::parse_name_view(node.statics->find(RrType::cname)->rdata.front()));
+    next = node.dynamic == Node::Dynamic::alias
+               ? alias_target(node)
+               : dns::Name(*dns::parse_name_view(node.statics->find(RrType::cname)->rdata.front()));
     return {Outcome::cname, false, is_for_any_name};
   }
   emit_soa(dns::Section::authority, sink);
@@ -70,8 +73,9 @@ Finding Zone::look_up_one(dns::NameView name, RrType type, View view, dns::Recor
 
 /// \param node fresh. \return whether the name exists.
 bool Zone::find_node(dns::NameView name, View view, Node& node) const {
-  if (const auto peer = schema::parse_peer_name(name, options_.apex)) {
-    node.dynamic = find_peer(*peer, view, node);  // nothing static stands there
+  node.name = schema::parse_peer_name(name, options_.apex);
+  if (node.name) {
+    node.dynamic = find_peer(view, node);  // nothing static stands there
   } else {
     node.statics = find_static(name);
     node.dynamic = find_fixed(name, view, node);
@@ -79,14 +83,14 @@ bool Zone::find_node(dns::NameView name, View view, Node& node) const {
   return node.statics != nullptr || node.dynamic != Node::Dynamic::none;
 }
 
-Zone::Node::Dynamic Zone::find_peer(const schema::PeerName& name, View view, Node& node) const {
+/// \param node has its name.
+Zone::Node::Dynamic Zone::find_peer(View view, Node& node) const {
+  const schema::PeerName& name = *node.name;
   using Form = schema::PeerName::Form;
   if (name.form == Form::other || (name.padded && !options_.padded_names))
     return Node::Dynamic::none;
   const auto endpoints = peers_.find_endpoints(name.key);
   if (!endpoints) return Node::Dynamic::none;
-  node.key = name.key;
-  node.label = name.label;
   if (!tells_more(view) && shows_any(*endpoints, view)) {
     node.peer.endpoints = *endpoints;
   } else {
@@ -108,7 +112,6 @@ Zone::Node::Dynamic Zone::find_peer(const schema::PeerName& name, View view, Nod
       const auto& endpoint = name.address->is_ipv4() ? known.ipv4 : known.ipv6;
       if (!endpoint || endpoint->address != *name.address || !shows(*endpoint, view))
         return Node::Dynamic::none;
-      node.address = *name.address;
       return Node::Dynamic::address;
     }
     case Form::lan:
@@ -139,20 +142,27 @@ Zone::Node::Dynamic Zone::find_fixed(dns::NameView name, View view, Node& node) 
   (void)label.prepend((is_instance ? name : name.ancestor(depth - 1)).first_label_text());
   const auto found = names_.find(label);
   if (found == names_.end()) return Node::Dynamic::none;
-  const wg::PublicKey& key = found->second;
-  if (is_instance) {
-    node.target = schema::instance_name(key, options_.apex);
-  } else if (depth == 1) {
-    node.target = schema::host_name(key, options_.apex);
-  } else {
+  using Form = schema::PeerName::Form;
+  Form form = is_instance ? Form::instance : Form::host;
+  if (!is_instance && depth > 1) {
     dns::Name expected(name.ancestor(depth - 1));
     (void)expected.prepend(schema::protocol_label);
     if (depth == 2) return name.equals(expected) ? Node::Dynamic::empty : Node::Dynamic::none;
     (void)expected.prepend(schema::service_label);
     if (!name.equals(expected)) return Node::Dynamic::none;
-    node.target = schema::service_name(key, options_.apex);
+    form = Form::service;
   }
+  node.name = {.form = form, .key = found->second, .address = {}};
   return Node::Dynamic::alias;
+}
+
+/// The name of the peer itself that a configured name stands for.
+dns::Name Zone::alias_target(const Node& node) const {
+  using Form = schema::PeerName::Form;
+  const wg::PublicKey& key = node.name->key;
+  if (node.name->form == Form::host) return schema::host_name(key, options_.apex);
+  if (node.name->form == Form::instance) return schema::instance_name(key, options_.apex);
+  return schema::service_name(key, options_.apex);
 }
 
 const Zone::StaticNode* Zone::find_static(dns::NameView name) const {

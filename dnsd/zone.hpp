@@ -118,25 +118,22 @@ class Zone {
       instance,      ///< K._wireguard._udp.Z, padded or not
       address,       ///< A.K.Z
       lan,           ///< _lan.K.Z
-      alias,         ///< a named peer's form of one of those: a CNAME to `target`
+      alias,         ///< a named peer's form of one of those: a CNAME to that
       service_root,  ///< _wireguard._udp.Z
       service_types  ///< _services._dns-sd._udp.Z
     };
     const StaticNode* statics = nullptr;
     Dynamic dynamic = Dynamic::none;
-    wg::PublicKey key{};       ///< of host, service, instance, address, lan
-    schema::KeyLabel label{};  ///< of the same
-    /// Of the same. Beside the endpoints it is known where the view is told of it, or no endpoint
-    /// is shown.
+    /// Of host, service, instance, address, lan; of alias what it stands for.
+    std::optional<schema::PeerName> name{};
+    /// Of the same but alias. Beside the endpoints it is known where the view is told of it, or no
+    /// endpoint is shown.
     PeerSnapshot peer{};
-    base::IpAddress address{};                          ///< of address
     std::shared_ptr<const schema::LanEndpoints> lan{};  ///< of lan
-    std::optional<dns::Name> target{};                  ///< of alias
 
-    /// Whether `key`, `label` and `peer` are set.
+    /// Whether the name is one of a registered peer; then `name` and `peer` are set.
     [[nodiscard]] bool is_peer() const {
-      return dynamic == Dynamic::host || dynamic == Dynamic::service ||
-             dynamic == Dynamic::instance || dynamic == Dynamic::address || dynamic == Dynamic::lan;
+      return name && dynamic != Dynamic::none && dynamic != Dynamic::alias;
     }
   };
 
@@ -148,6 +145,7 @@ class Zone {
     View view;
     dns::RecordSink& sink;
     dns::Section section = dns::Section::answer;
+    bool with_targets = false;  ///< behind SRV records of peers the addresses that they point to
 
     void add(dns::RrType type, dns::Ttl ttl, base::Bytes rdata) const {
       sink.add(section, owner, type, ttl, rdata);
@@ -162,14 +160,15 @@ class Zone {
   [[nodiscard]] std::optional<std::string> check_reserved(dns::NameView owner) const;
 
   [[nodiscard]] bool find_node(dns::NameView name, View view, Node& node) const;
-  [[nodiscard]] Node::Dynamic find_peer(const schema::PeerName& name, View view, Node& node) const;
+  [[nodiscard]] Node::Dynamic find_peer(View view, Node& node) const;
+  [[nodiscard]] dns::Name alias_target(const Node& node) const;
   [[nodiscard]] Node::Dynamic find_fixed(dns::NameView name, View view, Node& node) const;
   [[nodiscard]] const StaticNode* find_static(dns::NameView name) const;
   [[nodiscard]] bool find_wildcard(dns::NameView name, View view, Node& node) const;
   [[nodiscard]] std::optional<dns::NameView> find_cut(dns::NameView name) const;
 
   [[nodiscard]] Finding look_up_one(dns::NameView name, dns::RrType type, View view,
-                                    dns::RecordSink& sink, std::optional<dns::Name>& next) const;
+                                    dns::RecordSink& sink, dns::Name& next) const;
   void emit_peer(const wg::PublicKey& key, const PeerRecord& record, View view,
                  const Visit& visit) const;
   [[nodiscard]] bool emit(const Node& node, dns::RrType type, const Emission& to) const;
@@ -177,6 +176,7 @@ class Zone {
   [[nodiscard]] bool emit_any(const Node& node, const Emission& to) const;
   [[nodiscard]] bool emit_addresses(const Node& node, dns::RrType type, const Emission& to) const;
   [[nodiscard]] bool emit_srv(const Node& node, const Emission& to) const;
+  [[nodiscard]] bool emit_host_srv(const Node& node, const Emission& to) const;
   void emit_text(const Node& node, const Emission& to) const;
   void emit_lan(const Node& node, const Emission& to) const;
   [[nodiscard]] bool emit_list(const Emission& to) const;

@@ -91,8 +91,8 @@ bool Zone::emit(const Node& node, RrType type, const Emission& to) const {
       emit_text(node, to);
       return true;
     case Node::Dynamic::address:
-      if (type != type_of(node.address)) return false;
-      to.add(type, options_.endpoint_ttl, node.address.bytes());
+      if (type != type_of(*node.name->address)) return false;
+      to.add(type, options_.endpoint_ttl, node.name->address->bytes());
       return true;
     case Node::Dynamic::lan:
       if (type != RrType::txt) return false;
@@ -100,7 +100,7 @@ bool Zone::emit(const Node& node, RrType type, const Emission& to) const {
       return true;
     case Node::Dynamic::alias:
       if (type != RrType::cname) return false;
-      to.add(type, options_.cname_ttl, node.target->view().wire());
+      to.add(type, options_.cname_ttl, alias_target(node).view().wire());
       return true;
     case Node::Dynamic::service_root:
       if (type == RrType::ptr) return emit_list(to);
@@ -154,24 +154,47 @@ bool Zone::emit_addresses(const Node& node, RrType type, const Emission& to) con
 }
 
 bool Zone::emit_srv(const Node& node, const Emission& to) const {
-  bool any = false;
-  std::array<std::uint8_t, srv_head_octets + dns::max_name_octets> rdata;
-  const auto add = [&](std::uint16_t priority, const std::optional<base::Endpoint>& endpoint) {
-    if (!endpoint || !shows(*endpoint, to.view)) return;
-    base::ByteWriter writer(rdata);
-    write_srv_head(writer, priority, endpoint->port);
-    schema::write_address_name(endpoint->address, node.label, options_.apex, writer);
-    to.add(RrType::srv, options_.endpoint_ttl, writer.written());
-    any = true;
+  struct Record {
+    std::array<std::uint8_t, srv_head_octets + dns::max_name_octets> rdata;
+    std::size_t size;
+    const base::IpAddress* address;
+
+    [[nodiscard]] base::Bytes octets() const { return base::Bytes(rdata).first(size); }
   };
-  add(priority_ipv6, node.peer.endpoints.ipv6);
-  add(priority_ipv4, node.peer.endpoints.ipv4);
-  if (any || !node.peer.detail || !node.peer.detail->host_target) return any;
+  std::array<Record, 2> records;
+  std::size_t count = 0;
+  const auto make = [&](std::uint16_t priority, const std::optional<base::Endpoint>& endpoint) {
+    if (!endpoint || !shows(*endpoint, to.view)) return;
+    base::ByteWriter writer(records[count].rdata);
+    write_srv_head(writer, priority, endpoint->port);
+    schema::write_address_name(endpoint->address, node.name->label, options_.apex, writer);
+    records[count].size = writer.size();
+    records[count++].address = &endpoint->address;
+  };
+  make(priority_ipv6, node.peer.endpoints.ipv6);
+  make(priority_ipv4, node.peer.endpoints.ipv4);
+  if (count == 0) return emit_host_srv(node, to);
+  const std::span<const Record> made = std::span(records).first(count);
+  for (const Record& record : made) to.add(RrType::srv, options_.endpoint_ttl, record.octets());
+  if (!to.with_targets) return true;
+  for (const Record& record : made) {
+    const auto target = dns::parse_name_view(record.octets().subspan(srv_head_octets));
+    to.sink.add(Section::additional, *target, type_of(*record.address), options_.endpoint_ttl,
+                record.address->bytes());
+  }
+  return true;
+}
+
+/// The SRV record of a peer whose endpoint is a host name.
+bool Zone::emit_host_srv(const Node& node, const Emission& to) const {
+  if (!node.peer.detail || !node.peer.detail->host_target) return false;
   const HostTarget& host = *node.peer.detail->host_target;
+  std::array<std::uint8_t, srv_head_octets + dns::max_name_octets> rdata;
   base::ByteWriter writer(rdata);
   write_srv_head(writer, priority_host, host.port);
   writer.bytes(host.name.view().wire());
   to.add(RrType::srv, options_.endpoint_ttl, writer.written());
+  if (to.with_targets) emit_target_addresses(host.name, to.view, to.sink);
   return true;
 }
 
@@ -180,7 +203,7 @@ void Zone::emit_text(const Node& node, const Emission& to) const {
   std::array<std::uint8_t, max_text_octets> rdata;
   base::ByteWriter writer(rdata);
   write_text_string(writer, "txtvers=1");
-  write_text_string(writer, "pub=" + node.key.to_base64());
+  write_text_string(writer, "pub=" + node.name->key.to_base64());
   if (opens(&PublicParts::allowed, to.view)) {
     if (peer.detail) write_allowed_strings(writer, peer.detail->allowed_ips);
     if (peer.allowed_ip) write_allowed_strings(writer, {&*peer.allowed_ip, 1});
@@ -218,22 +241,7 @@ bool Zone::emit_list(const Emission& to) const {
 /// answer.
 void Zone::emit_additional(const Node& node, RrType type, const Emission& to) const {
   if (type != RrType::srv && type != RrType::ns) return;
-  if (node.dynamic == Node::Dynamic::service || node.dynamic == Node::Dynamic::instance) {
-    bool any = false;
-    for (const auto* endpoint : {&node.peer.endpoints.ipv6, &node.peer.endpoints.ipv4}) {
-      if (!*endpoint || !shows(**endpoint, to.view)) continue;
-      const base::IpAddress& address = (*endpoint)->address;
-      std::array<std::uint8_t, dns::max_name_octets> owner;
-      base::ByteWriter writer(owner);
-      schema::write_address_name(address, node.label, options_.apex, writer);
-      to.sink.add(Section::additional, *dns::parse_name_view(writer.written()), type_of(address),
-                  options_.endpoint_ttl, address.bytes());
-      any = true;
-    }
-    if (!any && node.peer.detail && node.peer.detail->host_target)
-      emit_target_addresses(node.peer.detail->host_target->name, to.view, to.sink);
-    return;
-  }
+  if (node.is_peer()) return;  // emit_srv() knows them
   for (const auto& rdata : node.statics->find(type)->rdata) {
     const auto target =
         dns::parse_name_view(base::Bytes(rdata).subspan(type == RrType::srv ? 6 : 0));
@@ -342,8 +350,9 @@ void Zone::emit_peer(const wg::PublicKey& key, const PeerRecord& record, View vi
                      const Visit& visit) const {
   VisitSink sink(visit);
   Node node;
-  node.key = key;
-  node.label = base::to_base32(key.octets());
+  schema::PeerName& name = node.name.emplace();
+  name.key = key;
+  name.label = base::to_base32(key.octets());
   node.peer = {.endpoints = {record.ipv4, record.ipv6},
                .since = record.since,
                .stale = record.stale,
@@ -361,8 +370,8 @@ void Zone::emit_peer(const wg::PublicKey& key, const PeerRecord& record, View vi
   }
   for (const auto* endpoint : {&record.ipv4, &record.ipv6}) {
     if (!*endpoint || !shows(**endpoint, view)) continue;
-    node.address = (*endpoint)->address;
-    emit_node(schema::address_name(node.address, key, options_.apex), Node::Dynamic::address);
+    name.address = (*endpoint)->address;
+    emit_node(schema::address_name(*name.address, key, options_.apex), Node::Dynamic::address);
   }
   if (view == View::private_view) node.lan = live_.lan.find(key);
   if (node.lan != nullptr) emit_node(schema::lan_name(key, options_.apex), Node::Dynamic::lan);

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string_view>
 
@@ -23,46 +25,66 @@ using MutableBytes = std::span<std::uint8_t>;
   return {static_cast<const char*>(static_cast<const void*>(octets.data())), octets.size()};
 }
 
+/// A number in network byte order as one of the host, and back.
+template <typename Word>
+[[nodiscard]] constexpr Word swap_network_order(Word word) {
+  if constexpr (std::endian::native == std::endian::big || sizeof word == 1) {
+    return word;
+  } else if constexpr (sizeof word == 2) {
+    return __builtin_bswap16(word);
+  } else if constexpr (sizeof word == 4) {
+    return __builtin_bswap32(word);
+  } else {
+    return __builtin_bswap64(word);
+  }
+}
+
 /// Reads untrusted octets in network byte order. The error is sticky: a read past the end fails,
 /// and every later read returns zero or an empty span, so a parser checks ok() once, after the last
 /// read.
 class ByteReader {
  public:
-  explicit ByteReader(Bytes bytes) : bytes_(bytes) {}
+  explicit ByteReader(Bytes bytes) : rest_(bytes), size_(bytes.size()) {}
 
   [[nodiscard]] bool ok() const { return ok_; }
-  [[nodiscard]] std::size_t offset() const { return offset_; }
-  [[nodiscard]] std::size_t remaining() const { return ok_ ? bytes_.size() - offset_ : 0; }
+  /// Octets read; after an error all there were.
+  [[nodiscard]] std::size_t offset() const { return size_ - rest_.size(); }
+  [[nodiscard]] std::size_t remaining() const { return rest_.size(); }
 
-  std::uint8_t u8() {
-    const Bytes b = bytes(1);
-    return b.empty() ? std::uint8_t{0} : b[0];
-  }
-  std::uint16_t u16() {
-    const Bytes b = bytes(2);
-    return b.empty() ? std::uint16_t{0} : static_cast<std::uint16_t>((b[0] << 8U) | b[1]);
-  }
-  std::uint32_t u32() {
-    const Bytes b = bytes(4);
-    if (b.empty()) return 0;
-    return (std::uint32_t{b[0]} << 24U) | (std::uint32_t{b[1]} << 16U) |
-           (std::uint32_t{b[2]} << 8U) | b[3];
-  }
+  std::uint8_t u8() { return number<std::uint8_t>(); }
+  std::uint16_t u16() { return number<std::uint16_t>(); }
+  std::uint32_t u32() { return number<std::uint32_t>(); }
   /// The next `count` octets, borrowed from the input; empty after an error.
   Bytes bytes(std::size_t count) {
-    if (remaining() < count) {
-      ok_ = false;
+    if (rest_.size() < count) {
+      fail();
       return {};
     }
-    const Bytes result = bytes_.subspan(offset_, count);
-    offset_ += count;
+    const Bytes result = rest_.first(count);
+    rest_ = rest_.subspan(count);
     return result;
   }
   void skip(std::size_t count) { (void)bytes(count); }
 
  private:
-  Bytes bytes_;
-  std::size_t offset_ = 0;
+  template <typename Word>
+  Word number() {
+    if (rest_.size() < sizeof(Word)) {
+      fail();
+      return 0;
+    }
+    Word word;
+    std::memcpy(&word, rest_.data(), sizeof word);
+    rest_ = rest_.subspan(sizeof word);
+    return swap_network_order(word);
+  }
+  void fail() {
+    rest_ = {};  // nothing fits any more
+    ok_ = false;
+  }
+
+  Bytes rest_;
+  std::size_t size_;
   bool ok_ = true;
 };
 
@@ -70,53 +92,51 @@ class ByteReader {
 /// something did not fit, nothing more is written and ok() is false.
 class ByteWriter {
  public:
-  explicit ByteWriter(MutableBytes buffer) : buffer_(buffer) {}
+  explicit ByteWriter(MutableBytes buffer) : buffer_(buffer), limit_(buffer.size()) {}
 
   [[nodiscard]] bool ok() const { return ok_; }
   [[nodiscard]] std::size_t size() const { return size_; }
-  [[nodiscard]] std::size_t room() const { return ok_ ? buffer_.size() - size_ : 0; }
+  [[nodiscard]] std::size_t room() const { return limit_ - size_; }
   [[nodiscard]] Bytes written() const { return buffer_.first(size_); }
 
-  void u8(std::uint8_t value) {
-    if (reserve(1)) buffer_[size_++] = value;
-  }
-  void u16(std::uint16_t value) {
-    if (!reserve(2)) return;
-    buffer_[size_] = static_cast<std::uint8_t>(value >> 8U);
-    buffer_[size_ + 1] = static_cast<std::uint8_t>(value);
-    size_ += 2;
-  }
-  void u32(std::uint32_t value) {
-    if (room() < 4) ok_ = false;
-    u16(static_cast<std::uint16_t>(value >> 16U));
-    u16(static_cast<std::uint16_t>(value));
-  }
+  void u8(std::uint8_t value) { number(value); }
+  void u16(std::uint16_t value) { number(value); }
+  void u32(std::uint32_t value) { number(value); }
   void bytes(Bytes data) {
-    if (!reserve(data.size())) return;
-    std::copy(data.begin(), data.end(), buffer_.begin() + static_cast<std::ptrdiff_t>(size_));
+    if (room() < data.size()) return fail();
+    if (!data.empty()) std::memcpy(buffer_.data() + size_, data.data(), data.size());
     size_ += data.size();
   }
   /// Overwrites two octets that were written before. \param offset + 2 <= size().
   void patch_u16(std::size_t offset, std::uint16_t value) {
     if (size_ < 2 || offset > size_ - 2) return;
-    buffer_[offset] = static_cast<std::uint8_t>(value >> 8U);
-    buffer_[offset + 1] = static_cast<std::uint8_t>(value);
+    const std::uint16_t word = swap_network_order(value);
+    std::memcpy(buffer_.data() + offset, &word, sizeof word);
   }
   /// Takes back everything behind `size`, and the overflow with it. \param size <= size().
   void rewind(std::size_t size) {
     if (size > size_) return;
     size_ = size;
+    limit_ = buffer_.size();
     ok_ = true;
   }
 
  private:
-  bool reserve(std::size_t count) {
-    if (!ok_ || buffer_.size() - size_ < count) ok_ = false;
-    return ok_;
+  template <typename Word>
+  void number(Word value) {
+    if (room() < sizeof value) return fail();
+    const Word word = swap_network_order(value);
+    std::memcpy(buffer_.data() + size_, &word, sizeof word);
+    size_ += sizeof word;
+  }
+  void fail() {
+    limit_ = size_;  // nothing fits any more
+    ok_ = false;
   }
 
   MutableBytes buffer_;
   std::size_t size_ = 0;
+  std::size_t limit_;
   bool ok_ = true;
 };
 

@@ -108,46 +108,45 @@ struct Digits {
 
 }  // namespace
 
-// Every question brings a key: eight digits at a time, in one word.
+// Every question brings a key: sixteen digits at a time, a lane of a vector each. The compiler
+// makes of it what the processor has.
 namespace {
 
-constexpr std::uint64_t each_octet = 0x0101010101010101U;
+using Lanes8 = std::int8_t __attribute__((vector_size(16)));
+using Lanes16 = std::uint16_t __attribute__((vector_size(16)));
+using Lanes32 = std::uint32_t __attribute__((vector_size(16)));
+using Lanes64 = std::uint64_t __attribute__((vector_size(16)));
+constexpr std::size_t lane_digits = sizeof(Lanes8);
 
-/// 0x80 in each octet of `octets` (all below 0x80) that is first … last.
-constexpr std::uint64_t in_range(std::uint64_t octets, std::uint8_t first, std::uint8_t last) {
-  return (octets + each_octet * (0x80U - first)) & ~(octets + each_octet * (0x7fU - last)) &
-         (each_octet * 0x80U);
+/// Joins the halves of each lane: the one that stands first in the text comes `bits` bits higher.
+template <typename Lanes>
+Lanes join_halves(Lanes lanes, unsigned bits) {
+  constexpr unsigned half_bits = 4 * sizeof lanes[0];
+  const Lanes low = lanes & (~Lanes{} >> half_bits);
+  const Lanes high = lanes >> half_bits;
+  return std::endian::native == std::endian::little ? (low << bits) | high : (high << bits) | low;
 }
 
-/// Eight base32 digits, the first in the highest octet → their 40 bits. \return false: one is none.
-inline bool read_base32_digits(std::uint64_t text, std::uint64_t& bits) {
-  if ((text & (each_octet * 0x80U)) != 0) return false;
-  const std::uint64_t lower = text | (each_octet * 0x20U);
-  const std::uint64_t letters = in_range(lower, 'a', 'z');
-  const std::uint64_t digits = in_range(text, '2', '7');
-  if ((letters | digits) != each_octet * 0x80U) return false;
-  // 'a' has the low bits 1 and stands for 0; '2' has 18 and stands for 26.
-  std::uint64_t value = (lower & (each_octet * 0x1fU)) - (letters >> 7U) + (digits >> 4U);
-  value = (value & 0x00ff00ff00ff00ffU) | ((value & 0xff00ff00ff00ff00U) >> 3U);
-  value = (value & 0x0000ffff0000ffffU) | ((value & 0xffff0000ffff0000U) >> 6U);
-  bits = (value & 0xffffffffU) | (value >> 32U << 20U);
-  return true;
-}
-
-/// The host's order to the network's, and back.
-constexpr std::uint64_t swap(std::uint64_t word) {
-  return std::endian::native == std::endian::big ? word : __builtin_bswap64(word);
-}
-
-template <typename Word>
-std::uint64_t load_big_endian(const char* text) {
-  Word word = 0;
-  std::memcpy(&word, text, sizeof word);
-  return swap(word) >> (64 - 8 * sizeof word);
+/// Sixteen base32 digits as two numbers of 40 bits. \param valid lanes turn to zero where a
+/// character is no digit.
+std::array<std::uint64_t, 2> read_base32_digits(const char* text, Lanes8& valid) {
+  Lanes8 character;
+  std::memcpy(&character, text, sizeof character);
+  const Lanes8 lower = character | 0x20;
+  const Lanes8 is_letter = (lower >= 'a') & (lower <= 'z');  // octets from 0x80 are negative
+  const Lanes8 is_digit = (character >= '2') & (character <= '7');
+  valid &= is_letter | is_digit;
+  // 'a' stands for 0, '2' for 26.
+  const Lanes8 value = ((is_letter & lower) - (is_letter & 'a')) |
+                       ((is_digit & character) - (is_digit & ('2' - 26)));
+  const auto tens = join_halves(std::bit_cast<Lanes16>(value), 5);
+  const auto twenties = join_halves(std::bit_cast<Lanes32>(tens), 10);
+  return std::bit_cast<std::array<std::uint64_t, 2>>(
+      join_halves(std::bit_cast<Lanes64>(twenties), 20));
 }
 
 void store_big_endian(std::uint64_t word, std::uint8_t* octets) {
-  word = swap(word);
+  word = swap_network_order(word);
   std::memcpy(octets, &word, sizeof word);
 }
 
@@ -162,20 +161,20 @@ std::array<char, base32_length> to_base32(const Octets32& octets) {
 std::optional<Octets32> parse_base32(std::string_view text) {
   if (text.size() == padded_base32_length && text.ends_with("====")) text.remove_suffix(4);
   if (text.size() != base32_length) return std::nullopt;
-  constexpr std::size_t groups = 6;
-  std::array<std::uint8_t, sizeof(Octets32) + 8> octets{};
-  std::uint64_t bits = 0;
-  for (std::size_t i = 0; i < groups; ++i) {
-    if (!read_base32_digits(load_big_endian<std::uint64_t>(text.data() + 8 * i), bits))
-      return std::nullopt;
-    store_big_endian(bits << 24U, octets.data() + 5 * i);  // the next group writes over the rest
+  std::array<std::uint8_t, sizeof(Octets32) + 8> octets;
+  Lanes8 valid = ~Lanes8{};
+  constexpr std::size_t whole = 3;  // groups of sixteen digits, ten octets
+  for (std::size_t i = 0; i < whole; ++i) {
+    const auto bits = read_base32_digits(text.data() + lane_digits * i, valid);
+    store_big_endian(bits[0] << 24U, octets.data() + 10 * i);  // what follows writes over the rest
+    store_big_endian(bits[1] << 24U, octets.data() + 10 * i + 5);
   }
-  // The last four digits are two octets and four spare bits; 'a' stands for zero bits.
-  const std::uint64_t last = load_big_endian<std::uint32_t>(text.data() + 8 * groups);
-  constexpr std::uint64_t zeros = 0x61616161U;
-  if (!read_base32_digits((last << 32U) | zeros, bits) || (bits & 0xffffffU) != 0)
+  // The last four digits, read with those before: two octets and four spare bits.
+  const auto bits = read_base32_digits(text.data() + base32_length - lane_digits, valid);
+  store_big_endian(bits[1] << 44U, octets.data() + 10 * whole);
+  const auto all_valid = std::bit_cast<std::array<std::uint64_t, 2>>(valid);
+  if ((all_valid[0] & all_valid[1]) != ~std::uint64_t{0} || (bits[1] & 0x0fU) != 0)
     return std::nullopt;
-  store_big_endian(bits << 24U, octets.data() + 5 * groups);
   Octets32 result;
   std::memcpy(result.data(), octets.data(), sizeof result);
   return result;
@@ -205,7 +204,7 @@ std::optional<Octets32> parse_hex(std::string_view text) {
 namespace {
 
 template <typename Word>
-bool equal_words(const std::uint8_t* a, const std::uint8_t* b) {
+[[gnu::always_inline]] inline bool equal_words(const std::uint8_t* a, const std::uint8_t* b) {
   Word x = 0;
   Word y = 0;
   std::memcpy(&x, a, sizeof x);

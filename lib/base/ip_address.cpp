@@ -83,8 +83,15 @@ IpAddress IpAddress::unmapped() const {
 }
 
 AddressScope IpAddress::scope() const {
+  if (is_ipv4()) return scope_v4(octets_);
   const IpAddress plain = unmapped();
-  return plain.is_ipv4() ? scope_v4(plain.bytes()) : scope_v6(plain.bytes());
+  return plain.is_ipv4() ? scope_v4(plain.octets_) : scope_v6(octets_);
+}
+
+bool IpAddress::is_loopback() const {
+  if (is_ipv4()) return octets_[0] == 127;  // RFC 1122 §3.2.1.3
+  constexpr std::array<std::uint8_t, 16> one = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  return octets_ == one;  // RFC 4291 §2.5.3
 }
 
 bool IpAddress::is_unspecified() const {

@@ -43,6 +43,8 @@ class IpAddress {
   [[nodiscard]] IpAddress unmapped() const;
   [[nodiscard]] AddressScope scope() const;
   [[nodiscard]] bool is_unspecified() const;
+  /// 127.0.0.0/8 or ::1; not as IPv4-mapped.
+  [[nodiscard]] bool is_loopback() const;
 
   /// IPv4 before IPv6, then by octets.
   friend std::strong_ordering operator<=>(const IpAddress& a, const IpAddress& b) {

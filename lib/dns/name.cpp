@@ -93,15 +93,15 @@ std::string NameView::to_string() const {
 }
 
 std::optional<NameView> parse_name_view(base::Bytes wire) {
-  std::size_t at = 0;
-  while (true) {
-    if (at >= wire.size() || at >= max_name_octets) return std::nullopt;
-    const std::uint8_t length = wire[at];
+  const std::size_t limit = std::min(wire.size(), max_name_octets);
+  for (std::size_t at = 0; at < limit;) {
+    const std::uint8_t length = wire[at++];
+    if (length == 0) return NameView(wire.first(at));
     if (length > max_label_octets)
       return std::nullopt;  // RFC 1035 §4.1.4: a pointer, or a reserved label type
-    at += std::size_t{1} + length;
-    if (length == 0) return NameView(wire.first(at));
+    at += length;
   }
+  return std::nullopt;
 }
 
 Name::Name(NameView view) : size_(static_cast<std::uint8_t>(view.wire().size())) {
@@ -164,7 +164,8 @@ bool Name::prepend(std::string_view label) {
 
 Name Name::lower_case() const {
   Name lower = *this;
-  for (std::uint8_t& octet : lower.octets_) octet = base::to_lower(octet);
+  for (std::uint8_t& octet : base::MutableBytes(lower.octets_).first(size_))
+    octet = base::to_lower(octet);
   return lower;
 }
 

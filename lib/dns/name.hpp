@@ -58,7 +58,7 @@ class NameView {
 /// A name that owns its octets; case is kept. A plain value of 256 octets; the default is the root.
 class Name {
  public:
-  Name() = default;
+  Name() { octets_[0] = 0; }
   explicit Name(NameView view);
   /// Master file form, absolute with or without the trailing dot; `\DDD` and `\X` are understood.
   /// \return nullopt: empty, an empty label, a label over 63 or a name over 255 octets.
@@ -82,7 +82,7 @@ class Name {
   friend bool operator==(const Name& a, const Name& b) { return a.view().equals(b.view()); }
 
  private:
-  std::array<std::uint8_t, max_name_octets> octets_{};
+  std::array<std::uint8_t, max_name_octets> octets_;  // not cleared: replies are full of names
   std::uint8_t size_ = 1;
 };
 

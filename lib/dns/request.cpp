@@ -84,14 +84,13 @@ bool read_options(base::Bytes rdata, RequestEdns& edns) {
 /// RFC 6891 §6.1.1: at most one OPT, owned by the root. \return the rcode that it earns.
 Rcode read_opt(const RecordHead& head, Request& request) {
   if (request.edns || !head.owner_is_root) return Rcode::formerr;
-  RequestEdns edns;
+  RequestEdns& edns = request.edns.emplace();
   edns.udp_size = head.rr_class;
   edns.dnssec_ok = (head.ttl & 0x8000U) != 0;
-  request.edns = edns;
   const unsigned version = (head.ttl >> 16U) & 0xffU;
   if (version != 0)
     return Rcode::badvers;  // RFC 6891 §6.1.3, before the options of an unknown version are judged
-  return read_options(head.rdata, *request.edns) ? Rcode::noerror : Rcode::formerr;
+  return read_options(head.rdata, edns) ? Rcode::noerror : Rcode::formerr;
 }
 
 /// RFC 8945 §4.2, §5.2. This server has no keys: all are unknown to it. \return the rcode that it
@@ -169,17 +168,19 @@ Rcode read_body(base::ByteReader& reader, base::Bytes packet, const Counts& coun
 
 std::optional<Request> parse_request(base::Bytes packet) {
   base::ByteReader reader(packet);
-  Request request;
-  request.packet = packet;
-  request.id = reader.u16();
+  const std::uint16_t id = reader.u16();
   const unsigned flags = reader.u16();
   Counts counts{};
   counts.questions = reader.u16();
   counts.answers = reader.u16();
   counts.authorities = reader.u16();
   counts.additionals = reader.u16();
-  if (!reader.ok() || (flags & flag_response) != 0) return std::nullopt;  // never answer an answer
+  std::optional<Request> result;
+  if (!reader.ok() || (flags & flag_response) != 0) return result;  // never answer an answer
 
+  Request& request = result.emplace();
+  request.packet = packet;
+  request.id = id;
   request.opcode = static_cast<std::uint8_t>((flags >> opcode_shift) & opcode_mask);
   request.recursion_desired = (flags & flag_recursion_desired) != 0;
   request.checking_disabled = (flags & flag_checking_disabled) != 0;
@@ -193,7 +194,7 @@ std::optional<Request> parse_request(base::Bytes packet) {
     request.rcode =
         opcode == Opcode::notify || opcode == Opcode::update ? Rcode::refused : Rcode::notimp;
   }
-  return request;
+  return result;
 }
 
 }  // namespace dns

@@ -51,23 +51,11 @@ void ResponseWriter::add(Section section, NameView owner, RrType type, Ttl ttl, 
     if (rrset_.dropped) return;
   }
   write_name(owner);
-  const auto octet = [](std::uint32_t value, unsigned shift) {
-    return static_cast<std::uint8_t>(value >> shift);
-  };
-  const auto type_word = static_cast<std::uint16_t>(type);
-  const auto class_word = static_cast<std::uint16_t>(request_.rr_class);
-  const std::array<std::uint8_t, 10> fixed = {octet(type_word, 8),
-                                              octet(type_word, 0),
-                                              octet(class_word, 8),
-                                              octet(class_word, 0),
-                                              octet(ttl.seconds, 24),
-                                              octet(ttl.seconds, 16),
-                                              octet(ttl.seconds, 8),
-                                              octet(ttl.seconds, 0),
-                                              0,
-                                              0};
-  out_.bytes(fixed);
-  const std::size_t length_at = out_.size() - 2;
+  out_.u16(static_cast<std::uint16_t>(type));
+  out_.u16(static_cast<std::uint16_t>(request_.rr_class));
+  out_.u32(ttl.seconds);
+  const std::size_t length_at = out_.size();
+  out_.u16(0);
   write_rdata(type, rdata);
   if (!out_.ok() || out_.size() > budget_) {
     if (section == Section::additional) {

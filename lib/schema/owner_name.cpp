@@ -20,25 +20,26 @@ bool label_equals(base::Bytes label, std::string_view text) {
 }
 
 /// The labels of a name below the zone, the one next to the apex first; the four nearest are kept.
-struct NearestLabels {
-  std::array<base::Bytes, max_labels + 1> label;
-  std::size_t count = 0;  // of all of them
-};
-
-NearestLabels labels_below(dns::NameView name, dns::NameView zone) {
-  constexpr std::size_t kept = max_labels + 1;
-  const base::Bytes wire = name.wire();
-  const std::size_t below = wire.size() - zone.wire().size();
-  std::array<std::size_t, kept> starts{};  // of the last ones, in turn
-  NearestLabels result;
-  for (std::size_t at = 0; at < below; at += std::size_t{1} + wire[at])
-    starts[result.count++ % kept] = at;
-  for (std::size_t i = 0; i < std::min(result.count, kept); ++i) {
-    const std::size_t start = starts[(result.count - 1 - i) % kept];
-    result.label[i] = wire.subspan(start + 1, wire[start]);
+class NearestLabels {
+ public:
+  NearestLabels(dns::NameView name, dns::NameView zone) : wire_(name.wire()) {
+    const std::size_t below = wire_.size() - zone.wire().size();
+    for (std::size_t at = 0; at < below; at += std::size_t{1} + wire_[at], ++count_)
+      starts_ = {at, starts_[0], starts_[1], starts_[2]};
   }
-  return result;
-}
+
+  /// Of all of them.
+  [[nodiscard]] std::size_t count() const { return count_; }
+  /// \param i below count() and max_labels.
+  [[nodiscard]] base::Bytes operator[](std::size_t i) const {
+    return wire_.subspan(starts_[i] + 1, wire_[starts_[i]]);
+  }
+
+ private:
+  base::Bytes wire_;
+  std::array<std::size_t, max_labels + 1> starts_{};
+  std::size_t count_ = 0;
+};
 
 /// Digits have the bit that makes letters small.
 KeyLabel lower_case_label(base::Bytes label) {
@@ -60,6 +61,11 @@ class ShortLabel {
     std::memcpy(text_.data() + size_, text.data(), text.size());
     size_ += text.size();
   }
+  /// The first `size` of them; copied all, which costs less.
+  void add(const std::array<char, 3>& text, std::size_t size) {
+    std::memcpy(text_.data() + size_, text.data(), text.size());
+    size_ += size;
+  }
   [[nodiscard]] std::string_view text() const { return {text_.data(), size_}; }
 
  private:
@@ -74,20 +80,18 @@ ShortLabel make_key_label(const wg::PublicKey& key) {
   return label;
 }
 
-/// An octet in decimal with a hyphen before it.
+/// An octet in decimal, and how many digits that are.
 struct Decimal {
-  std::array<char, 4> text{'-', '0', '0', '0'};
-  std::size_t size = 0;
+  std::array<char, 3> digits{};
+  std::uint8_t size = 0;
 };
 consteval std::array<Decimal, 256> make_decimals() {
   std::array<Decimal, 256> all{};
   for (std::size_t i = 0; i < all.size(); ++i) {
     Decimal& one = all[i];
-    std::size_t size = 1;
-    if (i >= 100) one.text[size++] = static_cast<char>('0' + i / 100);
-    if (i >= 10) one.text[size++] = static_cast<char>('0' + i / 10 % 10);
-    one.text[size++] = static_cast<char>('0' + i % 10);
-    one.size = size;
+    if (i >= 100) one.digits[one.size++] = static_cast<char>('0' + i / 100);
+    if (i >= 10) one.digits[one.size++] = static_cast<char>('0' + i / 10 % 10);
+    one.digits[one.size++] = static_cast<char>('0' + i % 10);
   }
   return all;
 }
@@ -107,9 +111,9 @@ ShortLabel make_address_label(const base::IpAddress& address) {
     return label;
   }
   for (std::size_t i = 0; i < octets.size(); ++i) {
+    if (i > 0) label.add("-");
     const Decimal& decimal = decimals[octets[i]];
-    const std::size_t hyphen = i == 0 ? 0 : 1;
-    label.add({decimal.text.data() + 1 - hyphen, decimal.size - 1 + hyphen});
+    label.add(decimal.digits, decimal.size);
   }
   return label;
 }
@@ -117,35 +121,35 @@ ShortLabel make_address_label(const base::IpAddress& address) {
 }  // namespace
 
 std::optional<PeerName> parse_peer_name(dns::NameView name, dns::NameView zone) {
-  const NearestLabels labels = labels_below(name, zone);
-  if (labels.count == 0) return std::nullopt;
-  if (const auto octets = base::parse_base32(base::as_text(labels.label[0]))) {
-    PeerName result{PeerName::Form::other, wg::PublicKey(*octets),
-                    lower_case_label(labels.label[0]), false, std::nullopt};
-    if (labels.label[0].size() != base::base32_length) return result;
-    if (labels.count == 1) {
+  const NearestLabels labels(name, zone);
+  if (labels.count() == 0) return std::nullopt;
+  if (const auto octets = base::parse_base32(base::as_text(labels[0]))) {
+    PeerName result{PeerName::Form::other, wg::PublicKey(*octets), lower_case_label(labels[0]),
+                    false, std::nullopt};
+    if (labels[0].size() != base::base32_length) return result;
+    if (labels.count() == 1) {
       result.form = PeerName::Form::host;
-    } else if (label_equals(labels.label[1], protocol_label)) {
-      if (labels.count == 2) result.form = PeerName::Form::protocol;
-      if (labels.count == 3 && label_equals(labels.label[2], service_label))
+    } else if (label_equals(labels[1], protocol_label)) {
+      if (labels.count() == 2) result.form = PeerName::Form::protocol;
+      if (labels.count() == 3 && label_equals(labels[2], service_label))
         result.form = PeerName::Form::service;
-    } else if (labels.count == 2 && label_equals(labels.label[1], lan_label)) {
+    } else if (labels.count() == 2 && label_equals(labels[1], lan_label)) {
       result.form = PeerName::Form::lan;
-    } else if (labels.count == 2) {
-      result.address = parse_address_label(base::as_text(labels.label[1]));
+    } else if (labels.count() == 2) {
+      result.address = parse_address_label(base::as_text(labels[1]));
       if (result.address) result.form = PeerName::Form::address;
     }
     return result;
   }
-  if (labels.count < 3 || !label_equals(labels.label[0], protocol_label) ||
-      !label_equals(labels.label[1], service_label)) {
+  if (labels.count() < 3 || !label_equals(labels[0], protocol_label) ||
+      !label_equals(labels[1], service_label)) {
     return std::nullopt;
   }
-  const auto octets = base::parse_base32(base::as_text(labels.label[2]));
+  const auto octets = base::parse_base32(base::as_text(labels[2]));
   if (!octets) return std::nullopt;
-  const bool padded = labels.label[2].size() == base::padded_base32_length;
-  return PeerName{labels.count == 3 ? PeerName::Form::instance : PeerName::Form::other,
-                  wg::PublicKey(*octets), lower_case_label(labels.label[2]), padded, std::nullopt};
+  const bool padded = labels[2].size() == base::padded_base32_length;
+  return PeerName{labels.count() == 3 ? PeerName::Form::instance : PeerName::Form::other,
+                  wg::PublicKey(*octets), lower_case_label(labels[2]), padded, std::nullopt};
 }
 
 std::string key_label(const wg::PublicKey& key) {

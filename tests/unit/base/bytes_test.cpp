@@ -32,6 +32,7 @@ TEST_CASE("a read past the end fails, and every one after it") {
     (void)reader.u32();
     CHECK_FALSE(reader.ok());
     CHECK(reader.remaining() == 0);
+    CHECK(reader.offset() == size);
     CHECK(reader.u8() == 0);
     CHECK(reader.u16() == 0);
     CHECK(reader.u32() == 0);

@@ -84,6 +84,14 @@ TEST_CASE("IPv4-mapped addresses are unmapped, others stay") {
     CHECK(address(text).unmapped() == address(text));
 }
 
+TEST_CASE("loopback is 127.0.0.0/8 and ::1") {
+  for (const std::string_view text : {"127.0.0.0", "127.255.255.255", "::1"})
+    CHECK(address(text).is_loopback());
+  for (const std::string_view text :
+       {"126.255.255.255", "128.0.0.0", "::", "::2", "1::1", "::ffff:127.0.0.1", "7f00::"})
+    CHECK_FALSE(address(text).is_loopback());
+}
+
 TEST_CASE("to whom an address may be told: both sides of each border") {
   using base::AddressScope;
   struct Case {
