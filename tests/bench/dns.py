@@ -1,6 +1,7 @@
 """dns: CPU of the server per answered query over loopback, as a ratio to a bare recvmmsg/sendmmsg floor in the same
 run. The server is pinned to one core and the load to the other, and the servers take turns. A round counts only
-with the server at least 90 % busy (of the time in which it was given the core) and less than 1 % lost."""
+with the server at least 90 % busy (of the time in which it was given the core) and less than 1 % lost. The mix `tcp`
+asks over connections: there is no floor, the servers stand beside each other."""
 
 import argparse
 import json
@@ -43,7 +44,10 @@ def measure(options):
     try:
         reply = one_round(servers[0], options, 0)["reply_octets"]
         servers += [dns_servers.STARTERS[name](options.peers) for name in names if name != "wg-dnsd"]
-        servers.append(dns_servers.start_floor(round(reply)))
+        if options.mix != "tcp":
+            servers.append(dns_servers.start_floor(round(reply)))
+        for server in servers:  # untimed: the tables are looked at for the first time
+            one_round(server, options, 0)
         rounds = []
         for number in range(options.rounds):
             rounds.append({server.name: one_round(server, options, number + 1) for server in servers})
@@ -56,15 +60,16 @@ def measure(options):
 
 def summarise(rounds, starts, options):
     summary = {}
+    has_floor = "floor" in rounds[0]
     for name in rounds[0]:
         pairs = [
-            (one[name], one["floor"])
+            (one[name], one.get("floor", one[name]))
             for one in rounds
-            if is_valid(one[name], options) and is_valid(one["floor"], options)
+            if is_valid(one[name], options) and (not has_floor or is_valid(one["floor"], options))
         ]
         summary[name] = {
             "rounds": len(pairs),
-            "ratio": statistics.median(a["ns"] / b["ns"] for a, b in pairs) if pairs else None,
+            "ratio": statistics.median(a["ns"] / b["ns"] for a, b in pairs) if pairs and has_floor else None,
             "ns": statistics.median(a["ns"] for a, _ in pairs) if pairs else None,
             "user_ns": statistics.median(a["user_ns"] for a, _ in pairs) if pairs else None,
             "wrong": sum(one[name]["wrong"] for one in rounds),
@@ -77,7 +82,7 @@ def summarise(rounds, starts, options):
 def main():
     parser = argparse.ArgumentParser(prog="scripts/bench dns", description=__doc__)
     parser.add_argument("--peers", type=int, default=10000)
-    parser.add_argument("--mix", choices=("srv", "judged"), default="srv")
+    parser.add_argument("--mix", choices=("srv", "judged", "tcp"), default="srv")
     parser.add_argument("--servers", default="wg-dnsd,nsd,knot")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=2)
@@ -97,8 +102,9 @@ def main():
         if result["rounds"] == 0:
             print(f"  {name:8} no round counts: the machine is too busy")
             continue
+        ratio = f"{result['ratio']:.2f} x floor, " if result["ratio"] else ""
         print(
-            f"  {name:8} {result['ratio']:.2f} x floor, {result['ns']:.0f} ns per query ({result['user_ns']:.0f} user), "
+            f"  {name:8} {ratio}{result['ns']:.0f} ns per query ({result['user_ns']:.0f} user), "
             f"{result['rounds']} rounds count, {result['wrong']} wrong of {result['answered']}"
         )
     if options.json:

@@ -1,5 +1,6 @@
 // Asks as fast as a server answers, from many source ports, and checks every answer: id, question,
-// rcode and the number of answers. Prints one line of JSON.
+// rcode and the number of answers. Over UDP, or in the mix `tcp` the questions of `srv` over as
+// many connections. Prints one line of JSON.
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <poll.h>
@@ -21,6 +22,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t batch = 64;
 constexpr std::size_t reply_room = 2048;
+constexpr std::size_t stream_room = batch * (2 + reply_room);
 constexpr std::chrono::milliseconds patience{200};
 
 struct Options {
@@ -49,8 +51,8 @@ sockaddr_in address_of(std::uint16_t port) {
   return address;
 }
 
-int connect_to(std::uint16_t port) {
-  const int one = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+int connect_to(std::uint16_t port, int type) {
+  const int one = socket(AF_INET, type, 0);
   const sockaddr_in address = address_of(port);
   const void* raw = &address;
   const int octets = 1 << 20;
@@ -65,28 +67,54 @@ int connect_to(std::uint16_t port) {
 /// One source port with a batch of questions that are all answered, or lost, before the next.
 class Asker {
  public:
-  Asker(int socket, bench::Questions& questions, bool is_floor)
-      : socket_(socket), questions_(questions), is_floor_(is_floor) {}
+  Asker(int socket, bool is_stream, bench::Questions& questions, bool is_floor)
+      : socket_(socket), is_stream_(is_stream), questions_(questions), is_floor_(is_floor) {
+    if (is_stream) stream_.resize(stream_room);
+  }
 
   [[nodiscard]] int socket() const { return socket_; }
   [[nodiscard]] bool is_idle() const { return outstanding_ == 0; }
-  [[nodiscard]] bool is_late(Clock::time_point now) const { return now - sent_ > patience; }
+  /// A connection loses nothing.
+  [[nodiscard]] bool is_late(Clock::time_point now) const {
+    return !is_stream_ && now - sent_ > patience;
+  }
 
   void give_up(Count& count) {
     count.lost += outstanding_;
     outstanding_ = 0;
   }
 
-  /// Datagrams of one length go in one system call (UDP_SEGMENT): the load must be cheaper than
-  /// what it measures.
   void ask(Count& count, Clock::time_point now) {
     ++generation_;
     for (std::size_t i = 0; i < batch; ++i) {
       Question& question = asked_[i];
       question.is_open = true;
       question.size = questions_.write(id(i), question.octets, question.expected);
-      order_[i] = i;
     }
+    is_stream_ ? send_stream() : send_datagrams();
+    outstanding_ = batch;
+    count.asked += batch;
+    sent_ = now;
+  }
+
+  void take_answers(Count& count) { is_stream_ ? take_stream(count) : take_datagrams(count); }
+
+ private:
+  struct Question {
+    std::array<std::uint8_t, bench::Questions::room> octets;
+    std::size_t size = 0;
+    bench::Expected expected;
+    bool is_open = false;
+  };
+
+  [[nodiscard]] std::uint16_t id(std::size_t i) const {
+    return static_cast<std::uint16_t>(generation_ * batch + i);
+  }
+
+  /// Datagrams of one length go in one system call (UDP_SEGMENT): the load must be cheaper than
+  /// what it measures.
+  void send_datagrams() {
+    for (std::size_t i = 0; i < batch; ++i) order_[i] = i;
     std::stable_sort(order_.begin(), order_.end(), [this](std::size_t a, std::size_t b) {
       return asked_[a].size < asked_[b].size;
     });
@@ -99,12 +127,43 @@ class Asker {
       send(parts.data(), last - first, static_cast<std::uint16_t>(size));
       first = last;
     }
-    outstanding_ = batch;
-    count.asked += batch;
-    sent_ = now;
   }
 
-  void take_answers(Count& count) {
+  void send_stream() const {
+    std::vector<std::uint8_t> out;
+    for (const Question& question : asked_) {
+      out.push_back(static_cast<std::uint8_t>(question.size >> 8U));
+      out.push_back(static_cast<std::uint8_t>(question.size));
+      out.insert(out.end(), question.octets.begin(),
+                 question.octets.begin() + static_cast<std::ptrdiff_t>(question.size));
+    }
+    // All before were answered: a batch always fits into the socket's buffer.
+    if (::send(socket_, out.data(), out.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(out.size())) {
+      std::perror("send");
+      std::exit(1);
+    }
+  }
+
+  void take_stream(Count& count) {
+    const ssize_t received =
+        recv(socket_, stream_.data() + filled_, stream_.size() - filled_, MSG_DONTWAIT);
+    if (received == 0) {
+      std::fputs("the server closed a connection\n", stderr);
+      std::exit(1);
+    }
+    if (received < 0) return;
+    filled_ += static_cast<std::size_t>(received);
+    std::size_t at = 0;
+    for (std::size_t size = 0; filled_ - at >= 2; at += 2 + size) {
+      size = (static_cast<std::size_t>(stream_[at]) << 8U) | stream_[at + 1];
+      if (filled_ - at - 2 < size) break;
+      judge(base::Bytes(stream_).subspan(at + 2, size), count);
+    }
+    std::memmove(stream_.data(), stream_.data() + at, filled_ - at);
+    filled_ -= at;
+  }
+
+  void take_datagrams(Count& count) {
     std::array<iovec, batch> parts;
     std::array<mmsghdr, batch> messages{};
     for (std::size_t i = 0; i < batch; ++i) {
@@ -115,18 +174,6 @@ class Asker {
     const int received = recvmmsg(socket_, messages.data(), batch, MSG_DONTWAIT, nullptr);
     for (std::size_t i = 0; received > 0 && i < static_cast<std::size_t>(received); ++i)
       judge(base::Bytes(replies_[i]).first(messages[i].msg_len), count);
-  }
-
- private:
-  struct Question {
-    std::array<std::uint8_t, bench::Questions::room> octets;
-    std::size_t size = 0;
-    bench::Expected expected;
-    bool is_open = false;
-  };
-
-  [[nodiscard]] std::uint16_t id(std::size_t i) const {
-    return static_cast<std::uint16_t>(generation_ * batch + i);
   }
 
   void send(iovec* parts, std::size_t count, std::uint16_t size) const {
@@ -172,6 +219,7 @@ class Asker {
   }
 
   const int socket_;
+  const bool is_stream_;
   bench::Questions& questions_;
   const bool is_floor_;
   std::uint64_t generation_ = 0;
@@ -180,12 +228,14 @@ class Asker {
   std::array<Question, batch> asked_{};
   std::array<std::size_t, batch> order_{};
   std::array<std::array<std::uint8_t, reply_room>, batch> replies_{};
+  std::vector<std::uint8_t> stream_;  // of a connection: what came, the first `filled_` octets
+  std::size_t filled_ = 0;
 };
 
 /// Asks once with the client's cookie, and keeps what comes back.
 void learn_cookie(const Options& options, bench::Questions& questions) {
   bench::Questions judged(bench::Mix::judged, options.peers, 1);
-  const int one = connect_to(options.port);
+  const int one = connect_to(options.port, SOCK_DGRAM);
   std::array<std::uint8_t, bench::Questions::room> query{};
   std::array<std::uint8_t, reply_room> reply{};
   for (int i = 0; i < 64; ++i) {
@@ -211,12 +261,15 @@ void learn_cookie(const Options& options, bench::Questions& questions) {
 }
 
 Count run(const Options& options) {
-  bench::Questions questions(*bench::parse_mix(options.mix), options.peers, options.seed);
+  const bool is_tcp = options.mix == "tcp";
+  bench::Questions questions(is_tcp ? bench::Mix::srv : *bench::parse_mix(options.mix),
+                             options.peers, options.seed);
   if (options.mix == "judged") learn_cookie(options, questions);
   std::vector<Asker> askers;
   std::vector<pollfd> waits;
   for (unsigned i = 0; i < options.sockets; ++i) {
-    askers.emplace_back(connect_to(options.port), questions, options.is_floor);
+    askers.emplace_back(connect_to(options.port, is_tcp ? SOCK_STREAM : SOCK_DGRAM | SOCK_NONBLOCK),
+                        is_tcp, questions, options.is_floor);
     waits.push_back({askers.back().socket(), POLLIN, 0});
   }
   Count count;
@@ -241,7 +294,7 @@ int main(int count, char** words) {
   CLI::App app("Load with checked answers");
   app.add_option("--port", options.port, "of 127.0.0.1");
   app.add_option("--peers", options.peers);
-  app.add_option("--mix", options.mix)->check(CLI::IsMember({"srv", "judged"}));
+  app.add_option("--mix", options.mix)->check(CLI::IsMember({"srv", "judged", "tcp"}));
   app.add_option("--sockets", options.sockets);
   app.add_option("--seconds", options.seconds);
   app.add_option("--seed", options.seed);
