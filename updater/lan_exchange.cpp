@@ -32,10 +32,10 @@ std::string describe(const schema::LanEndpoints& endpoints) {
 
 }  // namespace
 
-LanExchange::LanExchange(asio::io_context& context, PrivateClient& client, dns::Name zone,
+LanExchange::LanExchange(asio::io_context& context, PrivateClient& client, const dns::Name& zone,
                          Done done)
     : client_(client),
-      zone_(std::move(zone)),
+      zone_(zone),
       done_(std::move(done)),
       timer_(context),
       random_(std::random_device()()) {}

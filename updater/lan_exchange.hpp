@@ -23,7 +23,7 @@ class LanExchange {
   using Done = std::function<void(const LanResult&)>;
 
   /// \param context, client outlive the exchange.
-  LanExchange(asio::io_context& context, PrivateClient& client, dns::Name zone, Done done);
+  LanExchange(asio::io_context& context, PrivateClient& client, const dns::Name& zone, Done done);
 
   /// A new reading, after which an announcement may be due. \param server none: nobody is told, and
   /// nobody asked.

@@ -146,13 +146,14 @@ std::vector<Note> observe_mesh(const wg::Device& device, unsigned interface_inde
     // Added by hand: it is the user's now.
     if (peer.mesh == Mesh::removed && is_here) peer.mesh = Mesh::none;
     if (peer.mesh != Mesh::adding && peer.mesh != Mesh::added) continue;
-    if (peer.mesh_device != interface_index) {
+    // On another device, or never seen: the write failed.
+    const bool is_void =
+        peer.mesh_device != interface_index || (!is_here && peer.mesh == Mesh::adding);
+    if (is_void) {
       peer.mesh = Mesh::none;
     } else if (is_here) {
       peer.mesh = Mesh::added;
       ++here;
-    } else if (peer.mesh == Mesh::adding) {
-      peer.mesh = Mesh::none;
     } else {
       gone.push_back(key);
     }

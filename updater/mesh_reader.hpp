@@ -19,7 +19,7 @@ class MeshReader {
   using Done = std::function<void(const base::Expected<MeshList, LookupError>&)>;
 
   /// \param client outlives the reader.
-  MeshReader(PrivateClient& client, dns::Name zone) : client_(client), zone_(std::move(zone)) {}
+  MeshReader(PrivateClient& client, const dns::Name& zone) : client_(client), zone_(zone) {}
 
   /// \param done is called once, never from inside this call. \return false, and nothing happens: a
   /// reading is under way.

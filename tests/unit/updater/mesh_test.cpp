@@ -191,6 +191,7 @@ TEST_CASE("only what we added is removed, and only when nobody registers it") {
   Memory memory;
   memory[alice].mesh = Mesh::added;
   memory[alice].mesh_device = index;
+  memory[bob].last_good = endpoint("203.0.113.10:51820");  // known, and the user's
   const auto shown = device({{alice, "10.77.0.3/32"}, {bob, "10.77.0.4/32"}});
   CHECK(plan(settings(), shown, {}, memory).change == wg::Membership());
   const auto result = plan(settings(), shown, {{}, {alice, bob}}, memory);
