@@ -25,7 +25,7 @@ const auto alice = key(0x20);
 const auto bob = key(0x50);
 const auto zone = name("wg.example.org");
 const auto server = address("10.77.0.1");
-constexpr unsigned index = 7;
+constexpr unsigned device_index = 7;
 const std::vector<base::InterfaceAddress> host = {own("10.77.0.2", "wg0"), own("192.168.1.5")};
 
 wg::Device device(const std::vector<std::pair<wg::PublicKey, std::string>>& peers = {}) {
@@ -57,7 +57,7 @@ MeshSettings settings() {
 
 updater::MeshPlan plan(const MeshSettings& chosen, const wg::Device& shown, const MeshList& list,
                        Memory& memory) {
-  return updater::plan_mesh(chosen, shown, index, server, host, list, memory);
+  return updater::plan_mesh(chosen, shown, device_index, server, host, list, memory);
 }
 
 /// A reply with these names as PTR records, or these strings as one TXT record.
@@ -107,7 +107,7 @@ TEST_CASE("a listed peer joins with its host routes inside a range, and no other
         wg::NewPeer{alice, {prefix("10.77.0.3/32"), prefix("fd77::3/128")}});
   CHECK(result.change.removed.empty());
   CHECK(memory[alice].mesh == Mesh::adding);
-  CHECK(memory[alice].mesh_device == index);
+  CHECK(memory[alice].mesh_device == device_index);
 }
 
 TEST_CASE("who is not joined") {
@@ -179,7 +179,7 @@ TEST_CASE("one address joins once, and no more peers than mesh-max") {
 
   memory.clear();
   memory[alice].mesh = Mesh::added;
-  memory[alice].mesh_device = index;
+  memory[alice].mesh_device = device_index;
   MeshSettings two = settings();
   two.max = 2;
   result = plan(two, device({{alice, "10.77.0.3/32"}}),
@@ -190,7 +190,7 @@ TEST_CASE("one address joins once, and no more peers than mesh-max") {
 TEST_CASE("only what we added is removed, and only when nobody registers it") {
   Memory memory;
   memory[alice].mesh = Mesh::added;
-  memory[alice].mesh_device = index;
+  memory[alice].mesh_device = device_index;
   memory[bob].last_good = endpoint("203.0.113.10:51820");  // known, and the user's
   const auto shown = device({{alice, "10.77.0.3/32"}, {bob, "10.77.0.4/32"}});
   CHECK(plan(settings(), shown, {}, memory).change == wg::Membership());
@@ -202,27 +202,27 @@ TEST_CASE("only what we added is removed, and only when nobody registers it") {
 TEST_CASE("a peer that vanished was removed by hand, until it is added by hand") {
   Memory memory;
   memory[alice].mesh = Mesh::adding;
-  memory[alice].mesh_device = index;
+  memory[alice].mesh_device = device_index;
   memory[bob] = memory[alice];
-  CHECK(updater::observe_mesh(device({{alice, "10.77.0.3/32"}}), index, memory).empty());
+  CHECK(updater::observe_mesh(device({{alice, "10.77.0.3/32"}}), device_index, memory).empty());
   CHECK(memory[alice].mesh == Mesh::added);
   CHECK(memory[bob].mesh == Mesh::none);  // it was never seen: the write failed
   SUBCASE("removed") {
-    CHECK(updater::observe_mesh(device(), index, memory).size() == 1);
+    CHECK(updater::observe_mesh(device(), device_index, memory).size() == 1);
     CHECK(memory[alice].mesh == Mesh::removed);
     CHECK(updater::find_questions(settings(), device(), {alice, bob}, memory).listed ==
           std::vector{bob});
-    (void)updater::observe_mesh(device({{alice, "10.77.0.3/32"}}), index, memory);
+    (void)updater::observe_mesh(device({{alice, "10.77.0.3/32"}}), device_index, memory);
     CHECK(memory[alice].mesh == Mesh::none);
   }
   SUBCASE("another device of that name") {
-    CHECK(updater::observe_mesh(device(), index + 1, memory).empty());
+    CHECK(updater::observe_mesh(device(), device_index + 1, memory).empty());
     CHECK(memory[alice].mesh == Mesh::none);
   }
   SUBCASE("all at once: the configuration was loaded anew") {
     memory[bob].mesh = Mesh::added;
-    memory[bob].mesh_device = index;
-    CHECK(updater::observe_mesh(device(), index, memory).empty());
+    memory[bob].mesh_device = device_index;
+    CHECK(updater::observe_mesh(device(), device_index, memory).empty());
     CHECK(memory[alice].mesh == Mesh::none);
     CHECK(memory[bob].mesh == Mesh::none);
   }
@@ -231,7 +231,7 @@ TEST_CASE("a peer that vanished was removed by hand, until it is added by hand")
 TEST_CASE("questions: the listed that may join, and what we added and is not listed") {
   Memory memory;
   memory[alice].mesh = Mesh::added;
-  memory[alice].mesh_device = index;
+  memory[alice].mesh_device = device_index;
   const auto questions = updater::find_questions(settings(), device({{alice, "10.77.0.3/32"}}),
                                                  {bob, self, hub}, memory);
   CHECK(questions.listed == std::vector{bob});
