@@ -37,22 +37,6 @@ NatMapping compare(std::span<const PointSighting> sightings) {
 
 }  // namespace
 
-std::string_view to_string(NatMapping mapping) {
-  switch (mapping) {
-    case NatMapping::endpoint_independent:
-      return "eim";
-    case NatMapping::address_dependent:
-      return "adm";
-    case NatMapping::address_and_port_dependent:
-      return "apdm";
-    case NatMapping::varies:
-      return "varies";
-    case NatMapping::unknown:
-      break;
-  }
-  return "unknown";
-}
-
 std::optional<NatMapping> compare_mappings(std::span<const PointSighting> sightings) {
   std::vector<PointSighting> by_family[2];
   for (const PointSighting& one : sightings) {

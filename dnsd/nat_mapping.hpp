@@ -2,25 +2,14 @@
 
 #include <optional>
 #include <span>
-#include <string_view>
 
 #include "base/clock.hpp"
 #include "base/endpoint.hpp"
+#include "schema/nat_mapping.hpp"
 
 namespace dnsd {
 
-/// How a NAT maps one inner address and port towards several destinations (RFC 4787 §4.1), as far
-/// as the built-in points can tell that saw the peer.
-enum class NatMapping : std::uint8_t {
-  unknown,                     ///< the points do not tell it
-  endpoint_independent,        ///< the same for all; also where there is no NAT
-  address_dependent,           ///< another one for another address
-  address_and_port_dependent,  ///< another one for another port of the same address
-  varies,                      ///< another one for another address; ports were not compared
-};
-
-/// As `map=` in TXT and status: eim, adm, apdm, varies, unknown.
-[[nodiscard]] std::string_view to_string(NatMapping mapping);
+using schema::NatMapping;
 
 /// What one point saw.
 struct PointSighting {

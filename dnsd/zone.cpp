@@ -219,7 +219,8 @@ bool Zone::tells_times(const PeerSnapshot& peer, View view) const {
 
 /// Whether the view is told anything of a peer beside its endpoints.
 bool Zone::tells_more(View view) const {
-  return opens(&PublicParts::since, view) || opens(&PublicParts::allowed, view);
+  return opens(&PublicParts::since, view) || opens(&PublicParts::allowed, view) ||
+         opens(&PublicParts::map, view);
 }
 
 bool Zone::shows_any(const PeerEndpoints& endpoints, View view) const {

@@ -66,6 +66,7 @@ std::optional<PeerText> parse_peer_text(std::span<const std::string> strings) {
       !read_time(find_value(strings, "stale"), text.stale))
     return std::nullopt;
   text.is_hub = find_value(strings, "role") == "hub";
+  text.mapping = parse_nat_mapping(find_value(strings, "map").value_or(""));
   return text;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/clock.hpp"
 #include "base/ip_address.hpp"
+#include "schema/nat_mapping.hpp"
 #include "wg/public_key.hpp"
 
 /// The strings of a peer's TXT record (design §2), both directions.
@@ -20,13 +21,14 @@ struct PeerText {
   std::optional<base::WallTime> since;    ///< private: this endpoint was first confirmed
   std::optional<base::WallTime> stale;    ///< private: last seen; only while stale
   bool is_hub = false;                    ///< private: role=hub
+  std::optional<NatMapping> mapping;      ///< private: map=
 
   friend bool operator==(const PeerText&, const PeerText&) = default;
 };
 
 /// Reads the strings of one TXT record. Unknown `key=value` strings are skipped (RFC 6763 §6.4),
 /// the first of a key counts. \return nullopt: txtvers is not 1, `pub` is missing or not a key, or
-/// a value is malformed.
+/// a value is malformed. A word of `map` that is none of ours tells nothing.
 [[nodiscard]] std::optional<PeerText> parse_peer_text(std::span<const std::string> strings);
 
 }  // namespace schema

@@ -76,12 +76,4 @@ TEST_CASE("what the points can tell, and no more") {
   }
 }
 
-TEST_CASE("the words of RFC 4787") {
-  CHECK(to_string(NatMapping::endpoint_independent) == "eim");
-  CHECK(to_string(NatMapping::address_dependent) == "adm");
-  CHECK(to_string(NatMapping::address_and_port_dependent) == "apdm");
-  CHECK(to_string(NatMapping::varies) == "varies");
-  CHECK(to_string(NatMapping::unknown) == "unknown");
-}
-
 }  // namespace

@@ -167,6 +167,27 @@ TEST_CASE("RFC 8914 §4.4: an endpoint that is stale is called so, to the view t
   CHECK_FALSE(option_of(slipped, code).has_value());
 }
 
+TEST_CASE("how a NAT maps is told to the view that may know, and opened alone to the public") {
+  AnswerFixture server;
+  const wg::PublicKey alice = AnswerFixture::key(1);
+  dnsd::PeerRecord record = *server.peers.find(alice);
+  dnsd::PeerDetail detail = *record.detail;
+  detail.mapping = dnsd::NatMapping::address_dependent;
+  record.detail = std::make_shared<const dnsd::PeerDetail>(std::move(detail));
+  const dnsd::PeerChange change{alice, std::move(record)};
+  server.peers.apply({&change, 1});
+  const std::string name = "_wireguard._udp." + schema::key_label(alice) + ".wg.example.org";
+  const auto tells = [&](const dnsd::Listener& listener) {
+    const Octets reply = server.ask(question(name, dns::RrType::txt, {}), listener);
+    return std::string(reply.begin(), reply.end()).find("map=adm") != std::string::npos;
+  };
+  CHECK(tells(private_udp));
+  CHECK_FALSE(tells(public_udp));
+  server.options.public_parts.map = true;
+  server.rebuild();
+  CHECK(tells(public_udp));
+}
+
 TEST_CASE("RFC 8945 §5.2.1, §5.3.2: a signed request is told that its key is unknown") {
   const AnswerFixture server;
   const auto ask = [&](const dns::Name& key, const dns::Name& algorithm, bool compressed = false) {

@@ -31,9 +31,9 @@ TEST_CASE("the public view's strings are enough") {
 }
 
 TEST_CASE("the private view's strings are read, the continued list in its order") {
-  const auto text = schema::parse_peer_text(
-      Strings{"txtvers=1", pub, "allowed3=192.0.2.0/24", "allowed=10.0.0.2/32,fd00::2/128",
-              "allowed2=10.1.0.0/16", "since=1763800000", "stale=1763800500", "role=hub"});
+  const auto text = schema::parse_peer_text(Strings{
+      "txtvers=1", pub, "allowed3=192.0.2.0/24", "allowed=10.0.0.2/32,fd00::2/128",
+      "allowed2=10.1.0.0/16", "since=1763800000", "stale=1763800500", "role=hub", "map=apdm"});
   REQUIRE(text);
   CHECK(text->allowed_ips == std::vector<base::Prefix>{prefix("10.0.0.2/32"), prefix("fd00::2/128"),
                                                        prefix("10.1.0.0/16"),
@@ -41,14 +41,16 @@ TEST_CASE("the private view's strings are read, the continued list in its order"
   CHECK(text->since == time(1763800000));
   CHECK(text->stale == time(1763800500));
   CHECK(text->is_hub);
+  CHECK(text->mapping == schema::NatMapping::address_and_port_dependent);
 }
 
 TEST_CASE("what is unknown is skipped, and the first string of a key counts") {
   const auto text = schema::parse_peer_text(
       Strings{"TXTVERS=1", "", "flag", "=nothing", "colour=blue", pub, "pub=second", "role=relay",
-              "role=hub", "since=5", "since=x", std::string("\xff\x00=\x01", 4)});
+              "role=hub", "map=new", "since=5", "since=x", std::string("\xff\x00=\x01", 4)});
   REQUIRE(text);
   CHECK(!text->is_hub);
+  CHECK(!text->mapping);
   CHECK(text->since == time(5));
 }
 
