@@ -81,7 +81,7 @@ void DirectPeer::step(const Scene& scene, const Settings& settings, const wg::De
       break;
   }
   if (!dns_.ask_if_due(scene.now.steady)) return;
-  plan.lookups.push_back({key_, !role_known_});
+  plan.lookups.push_back({key_, dns_.wants_text(scene.now.steady)});
   const bool is_reached = state_ == State::direct || state_ == State::suspect;
   if (settings.lan && !is_reached && lan_.ask_if_due(scene.now.steady, may_be_near(scene)))
     plan.lan_lookups.push_back(key_);
@@ -232,7 +232,6 @@ void DirectPeer::probe(const Scene& scene, const wg::DevicePeer& shown, Plan& pl
 
 void DirectPeer::learn(const base::Now& now, const LookupResult& result, std::minstd_rand& random,
                        std::vector<Note>& notes) {
-  if (result.is_hub) role_known_ = true;
   if (!result.endpoints) {
     const LookupError error = result.endpoints.error();
     if (is_about_peer(error) && dns_.error() != error)
@@ -243,7 +242,8 @@ void DirectPeer::learn(const base::Now& now, const LookupResult& result, std::mi
   if (wanted.endpoints)
     std::erase_if(wanted.endpoints->endpoints,
                   [&](const base::Endpoint& endpoint) { return !is_wanted(endpoint); });
-  const auto pace = state_ == State::direct ? Published::Pace::calm : Published::Pace::urgent;
+  const bool is_calm = state_ == State::direct || is_hopeless();
+  const auto pace = is_calm ? Published::Pace::calm : Published::Pace::urgent;
   if (dns_.learn(now, wanted, pace, random)) news_ = "the published endpoint changed";
 }
 
@@ -387,6 +387,8 @@ PeerReport DirectPeer::describe(const base::Now& now, const wg::DevicePeer& show
   report.published = known;
   report.lookup_error = dns_.error();
   report.is_looked_up = dns_.is_asked();
+  report.nat = dns_.mapping();
+  if (is_hopeless()) report.hopeless = *attempt_->hopeless;
   report.is_heard = attempt_ && traffic_.last_heard() && *traffic_.last_heard() >= attempt_->begun;
   return report;
 }

@@ -60,6 +60,8 @@ class DirectPeer {
   }
   [[nodiscard]] const Traffic& traffic() const { return traffic_; }
   [[nodiscard]] State state() const { return state_; }
+  /// Waiting, and given up until something changes (updater/hopeless.hpp).
+  [[nodiscard]] bool is_hopeless() const { return attempt_ && attempt_->hopeless; }
   /// The hub had better hear from this host now: why, once; nullopt: no need.
   [[nodiscard]] std::optional<std::string> take_hub_kick();
   /// Nothing is due any more of one round: looked up, and kicked where that was right.
@@ -76,9 +78,10 @@ class DirectPeer {
  private:
   /// One try to reach the peer, over all its candidates.
   struct Attempt {
-    std::vector<base::Endpoint> candidates;  ///< at least one
-    std::size_t index = 0;                   ///< the candidate that is set
-    base::SteadyTime begun;
+    std::vector<base::Endpoint> candidates;     ///< at least one
+    std::size_t index = 0;                      ///< the candidate that is set
+    base::SteadyTime begun;                     ///< the first one since the peer was lost
+    base::SteadyTime tried_since;               ///< this one
     base::SteadyTime next_at;                   ///< of the next candidate
     std::optional<base::SteadyTime> kick_at;    ///< a kick is due
     std::optional<base::SteadyTime> kicked_at;  ///< the last one
@@ -86,6 +89,9 @@ class DirectPeer {
     std::optional<base::SteadyTime> silent_until;  ///< our initiations go nowhere
     std::optional<base::SteadyTime> yielded_to;    ///< the initiation that crossed ours
     std::size_t pauses = 0;                        ///< steps of the back-off that are behind us
+    std::optional<std::string> hopeless;           ///< why it is
+    base::SteadyTime quiet_from;                   ///< hopeless: only traffic sends after this
+    std::size_t slow_tries = 0;                    ///< likewise
   };
 
   void stay_direct(const Scene& scene, const Settings& settings, const wg::DevicePeer& shown,
@@ -101,6 +107,11 @@ class DirectPeer {
                         PeerMemory& memory, Plan& plan);
   [[nodiscard]] static bool is_nowhere(const std::optional<base::Endpoint>& endpoint);
   bool yield(const Scene& scene, const wg::DevicePeer& shown, PeerMemory& memory, Plan& plan);
+  bool rest_if_hopeless(const Scene& scene, const Settings& settings, const wg::DevicePeer& shown,
+                        PeerMemory& memory, Plan& plan);
+  [[nodiscard]] std::optional<std::string> find_hope(const Scene& scene, bool was_heard) const;
+  void retry_slowly(const Scene& scene, const Settings& settings, const wg::DevicePeer& shown,
+                    PeerMemory& memory, Plan& plan);
   void try_next_candidate(const Scene& scene, const Settings& settings, const wg::DevicePeer& shown,
                           PeerMemory& memory, Plan& plan);
   void keep_keepalive(const Scene& scene, const Settings& settings, const wg::DevicePeer& shown,
@@ -154,7 +165,6 @@ class DirectPeer {
   Published dns_;
   LanView lan_;
   std::optional<base::SteadyTime> lan_awaited_;  ///< since when, before the first try
-  bool role_known_ = false;
   std::vector<std::pair<base::Endpoint, std::string>> refused_;  ///< and already said so
 };
 

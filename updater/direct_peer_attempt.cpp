@@ -50,6 +50,7 @@ void DirectPeer::begin_attempt(const Scene& scene, const Settings& settings,
   attempt_ = Attempt{};
   attempt_->candidates = std::move(candidates);
   attempt_->begun = begun;
+  attempt_->tried_since = now;
   attempt_->next_at = now + dwell;
   state_ = State::punching;
   dns_.hurry(now);
@@ -88,6 +89,7 @@ void DirectPeer::continue_attempt(const Scene& scene, const Settings& settings,
   const SteadyTime now = scene.now.steady;
   Attempt& attempt = *attempt_;
   if (settings.one_round && !attempt.kick_at) return;  // what comes next is the next round's
+  if (rest_if_hopeless(scene, settings, shown, memory, plan)) return;
   if (attempt.kick_at && now >= *attempt.kick_at) {
     attempt.kick_at.reset();
     if (!sent_lately(now)) {  // a peer that was heard has been sent a response, too

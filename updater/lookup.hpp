@@ -11,6 +11,7 @@
 #include "dns/name.hpp"
 #include "dns/reply.hpp"
 #include "dns/resolver.hpp"
+#include "schema/nat_mapping.hpp"
 #include "wg/public_key.hpp"
 
 /// One peer's records (design §2) as endpoints. Pure: the resolver is a function.
@@ -45,11 +46,19 @@ struct PublishedEndpoints {
 
 inline constexpr std::size_t max_published = 8;
 
+/// What its TXT record says. All of it is private, unless the operator opens it.
+struct PublishedText {
+  bool is_hub = false;                        ///< role=hub
+  std::optional<schema::NatMapping> mapping;  ///< map=
+
+  friend bool operator==(const PublishedText&, const PublishedText&) = default;
+};
+
 struct LookupResult {
   wg::PublicKey peer;
   base::Expected<PublishedEndpoints, LookupError> endpoints;
-  /// Its TXT record says role=hub, or does not; none: not asked, or not known.
-  std::optional<bool> is_hub;
+  /// None: not asked, or not known. Without a record it says nothing of the peer.
+  std::optional<PublishedText> text;
 };
 
 /// Asks one question and returns the whole reply, or why there is none. May block.
@@ -58,7 +67,7 @@ using Ask = std::function<base::Expected<dns::Reply, LookupError>(const dns::Nam
 /// SRV at the peer's service name, then the address of each target where the additional section
 /// lacks it, because resolvers drop it. A target named after an address (A.K.Z) has to have that
 /// address and to be this peer's; any other name in the peers' part of the zone is foreign.
-/// \param zone at most schema::max_zone_octets. \param with_text whether to ask for the role, too.
+/// \param zone at most schema::max_zone_octets. \param with_text whether to ask for TXT, too.
 [[nodiscard]] LookupResult look_up_peer(const Ask& ask, const wg::PublicKey& peer,
                                         const dns::Name& zone, bool with_text);
 

@@ -35,6 +35,7 @@ Plan Machine::step(const base::Now& now, const wg::Device& device,
   const auto hub_addresses = find_hub_addresses(device);
   Scene scene{now, device, host, random_, hub_addresses};
   if (own_ && own_->is_asked()) scene.own = own_->endpoints();
+  if (own_) scene.own_mapping = own_->mapping();
   std::optional<std::string> hub_kick;
   for (const wg::DevicePeer& shown : device.peers) {
     auto* peer = std::get_if<DirectPeer>(&peers_.at(shown.public_key));
@@ -113,7 +114,8 @@ void Machine::look_up_own(const base::Now& now, const wg::Device& device, Plan& 
     own_key_ = device.public_key;
     own_ = own_key_ ? std::optional<Published>(now.steady) : std::nullopt;
   }
-  if (own_ && own_->ask_if_due(now.steady)) plan.lookups.push_back({*own_key_, false});
+  if (own_ && own_->ask_if_due(now.steady))
+    plan.lookups.push_back({*own_key_, own_->wants_text(now.steady)});
 }
 
 void Machine::hurry_peers(SteadyTime now, const std::string& what) {
@@ -125,8 +127,9 @@ void Machine::hurry_peers(SteadyTime now, const std::string& what) {
 bool Machine::is_any_unreached() const {
   return std::any_of(peers_.begin(), peers_.end(), [](const auto& item) {
     const auto* peer = std::get_if<DirectPeer>(&item.second);
-    return peer != nullptr && (peer->state() == DirectPeer::State::waiting ||
-                               peer->state() == DirectPeer::State::punching);
+    return peer != nullptr && !peer->is_hopeless() &&
+           (peer->state() == DirectPeer::State::waiting ||
+            peer->state() == DirectPeer::State::punching);
   });
 }
 
@@ -158,6 +161,7 @@ void Machine::record(const base::Now& now, const std::vector<Note>& notes) {
 Report Machine::describe(const base::Now& now, const wg::Device& device) const {
   Report report;
   if (own_ && !own_->endpoints().empty()) report.seen_at = own_->endpoints().front();
+  if (own_) report.nat = own_->mapping();
   for (const wg::DevicePeer& shown : device.peers) {
     const auto known = peers_.find(shown.public_key);
     if (known == peers_.end()) continue;
@@ -218,7 +222,7 @@ std::vector<Note> Machine::learn_any(const base::Now& now, const LookupResult& r
   if (known == peers_.end()) return notes;
   auto* peer = std::get_if<DirectPeer>(&known->second);
   if (peer == nullptr) return notes;
-  if (result.is_hub.value_or(false)) {
+  if (result.text && result.text->is_hub) {
     notes.push_back(
         {Note::Level::change, fmt::format("{}: the public host's own (role=hub): never punched",
                                           settings_.describe(result.peer))});

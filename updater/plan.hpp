@@ -14,6 +14,7 @@
 #include "base/clock.hpp"
 #include "base/endpoint.hpp"
 #include "base/interfaces.hpp"
+#include "schema/nat_mapping.hpp"
 #include "wg/device.hpp"
 
 /// What goes into the state machine and what comes out of it. All of it is data: the machine
@@ -73,12 +74,14 @@ struct Scene {
   std::span<const base::IpAddress> hubs = {};    ///< where the hubs are
   /// Where DNS says that this host is; none: not known yet.
   std::optional<std::span<const base::Endpoint>> own = {};
+  /// How this host's own NAT maps; none: nobody tells it.
+  std::optional<schema::NatMapping> own_mapping = std::nullopt;
 };
 
 /// Look this peer up now.
 struct LookupRequest {
   wg::PublicKey peer;
-  bool with_text = false;  ///< ask for its role, too
+  bool with_text = false;  ///< ask for its TXT record, too
 
   friend bool operator==(const LookupRequest&, const LookupRequest&) = default;
 };

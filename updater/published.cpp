@@ -26,6 +26,7 @@ constexpr milliseconds calm_interval = 60s;
 constexpr int calm_jitter = 50;
 /// A longer TTL is a mistake of somebody's, and would hide a peer that moved.
 constexpr auto longest_trusted_ttl = 60s;
+constexpr auto text_interval = 8s;
 
 }  // namespace
 
@@ -50,6 +51,9 @@ bool Published::learn(const base::Now& now, const LookupResult& result, Pace pac
     until_ =
         now.steady + std::min<seconds>(seconds(result.endpoints->ttl.seconds), longest_trusted_ttl);
   }
+  if (result.text) mapping_ = result.text->mapping;
+  if (result.text) text_due_ = now.steady + text_interval;
+  if (is_news) text_due_ = now.steady;
   ++lookups_;
   const milliseconds interval = lookups_ < quick_lookups   ? quick_interval
                                 : lookups_ < brisk_lookups ? brisk_interval

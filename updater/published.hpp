@@ -18,7 +18,7 @@ class Published {
   /// Calm: about each minute, so that a later change is seen as one.
   enum class Pace : std::uint8_t { urgent, calm };
 
-  explicit Published(base::SteadyTime now) : until_(now), next_(now) {}
+  explicit Published(base::SteadyTime now) : text_due_(now), until_(now), next_(now) {}
 
   /// An endpoint that appeared in an answer that was not the first.
   struct Change {
@@ -36,12 +36,16 @@ class Published {
   [[nodiscard]] std::optional<LookupError> error() const { return error_; }
   /// Looked up at least once, with whatever result.
   [[nodiscard]] bool is_asked() const { return asked_; }
+  /// How its NAT maps, as the last text said; none: it did not.
+  [[nodiscard]] std::optional<schema::NatMapping> mapping() const { return mapping_; }
   [[nodiscard]] const std::optional<Change>& last_change() const { return change_; }
   void forget_change() { change_.reset(); }
 
   /// Whether to ask now; if so, the answer is awaited from now on.
   [[nodiscard]] bool ask_if_due(base::SteadyTime now);
-  /// When that will be; none: an answer is awaited.
+  /// Whether to ask for the text, too: it changes rarely.
+  [[nodiscard]] bool wants_text(base::SteadyTime now) const { return now >= text_due_; }
+  /// When to ask; none: an answer is awaited.
   [[nodiscard]] std::optional<base::SteadyTime> next() const;
   /// Something happened: ask at once, and often again.
   void hurry(base::SteadyTime now);
@@ -52,6 +56,8 @@ class Published {
   std::vector<base::Endpoint> endpoints_;
   std::optional<LookupError> error_;
   std::optional<Change> change_;
+  std::optional<schema::NatMapping> mapping_;
+  base::SteadyTime text_due_;
   base::SteadyTime answered_;  ///< the last answer
   bool asked_ = false;
   bool pending_ = false;

@@ -45,6 +45,14 @@ Json to_json(const std::optional<base::Endpoint>& endpoint) {
   return endpoint ? Json(endpoint->to_string()) : Json(nullptr);
 }
 
+Json to_json(const std::optional<schema::NatMapping>& nat) {
+  return nat ? Json(to_string(*nat)) : Json(nullptr);
+}
+
+std::string_view write_nat(const std::optional<schema::NatMapping>& nat) {
+  return nat ? to_string(*nat) : "-";
+}
+
 const PeerReport* find_hub(const Report& report) {
   const auto hub = std::find_if(report.peers.begin(), report.peers.end(),
                                 [](const PeerReport& peer) { return peer.is_hub; });
@@ -72,16 +80,19 @@ std::string_view PeerReport::path() const {
 }
 
 std::string write_status(const Report& report) {
-  std::string text = fmt::format("{} in {}, seen at {}\n", report.interface, report.zone,
-                                 report.seen_at ? report.seen_at->to_string() : "(unknown)");
-  text += fmt::format("{:13} {:9} {:7} {:24} {:10} {:>10} {:>10} {:>10} {:>9}\n", "PEER", "STATE",
-                      "PATH", "ENDPOINT", "FROM", "HANDSHAKE", "RECEIVED", "SENT", "RTT");
+  std::string text = fmt::format("{} in {}, seen at {}, NAT {}\n", report.interface, report.zone,
+                                 report.seen_at ? report.seen_at->to_string() : "(unknown)",
+                                 write_nat(report.nat));
+  text +=
+      fmt::format("{:13} {:9} {:7} {:24} {:10} {:7} {:>10} {:>10} {:>10} {:>9}\n", "PEER", "STATE",
+                  "PATH", "ENDPOINT", "FROM", "NAT", "HANDSHAKE", "RECEIVED", "SENT", "RTT");
   for (const PeerReport& peer : report.peers) {
-    text += fmt::format("{:13} {:9} {:7} {:24} {:10} {:>10} {:>10} {:>10} {:>9}\n",
-                        wg::describe_peer(peer.name, peer.key), peer.state, peer.path(),
-                        peer.endpoint ? peer.endpoint->to_string() : "-", peer.endpoint_from,
-                        write_age(peer.handshake_age), write_octets(peer.rx_bytes),
-                        write_octets(peer.tx_bytes), write_round_trip(peer));
+    text +=
+        fmt::format("{:13} {:9} {:7} {:24} {:10} {:7} {:>10} {:>10} {:>10} {:>9}\n",
+                    wg::describe_peer(peer.name, peer.key), peer.state, peer.path(),
+                    peer.endpoint ? peer.endpoint->to_string() : "-", peer.endpoint_from,
+                    write_nat(peer.nat), write_age(peer.handshake_age), write_octets(peer.rx_bytes),
+                    write_octets(peer.tx_bytes), write_round_trip(peer));
     if (!peer.is_hub && !peer.is_direct() && !peer.story.events().empty())
       text += fmt::format("              {}\n", peer.story.events().back().text);
   }
@@ -102,6 +113,7 @@ std::string write_status_json(const Report& report) {
                  {"endpoint-from", peer.endpoint_from},
                  {"rx-bytes", peer.rx_bytes},
                  {"tx-bytes", peer.tx_bytes},
+                 {"nat", to_json(peer.nat)},
                  {"published", std::move(published)}};
     item["handshake-age-seconds"] =
         peer.handshake_age ? Json(peer.handshake_age->count()) : Json(nullptr);
@@ -109,24 +121,24 @@ std::string write_status_json(const Report& report) {
         peer.round_trip ? Json(peer.round_trip->count()) : Json(nullptr);
     item["lookup-error"] =
         peer.lookup_error ? Json(std::string(to_string(*peer.lookup_error))) : Json(nullptr);
+    item["hopeless"] = peer.hopeless.empty() ? Json(nullptr) : Json(peer.hopeless);
     item["last-event"] =
         peer.story.events().empty() ? Json(nullptr) : Json(peer.story.events().back().text);
     peers.push_back(std::move(item));
   }
-  const Json root = {{"version", format_version},
-                     {"interface", report.interface},
-                     {"zone", report.zone},
-                     {"seen-at", to_json(report.seen_at)},
-                     {"peers", std::move(peers)}};
+  const Json root = {{"version", format_version},  {"interface", report.interface},
+                     {"zone", report.zone},        {"seen-at", to_json(report.seen_at)},
+                     {"nat", to_json(report.nat)}, {"peers", std::move(peers)}};
   return root.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 std::string write_story(const Report& report, const PeerReport& peer) {
   std::string text = fmt::format(
-      "{}\nstate {}, path {}, endpoint {}, handshake {}, round trip {}\n", peer.key.to_base64(),
-      peer.state, peer.path(), peer.endpoint ? peer.endpoint->to_string() : "none",
-      peer.handshake_age ? write_age(peer.handshake_age) + " ago" : "never",
-      write_round_trip(peer));
+      "{}\nstate {}, path {}, endpoint {}, handshake {}, round trip {}, NAT there {}, here {}\n",
+      peer.key.to_base64(), peer.state, peer.path(),
+      peer.endpoint ? peer.endpoint->to_string() : "none",
+      peer.handshake_age ? write_age(peer.handshake_age) + " ago" : "never", write_round_trip(peer),
+      write_nat(peer.nat), write_nat(report.nat));
   std::string published;
   for (const base::Endpoint& endpoint : peer.published) published += " " + endpoint.to_string();
   text += fmt::format("in DNS:{}\n", published.empty() ? " nothing" : published);
@@ -185,7 +197,13 @@ std::vector<std::string> advise(const Report& report, const PeerReport& peer) {
     return advice;
   }
   if (peer.published.empty()) return advice;
-  if (peer.is_heard) {
+  if (!peer.hopeless.empty()) {
+    advice.push_back(
+        peer.hopeless +
+        ". On one of the two sides: give it IPv6 if the other has it, or a router that keeps the "
+        "port; or forward a UDP port, and name it as that peer's endpoint on the public host. "
+        "Otherwise send through the public host: its AllowedIPs there, in place of this peer's");
+  } else if (peer.is_heard) {
     advice.emplace_back(
         "its packets arrive but no session follows: ours do not reach it, or the preshared keys "
         "differ");

@@ -48,7 +48,9 @@ struct PeerReport {
   std::vector<base::Endpoint> published;    ///< what DNS says
   std::optional<LookupError> lookup_error;  ///< of the last look-up
   bool is_looked_up = false;
-  bool is_heard = false;  ///< something came from it while there was no session
+  std::optional<schema::NatMapping> nat;  ///< how its NAT maps; none: nobody tells it
+  std::string hopeless;                   ///< why it was given up for now; empty: it was not
+  bool is_heard = false;                  ///< something came from it while there was no session
   Story story;
 
   /// Whether packets go straight to it.
@@ -62,6 +64,8 @@ struct Report {
   std::string zone;
   std::optional<base::Endpoint> seen_at;  ///< where DNS says that this host is
   std::vector<PeerReport> peers;
+  std::optional<schema::NatMapping> nat =
+      std::nullopt;  ///< how this host's NAT maps; none: nobody tells it
 };
 
 /// A table for people.

@@ -193,7 +193,10 @@ void World::look_up(std::size_t i, const updater::LookupRequest& request) {
     const bool is_own = request.peer == side.device.public_key;
     const auto& published = sides_[is_own ? i : 1 - i].published;
     updater::LookupResult result{request.peer, base::Unexpected(updater::LookupError::no_endpoint),
-                                 false};
+                                 updater::PublishedText()};
+    result.text->mapping = sides_[is_own ? i : 1 - i].nat->kind() == NatKind::symmetric
+                               ? schema::NatMapping::address_and_port_dependent
+                               : schema::NatMapping::endpoint_independent;
     if (published) result.endpoints = updater::PublishedEndpoints{{*published}, dns::Ttl{1}};
     for (const updater::Note& line : side.machine->learn(at(now()), result)) note(i, line.text);
     poll(i);

@@ -86,7 +86,7 @@ TEST_CASE("SRV with its addresses is one question") {
         Endpoints{endpoint("[2001:db8::1]:51821"), endpoint("203.0.113.10:51820")});
   CHECK(result.endpoints->ttl == dns::Ttl{2});
   CHECK(resolver.asked() == 1);
-  CHECK(!result.is_hub);
+  CHECK(!result.text);
 }
 
 TEST_CASE("addresses that a resolver dropped are asked for, in the family that the name says") {
@@ -230,22 +230,27 @@ TEST_CASE("a flood of records gives eight endpoints") {
   CHECK(result.endpoints->endpoints.front() == endpoint("203.0.113.10:1"));
 }
 
-TEST_CASE("the role is what the peer's own TXT record says") {
+TEST_CASE("role and NAT are what the peer's own TXT record says") {
+  using updater::PublishedText;
   const std::string pub = "pub=" + alice.to_base64();
   const struct {
     std::string what;
     std::vector<std::string> strings;
     dns::Rcode rcode;
-    std::optional<bool> expected;
+    std::optional<PublishedText> expected;
   } rows[] = {
-      {"a hub", {"txtvers=1", pub, "role=hub"}, dns::Rcode::noerror, true},
-      {"a peer", {"txtvers=1", pub}, dns::Rcode::noerror, false},
-      {"another's key",
-       {"txtvers=1", "pub=" + mallory.to_base64(), "role=hub"},
+      {"a hub", {"txtvers=1", pub, "role=hub"}, dns::Rcode::noerror, PublishedText{true, {}}},
+      {"a peer", {"txtvers=1", pub}, dns::Rcode::noerror, PublishedText{}},
+      {"its NAT",
+       {"txtvers=1", pub, "map=varies"},
        dns::Rcode::noerror,
-       false},
-      {"malformed", {"role=hub"}, dns::Rcode::noerror, false},
-      {"not there", {}, dns::Rcode::nxdomain, false},
+       PublishedText{false, schema::NatMapping::varies}},
+      {"another's key",
+       {"txtvers=1", "pub=" + mallory.to_base64(), "role=hub", "map=apdm"},
+       dns::Rcode::noerror,
+       PublishedText{}},
+      {"malformed", {"role=hub", "map=apdm"}, dns::Rcode::noerror, PublishedText{}},
+      {"not there", {}, dns::Rcode::nxdomain, PublishedText{}},
       {"resolver in trouble", {}, dns::Rcode::servfail, std::nullopt},
   };
   for (const auto& row : rows) {
@@ -254,6 +259,7 @@ TEST_CASE("the role is what the peer's own TXT record says") {
     dns::Reply& reply = resolver.at(service(alice), RrType::txt);
     reply.rcode = row.rcode;
     if (!row.strings.empty()) reply.answer = {txt_record(service(alice), row.strings)};
-    CHECK(resolver.look_up(alice, true).is_hub == row.expected);
+    const auto text = resolver.look_up(alice, true).text;
+    CHECK((text == row.expected));
   }
 }

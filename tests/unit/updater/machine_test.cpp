@@ -71,7 +71,7 @@ class Rig {
   void publish(double seconds, const std::vector<std::string>& texts) {
     updater::PublishedEndpoints published{{}, dns::Ttl{1}};
     for (const std::string& text : texts) published.endpoints.push_back(endpoint(text));
-    (void)machine_.learn(at(seconds), {bob, published, false});
+    (void)machine_.learn(at(seconds), {bob, published, updater::PublishedText{}});
   }
   /// Where DNS says that the own device is.
   std::vector<updater::Note> publish_own(double seconds, const std::string& text) {
@@ -146,7 +146,7 @@ using Lines = std::vector<std::string>;
 TEST_CASE("at the start the own key and every direct peer are looked up, and the hub is not") {
   Rig rig(smaller);
   const Plan plan = rig.machine().step(at(0), rig.device(), {});
-  CHECK(plan.lookups == std::vector<updater::LookupRequest>{{smaller, false}, {bob, true}});
+  CHECK(plan.lookups == std::vector<updater::LookupRequest>{{smaller, true}, {bob, true}});
   CHECK(plan.changes.empty());
 }
 
@@ -283,7 +283,7 @@ TEST_CASE("role=hub makes a hub") {
   Rig rig(smaller, {}, {{}, 25s, false});
   rig.step(0);
   const updater::PublishedEndpoints published{{endpoint(bob_home)}, dns::Ttl{1}};
-  (void)rig.machine().learn(at(0.1), {hub, published, true});
+  (void)rig.machine().learn(at(0.1), {hub, published, updater::PublishedText{true, {}}});
   CHECK(!writes_endpoint(rig.pass(1, 400, 0, 0)));
 }
 
@@ -379,7 +379,7 @@ TEST_CASE("a TTL is waited for") {
   Rig rig(smaller);
   rig.step(0);
   (void)rig.machine().learn(
-      at(0), {bob, updater::PublishedEndpoints{{endpoint(bob_home)}, dns::Ttl{30}}, false});
+      at(0), {bob, updater::PublishedEndpoints{{endpoint(bob_home)}, dns::Ttl{30}}, std::nullopt});
   for (const double now : times(0, 30, 1)) CHECK(rig.step(now).lookups.empty());
 }
 

@@ -47,7 +47,9 @@ TEST_CASE("the JSON of a status has its version and every member, null where not
   peer.endpoint = endpoint("192.168.1.7:51820");
   peer.round_trip = 1500us;
   peer.published = {endpoint("203.0.113.2:40001")};
+  peer.nat = schema::NatMapping::address_dependent;
   report.peers.push_back(peer);
+  report.nat = schema::NatMapping::endpoint_independent;
   const auto json = nlohmann::json::parse(updater::write_status_json(report));
   CHECK(json["version"] == 1);
   CHECK(json["interface"] == "wg0");
@@ -59,6 +61,10 @@ TEST_CASE("the JSON of a status has its version and every member, null where not
   CHECK(shown["round-trip-microseconds"] == 1500);
   CHECK(shown["handshake-age-seconds"].is_null());
   CHECK(shown["lookup-error"].is_null());
+  CHECK(json["nat"] == "eim");
+  CHECK(shown["nat"] == "adm");
+  CHECK(json["peers"][0]["nat"].is_null());
+  CHECK(shown["hopeless"].is_null());
   CHECK(shown["published"][0] == "203.0.113.2:40001");
 }
 
@@ -110,6 +116,8 @@ TEST_CASE("what a person can do follows from what is known") {
   CHECK(advises(report, "nothing comes from it"));
   peer.is_heard = true;
   CHECK(advises(report, "ours do not reach it"));
+  peer.hopeless = "both NATs are symmetric";
+  CHECK(advises(report, "both NATs are symmetric. On one of the two sides"));
   report.peers.front().handshake_age = 200s;
   CHECK(advises(report, "no session with the public host"));
   report.peers.erase(report.peers.begin());
