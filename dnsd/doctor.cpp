@@ -77,7 +77,7 @@ struct Delegation {
 
 class Examination {
  public:
-  Examination(const dns::Name& zone, const std::optional<DoctorFacts>& facts, Outside& outside)
+  Examination(const dns::Name& zone, const std::optional<DoctorFacts>& facts, dns::Outside& outside)
       : zone_(zone), facts_(facts), outside_(outside) {}
 
   std::vector<Diagnosis> run() {
@@ -122,7 +122,7 @@ class Examination {
 
   const dns::Name zone_;
   const std::optional<DoctorFacts>& facts_;
-  Outside& outside_;
+  dns::Outside& outside_;
   std::vector<Diagnosis> diagnoses_;
   bool resolver_works_ = true;
   Addresses to_check_;                        // of name servers, as the zone or the parent says
@@ -481,7 +481,7 @@ bool Examination::is_translated(const base::IpAddress& address) const {
 }  // namespace
 
 std::vector<Diagnosis> examine(const dns::Name& zone, const std::optional<DoctorFacts>& facts,
-                               Outside& outside) {
+                               dns::Outside& outside) {
   return Examination(zone, facts, outside).run();
 }
 

@@ -9,24 +9,6 @@ namespace dnsd {
 namespace {
 
 constexpr int exit_problem = 2;
-constexpr base::Port dns_port{53};
-
-class RealOutside final : public Outside {
- public:
-  base::Expected<dns::Reply, dns::ResolverError> resolve(const dns::Name& name,
-                                                         dns::RrType type) override {
-    return resolver_.ask(name, type);
-  }
-  base::Expected<dns::Reply, dns::ServerError> ask(const base::IpAddress& server,
-                                                   dns::ServerTransport transport,
-                                                   const dns::Name& name,
-                                                   dns::RrType type) override {
-    return dns::ask_server({server, dns_port}, transport, name, type);
-  }
-
- private:
-  dns::Resolver resolver_{std::nullopt};
-};
 
 int fail(const std::string& why) {
   fmt::print(stderr, "wg-dnsd: {}\n", why);
@@ -59,12 +41,14 @@ int run_doctor(const std::string& control, const std::optional<std::string>& zon
     facts = *std::move(parsed);
     name = facts->zone;
   }
-  RealOutside outside;
+  dns::RealOutside outside(std::nullopt);
   const std::vector<Diagnosis> diagnoses = examine(name, facts, outside);
   const std::string delegation = facts ? facts->delegation : "";
+  std::string text = base::diagnoses_text(diagnoses);
+  if (!delegation.empty()) text = "For the parent zone:\n\n" + delegation + "\n" + text;
   fmt::print(out, "{}",
-             json ? diagnoses_json(diagnoses, delegation) : diagnoses_text(diagnoses, delegation));
-  return exit_code(diagnoses);
+             json ? base::diagnoses_json(diagnoses, {{"delegation", delegation}}) : text);
+  return base::exit_code(diagnoses);
 }
 
 }  // namespace dnsd

@@ -10,7 +10,6 @@ add_library(
   doctor_collect.cpp
   doctor_command.cpp
   doctor_facts.cpp
-  doctor_report.cpp
   explain.cpp
   inherited_sockets.cpp
   lan_keeper.cpp

@@ -7,7 +7,9 @@
 
 namespace updater {
 
-void add_run_options(CLI::App& app, CommandLine& line) {
+namespace {
+
+void add_interface(CLI::App& app, CommandLine& line) {
   app.add_option("interface", line.interface, "WireGuard interface")
       ->type_name("IFACE")
       ->required();
@@ -16,6 +18,12 @@ void add_run_options(CLI::App& app, CommandLine& line) {
                              "interface and peer has of its own. Default: {}, where it exists.",
                              default_config_file))
       ->type_name("FILE");
+}
+
+}  // namespace
+
+void add_run_options(CLI::App& app, CommandLine& line) {
+  add_interface(app, line);
   app.add_flag_callback(
       "--once",
       [&line] {
@@ -28,6 +36,15 @@ void add_run_options(CLI::App& app, CommandLine& line) {
   for (const Option& option : all_options()) config::add_option(app, option, line.words);
   app.add_flag("--check-config", line.check_config,
                "Print the effective configuration as YAML, and exit.");
+}
+
+void add_doctor_options(CLI::App& app, CommandLine& line) {
+  add_interface(app, line);
+  for (const Option& option : all_options()) {
+    const auto is = [&](std::string_view word) { return option.word == word; };
+    if (is("zone") || is("hub") || is("server") || is("state") || is("control"))
+      config::add_option(app, option, line.words);
+  }
 }
 
 std::vector<std::string> translate_wgsd_client(const std::vector<std::string>& words) {

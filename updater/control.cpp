@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <asio/buffer.hpp>
 #include <asio/read_until.hpp>
@@ -29,6 +30,14 @@ constexpr std::chrono::seconds patience{10};
 /// A reply for a thousand peers has about half a megabyte.
 constexpr std::size_t max_reply = 64U << 20U;
 
+struct Word {
+  ControlRequest::Command command;
+  const char* word;
+};
+constexpr std::array<Word, 3> commands{{{ControlRequest::Command::status, "status"},
+                                        {ControlRequest::Command::why, "why"},
+                                        {ControlRequest::Command::doctor, "doctor"}}};
+
 std::string dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -42,11 +51,11 @@ base::Expected<ControlRequest, std::string> parse_control_request(std::string_vi
   if (!json.is_object()) return refuse("the request is not a JSON object");
   ControlRequest request;
   const Json command = json.value("command", Json());
-  if (command == "why") {
-    request.command = ControlRequest::Command::why;
-  } else if (command != "status") {
-    return refuse("the request has no command that is known: status, why");
-  }
+  const auto known = std::find_if(commands.begin(), commands.end(),
+                                  [&](const auto& one) { return command == one.word; });
+  if (known == commands.end())
+    return refuse("the request has no command that is known: status, why, doctor");
+  request.command = known->command;
   const Json is_json = json.value("json", Json(false));
   const Json peer = json.value("peer", Json(""));
   if (!is_json.is_boolean()) return refuse("json is neither true nor false");
@@ -57,7 +66,9 @@ base::Expected<ControlRequest, std::string> parse_control_request(std::string_vi
 }
 
 std::string write_control_request(const ControlRequest& request) {
-  Json json{{"command", request.command == ControlRequest::Command::why ? "why" : "status"}};
+  Json json{{"command", std::find_if(commands.begin(), commands.end(), [&](const auto& one) {
+                          return one.command == request.command;
+                        })->word}};
   if (request.json) json["json"] = true;
   if (!request.peer.empty()) json["peer"] = request.peer;
   return dump(json) + "\n";
@@ -188,25 +199,32 @@ void ControlServer::accept() {
   });
 }
 
-int run_control_command(const std::string& path, const ControlRequest& request, std::FILE* out) {
-  const auto fail = [](const std::string& why) {
-    fmt::print(stderr, "wg-updater: {}\n", why);
-    return nobody_answers;
-  };
+base::Expected<ControlReply, std::string> ask_daemon(const std::string& path,
+                                                     const ControlRequest& request) {
   asio::io_context context;
   Protocol::socket socket(context);
   asio::error_code ec;
   socket.connect(Protocol::endpoint(path), ec);
   if (ec)
-    return fail(fmt::format("no wg-updater answers on {}: {}; --control names another socket", path,
-                            ec.message()));
+    return base::Unexpected(fmt::format(
+        "no wg-updater answers on {}: {}; --control names another socket", path, ec.message()));
   asio::write(socket, asio::buffer(write_control_request(request)), ec);
   std::string received;
   std::array<char, 65536> piece{};
   while (!ec && received.size() < max_reply)
     received.append(piece.data(), socket.read_some(asio::buffer(piece), ec));
-  const auto reply = parse_control_reply(received);
-  if (!reply) return fail(fmt::format("the reply on {} was cut short", path));
+  auto reply = parse_control_reply(received);
+  if (!reply) return base::Unexpected(fmt::format("the reply on {} was cut short", path));
+  return *std::move(reply);
+}
+
+int run_control_command(const std::string& path, const ControlRequest& request, std::FILE* out) {
+  const auto fail = [](const std::string& why) {
+    fmt::print(stderr, "wg-updater: {}\n", why);
+    return nobody_answers;
+  };
+  const auto reply = ask_daemon(path, request);
+  if (!reply) return fail(reply.error());
   if (!reply->error.empty()) fmt::print(stderr, "wg-updater: {}\n", reply->error);
   if (std::fwrite(reply->text.data(), 1, reply->text.size(), out) != reply->text.size() ||
       std::fflush(out) != 0)

@@ -18,7 +18,7 @@
 namespace updater {
 
 struct ControlRequest {
-  enum class Command : std::uint8_t { status, why };
+  enum class Command : std::uint8_t { status, why, doctor };
   Command command{};
   bool json = false;  ///< status: for programs instead of for people
   std::string peer;   ///< why: a key, or its beginning
@@ -73,6 +73,10 @@ class ControlServer {
   std::string path_;  // empty: not open
   std::shared_ptr<int> sessions_ = std::make_shared<int>(0);
 };
+
+/// Asks. Blocks. \error one sentence that names `path`: nobody answers there, or not in full.
+[[nodiscard]] base::Expected<ControlReply, std::string> ask_daemon(const std::string& path,
+                                                                   const ControlRequest& request);
 
 /// Asks, prints the text to `out` and errors to standard error. Blocks. \return the exit code; 2
 /// when nobody answers on `path`.

@@ -15,8 +15,10 @@
 #include "base/clock.hpp"
 #include "base/interfaces.hpp"
 #include "base/notify.hpp"
+#include "base/replace_file.hpp"
 #include "base/version.hpp"
 #include "updater/control.hpp"
+#include "updater/doctor_facts.hpp"
 #include "updater/lan_exchange.hpp"
 #include "updater/local_watch.hpp"
 #include "updater/lookup_worker.hpp"
@@ -36,6 +38,7 @@ using namespace std::chrono_literals;
 constexpr auto missing_poll_interval = 1s;
 /// How often the list of the mesh is read.
 constexpr std::chrono::milliseconds mesh_interval = 20s;
+constexpr auto metrics_interval = 15s;
 
 void tell(const Note& note);
 
@@ -66,6 +69,9 @@ class Loop {
   void join(const base::Endpoint& server, const base::Expected<MeshList, LookupError>& list);
   void write(const std::vector<Change>& changes);
   [[nodiscard]] ControlReply answer(const ControlRequest& request) const;
+  [[nodiscard]] Report describe() const;
+  [[nodiscard]] DaemonFacts tell_doctor(const Report& report) const;
+  void write_metrics();
   void finish();
   void fail();
   void wait_until(base::SteadyTime time);
@@ -94,6 +100,8 @@ class Loop {
   bool device_missing_ = false;
   bool seen_device_ = false;
   bool write_failing_ = false;
+  base::SteadyTime metrics_due_;
+  bool metrics_failing_ = false;
   bool ok_ = true;
   // The last member: its threads may deliver until it is gone.
   LookupWorker worker_;
@@ -177,6 +185,10 @@ void Loop::tick() {
     read_mesh(now, server);
   }
   carry_out(plan);
+  if (is_daemon() && now.steady >= metrics_due_) {
+    metrics_due_ = now.steady + metrics_interval;
+    write_metrics();
+  }
   if (!is_daemon() && machine_.is_settled()) {
     context_.stop();
     return;
@@ -260,7 +272,7 @@ void Loop::write(const std::vector<Change>& changes) {
   std::vector<wg::PeerUpdate> updates;
   for (const Change& change : changes) {
     const std::string line = fmt::format("{}: {}: {}", config_.settings.describe(change.peer),
-                                         describe(change.updates), change.reason);
+                                         updater::describe(change.updates), change.reason);
     if (is_dry_run()) {
       fmt::print("{}\n", line);
     } else {
@@ -271,6 +283,7 @@ void Loop::write(const std::vector<Change>& changes) {
   if (is_dry_run()) return;
   const auto written = wg::set_peers(config_.interface, updates);
   if (!written && !write_failing_) spdlog::error("not written: {}", written.error().message);
+  if (!written) machine_.metrics().count_write_failure();
   if (!written && !is_daemon()) ok_ = false;
   write_failing_ = !written;
 }
@@ -278,9 +291,9 @@ void Loop::write(const std::vector<Change>& changes) {
 ControlReply Loop::answer(const ControlRequest& request) const {
   if (device_missing_ || !seen_device_)
     return {1, config_.interface + ": there is no such interface yet; waiting for it", ""};
-  Report report = machine_.describe(base::read_clock(), device_);
-  report.interface = config_.interface;
-  report.zone = config_.zone.to_string();
+  const Report report = describe();
+  if (request.command == ControlRequest::Command::doctor)
+    return {0, "", write_daemon_facts(tell_doctor(report))};
   if (request.command == ControlRequest::Command::status)
     return {0, "", request.json ? write_status_json(report) : write_status(report)};
   const PeerReport* peer = find_peer(report, request.peer);
@@ -292,6 +305,42 @@ ControlReply Loop::answer(const ControlRequest& request) const {
   return {0, "", write_story(report, *peer)};
 }
 
+Report Loop::describe() const {
+  Report report = machine_.describe(base::read_clock(), device_);
+  report.interface = config_.interface;
+  report.zone = config_.zone.to_string();
+  return report;
+}
+
+DaemonFacts Loop::tell_doctor(const Report& report) const {
+  DaemonFacts facts;
+  facts.zone = config_.zone;
+  facts.server = config_.server;
+  facts.hubs = config_.settings.hubs;
+  for (const PeerReport& peer : report.peers) {
+    if (peer.is_hub) facts.hubs.insert(peer.key);
+  }
+  for (const auto& [key, peer] : machine_.memory()) {
+    if (!peer.keepalive.ours().empty())
+      facts.user_keepalives.emplace(key, peer.keepalive.user().count());
+  }
+  facts.state_file = config_.state_file.string();
+  return facts;
+}
+
+/// A failure is logged when it begins and when it ends.
+void Loop::write_metrics() {
+  if (config_.metrics_file.empty()) return;
+  const std::string error = base::replace_file(
+      config_.metrics_file, machine_.metrics().write(describe()), base::FileUse::published);
+  if (!error.empty() && !metrics_failing_) {
+    spdlog::warn("{}: metrics cannot be written: {}", config_.metrics_file, error);
+  } else if (error.empty() && metrics_failing_) {
+    spdlog::info("{}: metrics are written again", config_.metrics_file);
+  }
+  metrics_failing_ = !error.empty();
+}
+
 void Loop::finish() {
   if (is_daemon()) {
     base::notify_systemd("STOPPING=1");
@@ -300,6 +349,7 @@ void Loop::finish() {
       if (!write_failing_) machine_.forget_keepalives();
     }
     memory_file_.save(machine_.memory());
+    write_metrics();
   }
   context_.stop();
 }

@@ -41,7 +41,11 @@ Plan Machine::step(const base::Now& now, const wg::Device& device,
     auto* peer = std::get_if<DirectPeer>(&peers_.at(shown.public_key));
     if (peer == nullptr) continue;
     const std::size_t told = plan.notes.size();
+    const auto before = peer->state();
+    const bool was_hopeless = peer->is_hopeless();
     peer->step(scene, settings_, shown, memory_[shown.public_key], plan);
+    metrics_.count_step(now.steady, shown.public_key, before, peer->state());
+    if (peer->is_hopeless() && !was_hopeless) metrics_.count_hopeless();
     for (std::size_t i = told; i < plan.notes.size(); ++i) plan.notes[i].peer = shown.public_key;
     if (auto reason = peer->take_hub_kick()) hub_kick = std::move(reason);
   }
@@ -71,6 +75,7 @@ void Machine::meet_peers(const base::Now& now, const wg::Device& device) {
     }
     memory_[peer->first].keepalive.release();
     stories_.erase(peer->first);
+    metrics_.forget(peer->first);
     peer = peers_.erase(peer);
   }
   for (const wg::DevicePeer& shown : device.peers) {
@@ -91,6 +96,7 @@ void Machine::meet_peers(const base::Now& now, const wg::Device& device) {
       memory.keepalive.meet(shown.persistent_keepalive,
                             shown.endpoint && shown.endpoint == memory.last_good);
       peers_.emplace(shown.public_key, DirectPeer(now, shown, settings_.of(shown.public_key)));
+      metrics_.meet(now.steady, shown.public_key);
     }
   }
 }
@@ -191,6 +197,7 @@ Report Machine::describe(const base::Now& now, const wg::Device& device) const {
 }
 
 std::vector<Note> Machine::learn(const base::Now& now, const LookupResult& result) {
+  metrics_.count_lookup(result);
   std::vector<Note> notes = learn_any(now, result);
   record(now, notes);
   return notes;

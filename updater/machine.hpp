@@ -15,6 +15,7 @@
 #include "updater/lookup.hpp"
 #include "updater/memory.hpp"
 #include "updater/mesh.hpp"
+#include "updater/metrics.hpp"
 #include "updater/plan.hpp"
 #include "updater/report.hpp"
 
@@ -64,6 +65,7 @@ class Machine {
                                    unsigned interface_index, const base::IpAddress& server,
                                    std::span<const base::InterfaceAddress> host,
                                    const MeshList& list);
+  [[nodiscard]] Metrics& metrics() { return metrics_; }
   /// The hubs among the peers of the last reading.
   [[nodiscard]] std::set<wg::PublicKey> hubs() const;
   /// One whole round is done: every peer looked up, and kicked where that was right.
@@ -96,6 +98,7 @@ class Machine {
   std::optional<Published> own_;            ///< where DNS says that we are; none: no key yet
   std::map<wg::PublicKey, Story> stories_;  ///< of the peers in peers_
   std::minstd_rand random_;
+  Metrics metrics_;
   std::set<wg::PublicKey> missing_hubs_;  ///< of --hub; told
   std::optional<LookupError> resolver_error_;
   base::RepeatLimit resolver_notes_;

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <exception>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "base/version.hpp"
 #include "updater/command_line.hpp"
 #include "updater/control.hpp"
+#include "updater/doctor_command.hpp"
 #include "updater/loop.hpp"
 
 namespace {
@@ -59,6 +61,35 @@ int ask(std::vector<std::string> words) {
   return updater::run_control_command(control, request, stdout);
 }
 
+/// `doctor IFACE`: what keeps this host and its peers apart.
+int examine(std::vector<std::string> words) {
+  CLI::App app(
+      "Looks for what keeps this host and its peers apart; with --zone or --config it asks no "
+      "daemon. Exit status: 0 ok, 1 warnings, 2 problems.",
+      "wg-updater doctor");
+  updater::CommandLine line;
+  bool json = false;
+  updater::add_doctor_options(app, line);
+  app.add_flag("--json", json, "One JSON object");
+  std::reverse(words.begin(), words.end());
+  try {
+    app.parse(words);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? exit_ok : exit_usage;
+  }
+  const auto& control = line.words["control"];
+  std::optional<updater::DaemonFacts> facts;
+  if (line.config_file || !line.words["zone"].empty()) {
+    const updater::Config config = updater::load_config(line);
+    facts = updater::DaemonFacts{
+        config.zone, config.server, config.settings.hubs, {}, config.state_file.string()};
+  }
+  return updater::run_doctor(
+      line.interface,
+      control.empty() ? updater::default_control_socket(line.interface) : control.back(), facts,
+      json, stdout);
+}
+
 int run(int argc, const char* const* argv) {
   CLI::App app("Sets the endpoints of WireGuard peers from DNS, and keeps the tunnels direct",
                "wg-updater");
@@ -67,12 +98,14 @@ int run(int argc, const char* const* argv) {
       "Ask the running daemon:\n"
       "  wg-updater status IFACE [--json|--watch]   every peer, its state and path\n"
       "  wg-updater why IFACE PEER                  the story of one peer, and what to do\n"
+      "  wg-updater doctor IFACE [--json]           what keeps this host and its peers apart\n"
       "Exit status: 0 done, 1 failed at run time, 2 wrong usage. See wg-updater(8).");
   updater::CommandLine line;
   updater::add_run_options(app, line);
   // `run` is the default word; others ask the running daemon.
   std::vector<std::string> words(argv + 1, argv + argc);
   if (!words.empty() && (words.front() == "status" || words.front() == "why")) return ask(words);
+  if (!words.empty() && words.front() == "doctor") return examine({words.begin() + 1, words.end()});
   if (!words.empty() && words.front() == "run") words.erase(words.begin());
   words = updater::translate_wgsd_client(words);
   std::reverse(words.begin(), words.end());  // as CLI11 takes them

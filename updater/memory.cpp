@@ -1,8 +1,6 @@
 #include "updater/memory.hpp"
 
-#include <fcntl.h>
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -13,6 +11,8 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 #include <utility>
+
+#include "base/replace_file.hpp"
 
 namespace updater {
 namespace {
@@ -98,26 +98,6 @@ std::string read_boot_id() {
   std::string id;
   std::getline(file, id);
   return id;
-}
-
-bool write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const auto written = ::write(fd, text.data(), text.size());
-    if (written < 0) {
-      if (errno == EINTR) continue;
-      return false;
-    }
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return true;
-}
-
-/// Makes a rename in this folder last through a power cut.
-void sync_folder(const std::filesystem::path& folder) {
-  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;
-  ::fsync(fd);
-  ::close(fd);
 }
 
 }  // namespace
@@ -209,7 +189,8 @@ Memory MemoryFile::load() const {
 
 void MemoryFile::save(const Memory& memory) {
   if (access_ == Access::read_only) return;
-  const std::string error = replace(write_memory(memory, boot_));
+  const std::string error =
+      base::replace_file(path_, write_memory(memory, boot_), base::FileUse::state);
   if (!error.empty() && !failing_) {
     spdlog::warn("{}: cannot be written: {}; a restart will not know the user's keepalives",
                  path_.string(), error);
@@ -217,25 +198,6 @@ void MemoryFile::save(const Memory& memory) {
     spdlog::info("{}: written again", path_.string());
   }
   failing_ = !error.empty();
-}
-
-/// \return what failed, or empty.
-std::string MemoryFile::replace(std::string_view text) const {
-  std::error_code ec;
-  const std::filesystem::path folder = path_.has_parent_path() ? path_.parent_path() : ".";
-  std::filesystem::create_directories(folder, ec);
-  const std::string temporary = path_.string() + ".new";
-  const int fd =
-      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR);
-  if (fd < 0) return std::strerror(errno);
-  std::string error;
-  if (!write_all(fd, text) || ::fsync(fd) != 0) error = std::strerror(errno);
-  if (::close(fd) != 0 && error.empty()) error = std::strerror(errno);
-  if (!error.empty()) return error;
-  std::filesystem::rename(temporary, path_, ec);
-  if (ec) return ec.message();
-  sync_folder(folder);
-  return {};
 }
 
 }  // namespace updater

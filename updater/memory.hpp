@@ -96,8 +96,6 @@ class MemoryFile {
   void save(const Memory& memory);
 
  private:
-  [[nodiscard]] std::string replace(std::string_view text) const;
-
   std::filesystem::path path_;
   Access access_;
   std::string boot_;

@@ -182,6 +182,18 @@ const auto& table() {
                    return true;
                  },
              .get = [](const Config& c) { return std::vector<std::string>{c.control}; }},
+      Option{.word = "metrics-file",
+             .placeholder = "FILE",
+             .help = "Metrics for node_exporter's textfile collector, every 15 s.",
+             .allowed = "a file name, of the form NAME.prom for the collector, or empty",
+             .is_path = true,
+             .has_default = false,
+             .set =
+                 [](Config& c, const std::string& value) {
+                   c.metrics_file = value;
+                   return true;
+                 },
+             .get = [](const Config& c) { return std::vector<std::string>{c.metrics_file}; }},
       Option{.word = "log-level",
              .placeholder = "LEVEL",
              .help = "What is written to standard error: this and what is worse.",
@@ -199,7 +211,7 @@ std::span<const Option> all_options() {
 }
 
 bool is_of_one_interface(const Option& option) {
-  return option.word == "state" || option.word == "control";
+  return option.word == "state" || option.word == "control" || option.word == "metrics-file";
 }
 
 }  // namespace updater

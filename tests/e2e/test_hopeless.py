@@ -10,7 +10,7 @@ import pathlib
 import time
 
 import lab
-from addresses import HOST, TUNNEL, WIREGUARD_PORT
+from addresses import TUNNEL, WIREGUARD_PORT
 from checks import check, wait_until
 from node import Pings
 from point import Point
@@ -27,7 +27,7 @@ OWN_ADDRESS = "192.168.1.3"
 KEEPALIVE = 2  # towards the points, so that both have soon seen everybody
 CALLED_WITHIN = 30  # seconds from the start of the updaters
 OWN_ATTEMPT = 110  # WireGuard's own repetitions are over by then
-WATCHED = 180
+WATCHED = 100  # the slow retries begin after 240 s
 
 
 def prepare(world):

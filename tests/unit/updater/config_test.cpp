@@ -75,12 +75,12 @@ std::string read_source(const std::string& path) {
 TEST_CASE("the command line alone is enough, and files and command line speak the same words") {
   const Config from_words =
       read_words({"wg0", "--zone", "wg.example.org", "--hub", hub, "--hub", bob, "--server",
-                  "203.0.113.10", "--direct-keepalive", "20", "--state", "/s.json", "--control",
-                  "/c.sock", "--log-level", "debug"});
+                  "203.0.113.10", "--direct-keepalive", "20", "--metrics-file", "/m.prom",
+                  "--state", "/s.json", "--control", "/c.sock", "--log-level", "debug"});
   const Config from_file =
       read_yaml("zone: wg.example.org\nhub: [" + hub + ", " + bob +
                 "]\nserver: 203.0.113.10:53\ndirect-keepalive: 20\nlog-level: debug\n"
-                "interfaces: {wg0: {state: /s.json, control: /c.sock}}\n");
+                "interfaces: {wg0: {state: /s.json, control: /c.sock, metrics-file: /m.prom}}\n");
   CHECK(from_words == from_file);
   CHECK(from_words.zone == name("wg.example.org"));
   CHECK(from_words.settings.hubs.size() == 2);
@@ -88,6 +88,7 @@ TEST_CASE("the command line alone is enough, and files and command line speak th
   CHECK(from_words.settings.direct_keepalive == 20s);
   CHECK(from_words.state_file == "/s.json");
   CHECK(from_words.control == "/c.sock");
+  CHECK(from_words.metrics_file == "/m.prom");
   CHECK(from_words.log_level == "debug");
 }
 

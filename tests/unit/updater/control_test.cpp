@@ -12,7 +12,8 @@ using updater::ControlRequest;
 TEST_CASE("what is asked is what was written") {
   for (const ControlRequest& request :
        {ControlRequest{}, ControlRequest{ControlRequest::Command::status, true, ""},
-        ControlRequest{ControlRequest::Command::why, false, "xTIB\"\n"}}) {
+        ControlRequest{ControlRequest::Command::why, false, "xTIB\"\n"},
+        ControlRequest{ControlRequest::Command::doctor, false, ""}}) {
     std::string line = updater::write_control_request(request);
     REQUIRE(line.back() == '\n');
     line.pop_back();

@@ -1,12 +1,11 @@
+#include "base/diagnosis.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "dnsd/doctor.hpp"
-
-// What examine() found, for people, programs and monitoring.
-namespace dnsd {
+namespace base {
 namespace {
 
 std::string_view to_string(Diagnosis::Level level) {
@@ -34,9 +33,8 @@ int exit_code(const std::vector<Diagnosis>& diagnoses) {
   return code;
 }
 
-std::string diagnoses_text(const std::vector<Diagnosis>& diagnoses, const std::string& delegation) {
+std::string diagnoses_text(const std::vector<Diagnosis>& diagnoses) {
   std::string text;
-  if (!delegation.empty()) text += "For the parent zone:\n\n" + delegation + "\n";
   for (const Diagnosis& one : diagnoses) {
     text += fmt::format("{:<8} {:<11} {}\n", to_string(one.level), one.check, one.text);
     if (!one.remedy.empty()) text += fmt::format("{:<20} remedy: {}\n", "", one.remedy);
@@ -44,7 +42,8 @@ std::string diagnoses_text(const std::vector<Diagnosis>& diagnoses, const std::s
   return text;
 }
 
-std::string diagnoses_json(const std::vector<Diagnosis>& diagnoses, const std::string& delegation) {
+std::string diagnoses_json(const std::vector<Diagnosis>& diagnoses,
+                           const std::vector<std::pair<std::string, std::string>>& members) {
   using Json = nlohmann::ordered_json;
   Json list = Json::array();
   for (const Diagnosis& one : diagnoses) {
@@ -56,10 +55,10 @@ std::string diagnoses_json(const std::vector<Diagnosis>& diagnoses, const std::s
   const auto worst =
       std::max_element(diagnoses.begin(), diagnoses.end(),
                        [](const Diagnosis& a, const Diagnosis& b) { return a.level < b.level; });
-  const Json json{{"state", worst == diagnoses.end() ? "ok" : to_string(worst->level)},
-                  {"delegation", delegation},
-                  {"findings", list}};
+  Json json{{"state", worst == diagnoses.end() ? "ok" : to_string(worst->level)}};
+  for (const auto& [name, value] : members) json[name] = value;
+  json["findings"] = std::move(list);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-}  // namespace dnsd
+}  // namespace base

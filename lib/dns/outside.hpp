@@ -1,0 +1,43 @@
+#pragma once
+
+#include <optional>
+
+#include "dns/resolver.hpp"
+#include "dns/server_question.hpp"
+
+namespace dns {
+
+/// The way out of this host, for diagnosis: an interface, so that tests can have another world.
+class Outside {
+ public:
+  Outside() = default;
+  Outside(const Outside&) = delete;
+  Outside& operator=(const Outside&) = delete;
+  virtual ~Outside() = default;
+
+  /// Through the system's resolver.
+  [[nodiscard]] virtual base::Expected<Reply, ResolverError> resolve(const Name& name,
+                                                                     RrType type) = 0;
+  /// Past it, on port 53.
+  [[nodiscard]] virtual base::Expected<Reply, ServerError> ask(const base::IpAddress& server,
+                                                               ServerTransport transport,
+                                                               const Name& name, RrType type) = 0;
+};
+
+/// This world. Blocks.
+class RealOutside final : public Outside {
+ public:
+  /// \param server in place of those of resolv.conf.
+  explicit RealOutside(const std::optional<base::Endpoint>& server) : resolver_(server) {}
+
+  [[nodiscard]] base::Expected<Reply, ResolverError> resolve(const Name& name,
+                                                             RrType type) override;
+  [[nodiscard]] base::Expected<Reply, ServerError> ask(const base::IpAddress& server,
+                                                       ServerTransport transport, const Name& name,
+                                                       RrType type) override;
+
+ private:
+  Resolver resolver_;
+};
+
+}  // namespace dns

@@ -1,0 +1,46 @@
+#include "updater/doctor_command.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "updater/control.hpp"
+#include "updater/doctor.hpp"
+
+namespace updater {
+namespace {
+
+constexpr int exit_problem = 2;
+
+int fail(const std::string& why) {
+  fmt::print(stderr, "wg-updater: {}\n", why);
+  return exit_problem;
+}
+
+base::Expected<DaemonFacts, std::string> ask_facts(const std::string& control) {
+  auto reply = ask_daemon(control, {ControlRequest::Command::doctor, false, ""});
+  if (!reply) return base::Unexpected(reply.error() + "; --zone and --hub judge without a daemon");
+  if (reply->exit != 0) return base::Unexpected(reply->error);
+  return parse_daemon_facts(reply->text);
+}
+
+}  // namespace
+
+int run_doctor(const std::string& interface, const std::string& control,
+               const std::optional<DaemonFacts>& facts, bool json, std::FILE* out) {
+  auto daemon = facts ? base::Expected<DaemonFacts, std::string>(*facts) : ask_facts(control);
+  if (!daemon) return fail(daemon.error());
+  const auto collected = collect_facts(interface, *std::move(daemon));
+  if (!collected) return fail(collected.error());
+  dns::RealOutside outside(collected->daemon.server);
+  const auto diagnoses = examine(*collected, outside);
+  const std::string text =
+      json ? base::diagnoses_json(diagnoses, {{"interface", interface},
+                                              {"zone", collected->daemon.zone.to_string()}})
+           : base::diagnoses_text(diagnoses);
+  if (std::fwrite(text.data(), 1, text.size(), out) != text.size() || std::fflush(out) != 0)
+    return fail("the output cannot be written");
+  return base::exit_code(diagnoses);
+}
+
+}  // namespace updater

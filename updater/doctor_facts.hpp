@@ -1,0 +1,50 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/endpoint.hpp"
+#include "base/expected.hpp"
+#include "base/interfaces.hpp"
+#include "dns/name.hpp"
+#include "wg/device.hpp"
+
+namespace updater {
+
+/// What the running daemon tells `wg-updater doctor`: what was chosen, and what it has found out.
+struct DaemonFacts {
+  dns::Name zone;
+  std::optional<base::Endpoint> server;  ///< --server
+  std::set<wg::PublicKey> hubs;          ///< of --hub and of role=hub
+  /// The user's own, of the peers whose keepalive is the daemon's at the moment, seconds.
+  std::map<wg::PublicKey, std::int64_t> user_keepalives;
+  std::string state_file;
+
+  friend bool operator==(const DaemonFacts&, const DaemonFacts&) = default;
+};
+
+/// JSON, one line.
+[[nodiscard]] std::string write_daemon_facts(const DaemonFacts& facts);
+/// \error one sentence: a daemon of another version.
+[[nodiscard]] base::Expected<DaemonFacts, std::string> parse_daemon_facts(std::string_view text);
+
+/// Everything that is judged, but for what DNS says.
+struct DoctorFacts {
+  DaemonFacts daemon;
+  wg::Device device;  ///< read just now
+  std::vector<base::InterfaceAddress> host;
+  base::WallTime now;
+  std::optional<base::WallTime> saved;  ///< when the state file was written; none: there is none
+};
+
+/// Reads device, addresses, clock and the age of the state file.
+/// \error one sentence that names the device.
+[[nodiscard]] base::Expected<DoctorFacts, std::string> collect_facts(const std::string& interface,
+                                                                     DaemonFacts daemon);
+
+}  // namespace updater
