@@ -53,7 +53,7 @@ struct World final : dns::Outside {
   std::map<wg::PublicKey, std::string> places = {{own_key, seen}, {bob, "203.0.113.2"}};
   std::optional<std::string> hidden;  ///< an address that the resolver does not tell
 
-  Reply answer(const dns::Name& asked, RrType type, bool is_resolver) const {
+  [[nodiscard]] Reply answer(const dns::Name& asked, RrType type, bool is_resolver) const {
     Reply reply{.rcode = Rcode::noerror};
     if (asked == probe && type == RrType::txt)
       reply.answer = {text(asked, {"txtvers=1"}, is_resolver ? kept_ttl : 1)};
