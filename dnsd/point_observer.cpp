@@ -8,8 +8,9 @@
 namespace dnsd {
 namespace {
 
-/// Design §3.3: how long a new address has to answer, and when it is asked once more.
-constexpr std::chrono::seconds trial_length{5};
+/// Design §3.3: how long a new address has to answer, so that it is taken back within 5 s with all
+/// that follows; and when it is asked once more.
+constexpr std::chrono::milliseconds trial_length{4900};
 constexpr std::chrono::seconds second_ask_after{2};
 constexpr std::chrono::seconds disbelief{60};
 constexpr std::chrono::minutes moves_window{1};
