@@ -30,7 +30,7 @@ struct Clock {
   using rep = duration::rep;
   using period = duration::period;
   using time_point = std::chrono::time_point<Clock>;
-  static constexpr bool is_steady = true;
+  [[maybe_unused]] static constexpr bool is_steady = true;
   static time_point now() {
     timespec time{};
     ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
@@ -208,11 +208,14 @@ std::size_t allocated() {
   return ::mallinfo2().uordblks + ::mallinfo2().hblkhd;
 }
 
-/// `live` of all the peers get three sessions: previous, current and next.
-void measure_memory(std::size_t count, std::size_t live) {
+/// Live ones have three sessions: previous, current and next.
+void measure_memory(std::size_t idle, std::size_t live) {
+  if (idle == 0 || live == 0) {
+    fmt::print(stderr, "{} idle and {} live peers: there has to be one of each\n", idle, live);
+    std::exit(2);
+  }
   Recorder server_out;
   wg::Hub server(wg::KeyPair::draw(), server_out, {});
-  const std::size_t idle = count - live;
   std::size_t before = allocated();
   for (std::size_t i = 0; i < idle; ++i) {
     base::Octets32 octets{};
@@ -319,5 +322,5 @@ int main(int argc, char** argv) {
       cost(keepalives.size(), [&](std::size_t i) { hub.receive(keepalives[i], path_of(0), now); });
   fmt::print("  keepalive received and answered: {:.2f} µs, {:.0f} per second\n", keepalive,
              1e6 / keepalive);
-  measure_memory(memory_peers, live_peers);
+  measure_memory(memory_peers - std::min(live_peers, memory_peers), live_peers);
 }
