@@ -55,8 +55,10 @@ def peers_file(count):
     """A WireGuard file of so many peers, made once."""
     path = FOLDER / f"peers-{count}.conf"
     if not path.exists():
-        with path.open("w") as out:
+        part = path.with_suffix(".part")
+        with part.open("w") as out:
             subprocess.run([program("bench_peers"), str(count)], stdout=out, check=True)
+        part.rename(path)
     return path
 
 

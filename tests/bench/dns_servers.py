@@ -1,4 +1,6 @@
-"""The servers that are compared, each with one thread pinned to one core: the floor, wg-dnsd, NSD and Knot."""
+"""The servers that are compared, each with one thread that answers, pinned to one core: the floor, wg-dnsd, NSD and
+Knot. All are as Debian or this project ships them. NSD and wg-dnsd ask for a socket buffer of 1 MiB, as the floor does;
+Knot stays at the system's default, and the load asks no more at a time than fits there."""
 
 import contextlib
 import os
@@ -11,19 +13,24 @@ import time
 import bench
 
 ZONE = "wg.example.org"
-PORTS = {"floor": 5390, "wg-dnsd": 5391, "nsd": 5392, "knot": 5393}
+PORTS = {"wg-dnsd": 5391, "nsd": 5392, "knot": 5393}
+FLOOR_PORTS = {"srv": 5390, "judged": 5395}  # by mix: the replies are of different length
 START_LIMIT = 300
 
 
 class Server:
-    def __init__(self, name, command, folder, env=None):
+    """:param threads: that answer, each on a core of its own from the first on."""
+
+    def __init__(self, name, command, folder, port=None, threads=1, env=None):
         self.name = name
-        self.port = PORTS[name]
+        self.port = port or PORTS[name]
+        self.threads = threads
         self.log = folder / f"{name}.log"
+        cores = f"{bench.SERVER_CORE}-{bench.SERVER_CORE + threads - 1}"
         started = time.monotonic()
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                ["taskset", "-c", str(bench.SERVER_CORE), *(str(word) for word in command)],
+                ["taskset", "-c", cores, *(str(word) for word in command)],
                 stdout=log, stderr=subprocess.STDOUT, env=env and os.environ | env, start_new_session=True,
             )
         self.wait_for_answer()
@@ -78,33 +85,43 @@ def fresh_folder(name):
     return folder
 
 
-def start_floor(reply_octets):
-    return Server("floor", [bench.program("bench_floor"), PORTS["floor"], reply_octets], fresh_folder("floor"))
+def start_floor(reply_octets, mix):
+    port = FLOOR_PORTS[mix]
+    return Server("floor", [bench.program("bench_floor"), port, reply_octets], fresh_folder(f"floor-{mix}"), port)
 
 
-def start_wg_dnsd(peers, *options):
-    """As shipped, apart from its port and its folders."""
-    folder = fresh_folder("wg-dnsd")
+def start_wg_dnsd(peers, threads=1, port=PORTS["wg-dnsd"]):
+    """As shipped, apart from its port, its folders and its threads."""
+    folder = fresh_folder(f"wg-dnsd-{port}")
     return Server(
         "wg-dnsd",
         [bench.program("wg-dnsd"), "--zone", ZONE, "--peers", bench.peers_file(peers), "--ns", "ns1=127.0.0.1",
-         "--listen", f"0.0.0.0:{PORTS['wg-dnsd']}", "--control", folder / "control.sock",
-         "--state-dir", folder, *options],
-        folder,
+         "--listen", f"0.0.0.0:{port}", "--control", folder / "control.sock",
+         "--state-dir", folder, "--answer-threads", threads],
+        folder, port, threads,
     )
 
 
+def ask_wg_dnsd(word, *options, port=PORTS["wg-dnsd"], **how):
+    """One command to the one that runs."""
+    control = bench.FOLDER / f"wg-dnsd-{port}/control.sock"
+    return subprocess.run([bench.program("wg-dnsd"), word, *options, "--control", control], check=True, **how)
+
+
 def public_zone(peers):
-    """The public view of a running wg-dnsd as a zone file, written once."""
+    """The public view of a running wg-dnsd as a zone file, written once by each wg-dnsd that was built."""
     path = bench.FOLDER / f"zone-{peers}"
-    if not path.exists():
-        with path.open("w") as out:
-            subprocess.run(
-                [bench.program("wg-dnsd"), "zone", "--public", "--control",
-                 bench.FOLDER / "wg-dnsd/control.sock"],
-                stdout=out, check=True,
-            )
+    if not path.exists() or path.stat().st_mtime < os.stat(bench.program("wg-dnsd")).st_mtime:
+        part = path.with_suffix(".part")
+        with part.open("w") as out:
+            ask_wg_dnsd("zone", "--public", stdout=out)
+        part.rename(path)
     return path
+
+
+def server_libraries():
+    """Where the unpacked Debian packages have theirs, as an environment."""
+    return {"LD_LIBRARY_PATH": str(next((bench.SERVERS / "usr/lib").glob("*-linux-gnu")))}
 
 
 def start_nsd(peers):
@@ -165,11 +182,23 @@ zone:
     file: "{zone}"
 """
     )
-    libraries = next((bench.SERVERS / "usr/lib").glob("*-linux-gnu"))
     return Server(
-        "knot", [bench.SERVERS / "usr/sbin/knotd", "-c", folder / "knot.conf"], folder,
-        env={"LD_LIBRARY_PATH": str(libraries)},
+        "knot",
+        [bench.SERVERS / "usr/sbin/knotd", "-c", folder / "knot.conf"],
+        folder, env=server_libraries(),
     )
 
 
-STARTERS = {"wg-dnsd": start_wg_dnsd, "nsd": start_nsd, "knot": start_knot}
+def versions():
+    """Of what is compared."""
+    found = {}
+    for name, binary, flag in (("nsd", "nsd", "-v"), ("knot", "knotd", "-V")):
+        path = bench.SERVERS / "usr/sbin" / binary
+        shown = subprocess.run(
+            [path, flag], env=server_libraries(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        ).stdout
+        found[name] = shown.splitlines()[0].split()[-1] if shown else "?"
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=bench.ROOT, stdout=subprocess.PIPE, text=True, check=False
+    )
+    return {"wg-dnsd": commit.stdout.strip()} | found

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/socket.h>
 
 #include <CLI/CLI.hpp>
@@ -24,12 +25,17 @@ constexpr std::size_t batch = 64;
 constexpr std::size_t reply_room = 2048;
 constexpr std::size_t stream_room = batch * (2 + reply_room);
 constexpr std::chrono::milliseconds patience{200};
+/// What a socket holds that was left at net.core.rmem_default (208 KiB), as Knot's are, which has
+/// no option for it: the kernel reckons about 800 octets for each. Four times as many lost 4 %, and
+/// every loss held a source port for `patience`.
+constexpr std::size_t default_window = 256;
 
 struct Options {
   std::uint16_t port = 5300;
   std::string mix = "srv";
   std::uint64_t peers = 10000;
   unsigned sockets = 16;
+  std::uint64_t window = default_window;  // datagrams under way, of all sockets together
   double seconds = 2;
   std::uint64_t seed = 1;
   bool is_floor = false;  // the reply is an echo: only id and question are checked
@@ -273,6 +279,10 @@ Count run(const Options& options) {
     waits.push_back({askers.back().socket(), POLLIN, 0});
   }
   Count count;
+  const auto has_room = [&] {
+    return is_tcp || count.asked - count.answered - count.lost + batch <= options.window;
+  };
+  std::size_t turn = 0;  // whose it is to ask: all source ports ask equally often
   const Clock::time_point end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                                    std::chrono::duration<double>(options.seconds));
   for (Clock::time_point now = Clock::now(); now < end; now = Clock::now()) {
@@ -280,11 +290,22 @@ Count run(const Options& options) {
     for (Asker& asker : askers) {
       if (!asker.is_idle()) asker.take_answers(count);
       if (!asker.is_idle() && asker.is_late(now)) asker.give_up(count);
+    }
+    for (std::size_t i = 0; i < askers.size() && has_room(); ++i) {
+      Asker& asker = askers[turn];
+      turn = (turn + 1) % askers.size();
       if (asker.is_idle()) asker.ask(count, now);
     }
     if (count.answered + count.asked == before) (void)poll(waits.data(), waits.size(), 10);
   }
   return count;
+}
+
+/// Whatever else the machine runs comes after the load, where we may say so (CAP_SYS_NICE): with
+/// few datagrams under way, a load that waits for its core leaves the server idle.
+void go_first() {
+  const sched_param priority{.sched_priority = 1};
+  (void)sched_setscheduler(0, SCHED_FIFO, &priority);
 }
 
 }  // namespace
@@ -296,10 +317,13 @@ int main(int count, char** words) {
   app.add_option("--peers", options.peers);
   app.add_option("--mix", options.mix)->check(CLI::IsMember({"srv", "judged", "tcp"}));
   app.add_option("--sockets", options.sockets);
+  app.add_option("--window", options.window, "datagrams under way, a batch of 64 at least")
+      ->check(CLI::Range(batch, std::size_t{1} << 20U));
   app.add_option("--seconds", options.seconds);
   app.add_option("--seed", options.seed);
   app.add_flag("--floor", options.is_floor, "replies are echoes");
   CLI11_PARSE(app, count, words);
+  go_first();
   const Count result = run(options);
   std::printf(
       "{\"asked\": %llu, \"answered\": %llu, \"lost\": %llu, \"wrong\": %llu, \"reply_octets\": "

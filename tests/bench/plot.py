@@ -1,48 +1,41 @@
 """plot: cost against number of peers, ours and theirs, from what `scripts/bench dns --json FILE` wrote. Writes an SVG
-with its data, the command, the date, the CPU and the versions inside."""
+with its data, the command, the date, the CPU and the versions inside. Where no round counted there is no point, and
+the plot says so."""
 
 import argparse
 import json
 import math
 import pathlib
-import subprocess
+import sys
 
 import bench
 
-WIDTH, HEIGHT, LEFT, TOP = 860, 460, 70, 60
+WIDTH, HEIGHT, LEFT, TOP = 860, 480, 70, 60
 PLOT_WIDTH, PLOT_HEIGHT = 600, 320
 COLOURS = {"wg-dnsd": "#0b6", "nsd": "#c50", "knot": "#36c"}
 
 
-def versions():
-    """Of what was compared."""
-    found = {}
-    for name, binary, flag in (("nsd", "nsd", "-v"), ("knot", "knotd", "-V")):
-        path = bench.SERVERS / "usr/sbin" / binary
-        if not path.exists():
-            continue
-        libraries = next((bench.SERVERS / "usr/lib").glob("*-linux-gnu"))
-        shown = subprocess.run(
-            [path, flag], env={"LD_LIBRARY_PATH": str(libraries)}, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, check=False,
-        ).stdout
-        found[name] = shown.splitlines()[0] if shown else "?"
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=bench.ROOT, stdout=subprocess.PIPE, text=True, check=False
-    ).stdout.strip()
-    found["wg-dnsd"] = f"commit {commit}"
-    return found
-
-
 def read(path):
-    """mix → server → [(peers, ratio)]; the last line of a size counts."""
-    lines = [json.loads(line) for line in pathlib.Path(path).read_text().splitlines()]
-    series = {}
+    """The lines that count, the last of each size and mix that has a floor."""
+    lines = {}
+    for line in map(json.loads, pathlib.Path(path).read_text().splitlines()):
+        if "floor" in line["servers"]:
+            lines[line["mix"], line["peers"]] = line
+    return [lines[which] for which in sorted(lines)]
+
+
+def points(lines):
+    """mix → server → [(peers, ratio)], and what has no ratio as text."""
+    series, left_out = {}, []
     for line in lines:
         for name, result in line["servers"].items():
-            if name != "floor" and result["ratio"]:
-                series.setdefault(line["mix"], {}).setdefault(name, {})[line["peers"]] = result["ratio"]
-    return lines, {mix: {name: sorted(points.items()) for name, points in of.items()} for mix, of in series.items()}
+            if name == "floor":
+                continue
+            if result["ratio"] is None:
+                left_out.append(f"{name} {line['mix']} {line['peers']}")
+            else:
+                series.setdefault(line["mix"], {}).setdefault(name, []).append((line["peers"], result["ratio"]))
+    return series, left_out
 
 
 def text(x, y, words, anchor="start", size=12, colour="#222"):
@@ -50,13 +43,16 @@ def text(x, y, words, anchor="start", size=12, colour="#222"):
     return f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}" font-size="{size}" fill="{colour}">{words}</text>'
 
 
-def draw(lines, series):
-    top = max(1.5, *(ratio for of in series.values() for points in of.values() for _, ratio in points)) * 1.05
+def draw(lines):
+    series, left_out = points(lines)
+    ratios = [ratio for of in series.values() for corners in of.values() for _, ratio in corners]
+    top = max([1.5, *ratios]) * 1.05
+    bottom = min([0.9, *ratios])
 
     def place(peers, ratio):
         return (
             LEFT + (math.log10(peers) - 1) / 5 * PLOT_WIDTH,
-            TOP + PLOT_HEIGHT - (ratio - 0.9) / (top - 0.9) * PLOT_HEIGHT,
+            TOP + PLOT_HEIGHT - (ratio - bottom) / (top - bottom) * PLOT_HEIGHT,
         )
 
     out = [
@@ -66,7 +62,7 @@ def draw(lines, series):
         text(LEFT, 44, f"{lines[-1]['date']}, {lines[-1]['cpu']}, Linux {lines[-1]['kernel']}", colour="#666"),
     ]
     for exponent in range(1, 7):
-        x, y = place(10**exponent, 0.9)
+        x, y = place(10**exponent, bottom)
         out.append(f'<line x1="{x:.0f}" y1="{TOP}" x2="{x:.0f}" y2="{y:.0f}" stroke="#ddd"/>')
         out.append(text(x, y + 18, f"{10**exponent:,}".replace(",", " "), "middle"))
     out.append(text(LEFT + PLOT_WIDTH / 2, TOP + PLOT_HEIGHT + 38, "peers", "middle"))
@@ -80,22 +76,27 @@ def draw(lines, series):
     row = TOP + 10
     for mix, of in sorted(series.items(), reverse=True):
         dashes = "" if mix == "srv" else ' stroke-dasharray="6 4"'
-        for name, points in sorted(of.items()):
-            corners = " ".join("{:.1f},{:.1f}".format(*place(*point)) for point in points)
-            out.append(f'<polyline points="{corners}" fill="none" stroke="{COLOURS[name]}" stroke-width="2"{dashes}/>')
-            for peers, value in points:
-                x, y = place(peers, value)
-                out.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{COLOURS[name]}"/>')
+        for name, corners in sorted(of.items()):
+            stroke = f'stroke="{COLOURS[name]}" stroke-width="2"{dashes}'
+            placed = [place(*corner) for corner in corners]
+            path = " ".join(f"{x:.1f},{y:.1f}" for x, y in placed)
+            out.append(f'<polyline points="{path}" fill="none" {stroke}/>')
+            out.extend(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{COLOURS[name]}"/>' for x, y in placed)
             x = LEFT + PLOT_WIDTH + 20
-            out.append(f'<line x1="{x}" y1="{row - 4}" x2="{x + 28}" y2="{row - 4}" stroke="{COLOURS[name]}" stroke-width="2"{dashes}/>')
+            out.append(f'<line x1="{x}" y1="{row - 4}" x2="{x + 28}" y2="{row - 4}" {stroke}/>')
             out.append(text(x + 36, row, f"{name}, {mix}"))
             row += 20
-    foot = "; ".join(f"{name}: {version}" for name, version in versions().items())
-    out.append(text(LEFT, HEIGHT - 16, foot, size=11, colour="#666"))
-    out.append("<desc>scripts/bench dns --json FILE --peers N --mix MIX, for each N and MIX; scripts/bench plot FILE\n")
+    foot = [
+        "; ".join(f"{name}: {version}" for name, version in lines[-1]["versions"].items()),
+        lines[-1]["command"],
+        f"No round counted: {', '.join(left_out)}" if left_out else "",
+    ]
+    for number, words in enumerate(reversed(foot)):
+        out.append(text(LEFT, HEIGHT - 8 - 16 * number, words, size=11, colour="#666"))
+    out.append("<desc>One line of data per size and mix:\n")
     out.extend(json.dumps(line).replace("&", "&amp;").replace("<", "&lt;") for line in lines)
     out.append("</desc></svg>")
-    return "\n".join(out) + "\n"
+    return "\n".join(out) + "\n", left_out
 
 
 def main():
@@ -103,8 +104,14 @@ def main():
     parser.add_argument("data", help="the FILE of --json")
     parser.add_argument("--output", default=str(bench.FOLDER / "cost.svg"))
     options = parser.parse_args()
-    pathlib.Path(options.output).write_text(draw(*read(options.data)))
+    lines = read(options.data)
+    if not lines:
+        raise SystemExit(f"{options.data}: no line with a floor")
+    drawing, left_out = draw(lines)
+    pathlib.Path(options.output).write_text(drawing)
     print(options.output)
+    for one in left_out:
+        print(f"left out, as no round counted: {one} peers", file=sys.stderr)
 
 
 if __name__ == "__main__":

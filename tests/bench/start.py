@@ -25,10 +25,7 @@ def main():
         start_cpu = cpu()
         print(f"{options.peers} peers: first answer after {server.started_after:.2f} s, {start_cpu:.2f} s of CPU")
         before = time.monotonic()
-        subprocess.run(
-            [bench.program("wg-dnsd"), "reload", "--control", bench.FOLDER / "wg-dnsd/control.sock"], check=True,
-            stdout=subprocess.DEVNULL,
-        )
+        dns_servers.ask_wg_dnsd("reload", stdout=subprocess.DEVNULL)
         print(f"reload without a change: {time.monotonic() - before:.2f} s, {cpu() - start_cpu:.2f} s of CPU")
         print(f"load of the machine: {os.getloadavg()[0]:.1f}")
     finally:
