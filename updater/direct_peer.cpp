@@ -38,6 +38,8 @@ constexpr auto first_probe_interval = 1s;
 constexpr auto lan_patience = 1500ms;
 /// And so long before DNS has said where this host itself is.
 constexpr auto own_patience = 300ms;
+/// What is heard so much later than a local change shows that it did no harm.
+constexpr auto local_change_memory = 5s;
 /// Endpoints whose refusal is remembered: what DNS says, and what the peer says.
 constexpr std::size_t max_refused = max_published + schema::max_lan_endpoints;
 /// Then a peer that works does not answer them at all.
@@ -61,7 +63,10 @@ void DirectPeer::step(const Scene& scene, const Settings& settings, const wg::De
   traffic_.observe(scene.now, shown);
   memory.keepalive.observe(shown.persistent_keepalive);
   if (std::exchange(endpoint_, shown.endpoint) != shown.endpoint) roamed_at_ = scene.now.steady;
-  const auto verdict = traffic_.judge(scene.now.steady, shown.persistent_keepalive, round_trip_);
+  if (local_change_ && traffic_.last_received() &&
+      *traffic_.last_received() - local_change_->at > local_change_memory)
+    local_change_.reset();
+  const auto verdict = judge(scene.now.steady, shown);
   switch (verdict.session) {
     case Session::works:
       stay_direct(scene, settings, shown, memory, plan);
@@ -87,6 +92,16 @@ void DirectPeer::step(const Scene& scene, const Settings& settings, const wg::De
     plan.lan_lookups.push_back(key_);
 }
 
+/// What traffic shows; and a peer that used to answer echo requests, and does not answer the first
+/// one after a local change, is doubtful even while it is heard: it may not hear us.
+Traffic::Verdict DirectPeer::judge(SteadyTime now, const wg::DevicePeer& shown) const {
+  auto verdict = traffic_.judge(now, shown.persistent_keepalive, round_trip_);
+  if (verdict.session == Session::works && local_change_ && local_change_->answered_before &&
+      local_change_->asked && now - *local_change_->asked >= echo_patience())
+    verdict = {Session::doubtful, "it does not answer any more", false};
+  return verdict;
+}
+
 void DirectPeer::stay_direct(const Scene& scene, const Settings& settings,
                              const wg::DevicePeer& shown, PeerMemory& memory, Plan& plan) {
   if (state_ != State::direct) {
@@ -101,7 +116,9 @@ void DirectPeer::stay_direct(const Scene& scene, const Settings& settings,
     told_ = false;
     attempt_.reset();
     lan_awaited_.reset();
-    unanswered_echoes_ = 0;
+    // Those of the suspicion were lost with the path, or nobody answers them any more.
+    wants_probe_ = wants_probe_ || (round_trip_ && unanswered_echoes_ > 0);
+    if (!round_trip_) unanswered_echoes_ = 0;
     dns_.calm_down(scene.now.steady, scene.random);
   }
   news_.reset();
@@ -142,17 +159,29 @@ void DirectPeer::suspect(const Scene& scene, const Settings& settings, const wg:
     if (!updates.empty()) {
       append(updates, make_kick(key_, wanted_keepalive(settings, memory)));
       last_toggle_ = now;
-      rewritten_at_ = now;
-      probed_.reset();
-      probe(scene, shown, plan);
-      told_ = true;
-      change(plan, shown, memory, std::move(updates),
-             fmt::format("published anew after its last packet, and {}", reason));
+      rewrite(scene, shown, memory, std::move(updates),
+              fmt::format("published anew after its last packet, and {}", reason), plan);
     }
     dns_.forget_change();
     return;
   }
+  if (local_change_ && shown.endpoint) {
+    rewrite(scene, shown, memory, {{key_, shown.endpoint, std::nullopt}},
+            fmt::format("this host's addresses or routes changed, and {}", reason), plan);
+    return;
+  }
   keep_keepalive(scene, settings, shown, memory, plan);
+}
+
+/// A new endpoint of a suspect peer, which an echo request tries out at once.
+void DirectPeer::rewrite(const Scene& scene, const wg::DevicePeer& shown, PeerMemory& memory,
+                         std::vector<wg::PeerUpdate> updates, std::string reason, Plan& plan) {
+  rewritten_at_ = scene.now.steady;
+  local_change_.reset();
+  probed_.reset();
+  probe(scene, shown, plan);
+  told_ = true;
+  change(plan, shown, memory, std::move(updates), std::move(reason));
 }
 
 void DirectPeer::reach(const Scene& scene, const Settings& settings, const wg::DevicePeer& shown,
@@ -226,6 +255,7 @@ void DirectPeer::probe(const Scene& scene, const wg::DevicePeer& shown, Plan& pl
   probed_ = now;
   ++unanswered_echoes_;
   if (is_first) echo_awaited_ = now;
+  if (local_change_ && !local_change_->asked) local_change_->asked = now;
   traffic_.expect_echo(now);
   plan.probes.push_back({key_, *target});
 }
@@ -264,6 +294,13 @@ void DirectPeer::hurry(SteadyTime now, std::string what) {
   }
   dns_.hurry(now);
   news_ = std::move(what);
+}
+
+void DirectPeer::change_local(SteadyTime now, std::string what) {
+  const bool answered_before =
+      local_change_ ? local_change_->answered_before : round_trip_ && unanswered_echoes_ == 0;
+  local_change_ = LocalChange{now, answered_before, std::nullopt};
+  hurry(now, std::move(what));
 }
 
 std::vector<base::Endpoint> DirectPeer::find_candidates(const Scene& scene,
@@ -332,11 +369,14 @@ bool DirectPeer::has_live_session(SteadyTime now) const {
   return traffic_.last_handshake() && now - *traffic_.last_handshake() < session_life;
 }
 
+std::chrono::steady_clock::duration DirectPeer::echo_patience() const {
+  if (!round_trip_) return assumed_echo_time;
+  return 2 * *round_trip_ + echo_slack;
+}
+
 /// The reply to the last echo request may still come.
 bool DirectPeer::waits_for_echo(SteadyTime now) const {
-  const std::chrono::steady_clock::duration patience =
-      round_trip_ ? 2 * *round_trip_ + echo_slack : assumed_echo_time;
-  return !echo_awaited_ || now - *echo_awaited_ < patience;
+  return !echo_awaited_ || now - *echo_awaited_ < echo_patience();
 }
 
 std::optional<SteadyTime> DirectPeer::next_step() const {
@@ -345,6 +385,8 @@ std::optional<SteadyTime> DirectPeer::next_step() const {
     next = attempt_->kick_at;
   if (lan_awaited_ && !attempt_ && state_ == State::waiting)
     next = std::min(next.value_or(SteadyTime::max()), *lan_awaited_ + lan_patience);
+  if (state_ == State::direct && local_change_ && local_change_->asked)
+    next = std::min(next.value_or(SteadyTime::max()), *local_change_->asked + echo_patience());
   return next;
 }
 

@@ -23,9 +23,12 @@ namespace updater {
 ///                                                   └────── dead ────── suspect
 ///
 /// A direct peer is never written to, except for its keepalive where that is off; a suspect one
-/// only when its published endpoint changed after its last packet. An echo request goes through the
-/// tunnel to a peer that becomes direct, for the round trip, and every 1.5 s to one that is
-/// suspect: that opens a changed mapping of our NAT towards it, and its reply ends the suspicion.
+/// only when its published endpoint changed after its last packet, or when it does not answer since
+/// this host is connected in another way: then the same endpoint once more, because wireguard-go
+/// keeps a source address that this host has no more until it hears from the peer, or for 15 s.
+/// An echo request goes through the tunnel to a peer that becomes direct, for the round trip, and
+/// every 1.5 s to one that is suspect: that opens a changed mapping of our NAT towards it, and its
+/// reply ends the suspicion.
 class DirectPeer {
  public:
   enum class State : std::uint8_t { waiting, punching, direct, suspect };
@@ -49,9 +52,13 @@ class DirectPeer {
   void learn_round_trip(std::chrono::microseconds round_trip) {
     round_trip_ = round_trip;
     unanswered_echoes_ = 0;
+    if (local_change_ && local_change_->asked) local_change_.reset();
   }
+  /// This host's addresses, or the ways to its peers, are other ones now.
+  /// \param what the same as a clause.
+  void change_local(base::SteadyTime now, std::string what);
   /// A new chance: look up now, and try again now what did not work.
-  /// \param what happened, as a clause: "this host's addresses or routes changed".
+  /// \param what happened, as a clause: "our own mapping changed".
   void hurry(base::SteadyTime now, std::string what);
 
   /// Whether `shown` can be a later reading of this peer.
@@ -94,6 +101,14 @@ class DirectPeer {
     std::size_t slow_tries = 0;                    ///< likewise
   };
 
+  /// This host is connected in another way, and nothing has shown yet that the peer hears it.
+  struct LocalChange {
+    base::SteadyTime at;
+    bool answered_before = false;           ///< the peer answered the last echo request before it
+    std::optional<base::SteadyTime> asked;  ///< the first echo request after it
+  };
+
+  [[nodiscard]] Traffic::Verdict judge(base::SteadyTime now, const wg::DevicePeer& shown) const;
   void stay_direct(const Scene& scene, const Settings& settings, const wg::DevicePeer& shown,
                    PeerMemory& memory, Plan& plan);
   void suspect(const Scene& scene, const Settings& settings, const wg::DevicePeer& shown,
@@ -133,10 +148,13 @@ class DirectPeer {
   [[nodiscard]] std::chrono::seconds wanted_keepalive(const Settings& settings,
                                                       const PeerMemory& memory) const;
   [[nodiscard]] bool has_live_session(base::SteadyTime now) const;
+  [[nodiscard]] std::chrono::steady_clock::duration echo_patience() const;
   [[nodiscard]] bool waits_for_echo(base::SteadyTime now) const;
   [[nodiscard]] bool sent_lately(base::SteadyTime now) const;
   [[nodiscard]] bool heard_lately(base::SteadyTime now) const;
   void probe(const Scene& scene, const wg::DevicePeer& shown, Plan& plan);
+  void rewrite(const Scene& scene, const wg::DevicePeer& shown, PeerMemory& memory,
+               std::vector<wg::PeerUpdate> updates, std::string reason, Plan& plan);
   void change(Plan& plan, const wg::DevicePeer& shown, PeerMemory& memory,
               std::vector<wg::PeerUpdate> updates, std::string reason);
   [[nodiscard]] std::string name() const { return wg::describe_peer(own_settings_.name, key_); }
@@ -153,10 +171,11 @@ class DirectPeer {
   std::optional<std::string> news_;  ///< since the last attempt began: why to begin another
   bool wants_probe_ = false;
   std::optional<base::SteadyTime> probed_;
-  unsigned unanswered_echoes_ = 0;                ///< since it became direct, or the last reply
+  unsigned unanswered_echoes_ = 0;  ///< since the last reply; before the first: since direct
   std::optional<base::SteadyTime> echo_awaited_;  ///< since when, in this suspicion
   base::SteadyTime suspect_since_;
   bool alarmed_ = false;  ///< of this suspicion: the hub is kicked and DNS asked
+  std::optional<LocalChange> local_change_;
   std::optional<base::SteadyTime> rewritten_at_;  ///< while suspect
   std::optional<base::Endpoint> endpoint_;        ///< of the last reading, or written since
   std::optional<base::SteadyTime> roamed_at_;     ///< WireGuard itself moved it

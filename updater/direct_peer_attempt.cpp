@@ -56,6 +56,8 @@ void DirectPeer::begin_attempt(const Scene& scene, const Settings& settings,
   dns_.hurry(now);
 
   auto updates = make_move(shown, attempt_->candidates.front());
+  if (updates.empty() && local_change_) updates = {{key_, shown.endpoint, std::nullopt}};
+  local_change_.reset();
   std::string role;
   if (has_live_session(now)) {
     append(updates, make_kick(key_, wanted_keepalive(settings, memory)));

@@ -13,7 +13,8 @@ import sys
 WIDTH, HEIGHT = 900, 520
 LEFT, RIGHT, TOP, BOTTOM = 70, 210, 40, 60
 SHORTEST, LONGEST = 0.05, 100.0  # seconds, a logarithmic axis
-COLOURS = ("#1b6ca8", "#d1495b", "#2e8b57", "#b8860b", "#6a4c93", "#444444", "#00a6a6", "#c06020", "#8c8c8c", "#7a9e00")
+COLOURS = ("#1b6ca8", "#d1495b", "#2e8b57", "#b8860b", "#6a4c93", "#444444", "#00a6a6", "#c06020", "#8c8c8c", "#7a9e00",
+           "#c2185b")
 
 
 def across(seconds):

@@ -99,6 +99,8 @@ Schedule make_schedule(std::uint32_t seed) {
     for (bool& preset : conditions.keepalive_preset) preset = chance.is(0.3);
   }
   if (chance.is(0.4)) schedule.rebinds = chance.is(0.5) ? 0 : 1;
+  if (chance.is(0.4)) schedule.readdressed = chance.is(0.5) ? 0 : 1;
+  schedule.loses_source = chance.is(0.5);
   return schedule;
 }
 
@@ -118,6 +120,14 @@ Outcome run(const Schedule& schedule) {
       world.run_until(moment + 0.001);
       const auto repaired = world.run_until_direct(moment + repair_limit);
       if (repaired) outcome.repaired_after = *repaired - moment;
+      world.run_until(world.now() + watch_time / 2);
+    }
+    if (schedule.readdressed && world.is_direct()) {
+      const Time moment = world.now() + static_cast<Time>(schedule.seed % 89) / 89;
+      world.readdress(*schedule.readdressed, moment, schedule.loses_source);
+      world.run_until(moment + 0.001);
+      const auto heard = world.run_until_direct(moment + repair_limit);
+      outcome.heard_after = heard.value_or(moment + repair_limit) - moment;
       world.run_until(world.now() + watch_time / 2);
     }
   }

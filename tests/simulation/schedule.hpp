@@ -28,16 +28,20 @@ struct Schedule {
   Conditions conditions;
   std::array<Time, 2> starts{};        ///< of the updaters
   std::optional<std::size_t> rebinds;  ///< whose NAT forgets its mappings once the tunnel stands
+  std::optional<std::size_t> readdressed;  ///< whose own addresses change then
+  bool loses_source = false;               ///< the one that it used is gone
 };
 [[nodiscard]] Schedule make_schedule(std::uint32_t seed);
 
 struct Outcome {
   std::optional<Time> direct_after;    ///< from the later start
   std::optional<Time> repaired_after;  ///< from the rebinding; with traffic that notices it
+  std::optional<Time> heard_after;     ///< from the change of the own address
   std::vector<std::string> writes_to_live_peers;
   std::vector<std::string> log;
 };
-/// First contact, then two minutes of watching, then, if it is to be, the rebinding and a minute.
+/// First contact, then two minutes of watching, then, if they are to be, the rebinding and a
+/// minute, the change of an own address and a minute.
 [[nodiscard]] Outcome run(const Schedule& schedule);
 
 }  // namespace model

@@ -97,6 +97,8 @@ int run(std::uint32_t first, std::uint32_t count, const std::string& data_file, 
         ++repairs.never;
       }
     }
+    if (schedule.loses_source && outcome.heard_after)
+      groups["readdressed"].times.push_back(*outcome.heard_after);
     const bool is_late = is_cone_pair(schedule) && outcome.direct_after.value_or(1e9) > 60;
     const bool is_stuck = schedule.group != Group::hopeless && !outcome.direct_after;
     if (is_late || is_stuck) fmt::print("seed {}: not direct within 60 s\n", seed);

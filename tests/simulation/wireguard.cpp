@@ -37,7 +37,10 @@ bool is_data(Kind kind) {
 }
 
 void WireGuard::set(const wg::PeerUpdate& update) {
-  if (update.endpoint) shown.endpoint = update.endpoint;
+  if (update.endpoint) {
+    shown.endpoint = update.endpoint;
+    is_mute_ = false;
+  }
   if (update.persistent_keepalive) {
     const bool turned_on =
         shown.persistent_keepalive.count() == 0 && update.persistent_keepalive->count() > 0;
@@ -66,8 +69,10 @@ void WireGuard::flush() {
   for (const Kind kind : std::exchange(staged_, {})) {
     transmit(kind, current_->handshake);
     if (is_data(kind) && !new_handshake_.is_pending)
-      start(new_handshake_, new_handshake_timeout + events_.uniform(0, max_jitter),
-            [this] { initiate(false); });
+      start(new_handshake_, new_handshake_timeout + events_.uniform(0, max_jitter), [this] {
+        is_mute_ = false;
+        initiate(false);
+      });
   }
   if (current_->is_initiator && events_.now() - current_->begun > rekey_after) initiate(false);
 }
@@ -89,13 +94,14 @@ void WireGuard::retry() {
     return;
   }
   ++attempts_;
+  is_mute_ = false;
   initiate(true);
 }
 
 void WireGuard::transmit(Kind kind, std::uint64_t handshake) {
   stop(passive_keepalive_);
   arm_keepalive();
-  if (!shown.endpoint) return;
+  if (!shown.endpoint || is_mute_) return;
   shown.tx_bytes += octets_of(kind);
   send_(*shown.endpoint, {kind, handshake, events_.now()});
 }
@@ -121,6 +127,7 @@ bool WireGuard::receive(const base::Endpoint& from, const Packet& packet) {
     shown.endpoint = endpoint;
     return false;
   }
+  is_mute_ = false;
   shown.rx_bytes += octets_of(packet.kind);
   stop(new_handshake_);
   arm_keepalive();

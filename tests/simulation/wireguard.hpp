@@ -51,6 +51,9 @@ class WireGuard {
   /// \return whether it was authentic.
   bool receive(const base::Endpoint& from, const Packet& packet);
 
+  /// The host loses the address that packets to the peer leave from: they do not leave any more.
+  void lose_source() { is_mute_ = true; }
+  [[nodiscard]] bool is_mute() const { return is_mute_; }
   [[nodiscard]] bool has_session() const { return is_alive(current_); }
   /// Whether a packet that the other one sends in its session is understood here.
   [[nodiscard]] bool understands(const WireGuard& other) const;
@@ -92,6 +95,7 @@ class WireGuard {
   std::vector<Kind> staged_;
   unsigned attempts_ = 0;
   bool needs_another_keepalive_ = false;
+  bool is_mute_ = false;
   std::uint64_t initiations_ = 0;
   Timer retry_, new_handshake_, passive_keepalive_, persistent_keepalive_;
 };

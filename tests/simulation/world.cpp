@@ -18,6 +18,8 @@ constexpr std::array<const char*, 2> tunnel_addresses = {"10.77.0.2", "10.77.0.3
 constexpr Time hub_keepalive = 25;
 /// wg-dnsd reads its device each second.
 constexpr Time hub_poll = 1;
+/// A change of addresses is told so much later (updater/local_watch.cpp).
+constexpr Time settle_time = 0.1;
 /// glibc asks again after that.
 constexpr Time resolver_retry = 5;
 
@@ -102,11 +104,23 @@ void World::rebind(std::size_t side, Time when) {
   });
 }
 
+void World::readdress(std::size_t side, Time when, bool loses_source) {
+  events_.at(when, [this, side, loses_source] {
+    if (loses_source) sides_[side].tunnel->lose_source();
+    note(side, loses_source ? "the address that it used is gone" : "its own addresses change");
+  });
+  events_.at(when + settle_time, [this, side] {
+    if (!sides_[side].machine) return;
+    sides_[side].machine->change_local(at(now()));
+    poll(side);
+  });
+}
+
 bool World::passes(std::size_t from) const {
   const Side& side = sides_[from];
   const Side& other = sides_[1 - from];
   const auto& to = side.tunnel->shown.endpoint;
-  if (!to || !other.tunnel->understands(*side.tunnel)) return false;
+  if (!to || side.tunnel->is_mute() || !other.tunnel->understands(*side.tunnel)) return false;
   return other.nat->accepts(side.nat->source_for(*to, now()), *to, now());
 }
 
@@ -170,7 +184,7 @@ void World::write(std::size_t i, const updater::Change& change) {
   }
   WireGuard& tunnel = *sides_[i].tunnel;
   for (const wg::PeerUpdate& update : change.updates) {
-    const bool moves = update.endpoint && update.endpoint != tunnel.shown.endpoint;
+    const bool moves = update.endpoint.has_value();
     const bool kicks = update.persistent_keepalive && update.persistent_keepalive->count() == 0 &&
                        tunnel.shown.persistent_keepalive.count() != 0;
     watch_path();

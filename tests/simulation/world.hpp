@@ -43,6 +43,10 @@ class World {
   /// The NAT of this side forgets its mappings and gives another port.
   void rebind(std::size_t side, Time when);
 
+  /// This side's own addresses change behind its NAT, which keeps its mapping.
+  /// \param loses_source the one that it used towards the other side is gone.
+  void readdress(std::size_t side, Time when, bool loses_source);
+
   /// Runs until packets of one session pass in both directions, or the limit. \return when.
   std::optional<Time> run_until_direct(Time limit);
   /// Runs until an echo reply reaches alice, or the limit. \return when.

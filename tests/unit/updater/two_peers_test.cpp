@@ -119,6 +119,32 @@ TEST_CASE("after a silent rebinding under traffic both sides find each other aga
   }
 }
 
+TEST_CASE("after the change of an own address under traffic the other side hears it again") {
+  for (const std::size_t moved : {0U, 1U}) {
+    CAPTURE(moved);
+    std::vector<Time> silences;
+    for (std::uint32_t seed = 0; seed < seeds; ++seed) {
+      CAPTURE(seed);
+      World world(seed, with_pings());
+      world.start_updater(0, 1);
+      world.start_updater(1, 1);
+      REQUIRE(world.run_until_reply(100));
+      const Time moment = 30 + static_cast<Time>(seed) / seeds;
+      world.readdress(moved, moment, true);
+      world.run_until(moment + 0.1);
+      const auto reply = world.run_until_reply(130);
+      REQUIRE(reply);
+      silences.push_back(*reply - moment);
+      world.run_until(*reply + 20);
+      CHECK(world.writes_to_live_peers() == std::vector<std::string>());
+    }
+    const auto figures = figures_of(silences, moved == 0 ? "the side that asks changes its address"
+                                                         : "the side that answers changes it");
+    CHECK(figures.median <= 2);
+    CHECK(figures.worst <= 5);
+  }
+}
+
 TEST_CASE(
     "over many schedules: two cones meet within a minute, and nothing is done to live peers") {
   constexpr std::uint32_t schedules = 300;
