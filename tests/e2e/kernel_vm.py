@@ -8,7 +8,9 @@ needed), so a machine boots, runs its script and powers off in a few seconds.
     vm.add_program("/usr/bin/wg")
     code, output = vm.run("ip link add wg0 type wireguard && wg show wg0")
 
-Packages: qemu-system-x86, busybox-static; apt-get downloads the kernel. Raises Unavailable where they cannot be had.
+A scenario is a function that prepares a machine and returns its script; `main(prepare)` runs it, see there.
+
+Packages: qemu-system-x86, busybox-static; apt-get downloads the kernel. Raises Skip where they cannot be had.
 """
 
 import os
@@ -18,6 +20,9 @@ import shutil
 import stat
 import subprocess
 import tempfile
+
+import command_line
+from checks import Skip
 
 META_PACKAGE = "linux-image-cloud-amd64"
 QEMU = "qemu-system-x86_64"
@@ -40,9 +45,42 @@ echo "{end} $?"
 poweroff -f
 """
 
+CHECKS = """
+failed=0
+check() {
+  if eval "$2"; then verdict=ok; else verdict=FAILED failed=1; fi
+  echo "$(cut -d ' ' -f 1 /proc/uptime) s, $verdict: $1"
+}
+"""
 
-class Unavailable(Exception):
-    """There can be no such machine here; the text says why."""
+
+def main(prepare, **limits):
+    """Runs a script of `check WHAT CONDITION` lines in a machine, with wg, ip and setpriv; exits with the verdict.
+
+    \\param prepare(vm, options) → script; adds the other files that it needs. \\param limits as of KernelVm.run.
+    """
+
+    def on_machine(options):
+        vm = KernelVm(options.build_dir / "kernel")
+        for program in ("/usr/bin/wg", "/bin/ip", "/usr/bin/setpriv"):
+            vm.add_program(program)
+        script = prepare(vm, options)
+        code, output = vm.run(f"{CHECKS}{script}\nexit $failed\n", **limits)
+        print(output)
+        if options.keep:
+            options.keep.mkdir(parents=True, exist_ok=True)
+            (options.keep / "console.txt").write_text(output)
+        return 0 if code == 0 else 1
+
+    command_line.run_and_exit(on_machine)
+
+
+def require_built(options, name):
+    """Where a program of the build is. \\error Skip"""
+    program = options.build_dir / name
+    if not program.exists():
+        raise Skip(f"{program} is not built")
+    return program
 
 
 class KernelVm:
@@ -51,7 +89,7 @@ class KernelVm:
     def __init__(self, cache, modules=("wireguard",)):
         for tool in (QEMU, BUSYBOX):
             if not shutil.which(tool):
-                raise Unavailable(f"needs {tool}: apt-get install qemu-system-x86 busybox-static")
+                raise Skip(f"needs {tool}: apt-get install qemu-system-x86 busybox-static")
         self.kernel = unpack_kernel(pathlib.Path(cache))
         self.release = self.kernel.name.removeprefix("vmlinuz-")
         self.files = {}  # path in the machine → (mode, octets)
@@ -73,7 +111,7 @@ class KernelVm:
         self.add_file(path or str(source), source)
         listed = subprocess.run(["ldd", str(source)], capture_output=True, text=True, check=False).stdout
         if "not found" in listed:
-            raise Unavailable(f"{source} lacks a library: {listed}")
+            raise Skip(f"{source} lacks a library: {listed}")
         for library in re.findall(r"(/\S+) \(0x", listed):
             self.add_file(library, library)
 
@@ -128,11 +166,11 @@ def unpack_kernel(cache):
     if unpacked:
         return unpacked[-1]
     if not shutil.which("apt-get"):
-        raise Unavailable("needs apt-get, to download a kernel")
+        raise Skip("needs apt-get, to download a kernel")
     depends = subprocess.run(["apt-cache", "depends", META_PACKAGE], capture_output=True, text=True, check=False)
     packages = re.findall(r"Depends: (linux-image-\S+-cloud-amd64\S*)", depends.stdout)
     if not packages:
-        raise Unavailable(f"apt knows no {META_PACKAGE}: apt-get update")
+        raise Skip(f"apt knows no {META_PACKAGE}: apt-get update")
     cache.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="kernel-", dir=cache.parent) as folder:
         got = subprocess.run(
@@ -141,7 +179,7 @@ def unpack_kernel(cache):
         )  # fmt: skip
         archives = list(pathlib.Path(folder).glob("*.deb"))
         if got.returncode != 0 or not archives:
-            raise Unavailable(f"{packages[0]} cannot be downloaded: {(got.stderr.strip().splitlines() or ['?'])[-1]}")
+            raise Skip(f"{packages[0]} cannot be downloaded: {(got.stderr.strip().splitlines() or ['?'])[-1]}")
         whole = pathlib.Path(folder) / "kernel"
         subprocess.run(["dpkg-deb", "-x", archives[0], whole], check=True)
         try:

@@ -21,13 +21,12 @@ Each node is a network namespace. The whole laboratory lives in a PID, mount and
 own /run (so its own /run/netns and /run/wireguard): when its first process ends, however that happens, the kernel ends
 every process and removes every interface, rule, socket and file in it. Laboratories can run side by side.
 
-A scenario is a function that takes a Lab; `main(scenario)` runs it:
+A scenario is a function that takes a Lab; `main(scenario)` runs it, `main(one, other)` each in its own laboratory:
 
     exit 0  as expected          exit 77  skipped, with the reason
     exit 1  not as expected      exit 130, 143  interrupted
 """
 
-import argparse
 import contextlib
 import ipaddress
 import itertools
@@ -35,9 +34,9 @@ import os
 import pathlib
 import shutil
 import subprocess
-import sys
 import time
 
+import command_line
 import dns_client
 from addresses import (
     ASKER,
@@ -57,6 +56,7 @@ from addresses import (
     ZONE,
 )
 from checks import GENEROUS, Failure, Skip, check, wait_until
+from command_line import ROOT
 from containment import RUN, run_contained
 from name_servers import DELEGATION, ORG_ZONE, PARENT_ZONE, ROOT_ZONE, SERVERS, sign_zone, start_nsd
 from nat import Home
@@ -64,8 +64,6 @@ from node import Node
 from point import Point
 from resolvers import start_resolver
 from wireguard import KEEPALIVE, WireGuard, base32_of, generate_private_keys
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 CONTROL = RUN / "wg-dnsd.control"
 DNSD_ARGUMENTS = (
@@ -78,36 +76,28 @@ NAME_SERVERS = ("--ns", f"ns1.{ZONE}={HOST},{HOST6}")
 # ---- running a scenario
 
 
-def main(scenario):
-    """Runs `scenario(lab)` in a laboratory of its own and exits with the verdict."""
-    run_and_exit(lambda options: in_laboratory(options, scenario))
+def main(*scenarios):
+    """Runs each `scenario(lab)` in a laboratory of its own and exits with the verdict."""
+    run_and_exit(lambda options: in_laboratories(options, scenarios))
 
 
 def run_and_exit(body):
-    """Runs body(options) → exit code on the machine itself; command line and report are those of every scenario."""
-    name = pathlib.Path(sys.argv[0]).stem.removeprefix("test_")
-    parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
-    parser.add_argument("--build-dir", type=pathlib.Path, default=ROOT / "build/dev", help="where the programs are")
-    parser.add_argument("--full", action="store_true", help="repeat, and judge the seconds")
-    parser.add_argument("--keep", type=pathlib.Path, metavar="DIR", help="copy every log and file of the run to DIR")
-    parser.add_argument("--verbose", action="store_true", help="show each command")
-    options = parser.parse_args()
-    sys.stdout.reconfigure(line_buffering=True)
-    started = time.monotonic()
-    try:
+    """Runs body(options) → exit code on the machine itself, where there can be a laboratory."""
+
+    def on_machine(options):
         require_abilities()
-        verdict = body(options)
-    except Skip as reason:
-        print(f"skipped: {reason}")
-        verdict = 77
-    except Failure as failure:
-        print(f"failed: {failure}")
-        verdict = 1
-    print(f"{name}: {VERDICTS.get(verdict, 'failed')} after {time.monotonic() - started:.1f} s")
-    sys.exit(verdict)
+        return body(options)
+
+    command_line.run_and_exit(on_machine)
 
 
-VERDICTS = {0: "passed", 77: "skipped"}
+def in_laboratories(options, scenarios):
+    """Runs each scenario(lab) in a fresh laboratory, up to the first that fails; returns the exit code."""
+    for scenario in scenarios:
+        code = in_laboratory(options, scenario)
+        if code != 0:
+            return code
+    return 0
 
 
 def in_laboratory(options, scenario):

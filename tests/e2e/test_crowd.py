@@ -127,11 +127,7 @@ def interface(world):
 
 
 def on_machine(options):
-    for part in (point, interface) if options.full else (point,):
-        code = lab.in_laboratory(options, part)
-        if code != 0:
-            return code
-    return 0
+    return lab.in_laboratories(options, (point, interface) if options.full else (point,))
 
 
 if __name__ == "__main__":

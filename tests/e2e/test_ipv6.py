@@ -50,9 +50,5 @@ def both_families(world):
     print(f"both families: {name6} before {name4}, and their addresses in the same order")
 
 
-def on_machine(options):
-    return lab.in_laboratory(options, ipv6_only) or lab.in_laboratory(options, both_families)
-
-
 if __name__ == "__main__":
-    lab.run_and_exit(on_machine)
+    lab.main(ipv6_only, both_families)

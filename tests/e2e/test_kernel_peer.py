@@ -1,23 +1,16 @@
 #!/usr/bin/python3
-"""kernel_peer: the WireGuard of a real kernel as a peer of wg-dnsd's built-in point, in a virtual machine."""
+"""kernel_peer: the WireGuard of a real kernel as a peer of wg-dnsd's built-in point, in a virtual machine.
 
-import argparse
+With --full a kernel's hub beside it: two minutes more.
+"""
+
 import pathlib
 import subprocess
-import sys
 import tempfile
-import time
 
-from kernel_vm import KernelVm, Unavailable
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from kernel_vm import main, require_built
 
 SCRIPT = """
-failed=0
-check() {
-  if eval "$2"; then verdict=ok; else verdict=FAILED failed=1; fi
-  echo "$(cut -d ' ' -f 1 /proc/uptime) s, $verdict: $1"
-}
 wait_for() {  # up to 100 s of an emulated processor
   for try in $(seq 500); do eval "$1" && return 0; sleep 0.2; done
   return 1
@@ -81,42 +74,14 @@ check "it was blind for $blind s, longer than a keepalive's 25" '[ $blind -gt 25
 """
 
 
-def run(options):
-    vm = KernelVm(options.build_dir / "kernel")
-    program = options.build_dir / "dnsd/wg-dnsd"
-    if not program.exists():
-        raise Unavailable(f"{program} is not built")
+def prepare(vm, options):
     with tempfile.TemporaryDirectory() as folder:
         bare = pathlib.Path(folder) / "wg-dnsd"
+        program = require_built(options, "dnsd/wg-dnsd")
         subprocess.run(["strip", "--strip-debug", "-o", bare, program], check=True)
         vm.add_program(bare, "/bin/wg-dnsd")
-    vm.add_program("/usr/bin/wg", "/bin/wg")
-    vm.add_program("/bin/ip")
-    vm.add_program("/usr/bin/setpriv")
-    code, output = vm.run(SCRIPT + (KERNEL_HUB if options.full else "") + "exit $failed\n", timeout=480, memory="1536M")
-    print(output)
-    if options.keep:
-        options.keep.mkdir(parents=True, exist_ok=True)
-        (options.keep / "console.txt").write_text(output)
-    return 0 if code == 0 and "ok: after kill -9" in output else 1
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--build-dir", type=pathlib.Path, default=ROOT / "build/dev", help="where the programs are")
-    parser.add_argument("--keep", type=pathlib.Path, metavar="DIR", help="copy what the machine printed to DIR")
-    parser.add_argument("--full", action="store_true", help="a kernel's hub beside it: two minutes more")
-    options = parser.parse_args()
-    started = time.monotonic()
-    try:
-        verdict = run(options)
-    except Unavailable as reason:
-        print(f"skipped: {reason}")
-        verdict = 77
-    word = {0: "passed", 77: "skipped"}.get(verdict, "failed")
-    print(f"kernel_peer: {word} after {time.monotonic() - started:.1f} s")
-    return verdict
+    return SCRIPT + (KERNEL_HUB if options.full else "")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(prepare, timeout=480, memory="1536M")

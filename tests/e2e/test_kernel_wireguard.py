@@ -5,16 +5,11 @@
 dump over many messages and one peer over several.
 """
 
-import argparse
 import base64
 import hashlib
-import pathlib
-import sys
-import time
 
-from kernel_vm import KernelVm, Unavailable
+from kernel_vm import main, require_built
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 PEERS = 1200
 
 
@@ -25,11 +20,6 @@ def key(name):
 FIRST, LAST, STRANGER = key(0), key(PEERS - 1), key("stranger")
 
 SCRIPT = f"""
-failed=0
-check() {{
-  if eval "$2"; then verdict=ok; else verdict=FAILED failed=1; fi
-  echo "$(cut -d ' ' -f 1 /proc/uptime) s, $verdict: $1"
-}}
 same_as_wg() {{  # what wg shows, with its secrets hidden as our tool hides them
   wg show "$1" dump | awk -F '\\t' -v OFS='\\t' '{{ $(NR == 1 ? 1 : 2) = "(hidden)"; print }}' > /tmp/wg
   wg_device_tool dump "$1" > /tmp/ours && cmp -s /tmp/wg /tmp/ours
@@ -89,7 +79,6 @@ wait
 
 /bin/ip link del wg1
 check "a device that vanished: said so" 'message dump wg1 | grep -q "wg1: there is no such interface"'
-exit $failed
 """
 
 
@@ -107,41 +96,12 @@ def write_config():
     return "\n".join(lines) + "\n"
 
 
-def run(options):
-    vm = KernelVm(options.build_dir / "kernel")
-    tool = options.build_dir / "tests/wire/wg_device_tool"
-    if not tool.exists():
-        raise Unavailable(f"{tool} is not built")
-    vm.add_program(tool, "/bin/wg_device_tool")
-    vm.add_program("/usr/bin/wg", "/bin/wg")
-    vm.add_program("/bin/ip")
-    vm.add_program("/usr/bin/setpriv")
+def prepare(vm, options):
+    vm.add_program(require_built(options, "tests/wire/wg_device_tool"), "/bin/wg_device_tool")
     vm.add_text("/wg0.conf", write_config())
     vm.add_text("/all", " / ".join(f"{key(number)} endpoint=192.0.2.77:{number + 1}" for number in range(PEERS)))
-    code, output = vm.run(SCRIPT)
-    print(output)
-    if options.keep:
-        options.keep.mkdir(parents=True, exist_ok=True)
-        (options.keep / "console.txt").write_text(output)
-    return 0 if code == 0 and "ok: a device that vanished" in output else 1
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--build-dir", type=pathlib.Path, default=ROOT / "build/dev", help="where the programs are")
-    parser.add_argument("--keep", type=pathlib.Path, metavar="DIR", help="copy what the machine printed to DIR")
-    parser.add_argument("--full", action="store_true", help="makes no difference here")
-    options = parser.parse_args()
-    started = time.monotonic()
-    try:
-        verdict = run(options)
-    except Unavailable as reason:
-        print(f"skipped: {reason}")
-        verdict = 77
-    word = {0: "passed", 77: "skipped"}.get(verdict, "failed")
-    print(f"kernel_wireguard: {word} after {time.monotonic() - started:.1f} s")
-    return verdict
+    return SCRIPT
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(prepare)

@@ -146,11 +146,7 @@ def thousand_answered(world):
 
 def on_machine(options):
     repeated = [same_network] * (REPETITIONS if options.full else 1)
-    for part in (*repeated, changes, thousand_announced, thousand_answered):
-        code = lab.in_laboratory(options, part)
-        if code != 0:
-            return code
-    return 0
+    return lab.in_laboratories(options, (*repeated, changes, thousand_announced, thousand_answered))
 
 
 if __name__ == "__main__":

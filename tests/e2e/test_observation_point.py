@@ -273,23 +273,5 @@ def forged_source(world):
         check(seconds <= 5, f"taken back after {seconds:.2f} s")
 
 
-def on_machine(options):
-    parts = [
-        main_job,
-        preshared_key,
-        added_peer,
-        nat_report,
-        flood,
-        recovery,
-        rebinding,
-        forged_source,
-    ]
-    for part in parts:
-        code = lab.in_laboratory(options, part)
-        if code != 0:
-            return code
-    return 0
-
-
 if __name__ == "__main__":
-    lab.run_and_exit(on_machine)
+    lab.main(main_job, preshared_key, added_peer, nat_report, flood, recovery, rebinding, forged_source)

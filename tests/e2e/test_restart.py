@@ -5,6 +5,7 @@ First while it punches: bob's updater does not run yet, so that alice's tries in
 user's keepalives, 0 towards bob in one laboratory and 17 in the other, are back after each stop.
 """
 
+import functools
 import random
 import time
 
@@ -78,13 +79,5 @@ def reload(world, alice, bob, user):
     wait_until(lambda: alice.peer(bob).keepalive == wanted, f"bob's keepalive is {wanted} after the reload")
 
 
-def on_machine(options):
-    for user in (0, 17):
-        code = lab.in_laboratory(options, lambda world: scenario(world, user))
-        if code != 0:
-            return code
-    return 0
-
-
 if __name__ == "__main__":
-    lab.run_and_exit(on_machine)
+    lab.main(functools.partial(scenario, user=0), functools.partial(scenario, user=17))

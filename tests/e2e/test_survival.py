@@ -168,13 +168,5 @@ def updater(world):
     check(peer.endpoint == endpoint, "the endpoint did not stay")
 
 
-def on_machine(options):
-    for part in (observed_device, killed_server, reload_and_stop, updater):
-        code = lab.in_laboratory(options, part)
-        if code != 0:
-            return code
-    return 0
-
-
 if __name__ == "__main__":
-    lab.run_and_exit(on_machine)
+    lab.main(observed_device, killed_server, reload_and_stop, updater)
