@@ -6,21 +6,11 @@
 #include <sys/socket.h>
 
 #include <array>
-#include <cerrno>
-#include <memory>
+
+#include "base/netlink.hpp"
 
 namespace base {
 namespace {
-
-constexpr std::uint32_t sequence = 1;
-
-struct CloseSocket {
-  void operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
-};
-
-std::error_code last_error() {
-  return {errno, std::generic_category()};
-}
 
 int take_state(const nlmsghdr* message, void* data) {
   if (message->nlmsg_type != RTM_NEWNEIGH || mnl_nlmsg_get_payload_len(message) < sizeof(ndmsg))
@@ -42,25 +32,16 @@ int take_state(const nlmsghdr* message, void* data) {
 std::error_code exchange(std::uint16_t type, std::uint16_t flags, std::uint8_t entry_flags,
                          const IpAddress& address, unsigned interface_index,
                          NeighbourState* state) {
-  const std::unique_ptr<mnl_socket, CloseSocket> socket(
-      mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC));
-  if (!socket || mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) < 0) return last_error();
-  std::array<char, 8192> buffer{};
+  alignas(nlmsghdr) std::array<char, 256> buffer{};
   nlmsghdr* request = mnl_nlmsg_put_header(buffer.data());
   request->nlmsg_type = type;
   request->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
-  request->nlmsg_seq = sequence;
   auto* entry = static_cast<ndmsg*>(mnl_nlmsg_put_extra_header(request, sizeof(ndmsg)));
   entry->ndm_family = address.is_ipv4() ? AF_INET : AF_INET6;
   entry->ndm_ifindex = static_cast<int>(interface_index);
   entry->ndm_flags = entry_flags;
   mnl_attr_put(request, NDA_DST, address.bytes().size(), address.bytes().data());
-  if (mnl_socket_sendto(socket.get(), request, request->nlmsg_len) < 0) return last_error();
-  const auto size = mnl_socket_recvfrom(socket.get(), buffer.data(), buffer.size());
-  if (size < 0) return last_error();
-  const int done = mnl_cb_run(buffer.data(), static_cast<std::size_t>(size), sequence,
-                              mnl_socket_get_portid(socket.get()), take_state, state);
-  return done < 0 ? last_error() : std::error_code();
+  return ask_rtnetlink(*request, take_state, state);
 }
 
 }  // namespace

@@ -3,24 +3,19 @@
 #include <fmt/format.h>
 #include <libmnl/libmnl.h>
 #include <linux/netlink.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 
 #include <cerrno>
-#include <chrono>
-#include <memory>
 #include <optional>
 #include <system_error>
 #include <utility>
 
+#include "base/netlink.hpp"
 #include "wg/netlink_codec.hpp"
 #include "wg/secret.hpp"
 
 namespace wg {
 namespace {
 
-/// The kernel answers at once; this only keeps a mistake from blocking for ever.
-constexpr std::chrono::seconds silence_limit{2};
 /// The kernel fills up to 32 KiB per datagram of a dump (netlink_dump).
 constexpr std::size_t datagram_size = std::size_t{64} * 1024;
 /// A dump that a change of the device's configuration interrupts is worthless. Handshakes and
@@ -35,21 +30,13 @@ std::error_code last_error() {
   return {errno, std::system_category()};
 }
 
-struct CloseSocket {
-  void operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
-};
-
 class NetlinkSocket {
  public:
   /// \param protocol NETLINK_GENERIC or NETLINK_ROUTE.
   static base::Expected<NetlinkSocket, std::error_code> open(int protocol) {
-    std::unique_ptr<mnl_socket, CloseSocket> socket(mnl_socket_open2(protocol, SOCK_CLOEXEC));
-    const timeval limit{silence_limit.count(), 0};
-    if (!socket || mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) != 0 ||
-        ::setsockopt(mnl_socket_get_fd(socket.get()), SOL_SOCKET, SO_RCVTIMEO, &limit,
-                     sizeof limit) != 0)
-      return base::Unexpected(last_error());
-    return NetlinkSocket(std::move(socket));
+    auto socket = base::open_netlink(protocol);
+    if (!socket) return base::Unexpected(socket.error());
+    return NetlinkSocket(std::move(*socket));
   }
 
   /// Sends a request that asks for a dump or an acknowledgement, and hands each piece of its answer
@@ -80,10 +67,9 @@ class NetlinkSocket {
   }
 
  private:
-  explicit NetlinkSocket(std::unique_ptr<mnl_socket, CloseSocket> socket)
-      : socket_(std::move(socket)) {}
+  explicit NetlinkSocket(base::NetlinkHandle socket) : socket_(std::move(socket)) {}
 
-  std::unique_ptr<mnl_socket, CloseSocket> socket_;
+  base::NetlinkHandle socket_;
   WipedBuffer<std::uint8_t> buffer_{datagram_size};
 };
 
