@@ -9,6 +9,7 @@ add_library(
   observation_point.cpp
   observation_points.cpp
   observatory.cpp
+  option_values.cpp
   options.cpp
   peer_list.cpp
   point_key.cpp

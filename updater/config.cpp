@@ -6,6 +6,7 @@
 #include <charconv>
 #include <system_error>
 
+#include "config/values.hpp"
 #include "config/yaml_file.hpp"
 #include "schema/owner_name.hpp"
 #include "updater/options.hpp"
@@ -23,14 +24,6 @@ constexpr const char* peer_words =
     "public-key, name, ignore, endpoint-family, keepalive, lan-candidates";
 constexpr const char* name_allowed = "interface names of 1 to 15 characters without '/' and space";
 
-bool is_interface_name(std::string_view name) {
-  const auto is_wrong = [](char c) {
-    return c == '/' || static_cast<unsigned char>(c) <= ' ' || c == '\x7f';
-  };
-  return !name.empty() && name.size() <= 15 && name != "." && name != ".." &&
-         std::none_of(name.begin(), name.end(), is_wrong);
-}
-
 std::string all_words() {
   std::string words;
   for (const Option& option : all_options()) words += fmt::format("{}, ", option.word);
@@ -44,7 +37,7 @@ class ConfigReader {
       : line_(line), read_file_(read_file) {}
 
   Config read() {
-    if (!is_interface_name(line_.interface))
+    if (!config::is_interface_name(line_.interface))
       fail("IFACE",
            fmt::format("'{}' is not allowed; right are: {}", line_.interface, name_allowed));
     config_.interface = line_.interface;
@@ -83,7 +76,7 @@ class ConfigReader {
       fail(place(interfaces), "is a map of interface names, each with a map of its own options");
     const YamlMap* own = nullptr;
     for (const YamlSetting& section : interfaces.maps.front().settings) {
-      if (!is_interface_name(section.word))
+      if (!config::is_interface_name(section.word))
         fail(place(section), fmt::format("is not allowed; right are: {}", name_allowed));
       if (section.kind != YamlSetting::Kind::map)
         fail(place(section), "is a map of the interface's own options; none are written {}");

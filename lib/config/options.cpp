@@ -2,12 +2,6 @@
 
 namespace config {
 
-std::optional<bool> parse_toggle(std::string_view text) {
-  if (text == "true" || text == "yes" || text == "on") return true;
-  if (text == "false" || text == "no" || text == "off") return false;
-  return std::nullopt;
-}
-
 std::string place_of(const std::string& file, const std::string& word, std::size_t line) {
   return fmt::format("{}:{}: {}", file, line, word);
 }

@@ -54,9 +54,6 @@ struct Option {
 /// Option word without dashes → what the command line gave for it, in order; nothing: not given.
 using Words = std::map<std::string, std::vector<std::string>>;
 
-[[nodiscard]] std::optional<bool> parse_toggle(std::string_view text);
-inline constexpr std::string_view toggle_allowed = "true or false";
-
 /// `FILE:LINE: WORD`, as errors begin.
 [[nodiscard]] std::string place_of(const std::string& file, const std::string& word,
                                    std::size_t line);

@@ -3,22 +3,20 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <map>
-#include <regex>
-#include <sstream>
 
 #include "dnsd/config_reader.hpp"
 #include "dnsd/options.hpp"
+#include "tests/unit/config/option_checks.hpp"
 
 namespace {
 
 using dnsd::CommandLine;
 using dnsd::Config;
+using option_checks::error_of;
+using option_checks::read_source;
 
 constexpr const char* alice = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
 constexpr const char* bob = "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=";
@@ -33,34 +31,12 @@ dnsd::ReadFile files(std::map<std::string, std::string> contents) {
 }
 
 CommandLine parse(std::vector<std::string> arguments) {
-  CommandLine line;
-  CLI::App app;
-  dnsd::add_run_options(app, line);
-  std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
-  app.parse(arguments);
-  return line;
+  return option_checks::parse(dnsd::add_run_options, std::move(arguments));
 }
 
 Config read_yaml(const std::string& text, std::vector<std::string> arguments = {}) {
   arguments.insert(arguments.begin(), {"--config", "/etc/w.yaml"});
   return dnsd::read_config(parse(arguments), files({{"/etc/w.yaml", text}}));
-}
-
-std::string error_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const dnsd::ConfigError& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
-std::string read_source(const std::string& path) {
-  std::ifstream file(std::string(SOURCE_DIR) + "/" + path);
-  REQUIRE(file.is_open());
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
 }
 
 }  // namespace
@@ -128,25 +104,7 @@ TEST_CASE("the command line replaces what the file says, lists as a whole") {
 }
 
 TEST_CASE("every number takes its whole range and nothing beside it") {
-  for (const dnsd::Option& option : dnsd::all_options()) {
-    if (!option.range) continue;
-    const std::string word(option.word);
-    CAPTURE(word);
-    const auto [min, max] = *option.range;
-    Config config;
-    CHECK(config::set_option(config, option, std::to_string(min)));
-    CHECK(option.get(config).front() == std::to_string(min));
-    CHECK(config::set_option(config, option, std::to_string(max)));
-    CHECK(option.get(config).front() == std::to_string(max));
-    for (const std::string& wrong :
-         {std::to_string(max + 1), min == 0 ? std::string("-1") : std::to_string(min - 1),
-          std::string(), std::string("x"), std::to_string(min) + " ", std::string("0x1"),
-          std::string("1.5"), std::string("99999999999999999999999")}) {
-      CAPTURE(wrong);
-      CHECK_FALSE(config::set_option(config, option, wrong));
-    }
-    CHECK(option.get(config).front() == std::to_string(max));
-  }
+  option_checks::check_numbers(dnsd::all_options());
 }
 
 TEST_CASE("wrong words and values are told with their place and what would be right") {
@@ -372,30 +330,16 @@ TEST_CASE("the folders that systemd hands over are the defaults") {
 
 TEST_CASE("the sample file lists every option, with its default and its unit") {
   const std::string sample = read_source("config/wg-dnsd.yaml");
-  std::string all;  // the sample with every option uncommented
-  std::istringstream lines(sample);
-  const std::regex option_line("^#([a-z-]+:( .*)?)$");
-  for (std::string line; std::getline(lines, line);)
-    all += std::regex_replace(line, option_line, "$1") + '\n';
-
+  const std::string all = option_checks::uncomment(sample, "");
   const Config expected = read_yaml("zone: wg.example.org\n");
   CHECK(read_yaml(sample) == expected);
   CHECK(read_yaml(all) == expected);
-  for (const dnsd::Option& option : dnsd::all_options()) {
-    const std::string word(option.word);
-    CAPTURE(word);
-    CHECK(std::regex_search(all, std::regex("(^|\n)" + word + ":")));
-  }
+  option_checks::check_all_are_in_sample(dnsd::all_options(), all);
   CHECK(all.find("\npeers: []") != std::string::npos);
 }
 
 TEST_CASE("the manual page describes every option") {
-  const std::string page = read_source("doc/wg-dnsd.yaml.5.in");
-  for (const dnsd::Option& option : dnsd::all_options()) {
-    const std::string word(option.word);
-    CAPTURE(word);
-    CHECK(page.find("\n.It Cm " + word + " ") != std::string::npos);
-  }
+  option_checks::check_all_are_in_manual(dnsd::all_options(), read_source("doc/wg-dnsd.yaml.5.in"));
 }
 
 TEST_CASE("the complete examples load") {

@@ -2,21 +2,18 @@
 
 #include <doctest/doctest.h>
 
-#include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdlib>
-#include <fstream>
-#include <functional>
-#include <regex>
-#include <sstream>
 
 #include "samples.hpp"
+#include "tests/unit/config/option_checks.hpp"
 #include "updater/command_line.hpp"
 #include "updater/options.hpp"
 
 namespace {
 
 using namespace samples;
+using option_checks::error_of;
+using option_checks::read_source;
 using updater::CommandLine;
 using updater::Config;
 
@@ -29,12 +26,7 @@ wg::PublicKey key_of(const std::string& text) {
 }
 
 CommandLine parse(std::vector<std::string> arguments) {
-  CommandLine line;
-  CLI::App app;
-  updater::add_run_options(app, line);
-  std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
-  app.parse(arguments);
-  return line;
+  return option_checks::parse(updater::add_run_options, std::move(arguments));
 }
 
 Config read_yaml(const std::string& text, std::vector<std::string> arguments = {},
@@ -51,23 +43,6 @@ Config read_words(std::vector<std::string> arguments) {
     FAIL("nobody named the file " << path);
     return std::string();
   });
-}
-
-std::string error_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const updater::ConfigError& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
-std::string read_source(const std::string& path) {
-  std::ifstream file(std::string(SOURCE_DIR) + "/" + path);
-  REQUIRE(file.is_open());
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
 }
 
 }  // namespace
@@ -268,27 +243,19 @@ TEST_CASE("the folders that systemd hands over are the defaults") {
 
 TEST_CASE("the sample file lists every option, with its default") {
   const std::string sample = read_source("config/wg-updater.yaml");
-  std::string all;  // the sample with every option uncommented
-  std::istringstream lines(sample);
-  const std::regex option_line("^#((  |    )?[a-z0-9-]+:( .*)?)$");
-  for (std::string line; std::getline(lines, line);)
-    all += std::regex_replace(line, option_line, "$1") + '\n';
+  const std::string all = option_checks::uncomment(sample, "(?:  |    )?");
   CAPTURE(all);
   const Config expected = read_yaml("zone: wg.example.org\n");
   CHECK(read_yaml(sample) == expected);
   CHECK(read_yaml(all) == expected);
-  for (const updater::Option& option : updater::all_options()) {
-    const std::string word(option.word);
-    CAPTURE(word);
-    CHECK(std::regex_search(all, std::regex("(^|\n) *" + word + ":")));
-  }
+  option_checks::check_all_are_in_sample(updater::all_options(), all);
 }
 
 TEST_CASE("the manual page describes every option") {
-  const std::string page = read_source("doc/wg-updater.yaml.5.in");
-  for (const updater::Option& option : updater::all_options()) {
-    const std::string word(option.word);
-    CAPTURE(word);
-    CHECK(page.find("\n.It Cm " + word + " ") != std::string::npos);
-  }
+  option_checks::check_all_are_in_manual(updater::all_options(),
+                                         read_source("doc/wg-updater.yaml.5.in"));
+}
+
+TEST_CASE("every number takes its whole range and nothing beside it") {
+  option_checks::check_numbers(updater::all_options());
 }
