@@ -9,9 +9,8 @@
 #include <cstdio>
 #include <thread>
 
-#include "dns/zone_file.hpp"
 #include "dnsd/answer_threads.hpp"
-#include "scene.hpp"
+#include "served_table.hpp"
 
 namespace {
 
@@ -26,41 +25,18 @@ double cpu_seconds(clockid_t clock) {
 class Server {
  public:
   Server(std::uint64_t peers, const base::Endpoint& place)
-      : policy_(dnsd::make_policy({}, nullptr)),
-        zone_(make_zone(peers)),
-        responder_(zone_, policy_),
-        threads_(responder_, 1) {
+      : table_(peers), threads_(table_.responder(), 1) {
     auto sockets = dnsd::open_listen_sockets({.endpoint = place}, 1, dnsd::Sharing::exclusive);
     if (!sockets) throw std::runtime_error("the port is taken");
     threads_.add(*std::move(sockets), dnsd::View::public_view);
   }
 
   void change(std::uint64_t peer, std::uint64_t endpoint) {
-    dnsd::PeerRecord record;
-    record.ipv4 = bench::endpoint(endpoint);
-    record.detail = detail_;
-    const dnsd::PeerChange one{bench::key(peer), std::move(record)};
-    table_.apply({&one, 1});
+    table_.set(peer, {bench::endpoint(endpoint), {}});
   }
 
  private:
-  std::shared_ptr<const dnsd::Zone> make_zone(std::uint64_t peers) {
-    for (std::uint64_t i = 0; i < peers; ++i) change(i, i);
-    live_.set_ready();
-    auto records = dns::parse_zone_file(
-        "@ SOA ns1 hostmaster 1 1200 300 1209600 1\n@ NS ns1\nns1 A 203.0.113.10\n", bench::zone(),
-        dns::Ttl{300});
-    auto zone = dnsd::Zone::make({.apex = bench::zone(), .public_parts = {}}, *std::move(records),
-                                 {}, table_, live_);
-    return std::make_shared<const dnsd::Zone>(*std::move(zone));
-  }
-
-  std::shared_ptr<const dnsd::PeerDetail> detail_ = std::make_shared<const dnsd::PeerDetail>();
-  dnsd::PeerTable table_;
-  dnsd::LiveState live_;
-  dnsd::PublishedPolicy policy_;
-  dnsd::PublishedZone zone_;
-  dnsd::Responder responder_;
+  bench::ServedTable table_;
   dnsd::AnswerThreads threads_;
 };
 

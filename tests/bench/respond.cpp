@@ -11,9 +11,8 @@
 #include <thread>
 #include <vector>
 
-#include "dns/zone_file.hpp"
-#include "dnsd/responder.hpp"
-#include "scene.hpp"
+#include "consistency.hpp"
+#include "served_table.hpp"
 
 namespace {
 
@@ -27,6 +26,7 @@ struct Options {
   std::string mix = "srv";
   unsigned threads = 1;
   std::uint64_t changes_per_second = 0;
+  bool check_whole = false;
 };
 
 double thread_seconds() {
@@ -35,55 +35,19 @@ double thread_seconds() {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
+/// To a core of its own, as long as there is one.
 void pin(unsigned thread) {
+  if (thread >= std::thread::hardware_concurrency()) return;
   cpu_set_t cores;
   CPU_ZERO(&cores);
-  CPU_SET(thread % std::thread::hardware_concurrency(), &cores);
+  CPU_SET(thread, &cores);
   pthread_setaffinity_np(pthread_self(), sizeof cores, &cores);
 }
-
-class Server {
- public:
-  explicit Server(std::uint64_t peers)
-      : policy_(dnsd::make_policy({}, nullptr)),
-        zone_(make_zone(peers)),
-        responder_(zone_, policy_) {}
-
-  [[nodiscard]] const dnsd::Responder& responder() const { return responder_; }
-  [[nodiscard]] const dnsd::CookieJar& cookies() const { return *policy_.get()->cookies; }
-
-  void set_endpoint(std::uint64_t number, const base::Endpoint& endpoint) {
-    dnsd::PeerRecord record;
-    record.ipv4 = endpoint;
-    record.detail = detail_;
-    const dnsd::PeerChange change{bench::key(number), std::move(record)};
-    table_.apply({&change, 1});
-  }
-
- private:
-  std::shared_ptr<const dnsd::Zone> make_zone(std::uint64_t peers) {
-    for (std::uint64_t i = 0; i < peers; ++i) set_endpoint(i, bench::endpoint(i));
-    live_.set_ready();
-    auto records = dns::parse_zone_file(
-        "@ SOA ns1 hostmaster 1 1200 300 1209600 1\n@ NS ns1\nns1 A 203.0.113.10\n", bench::zone(),
-        dns::Ttl{300});
-    auto zone = dnsd::Zone::make({.apex = bench::zone(), .public_parts = {}}, *std::move(records),
-                                 {}, table_, live_);
-    return std::make_shared<const dnsd::Zone>(*std::move(zone));
-  }
-
-  std::shared_ptr<const dnsd::PeerDetail> detail_ = std::make_shared<const dnsd::PeerDetail>();
-  dnsd::PeerTable table_;
-  dnsd::LiveState live_;
-  dnsd::PublishedPolicy policy_;
-  dnsd::PublishedZone zone_;
-  dnsd::Responder responder_;
-};
 
 /// A circle of questions that was drawn before, so that only answers are measured.
 class Queries {
  public:
-  Queries(const Options& options, const Server& server, std::uint64_t seed) {
+  Queries(const Options& options, const bench::ServedTable& server, std::uint64_t seed) {
     bench::Questions questions(*bench::parse_mix(options.mix), options.peers, seed);
     std::vector<std::uint8_t> cookie(questions.client_cookie().begin(),
                                      questions.client_cookie().end());
@@ -127,7 +91,7 @@ class Queries {
 };
 
 int run(const Options& options) {
-  Server server(options.peers);
+  bench::ServedTable server(options.peers);
   std::atomic<std::uint64_t> wrong{0};
   std::atomic<bool> done{false};
   std::vector<double> seconds(options.threads);
@@ -135,7 +99,7 @@ int run(const Options& options) {
   std::atomic<unsigned> ready{0};
   for (unsigned t = 0; t < options.threads; ++t) {
     threads.emplace_back([&, t] {
-      if (options.threads > 1) pin(t);
+      pin(t);
       Queries queries(options, server, t + 1);
       wrong += queries.answer(server.responder(), std::min<std::uint64_t>(options.answers, batch));
       ++ready;
@@ -147,12 +111,15 @@ int run(const Options& options) {
   }
   std::thread writer;
   if (options.changes_per_second > 0) {
+    // Without a core of its own it takes turns with those that answer. Their clocks stand still
+    // then: what the writer costs them is what it does to the caches.
     writer = std::thread([&] {
+      pin(options.threads);
       const auto pause = std::chrono::nanoseconds(1000000000U * batch / options.changes_per_second);
       bench::Draw draw(99);
       while (!done) {
         for (std::size_t i = 0; i < batch; ++i)
-          server.set_endpoint(draw.below(options.peers), bench::endpoint(draw.below(1U << 24U)));
+          server.set(draw.below(options.peers), {bench::endpoint(draw.below(1U << 24U)), {}});
         std::this_thread::sleep_for(pause);
       }
     });
@@ -169,6 +136,15 @@ int run(const Options& options) {
   return wrong == 0 ? 0 : 1;
 }
 
+int check(const Options& options) {
+  const bench::Consistency seen = bench::check_consistency(options.threads, options.answers);
+  std::printf("{\"answers\": %llu, \"mixed\": %llu, \"changes\": %llu}\n",
+              static_cast<unsigned long long>(seen.answers),
+              static_cast<unsigned long long>(seen.mixed),
+              static_cast<unsigned long long>(seen.changes));
+  return seen.mixed == 0 ? 0 : 1;
+}
+
 }  // namespace
 
 int main(int count, char** words) {
@@ -181,6 +157,8 @@ int main(int count, char** words) {
   app.add_option("--mix", options.mix)->check(CLI::IsMember({"srv", "judged"}));
   app.add_option("--threads", options.threads, "each pinned to a core of its own");
   app.add_option("--changes", options.changes_per_second, "endpoints rewritten per second");
+  app.add_flag("--check-whole", options.check_whole,
+               "no times: each answer is checked while endpoints change at full speed");
   CLI11_PARSE(app, count, words);
-  return run(options);
+  return options.check_whole ? check(options) : run(options);
 }

@@ -63,6 +63,26 @@ base::Endpoint endpoint(std::uint64_t number) {
   return {base::IpAddress(octets), base::Port{static_cast<std::uint16_t>(1024 + number % 60000)}};
 }
 
+base::Endpoint endpoint_ipv6(std::uint64_t number) {
+  const std::array<std::uint8_t, 16> octets = {0x2a,
+                                               0,
+                                               0,
+                                               0,
+                                               0,
+                                               0,
+                                               0,
+                                               0,
+                                               0,
+                                               0,
+                                               0,
+                                               0,
+                                               0,
+                                               static_cast<std::uint8_t>(number >> 16U),
+                                               static_cast<std::uint8_t>(number >> 8U),
+                                               static_cast<std::uint8_t>(number)};
+  return {base::IpAddress(octets), base::Port{static_cast<std::uint16_t>(1 + number % 65521)}};
+}
+
 base::Prefix allowed_ip(std::uint64_t number) {
   std::array<std::uint8_t, 4> octets{};
   const base::IpAddress address = endpoint(number).address;

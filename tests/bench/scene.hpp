@@ -32,7 +32,9 @@ class Draw {
 [[nodiscard]] dns::Name zone();
 /// \param number from 0; those beyond the registered ones are keys that nobody has.
 [[nodiscard]] wg::PublicKey key(std::uint64_t number);
+/// The lowest 24 bits of the number are in the address, and the port follows from it.
 [[nodiscard]] base::Endpoint endpoint(std::uint64_t number);
+[[nodiscard]] base::Endpoint endpoint_ipv6(std::uint64_t number);
 [[nodiscard]] base::Prefix allowed_ip(std::uint64_t number);
 
 enum class Mix : std::uint8_t {
