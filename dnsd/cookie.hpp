@@ -20,6 +20,13 @@ inline constexpr std::size_t server_cookie_octets = 16;  // RFC 9018 §4
 using CookieSecret = std::array<std::uint8_t, 16>;
 using ServerCookie = std::array<std::uint8_t, server_cookie_octets>;
 
+/// What the server's part of a client's cookie is worth.
+enum class CookieState : std::uint8_t {
+  invalid,  ///< not ours, not this client's, or too old
+  aging,    ///< valid; the client is to be given a new one
+  fresh     ///< valid, and goes back as it came
+};
+
 /// The secrets that cookies are made and checked with. Immutable, any thread; replaced as a whole
 /// at a rollover.
 class CookieJar {
@@ -37,11 +44,11 @@ class CookieJar {
   /// \param client_cookie 8 octets.
   [[nodiscard]] ServerCookie make(base::Bytes client_cookie, const base::IpAddress& client,
                                   base::WallTime now) const;
-  /// Whether we made it for this client within the last hour (five minutes of another server's
-  /// clock ahead are forgiven, RFC 9018 §4.3). \param client_cookie 8 octets. \param server_cookie
-  /// any length.
-  [[nodiscard]] bool verify(base::Bytes client_cookie, base::Bytes server_cookie,
-                            const base::IpAddress& client, base::WallTime now) const;
+  /// Valid: we made it for this client within the last hour (five minutes of another server's clock
+  /// ahead are forgiven). Fresh: with the current secret, and within half an hour. RFC 9018 §4.3.
+  /// \param client_cookie 8 octets. \param server_cookie any length.
+  [[nodiscard]] CookieState check(base::Bytes client_cookie, base::Bytes server_cookie,
+                                  const base::IpAddress& client, base::WallTime now) const;
 
  private:
   CookieSecret current_;

@@ -124,10 +124,15 @@ std::size_t Responder::Moment::respond(base::Bytes query, const Listener& listen
   ServerCookie cookie{};
   if (sent_cookie) {
     const base::Bytes client = request->edns->client_cookie;
-    has_valid_cookie = policy->cookies->verify(client, request->edns->server_cookie, asker.address,
-                                               asker.now.wall);
-    cookie = policy->cookies->make(client, asker.address, asker.now.wall);
-    head.server_cookie = cookie;
+    const base::Bytes ours = request->edns->server_cookie;
+    const CookieState state = policy->cookies->check(client, ours, asker.address, asker.now.wall);
+    has_valid_cookie = state != CookieState::invalid;
+    if (state == CookieState::fresh) {
+      head.server_cookie = ours;
+    } else {
+      cookie = policy->cookies->make(client, asker.address, asker.now.wall);
+      head.server_cookie = cookie;
+    }
   }
 
   if (!has_valid_cookie && is_rate_limited(listener, asker, *policy)) {

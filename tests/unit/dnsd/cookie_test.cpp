@@ -8,12 +8,14 @@
 namespace {
 
 using base::WallTime;
+using dnsd::CookieState;
 using std::chrono::seconds;
 
 constexpr dnsd::CookieSecret secret = {0xe5, 0xe9, 0x73, 0xe5, 0xa6, 0xb2, 0xa4, 0x3f,
                                        0x48, 0xe7, 0xdc, 0x84, 0x9e, 0x37, 0xbf, 0xcf};
 const std::vector<std::uint8_t> client_cookie = {0x24, 0x64, 0xc4, 0xab, 0xcf, 0x10, 0xc9, 0x57};
-const base::IpAddress client = *base::IpAddress::parse("198.51.100.100");
+constexpr const char* client_text = "198.51.100.100";
+const base::IpAddress client = *base::IpAddress::parse(client_text);
 constexpr WallTime then{seconds(1559731985)};
 
 std::string hex(base::Bytes octets) {
@@ -44,34 +46,39 @@ TEST_CASE("RFC 9018 appendix A.4: an IPv6 client and a secret that rolled over")
   const std::vector<std::uint8_t> old_cookie = {0x01, 0x00, 0x00, 0x00, 0x5c, 0xf7, 0xc5, 0x79,
                                                 0x26, 0x55, 0x6b, 0xd0, 0x93, 0x4c, 0x72, 0xf8};
   const WallTime now{seconds(1559741961)};
-  CHECK(jar.verify(cookie, old_cookie, address, now));
+  CHECK(jar.check(cookie, old_cookie, address, now) == CookieState::aging);
   CHECK(hex(jar.make(cookie, address, now)) == "010000005cf7c609a6bb79d16625507a");
 }
 
 TEST_CASE("RFC 9018 §4.3: what is accepted") {
   const dnsd::CookieJar jar(secret);
   const auto cookie = jar.make(client_cookie, client, then);
-  const auto verify = [&](WallTime now) { return jar.verify(client_cookie, cookie, client, now); };
-  CHECK(verify(then));
-  CHECK(verify(then + seconds(3600)));
-  CHECK_FALSE(verify(then + seconds(3601)));
-  CHECK(verify(then - seconds(300)));
-  CHECK_FALSE(verify(then - seconds(301)));
-  CHECK_FALSE(jar.verify(client_cookie, cookie, *base::IpAddress::parse("198.51.100.101"), then));
-  CHECK_FALSE(jar.verify(client_cookie, cookie, *base::IpAddress::parse("2001:db8::1"), then));
+  const auto check = [&](WallTime now) { return jar.check(client_cookie, cookie, client, now); };
+  CHECK(check(then) == CookieState::fresh);
+  CHECK(check(then + seconds(1800)) == CookieState::fresh);
+  CHECK(check(then + seconds(1801)) == CookieState::aging);
+  CHECK(check(then + seconds(3600)) == CookieState::aging);
+  CHECK(check(then + seconds(3601)) == CookieState::invalid);
+  CHECK(check(then - seconds(300)) == CookieState::fresh);
+  CHECK(check(then - seconds(301)) == CookieState::invalid);
+  const auto is_invalid = [&](base::Bytes theirs, base::Bytes ours, const char* address) {
+    return jar.check(theirs, ours, *base::IpAddress::parse(address), then) == CookieState::invalid;
+  };
+  CHECK(is_invalid(client_cookie, cookie, "198.51.100.101"));
+  CHECK(is_invalid(client_cookie, cookie, "2001:db8::1"));
   std::vector<std::uint8_t> other = client_cookie;
   other[0] ^= 1U;
-  CHECK_FALSE(jar.verify(other, cookie, client, then));
+  CHECK(is_invalid(other, cookie, client_text));
   for (std::size_t i = 0; i < cookie.size(); ++i) {
     CAPTURE(i);
     auto bent = cookie;
     bent[i] ^= 0x80U;
-    CHECK_FALSE(jar.verify(client_cookie, bent, client, then));
-    CHECK_FALSE(jar.verify(client_cookie, base::Bytes(cookie).first(i), client, then));
+    CHECK(is_invalid(client_cookie, bent, client_text));
+    CHECK(is_invalid(client_cookie, base::Bytes(cookie).first(i), client_text));
   }
   std::vector<std::uint8_t> longer(cookie.begin(), cookie.end());
   longer.push_back(0);
-  CHECK_FALSE(jar.verify(client_cookie, longer, client, then));
+  CHECK(is_invalid(client_cookie, longer, client_text));
 }
 
 TEST_CASE("RFC 9018 §5: a rollover keeps the cookies of the previous secret") {
@@ -80,9 +87,10 @@ TEST_CASE("RFC 9018 §5: a rollover keeps the cookies of the previous secret") {
   const dnsd::CookieJar after(next, secret);
   const dnsd::CookieJar later(next);
   const auto cookie = before.make(client_cookie, client, then);
-  CHECK(after.verify(client_cookie, cookie, client, then));
-  CHECK_FALSE(later.verify(client_cookie, cookie, client, then));
-  CHECK(later.verify(client_cookie, after.make(client_cookie, client, then), client, then));
+  CHECK(after.check(client_cookie, cookie, client, then) == CookieState::aging);
+  CHECK(later.check(client_cookie, cookie, client, then) == CookieState::invalid);
+  const auto renewed = after.make(client_cookie, client, then);
+  CHECK(later.check(client_cookie, renewed, client, then) == CookieState::fresh);
   CHECK(dnsd::CookieJar::draw_secret() != dnsd::CookieJar::draw_secret());
 }
 

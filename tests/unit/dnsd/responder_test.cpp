@@ -101,6 +101,23 @@ TEST_CASE("RFC 7873 §5.2: a client cookie comes back with ours behind it") {
           .has_value());
 }
 
+TEST_CASE("RFC 9018 §4.3: a cookie comes back as it is for half an hour, and then a new one") {
+  const AnswerFixture server;
+  const auto ask_at = [&](std::chrono::seconds passed, const Octets& cookie) {
+    dnsd::Asker asker{client, AnswerFixture::now};
+    asker.now.wall += passed;
+    const Octets asked = question("www.wg.example.org", dns::RrType::a, {{10, cookie}});
+    return option_of(server.ask(asked, public_udp, asker), 10);
+  };
+  const auto first = ask_at(std::chrono::seconds(0), client_cookie);
+  REQUIRE(first.has_value());
+  CHECK(ask_at(std::chrono::seconds(1800), *first) == first);
+  const auto next = ask_at(std::chrono::seconds(1801), *first);
+  REQUIRE(next.has_value());
+  CHECK(next != first);
+  CHECK(ask_at(std::chrono::seconds(3601), *next) == next);
+}
+
 TEST_CASE("RFC 7873 §5.4: a request without a question gets its cookie") {
   const AnswerFixture server;
   const Octets reply =
