@@ -152,7 +152,7 @@ Explanation::Explanation(const dns::Name& name, RrType type, View view, const Re
   message_ = dns::read_own_message(reply).value_or(dns::Message{});
   if (message_.rcode != dns::Rcode::refused) {
     NoSink sink;
-    outcome_ = zone.lookup(name, type, view, sink).outcome;
+    outcome_ = zone.lookup(zone.read(name), type, view, sink).outcome;
   }
   const auto key = key_of(name, message_, zone.options().apex);
   if (key) peer_ = Peer{*key, peers.find(*key), sightings(*key)};

@@ -101,9 +101,8 @@ PeerTable::~PeerTable() {
 /// Finds the entry of a key and calls `read_entry` with it. Everything that it read counts only if
 /// the entry was not freed meanwhile; otherwise all begins again. \return false: no such key.
 template <typename Read>
-bool PeerTable::read(const wg::PublicKey& key, Read read_entry) const {
+bool PeerTable::read(const wg::PublicKey& key, std::uint32_t hash, Read read_entry) const {
   const Key words = words_of(key);
-  const std::uint32_t hash = hash_of(key);
   const std::atomic<std::uint32_t>& removals = removals_[hash % first_buckets];
   for (;;) {
     const std::uint32_t removed = removals.load(std::memory_order_acquire);
@@ -125,7 +124,23 @@ bool PeerTable::read(const wg::PublicKey& key, Read read_entry) const {
   }
 }
 
-std::optional<PeerEndpoints> PeerTable::find_endpoints(const wg::PublicKey& key) const {
+PeerTable::KeyHash PeerTable::hash(const wg::PublicKey& key) {
+  return KeyHash{hash_of(key)};
+}
+
+void PeerTable::prefetch_bucket(KeyHash hash) const {
+  const std::uint32_t buckets = bucket_count_.load(std::memory_order_acquire);
+  __builtin_prefetch(&buckets_.element(bucket_of(static_cast<std::uint32_t>(hash), buckets)));
+}
+
+void PeerTable::prefetch_entry(KeyHash hash) const {
+  const std::uint32_t buckets = bucket_count_.load(std::memory_order_acquire);
+  const Index first = load(buckets_.element(bucket_of(static_cast<std::uint32_t>(hash), buckets)));
+  if (first != 0) __builtin_prefetch(&entries_.element(first));
+}
+
+std::optional<PeerEndpoints> PeerTable::find_endpoints(const wg::PublicKey& key,
+                                                       KeyHash hash) const {
   std::uint32_t ipv4 = 0;
   std::uint32_t ports = 0;
   std::array<std::uint64_t, 2> ipv6{};
@@ -134,14 +149,14 @@ std::optional<PeerEndpoints> PeerTable::find_endpoints(const wg::PublicKey& key)
     ports = load(entry.ports);
     ipv6 = {load(entry.ipv6[0]), load(entry.ipv6[1])};
   };
-  if (!read(key, copy)) return std::nullopt;
+  if (!read(key, static_cast<std::uint32_t>(hash), copy)) return std::nullopt;
   return PeerEndpoints{ipv4_endpoint(ipv4, ports), ipv6_endpoint(ipv6, ports)};
 }
 
 std::optional<PeerSnapshot> PeerTable::snapshot(const wg::PublicKey& key) const {
   PeerSnapshot result;
   const auto copy = [&](const Entry& entry, Index index) { result = read_snapshot(entry, index); };
-  if (!read(key, copy)) return std::nullopt;
+  if (!read(key, hash_of(key), copy)) return std::nullopt;
   return result;
 }
 

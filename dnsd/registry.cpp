@@ -112,7 +112,7 @@ void Registry::set_point(SourceId id, const base::Endpoint& listen) {
 bool Registry::is_configured(const wg::PublicKey& key) const {
   const auto it = peers_.find(key);
   if (it != peers_.end()) return it->second.configured;
-  return settled_ > 0 && table_.find_endpoints(key).has_value();
+  return settled_ > 0 && table_.find_endpoints(key, PeerTable::hash(key)).has_value();
 }
 
 void Registry::restore(SourceId source, const SavedPeer& saved, base::Now now) {

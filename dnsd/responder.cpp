@@ -84,8 +84,8 @@ Verdict answer_chaos(const dns::Request& request, const Policy& policy, dns::Rec
   return verdict;
 }
 
-Verdict answer(const dns::Request& request, const Zone& zone, const Policy& policy, View view,
-               dns::RecordSink& sink) {
+Verdict answer(const dns::Request& request, const Zone::Question& question, const Zone& zone,
+               const Policy& policy, View view, dns::RecordSink& sink) {
   if (request.rcode != Rcode::noerror) return error_verdict(request.rcode);
   if (request.question.empty())
     return error_verdict(Rcode::noerror);  // RFC 7873 §5.4: only the cookie
@@ -94,7 +94,7 @@ Verdict answer(const dns::Request& request, const Zone& zone, const Policy& poli
   if (request.type == RrType::axfr || request.type == RrType::ixfr) {
     return error_verdict(Rcode::refused, ExtendedError::prohibited);
   }
-  return verdict_of(zone.lookup(request.name, request.type, view, sink));
+  return verdict_of(zone.lookup(question, request.type, view, sink));
 }
 
 bool is_rate_limited(const Listener& listener, const Asker& asker, const Policy& policy) {
@@ -107,14 +107,21 @@ bool is_rate_limited(const Listener& listener, const Asker& asker, const Policy&
 
 }  // namespace
 
-std::size_t Responder::Moment::respond(base::Bytes query, const Listener& listener,
+Responder::Moment::Reading Responder::Moment::read(base::Bytes query) const {
+  Reading reading{.request = dns::parse_request(query)};
+  if (reading.request && reading.request->rcode == Rcode::noerror)
+    reading.question = zone_->read(reading.request->name);
+  return reading;
+}
+
+std::size_t Responder::Moment::respond(const Reading& reading, const Listener& listener,
                                        const Asker& asker, base::MutableBytes out) const {
-  const auto request = dns::parse_request(query);
+  const std::optional<dns::Request>& request = reading.request;
   if (!request) return 0;
   const Policy* const policy = policy_.get();
   const Zone* const zone = zone_.get();
   dns::ResponseWriter writer(*request, reply_limit(*request, listener), out);
-  Verdict verdict = answer(*request, *zone, *policy, listener.view, writer);
+  Verdict verdict = answer(*request, reading.question, *zone, *policy, listener.view, writer);
   dns::ResponseHead& head = verdict.head;
   head.nsid = policy->server_id;
   if (listener.transport == Transport::tcp) head.tcp_keepalive = tcp_keepalive;

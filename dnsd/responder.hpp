@@ -64,6 +64,26 @@ class Responder {
    public:
     /// As Responder::respond.
     [[nodiscard]] std::size_t respond(base::Bytes query, const Listener& listener,
+                                      const Asker& asker, base::MutableBytes out) const {
+      return respond(read(query), listener, asker, out);
+    }
+
+    /// The same in steps, for who has many queries at hand. Two of them only ask for memory that
+    /// the last one reads: taken for all queries before the next step is taken for any, that
+    /// memory is waited for once, and not query by query.
+    struct Reading {
+      std::optional<dns::Request> request;  ///< none: say nothing
+      Zone::Question question{};
+    };
+    /// \param query outlives the reading.
+    [[nodiscard]] Reading read(base::Bytes query) const;
+    void prefetch_bucket(const Reading& reading) const {
+      if (reading.question.peer) zone_->peers().prefetch_bucket(reading.question.hash);
+    }
+    void prefetch_entry(const Reading& reading) const {
+      if (reading.question.peer) zone_->peers().prefetch_entry(reading.question.hash);
+    }
+    [[nodiscard]] std::size_t respond(const Reading& reading, const Listener& listener,
                                       const Asker& asker, base::MutableBytes out) const;
 
    private:

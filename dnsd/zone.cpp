@@ -7,24 +7,32 @@ namespace dnsd {
 
 using dns::RrType;
 
-Finding Zone::lookup(dns::NameView name, RrType type, View view, dns::RecordSink& sink) const {
-  if (!name.is_at_or_below(options_.apex)) return {Outcome::refused};
+Zone::Question Zone::read(dns::NameView name) const {
+  Question question{.name = name, .is_ours = name.is_at_or_below(options_.apex)};
+  if (question.is_ours) question.peer = schema::parse_peer_name(name, options_.apex);
+  if (question.peer) question.hash = PeerTable::hash(question.peer->key);
+  return question;
+}
+
+Finding Zone::lookup(const Question& question, RrType type, View view,
+                     dns::RecordSink& sink) const {
+  if (!question.is_ours) return {Outcome::refused};
   dns::Name next;
-  Finding found = look_up_one(name, type, view, sink, next);  // the owner keeps the asker's case
+  Finding found = look_up_one(question, type, view, sink, next);  // owners keep the asker's case
   const bool is_for_any_name = found.is_for_any_name;
   // Behind a CNAME of ours the reply is authoritative, wherever the chain leads (RFC 1035 §4.1.1,
   // AA).
   const Finding chain_ends{.outcome = Outcome::cname, .is_for_any_name = is_for_any_name};
-  dns::NameView at = name;
+  dns::NameView at = question.name;
   dns::Name current;
   for (int hop = 1; found.outcome == Outcome::cname; ++hop) {
     // A wildcard CNAME may lead to itself; longer loops are refused when the zone is made.
-    if (hop == max_cname_hops || next.view().equals(at) ||
-        !next.view().is_at_or_below(options_.apex))
-      return chain_ends;
+    if (hop == max_cname_hops || next.view().equals(at)) return chain_ends;
     current = next;
     at = current;
-    found = look_up_one(at, type, view, sink, next);
+    const Question target = read(at);
+    if (!target.is_ours) return chain_ends;
+    found = look_up_one(target, type, view, sink, next);
     if (found.outcome == Outcome::referral) return chain_ends;
   }
   found.is_for_any_name = is_for_any_name;
@@ -32,8 +40,9 @@ Finding Zone::lookup(dns::NameView name, RrType type, View view, dns::RecordSink
 }
 
 /// RFC 1034 §4.3.2 steps 2 to 6 for one name. On `cname`, `next` is where the chain goes on.
-Finding Zone::look_up_one(dns::NameView name, RrType type, View view, dns::RecordSink& sink,
+Finding Zone::look_up_one(const Question& question, RrType type, View view, dns::RecordSink& sink,
                           dns::Name& next) const {
+  const dns::NameView name = question.name;
   if (const auto cut = find_cut(name)) {
     // RFC 4035 §3.1.4.1: DS at the cut belongs to this side.
     if (type != RrType::ds || !cut->equals(name)) {
@@ -42,10 +51,10 @@ Finding Zone::look_up_one(dns::NameView name, RrType type, View view, dns::Recor
     }
   }
   Node node;
-  bool exists = find_node(name, view, node);
+  bool exists = find_node(question, view, node);
   bool is_for_any_name = false;
   if (!exists) {
-    if (!live_.is_ready() && schema::parse_peer_name(name, options_.apex)) return {Outcome::failed};
+    if (!live_.is_ready() && question.peer) return {Outcome::failed};
     exists = find_wildcard(name, view, node);
     is_for_any_name = exists;
   }
@@ -72,24 +81,24 @@ Finding Zone::look_up_one(dns::NameView name, RrType type, View view, dns::Recor
 }
 
 /// \param node fresh. \return whether the name exists.
-bool Zone::find_node(dns::NameView name, View view, Node& node) const {
-  node.name = schema::parse_peer_name(name, options_.apex);
-  if (node.name) {
-    node.dynamic = find_peer(view, node);  // nothing static stands there
+bool Zone::find_node(const Question& question, View view, Node& node) const {
+  if (question.peer) {
+    node.name = &*question.peer;
+    node.dynamic = find_peer(question.hash, view, node);  // nothing static stands there
   } else {
-    node.statics = find_static(name);
-    node.dynamic = find_fixed(name, view, node);
+    node.statics = find_static(question.name);
+    node.dynamic = find_fixed(question.name, view, node);
   }
   return node.statics != nullptr || node.dynamic != Node::Dynamic::none;
 }
 
 /// \param node has its name.
-Zone::Node::Dynamic Zone::find_peer(View view, Node& node) const {
+Zone::Node::Dynamic Zone::find_peer(PeerTable::KeyHash hash, View view, Node& node) const {
   const schema::PeerName& name = *node.name;
   using Form = schema::PeerName::Form;
   if (name.form == Form::other || (name.padded && !options_.padded_names))
     return Node::Dynamic::none;
-  const auto endpoints = peers_.find_endpoints(name.key);
+  const auto endpoints = peers_.find_endpoints(name.key, hash);
   if (!endpoints) return Node::Dynamic::none;
   if (!tells_more(view) && shows_any(*endpoints, view)) {
     node.peer.endpoints = *endpoints;
@@ -152,16 +161,17 @@ Zone::Node::Dynamic Zone::find_fixed(dns::NameView name, View view, Node& node) 
     if (!name.equals(expected)) return Node::Dynamic::none;
     form = Form::service;
   }
-  node.name = {.form = form, .key = found->second, .address = {}};
+  node.alias_form = form;
+  node.alias_key = &found->second;
   return Node::Dynamic::alias;
 }
 
 /// The name of the peer itself that a configured name stands for.
 dns::Name Zone::alias_target(const Node& node) const {
   using Form = schema::PeerName::Form;
-  const wg::PublicKey& key = node.name->key;
-  if (node.name->form == Form::host) return schema::host_name(key, options_.apex);
-  if (node.name->form == Form::instance) return schema::instance_name(key, options_.apex);
+  const wg::PublicKey& key = *node.alias_key;
+  if (node.alias_form == Form::host) return schema::host_name(key, options_.apex);
+  if (node.alias_form == Form::instance) return schema::instance_name(key, options_.apex);
   return schema::service_name(key, options_.apex);
 }
 
@@ -179,7 +189,7 @@ bool Zone::find_wildcard(dns::NameView name, View view, Node& node) const {
   dns::NameView encloser = name.ancestor(depth > deepest_ ? depth - deepest_ : 1);
   const auto exists = [&] {
     Node closest;
-    return find_node(encloser, view, closest);
+    return find_node(read(encloser), view, closest);
   };
   while (!encloser.equals(options_.apex) && !exists()) encloser = encloser.parent();
   dns::Name wildcard(encloser);

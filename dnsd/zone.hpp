@@ -78,9 +78,21 @@ class Zone {
                                                             const PeerTable& peers,
                                                             const LiveState& live);
 
+  /// A name that is asked for, and all that can be said of it without looking anything up.
+  struct Question {
+    dns::NameView name;
+    bool is_ours = false;                    ///< at or below the apex
+    std::optional<schema::PeerName> peer{};  ///< whose name it is, registered or not
+    PeerTable::KeyHash hash{};               ///< of that peer's key
+  };
+  /// \param name borrowed for as long as the question.
+  [[nodiscard]] Question read(dns::NameView name) const;
+  /// Where the answers to many questions will be read from.
+  [[nodiscard]] const PeerTable& peers() const { return peers_; }
+
   /// One question of class IN. Writes everything that the reply's sections hold. \param type ANY
   /// gives one RRset (RFC 8482 §4.1); AXFR and IXFR are not for here.
-  [[nodiscard]] Finding lookup(dns::NameView name, dns::RrType type, View view,
+  [[nodiscard]] Finding lookup(const Question& question, dns::RrType type, View view,
                                dns::RecordSink& sink) const;
 
   /// Every record of the view, the SOA first: what `wg-dnsd zone` prints. From the control thread
@@ -124,17 +136,18 @@ class Zone {
     };
     const StaticNode* statics = nullptr;
     Dynamic dynamic = Dynamic::none;
-    /// Of host, service, instance, address, lan; of alias what it stands for.
-    std::optional<schema::PeerName> name{};
-    /// Of the same but alias. Beside the endpoints it is known where the view is told of it, or no
+    /// Of host, service, instance, address, lan; borrowed from the question.
+    const schema::PeerName* name = nullptr;
+    /// Of alias: which name of which peer it stands for.
+    schema::PeerName::Form alias_form{};
+    const wg::PublicKey* alias_key = nullptr;
+    /// Of a peer. Beside the endpoints it is known where the view is told of it, or no
     /// endpoint is shown.
     PeerSnapshot peer{};
     std::shared_ptr<const schema::LanEndpoints> lan{};  ///< of lan
 
     /// Whether the name is one of a registered peer; then `name` and `peer` are set.
-    [[nodiscard]] bool is_peer() const {
-      return name && dynamic != Dynamic::none && dynamic != Dynamic::alias;
-    }
+    [[nodiscard]] bool is_peer() const { return name != nullptr && dynamic != Dynamic::none; }
   };
 
   using StaticNodes = std::unordered_map<dns::Name, StaticNode, dns::NameHash, dns::NameEqual>;
@@ -159,15 +172,15 @@ class Zone {
       const std::map<dns::Name, std::size_t>& lines);
   [[nodiscard]] std::optional<std::string> check_reserved(dns::NameView owner) const;
 
-  [[nodiscard]] bool find_node(dns::NameView name, View view, Node& node) const;
-  [[nodiscard]] Node::Dynamic find_peer(View view, Node& node) const;
+  [[nodiscard]] bool find_node(const Question& question, View view, Node& node) const;
+  [[nodiscard]] Node::Dynamic find_peer(PeerTable::KeyHash hash, View view, Node& node) const;
   [[nodiscard]] dns::Name alias_target(const Node& node) const;
   [[nodiscard]] Node::Dynamic find_fixed(dns::NameView name, View view, Node& node) const;
   [[nodiscard]] const StaticNode* find_static(dns::NameView name) const;
   [[nodiscard]] bool find_wildcard(dns::NameView name, View view, Node& node) const;
   [[nodiscard]] std::optional<dns::NameView> find_cut(dns::NameView name) const;
 
-  [[nodiscard]] Finding look_up_one(dns::NameView name, dns::RrType type, View view,
+  [[nodiscard]] Finding look_up_one(const Question& question, dns::RrType type, View view,
                                     dns::RecordSink& sink, dns::Name& next) const;
   void emit_peer(const wg::PublicKey& key, const PeerRecord& record, View view,
                  const Visit& visit) const;

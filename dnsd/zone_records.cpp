@@ -250,10 +250,10 @@ void Zone::emit_additional(const Node& node, RrType type, const Emission& to) co
 }
 
 void Zone::emit_target_addresses(dns::NameView target, View view, dns::RecordSink& sink) const {
-  if (!target.is_at_or_below(options_.apex)) return;
   // Glue below a cut is found as well: it is static, and no node is hidden by a cut.
+  const Question question = read(target);
   Node node;
-  if (!find_node(target, view, node)) return;
+  if (!question.is_ours || !find_node(question, view, node)) return;
   const Emission to{target, view, sink, Section::additional};
   (void)emit(node, RrType::aaaa, to);
   (void)emit(node, RrType::a, to);
@@ -350,8 +350,9 @@ void Zone::emit_peer(const wg::PublicKey& key, const PeerRecord& record, View vi
                      const Visit& visit) const {
   VisitSink sink(visit);
   Node node;
-  schema::PeerName& name = node.name.emplace();
+  schema::PeerName name;
   name.key = key;
+  node.name = &name;
   name.label = base::to_base32(key.octets());
   node.peer = {.endpoints = {record.ipv4, record.ipv6},
                .since = record.since,

@@ -205,6 +205,22 @@ class WgDnsd(unittest.TestCase):
         self.assertFalse(whole.truncated)
         self.assertEqual(whole.answers, 100)
 
+    def test_in_a_burst_each_question_gets_its_own_answer(self):
+        """They are read in groups, and some say nothing: no answer may move to a neighbour."""
+        self.write_zone("\n".join(f"name{i} A 203.0.113.{i}" for i in range(100)))
+        process = self.start("--listen", f"127.0.0.1:{self.port}")
+        with udp_socket("127.0.0.1") as client:
+            client.settimeout(PATIENCE)
+            process.send_signal(signal.SIGSTOP)
+            for i in range(100):
+                for junk in [b"", b"\0" * 11, query("ns1.example.org", A)[:2] + b"\x80" + bytes(9)][: i % 4]:
+                    client.sendto(junk, ("127.0.0.1", self.port))
+                client.sendto(query(f"name{i}.example.org", A, identity=i), ("127.0.0.1", self.port))
+            process.send_signal(signal.SIGCONT)
+            replies = [Reply(client.recv(65535)) for _ in range(100)]
+        self.assertEqual([reply.identity for reply in replies], list(range(100)))
+        self.assertEqual([reply.message[-4:] for reply in replies], [bytes([203, 0, 113, i]) for i in range(100)])
+
     def test_wildcard_answers_from_the_address_that_was_asked(self):
         words = ["--listen", f"0.0.0.0:{self.port}"]
         if has_ipv6():
