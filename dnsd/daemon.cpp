@@ -15,29 +15,26 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include "base/clock.hpp"
 #include "base/interfaces.hpp"
 #include "base/log.hpp"
 #include "base/notify.hpp"
 #include "base/version.hpp"
+#include "control/server.hpp"
 #include "dnsd/answer_threads.hpp"
-#include "dnsd/control_server.hpp"
-#include "dnsd/doctor_collect.hpp"
-#include "dnsd/explain.hpp"
+#include "dnsd/commands.hpp"
 #include "dnsd/inherited_sockets.hpp"
 #include "dnsd/lan_keeper.hpp"
 #include "dnsd/listeners.hpp"
 #include "dnsd/made_zone.hpp"
 #include "dnsd/observation_points.hpp"
 #include "dnsd/observatory.hpp"
-#include "dnsd/peer_commands.hpp"
 #include "dnsd/policy.hpp"
 #include "dnsd/responder.hpp"
 #include "dnsd/state_store.hpp"
 #include "dnsd/static_part.hpp"
-#include "dnsd/status.hpp"
 #include "dnsd/tunnel_host.hpp"
 
 namespace dnsd {
@@ -46,9 +43,6 @@ namespace {
 /// Addresses change in bursts (a whole interface comes up): what follows is done once for all of
 /// them.
 constexpr std::chrono::milliseconds address_settling{100};
-/// Peers whose records are made in one go for `zone` and `peers`; about 10 ms of the control
-/// thread.
-constexpr std::size_t peers_per_piece = 64;
 /// So many configured peers are kept in memory beside the table whatever they are: 2 MB.
 constexpr std::size_t kept_peers = 10000;
 /// Connections and sockets, with room to spare.
@@ -93,19 +87,8 @@ class Daemon {
   void set_query_log(std::uint32_t lines);
   void write_query_log();
 
-  [[nodiscard]] ControlReply answer(const ControlRequest& request);
-  [[nodiscard]] DaemonStatus status() const;
-  [[nodiscard]] ControlReply answer_status(bool json) const;
-  [[nodiscard]] ControlReply answer_doctor() const;
-  [[nodiscard]] ControlReply answer_zone(View view) const;
-  [[nodiscard]] ControlReply answer_peers(bool json) const;
-  [[nodiscard]] ControlReply answer_query(const ControlRequest& request) const;
-  [[nodiscard]] ControlReply answer_about_peers(const ControlRequest& request);
-  [[nodiscard]] std::vector<wg::PublicKey> peer_keys() const;
-
   const CommandLine line_;
   Config config_;
-  const base::SteadyTime started_ = base::SteadyTime::clock::now();
   asio::io_context io_{1};
 
   PeerTable peers_;
@@ -124,7 +107,8 @@ class Daemon {
   AnswerThreads threads_;
   Listeners listeners_;
 
-  ControlServer control_;
+  Commands commands_;
+  control::Server control_;
   asio::signal_set signals_;
   std::optional<base::InterfaceWatch> watch_;
   asio::posix::stream_descriptor watch_descriptor_;
@@ -153,7 +137,22 @@ Daemon::Daemon(const CommandLine& line, InheritedSockets inherited)
               }),
       threads_(responder_, config_.answer_threads, tcp_limits(config_)),
       listeners_(threads_, std::move(inherited)),
-      control_(io_, [this](const ControlRequest& request) { return answer(request); }),
+      commands_({.config = config_,
+                 .peers = peers_,
+                 .live = live_,
+                 .static_part = static_part_,
+                 .published = published_,
+                 .observatory = observatory_,
+                 .responder = responder_,
+                 .tunnel_host = tunnel_host_,
+                 .points = points_,
+                 .threads = threads_,
+                 .listeners = listeners_,
+                 .started = base::SteadyTime::clock::now(),
+                 .reload_problem = reload_problem_,
+                 .reload = [this] { return reload(); }}),
+      control_(io_, "wg-dnsd",
+               [this](std::string_view request) { return commands_.answer(request); }),
       signals_(io_, SIGTERM, SIGINT, SIGHUP),
       watch_descriptor_(io_),
       settling_(io_),
@@ -369,165 +368,6 @@ void Daemon::write_query_log() {
   query_log_timer_.async_wait([this](const asio::error_code& ec) {
     if (!ec) write_query_log();
   });
-}
-
-// ---- control socket ----
-
-ControlReply Daemon::answer(const ControlRequest& request) {
-  switch (request.command) {
-    case ControlRequest::Command::zone:
-      return answer_zone(request.view);
-    case ControlRequest::Command::status:
-      return answer_status(request.json);
-    case ControlRequest::Command::peers:
-      return answer_peers(request.json);
-    case ControlRequest::Command::query:
-      return answer_query(request);
-    case ControlRequest::Command::doctor:
-      return answer_doctor();
-    case ControlRequest::Command::pubkey:
-    case ControlRequest::Command::peer_config:
-    case ControlRequest::Command::peer_add:
-    case ControlRequest::Command::peer_remove:
-    case ControlRequest::Command::peer_list:
-    case ControlRequest::Command::peer_reset:
-      return answer_about_peers(request);
-    case ControlRequest::Command::reload:
-      break;
-  }
-  const auto problem = reload();
-  return {.text = {},
-          .more = {},
-          .result = {.exit = problem ? 1 : 0, .error = problem.value_or(std::string())}};
-}
-
-DaemonStatus Daemon::status() const {
-  DaemonStatus status{.zone = config_.zone.to_string(),
-                      .uptime = std::chrono::duration_cast<std::chrono::seconds>(
-                          base::SteadyTime::clock::now() - started_),
-                      .is_ready = live_.is_ready(),
-                      .listeners = listeners_.status(),
-                      .observatory = observatory_.status(),
-                      .peers = {},
-                      .tunnel = config_.points.empty() ? nullptr : &tunnel_host_.counters(),
-                      .points = {},
-                      .odd_peers = {},
-                      .reload_problem = reload_problem_};
-  for (const auto& point : points_.all())
-    status.points.push_back({point->settings().listen.to_string(), point->counters()});
-  for (const auto& [key, oddity] : points_.oddities()) {
-    const auto peer = peers_.find(key);
-    status.odd_peers.emplace_back(wg::describe_peer(peer ? peer->detail->name : std::string(), key),
-                                  oddity);
-  }
-  peers_.for_each([&](const wg::PublicKey&, const PeerRecord& peer) {
-    ++status.peers.registered;
-    if (!peer.ipv4 && !peer.ipv6) return;
-    ++status.peers.with_endpoint;
-    if (peer.stale) ++status.peers.stale;
-  });
-  return status;
-}
-
-ControlReply Daemon::answer_status(bool json) const {
-  const DaemonStatus now = status();
-  return {
-      .text = json ? status_json(now, threads_.traffic()) : status_text(now, threads_.traffic()),
-      .more = {},
-      .result = {.exit = static_cast<int>(judge(now)), .error = {}}};
-}
-
-ControlReply Daemon::answer_doctor() const {
-  const DoctorFacts facts = collect_facts(
-      config_, static_part_, read_host(config_), listeners_.wanted(), status(), peers_,
-      [&](const wg::PublicKey& key) { return observatory_.sightings(key); }, base::read_clock());
-  return {.text = write_doctor_facts(facts), .more = {}, .result = {}};
-}
-
-/// The keys alone are copied, all at once: a peer that changes meanwhile is printed as it was or as
-/// it is, whole.
-ControlReply Daemon::answer_zone(View view) const {
-  const auto zone = published_.get();
-  ControlReply reply;
-  zone->for_each_common_record(
-      view, [&](dns::NameView owner, dns::RrType type, dns::Ttl ttl, base::Bytes rdata) {
-        reply.text += dns::to_zone_line(owner, ttl, type, rdata);
-      });
-  reply.more = [zone, view, keys = peer_keys(), next = std::size_t{0}]() mutable {
-    std::string text;
-    const std::size_t end = std::min(keys.size(), next + peers_per_piece);
-    // A peer without a record in this view must not look like the end.
-    for (; next < keys.size() && (next < end || text.empty()); ++next) {
-      zone->for_each_peer_record(
-          keys[next], view,
-          [&](dns::NameView owner, dns::RrType type, dns::Ttl ttl, base::Bytes rdata) {
-            text += dns::to_zone_line(owner, ttl, type, rdata);
-          });
-    }
-    return text;
-  };
-  return reply;
-}
-
-ControlReply Daemon::answer_peers(bool json) const {
-  ControlReply reply;
-  reply.more = [this, json, odd = points_.oddities(), keys = peer_keys(),
-                next = std::size_t{0}]() mutable {
-    std::string text;
-    const std::size_t end = std::min(keys.size(), next + peers_per_piece);
-    for (; next < keys.size() && (next < end || text.empty()); ++next) {
-      const wg::PublicKey& key = keys[next];
-      const auto peer = peers_.find(key);
-      if (!peer) continue;
-      const auto found = odd.find(key);
-      const PeerOddity oddity = found == odd.end() ? PeerOddity{} : found->second;
-      text += json ? peer_json(key, *peer, oddity) : peer_text(key, *peer, oddity);
-    }
-    return text;
-  };
-  return reply;
-}
-
-ControlReply Daemon::answer_query(const ControlRequest& request) const {
-  const auto name = parse_question_name(request.name, config_.zone);
-  const auto type = dns::parse_rr_type(request.type);
-  if (!name || !type) {
-    const std::string wrong =
-        name ? fmt::format("'{}' is no record type: SRV, TXT, A, AAAA, TYPE65280, …", request.type)
-             : fmt::format("'{}' is neither a domain name nor a public key", request.name);
-    return {.text = {}, .more = {}, .result = {.exit = 2, .error = wrong}};
-  }
-  const Explanation explanation(
-      *name, *type, request.view, responder_, *published_.get(), peers_,
-      [&](const wg::PublicKey& key) { return observatory_.sightings(key); }, base::read_clock());
-  return {.text = request.json ? explanation.json() : explanation.text(),
-          .more = {},
-          .result = {.exit = explanation.exit_code(), .error = {}}};
-}
-
-ControlReply Daemon::answer_about_peers(const ControlRequest& request) {
-  std::vector<PointView> points;
-  for (const auto& point : points_.all())
-    points.push_back(
-        {point->settings().listen, point->public_key(), point->settings().tunnel_addresses});
-  PeerCommandReply reply = run_peer_command(request, {.config = config_,
-                                                      .points = points,
-                                                      .name_servers = static_part_.name_servers,
-                                                      .reload = [this] { return reload(); },
-                                                      .reset =
-                                                          [this](const wg::PublicKey& key) {
-                                                            for (const auto& point : points_.all())
-                                                              point->reset_peer(key);
-                                                          }});
-  return {.text = std::move(reply.text), .more = {}, .result = std::move(reply.result)};
-}
-
-std::vector<wg::PublicKey> Daemon::peer_keys() const {
-  std::vector<wg::PublicKey> keys;
-  keys.reserve(peers_.size());
-  peers_.for_each([&](const wg::PublicKey& key, const PeerRecord&) { keys.push_back(key); });
-  std::sort(keys.begin(), keys.end());
-  return keys;
 }
 
 // ---- entry points ----

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "dnsd/control_client.hpp"
+#include "dnsd/control_request.hpp"
 #include "dnsd/doctor.hpp"
 
 namespace dnsd {
@@ -17,7 +17,7 @@ int fail(const std::string& why) {
 
 }  // namespace
 
-int run_doctor(const std::string& control, const std::optional<std::string>& zone, bool json,
+int run_doctor(const std::string& socket, const std::optional<std::string>& zone, bool json,
                std::FILE* out) {
   std::optional<DoctorFacts> facts;
   dns::Name name;
@@ -26,17 +26,10 @@ int run_doctor(const std::string& control, const std::optional<std::string>& zon
     if (!parsed || parsed->view().is_root()) return fail(fmt::format("'{}' is no zone", *zone));
     name = *parsed;
   } else {
-    std::string text;
-    const auto result = ask_daemon(control, {.command = ControlRequest::Command::doctor},
-                                   [&](std::string_view piece) {
-                                     text += piece;
-                                     return true;
-                                   });
-    if (!result) {
-      return fail(result.error() + "; doctor --zone NAME judges a zone without its daemon");
-    }
-    if (result->exit != 0) return fail(result->error);
-    auto parsed = parse_doctor_facts(text);
+    const auto text = control::ask_text(
+        daemon_at(socket), write_control_request({.command = ControlRequest::Command::doctor}));
+    if (!text) return fail(text.error() + "; doctor --zone NAME judges a zone without its daemon");
+    auto parsed = parse_doctor_facts(*text);
     if (!parsed) return fail(parsed.error());
     facts = *std::move(parsed);
     name = facts->zone;

@@ -10,7 +10,7 @@ namespace dnsd {
 /// does not agree. Blocks, with time-outs. \param control socket of the daemon. \param zone judge
 /// what others see of this zone, without a daemon; none: the daemon's. \return the exit code, 0 to
 /// 2.
-[[nodiscard]] int run_doctor(const std::string& control, const std::optional<std::string>& zone,
+[[nodiscard]] int run_doctor(const std::string& socket, const std::optional<std::string>& zone,
                              bool json, std::FILE* out);
 
 }  // namespace dnsd

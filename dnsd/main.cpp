@@ -9,7 +9,7 @@
 #include "base/version.hpp"
 #include "dnsd/command_line.hpp"
 #include "dnsd/config.hpp"
-#include "dnsd/control_client.hpp"
+#include "dnsd/control_request.hpp"
 #include "dnsd/daemon.hpp"
 #include "dnsd/doctor_command.hpp"
 
@@ -49,12 +49,12 @@ int main(int argc, char** argv) {
       ->fallthrough();
 
   using Command = dnsd::ControlRequest::Command;
-  std::string control(dnsd::default_control_socket);
+  std::string socket(dnsd::default_control_socket);
   bool is_public = false;
   bool json = false;
   const auto add_question = [&](const char* name, const char* help) {
     CLI::App* command = app.add_subcommand(name, help);
-    command->add_option("--control", control, "Socket of the running daemon")
+    command->add_option("--control", socket, "Socket of the running daemon")
         ->type_name("SOCKET")
         ->capture_default_str();
     return command;
@@ -85,7 +85,7 @@ int main(int argc, char** argv) {
   dnsd::ControlRequest peer_request;
   const auto add_peer_question = [&](const char* word, const char* help) {
     CLI::App* command = peer->add_subcommand(word, help);
-    command->add_option("--control", control, "Socket of the running daemon")
+    command->add_option("--control", socket, "Socket of the running daemon")
         ->type_name("SOCKET")
         ->capture_default_str();
     return command;
@@ -132,7 +132,7 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
     if (doctor->parsed()) {
       return dnsd::run_doctor(
-          control, doctor_zone.empty() ? std::nullopt : std::optional(doctor_zone), json, stdout);
+          socket, doctor_zone.empty() ? std::nullopt : std::optional(doctor_zone), json, stdout);
     }
     for (const Question& question : questions) {
       if (!question.command->parsed()) continue;
@@ -147,7 +147,8 @@ int main(int argc, char** argv) {
         request.preshared_key_file =
             std::filesystem::absolute(peer_request.preshared_key_file).string();
       }
-      return dnsd::run_control_command(control, request, stdout);
+      return control::run_command(dnsd::daemon_at(socket), dnsd::write_control_request(request),
+                                  stdout);
     }
     return run(line);
   } catch (const CLI::ParseError& error) {

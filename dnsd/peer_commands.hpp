@@ -6,7 +6,7 @@
 #include <string>
 
 #include "dnsd/config.hpp"
-#include "dnsd/control_protocol.hpp"
+#include "dnsd/control_request.hpp"
 #include "wg/public_key.hpp"
 
 /// `wg-dnsd pubkey` and `wg-dnsd peer …`: what the running daemon does for them. Control thread.
@@ -29,7 +29,7 @@ struct PeerCommandContext {
 
 struct PeerCommandReply {
   std::string text;
-  ControlResult result;
+  control::Result result;
 };
 
 /// \param request one of pubkey, peer_config, peer_add, peer_remove, peer_list, peer_reset

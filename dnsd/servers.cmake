@@ -2,9 +2,8 @@
 add_library(
   dnsd_core STATIC
   answer_threads.cpp
-  control_client.cpp
-  control_protocol.cpp
-  control_server.cpp
+  commands.cpp
+  control_request.cpp
   daemon.cpp
   doctor.cpp
   doctor_collect.cpp
@@ -25,7 +24,7 @@ add_library(
   status.cpp
   tcp_server.cpp
   udp_server.cpp)
-target_link_libraries(dnsd_core PUBLIC dnsd_answer dnsd_observation asio PRIVATE nlohmann_json::nlohmann_json)
+target_link_libraries(dnsd_core PUBLIC dnsd_answer dnsd_observation control asio PRIVATE nlohmann_json::nlohmann_json)
 
 add_executable(wg-dnsd main.cpp)
 target_link_libraries(wg-dnsd PRIVATE dnsd_core CLI11::CLI11)

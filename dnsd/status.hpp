@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "dnsd/control_protocol.hpp"
+#include "dnsd/control_request.hpp"
 #include "dnsd/listeners.hpp"
 #include "dnsd/observatory.hpp"
 #include "dnsd/peer_oddity.hpp"

@@ -17,18 +17,18 @@ int fail(const std::string& why) {
   return exit_problem;
 }
 
-base::Expected<DaemonFacts, std::string> ask_facts(const std::string& control) {
-  auto reply = ask_daemon(control, {ControlRequest::Command::doctor, false, ""});
-  if (!reply) return base::Unexpected(reply.error() + "; --zone and --hub judge without a daemon");
-  if (reply->exit != 0) return base::Unexpected(reply->error);
-  return parse_daemon_facts(reply->text);
+base::Expected<DaemonFacts, std::string> ask_facts(const std::string& socket) {
+  const auto text = control::ask_text(
+      daemon_at(socket), write_control_request({ControlRequest::Command::doctor, false, ""}));
+  if (!text) return base::Unexpected(text.error() + "; --zone and --hub judge without a daemon");
+  return parse_daemon_facts(*text);
 }
 
 }  // namespace
 
-int run_doctor(const std::string& interface, const std::string& control,
+int run_doctor(const std::string& interface, const std::string& socket,
                const std::optional<DaemonFacts>& facts, bool json, std::FILE* out) {
-  auto daemon = facts ? base::Expected<DaemonFacts, std::string>(*facts) : ask_facts(control);
+  auto daemon = facts ? base::Expected<DaemonFacts, std::string>(*facts) : ask_facts(socket);
   if (!daemon) return fail(daemon.error());
   const auto collected = collect_facts(interface, *std::move(daemon));
   if (!collected) return fail(collected.error());

@@ -17,6 +17,7 @@
 #include "base/notify.hpp"
 #include "base/replace_file.hpp"
 #include "base/version.hpp"
+#include "control/server.hpp"
 #include "updater/control.hpp"
 #include "updater/doctor_facts.hpp"
 #include "updater/lan_exchange.hpp"
@@ -68,7 +69,7 @@ class Loop {
   void read_mesh(const base::Now& now, const std::optional<base::Endpoint>& server);
   void join(const base::Endpoint& server, const base::Expected<MeshList, LookupError>& list);
   void write(const std::vector<Change>& changes);
-  [[nodiscard]] ControlReply answer(const ControlRequest& request) const;
+  [[nodiscard]] control::Reply answer(std::string_view line) const;
   [[nodiscard]] Report describe() const;
   [[nodiscard]] DaemonFacts tell_doctor(const Report& report) const;
   void write_metrics();
@@ -93,7 +94,7 @@ class Loop {
   base::SteadyTime mesh_due_;
   bool mesh_failing_ = false;
   std::minstd_rand random_{std::random_device()()};
-  ControlServer control_;
+  control::Server control_;
   wg::Device device_;  // the last reading
   std::optional<std::chrono::microseconds> watchdog_ = base::watchdog_interval();
   base::SteadyTime watchdog_fed_;
@@ -130,7 +131,7 @@ Loop::Loop(const Config& config)
              tick();
            }),
       mesh_reader_(private_client_, config.zone),
-      control_(context_, [this](const ControlRequest& request) { return answer(request); }),
+      control_(context_, "wg-updater", [this](std::string_view line) { return answer(line); }),
       worker_(context_, config.zone, config.server, [this](const LookupResult& result) {
         if (!is_daemon() && !result.endpoints && !is_about_peer(result.endpoints.error()))
           ok_ = false;
@@ -147,8 +148,8 @@ bool Loop::run() {
                  config_.zone.to_string());
   // Without it peers are connected all the same.
   if (is_daemon() && !config_.control.empty()) {
-    const std::string error = control_.open(config_.control);
-    if (!error.empty()) spdlog::warn("nobody can ask this daemon: {}", error);
+    const auto opened = control_.open(config_.control);
+    if (!opened) spdlog::warn("nobody can ask this daemon: {}", opened.error().message);
   }
   tick();
   if (is_daemon()) base::notify_systemd("READY=1");
@@ -288,21 +289,25 @@ void Loop::write(const std::vector<Change>& changes) {
   write_failing_ = !written;
 }
 
-ControlReply Loop::answer(const ControlRequest& request) const {
+control::Reply Loop::answer(std::string_view line) const {
+  const auto fail = [](int exit, std::string why) {
+    return control::Reply{.result = {exit, std::move(why)}};
+  };
+  const auto request = parse_control_request(line);
+  if (!request) return fail(2, request.error());
   if (device_missing_ || !seen_device_)
-    return {1, config_.interface + ": there is no such interface yet; waiting for it", ""};
+    return fail(1, config_.interface + ": there is no such interface yet; waiting for it");
   const Report report = describe();
-  if (request.command == ControlRequest::Command::doctor)
-    return {0, "", write_daemon_facts(tell_doctor(report))};
-  if (request.command == ControlRequest::Command::status)
-    return {0, "", request.json ? write_status_json(report) : write_status(report)};
-  const PeerReport* peer = find_peer(report, request.peer);
+  if (request->command == ControlRequest::Command::doctor)
+    return {.text = write_daemon_facts(tell_doctor(report))};
+  if (request->command == ControlRequest::Command::status)
+    return {.text = request->json ? write_status_json(report) : write_status(report)};
+  const PeerReport* peer = find_peer(report, request->peer);
   if (peer == nullptr)
-    return {1,
-            fmt::format("\"{}\" is neither the key of a peer of {}, nor the beginning of one alone",
-                        request.peer, config_.interface),
-            ""};
-  return {0, "", write_story(report, *peer)};
+    return fail(
+        1, fmt::format("\"{}\" is neither the key of a peer of {}, nor the beginning of one alone",
+                       request->peer, config_.interface));
+  return {.text = write_story(report, *peer)};
 }
 
 Report Loop::describe() const {

@@ -28,7 +28,7 @@ int ask(std::vector<std::string> words) {
   CLI::App app("Asks the running wg-updater of an interface", "wg-updater");
   ControlRequest request;
   std::string interface;
-  std::string control;
+  std::string socket;
   bool watch = false;
   CLI::App* status = app.add_subcommand("status", "Every peer, its state and path");
   CLI::App* why = app.add_subcommand("why", "The story of one peer, and what to do");
@@ -36,7 +36,7 @@ int ask(std::vector<std::string> words) {
     command->add_option("interface", interface, "WireGuard interface")
         ->type_name("IFACE")
         ->required();
-    command->add_option("--control", control, "Socket of the daemon")->type_name("PATH");
+    command->add_option("--control", socket, "Socket of the daemon")->type_name("PATH");
   }
   auto* json = status->add_flag("--json", request.json, "One JSON object");
   status->add_flag("--watch", watch, "Again every second, until interrupted")->excludes(json);
@@ -51,14 +51,16 @@ int ask(std::vector<std::string> words) {
     return app.exit(error) == 0 ? exit_ok : exit_usage;
   }
   if (why->parsed()) request.command = ControlRequest::Command::why;
-  if (control.empty()) control = updater::default_control_socket(interface);
+  if (socket.empty()) socket = updater::default_control_socket(interface);
+  const control::Daemon daemon = updater::daemon_at(socket);
+  const std::string line = updater::write_control_request(request);
   while (watch) {
     std::fputs("\033[H\033[2J", stdout);
-    const int code = updater::run_control_command(control, request, stdout);
+    const int code = control::run_command(daemon, line, stdout);
     if (code != exit_ok) return code;
     std::this_thread::sleep_for(std::chrono::seconds(1));
   }
-  return updater::run_control_command(control, request, stdout);
+  return control::run_command(daemon, line, stdout);
 }
 
 /// `doctor IFACE`: what keeps this host and its peers apart.

@@ -1,9 +1,10 @@
-#include "dnsd/control_protocol.hpp"
-
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
+
+#include "control/reply.hpp"
+#include "dnsd/control_request.hpp"
 
 // Both sides of the control socket. The first octet says how large the pieces of a reply are.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -16,7 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   if (input.empty()) return 0;
   const auto piece = static_cast<std::size_t>(data[0]) + 1;
-  dnsd::ControlReplyReader reader;
+  control::ReplyReader reader;
   std::size_t printed = 0;
   for (std::size_t at = 1; at < input.size(); at += piece) {
     printed += reader.feed(std::string_view(input).substr(at, piece)).size();

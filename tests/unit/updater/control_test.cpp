@@ -4,7 +4,6 @@
 
 namespace {
 
-using updater::ControlReply;
 using updater::ControlRequest;
 
 }  // namespace
@@ -33,20 +32,4 @@ TEST_CASE("a request that is not understood says why") {
     CHECK(!parsed.error().empty());
   }
   CHECK(!updater::parse_control_request(std::string(5000, ' ')));
-}
-
-TEST_CASE("a reply is whole or none at all") {
-  const ControlReply reply{3, "why \"so\"", "line\nline\n"};
-  const std::string text = updater::write_control_reply(reply);
-  CHECK(updater::parse_control_reply(text) == reply);
-  for (std::size_t size = 0; size < text.size(); ++size) {
-    CAPTURE(size);
-    CHECK(!updater::parse_control_reply(text.substr(0, size)));
-  }
-  CHECK(!updater::parse_control_reply(text + "x"));
-  for (const char* bad : {"{}\n", "{\"exit\":256,\"octets\":0}\n", "{\"exit\":-1,\"octets\":0}\n",
-                          "{\"exit\":0,\"octets\":0,\"error\":1}\n", "x\n"}) {
-    CAPTURE(bad);
-    CHECK(!updater::parse_control_reply(bad));
-  }
 }

@@ -1,10 +1,9 @@
-#include "dnsd/control_protocol.hpp"
+#include "dnsd/control_request.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -83,7 +82,7 @@ bool take_member(const std::string& member, const Json& value, ControlRequest& r
 }  // namespace
 
 base::Expected<ControlRequest, std::string> parse_control_request(std::string_view line) {
-  if (line.size() > max_control_line)
+  if (line.size() > control::max_request)
     return base::Unexpected(std::string("the request is too long"));
   const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return base::Unexpected(std::string("the request is not a JSON object"));
@@ -121,63 +120,6 @@ std::string write_control_request(const ControlRequest& request) {
   }
   if (request.json) json["json"] = true;
   return dump(json) + "\n";
-}
-
-std::string write_control_chunk(std::string_view text) {
-  return fmt::format("{}\n{}", text.size(), text);
-}
-
-std::string write_control_result(const ControlResult& result) {
-  Json json{{"exit", result.exit}};
-  if (!result.error.empty()) json["error"] = result.error;
-  return "0\n" + dump(json) + "\n";
-}
-
-std::string_view ControlReplyReader::feed(std::string_view received) {
-  output_.clear();
-  while (!received.empty() && state_ == State::reading) {
-    if (chunk_left_ > 0) {
-      const std::string_view part = received.substr(0, chunk_left_);
-      output_ += part;
-      chunk_left_ -= part.size();
-      received.remove_prefix(part.size());
-      continue;
-    }
-    const std::size_t end = received.find('\n');
-    line_ += received.substr(0, end);
-    if (line_.size() > max_control_line) state_ = State::malformed;
-    if (end == std::string_view::npos) break;
-    received.remove_prefix(end + 1);
-    if (!take_line()) state_ = State::malformed;
-    line_.clear();
-  }
-  if (state_ == State::done && !received.empty()) state_ = State::malformed;
-  return output_;
-}
-
-bool ControlReplyReader::take_line() {
-  if (last_chunk_seen_) {
-    const Json json = Json::parse(line_, nullptr, /*allow_exceptions=*/false);
-    if (!json.is_object() || !json.contains("exit") || !json["exit"].is_number_unsigned()) {
-      return false;
-    }
-    const auto exit = json["exit"].get<std::uint64_t>();
-    if (exit > 255) return false;
-    result_.exit = static_cast<int>(exit);
-    if (const auto error = json.find("error"); error != json.end()) {
-      if (!error->is_string()) return false;
-      result_.error = error->get<std::string>();
-    }
-    state_ = State::done;
-    return true;
-  }
-  std::size_t length = 0;
-  const char* last = line_.data() + line_.size();
-  const auto [end, ec] = std::from_chars(line_.data(), last, length);
-  if (ec != std::errc() || end != last || length > max_control_chunk) return false;
-  chunk_left_ = length;
-  last_chunk_seen_ = length == 0;
-  return true;
 }
 
 }  // namespace dnsd

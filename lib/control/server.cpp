@@ -1,4 +1,4 @@
-#include "dnsd/control_server.hpp"
+#include "control/server.hpp"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -11,8 +11,9 @@
 #include <chrono>
 #include <filesystem>
 #include <string_view>
+#include <utility>
 
-namespace dnsd {
+namespace control {
 namespace {
 
 using Protocol = asio::local::stream_protocol;
@@ -31,7 +32,7 @@ constexpr std::chrono::milliseconds accept_pause{100};
 }  // namespace
 
 /// One client: one request, one reply.
-class ControlServer::Session : public std::enable_shared_from_this<Session> {
+class Server::Session : public std::enable_shared_from_this<Session> {
  public:
   Session(Protocol::socket socket, const Handler& handler, std::shared_ptr<int> count)
       : socket_(std::move(socket)),
@@ -47,7 +48,7 @@ class ControlServer::Session : public std::enable_shared_from_this<Session> {
   void start() {
     limit(request_patience);
     asio::async_read_until(
-        socket_, asio::dynamic_buffer(buffer_, max_control_line + 1), '\n',
+        socket_, asio::dynamic_buffer(buffer_, max_request + 1), '\n',
         [self = shared_from_this()](const asio::error_code& ec, std::size_t size) {
           if (ec) return self->end();
           self->answer(std::string_view(self->buffer_).substr(0, size - 1));
@@ -56,12 +57,7 @@ class ControlServer::Session : public std::enable_shared_from_this<Session> {
 
  private:
   void answer(std::string_view line) {
-    const auto request = parse_control_request(line);
-    if (request) {
-      reply_ = handler_(*request);
-    } else {
-      reply_.result = {.exit = 2, .error = request.error()};
-    }
+    reply_ = handler_(line);
     send();
   }
 
@@ -75,7 +71,7 @@ class ControlServer::Session : public std::enable_shared_from_this<Session> {
     const std::string_view piece = std::string_view(reply_.text).substr(taken_, piece_octets);
     taken_ += piece.size();
     const bool is_last = piece.empty();
-    buffer_ = is_last ? write_control_result(reply_.result) : write_control_chunk(piece);
+    buffer_ = is_last ? write_result(reply_.result) : write_chunk(piece);
     limit(reply_patience);
     asio::async_write(
         socket_, asio::buffer(buffer_),
@@ -103,23 +99,28 @@ class ControlServer::Session : public std::enable_shared_from_this<Session> {
   const Handler& handler_;
   std::shared_ptr<int> count_;
   std::string buffer_;
-  ControlReply reply_;
+  Reply reply_;
   std::size_t taken_ = 0;  // octets at the start of reply_.text
 };
 
-ControlServer::ControlServer(asio::io_context& io, Handler handler)
-    : io_(io), handler_(std::move(handler)), acceptor_(io), pause_(io) {}
+Server::Server(asio::io_context& io, std::string program, Handler handler)
+    : io_(io),
+      program_(std::move(program)),
+      handler_(std::move(handler)),
+      acceptor_(io),
+      pause_(io) {}
 
-ControlServer::~ControlServer() {
+Server::~Server() {
   std::error_code ignored;
   if (!path_.empty()) std::filesystem::remove(path_, ignored);
 }
 
-base::Expected<void, ControlServer::OpenError> ControlServer::open(const std::string& path) {
+base::Expected<void, Server::OpenError> Server::open(const std::string& path) {
   const auto fail = [&](const std::error_code& why) {
     return base::Unexpected(OpenError{false, fmt::format("{}: {}", path, why.message())});
   };
   asio::error_code ec;
+  if (path.size() > max_path) return fail(std::make_error_code(std::errc::filename_too_long));
   const auto folder = std::filesystem::path(path).parent_path();
   if (!folder.empty()) std::filesystem::create_directories(folder, ec);
   if (ec) return fail(ec);
@@ -130,7 +131,8 @@ base::Expected<void, ControlServer::OpenError> ControlServer::open(const std::st
   probe.non_blocking(true, ec);
   probe.connect(place, ec);
   if (!ec || ec == asio::error::try_again) {  // the latter: its queue is full
-    return base::Unexpected(OpenError{true, fmt::format("another wg-dnsd answers on {}", path)});
+    return base::Unexpected(
+        OpenError{true, fmt::format("another {} answers on {}", program_, path)});
   }
   // Only a socket that nobody answers on is removed, never a file of somebody.
   if (ec == asio::error::connection_refused && std::filesystem::is_socket(path)) {
@@ -154,7 +156,7 @@ base::Expected<void, ControlServer::OpenError> ControlServer::open(const std::st
   return {};
 }
 
-void ControlServer::accept() {
+void Server::accept() {
   acceptor_.async_accept([this](const asio::error_code& ec, Protocol::socket socket) {
     if (ec == asio::error::operation_aborted) return;
     if (ec) {
@@ -171,4 +173,4 @@ void ControlServer::accept() {
   });
 }
 
-}  // namespace dnsd
+}  // namespace control
