@@ -40,6 +40,9 @@ class DirectPeer {
   void learn(const base::Now& now, const LookupResult& result, std::minstd_rand& random,
              std::vector<Note>& notes);
 
+  /// Takes what the private view says of it.
+  void learn_private(const PublishedText& text) { dns_.learn_private(text); }
+
   /// Takes what the peer says of its own network.
   void learn_lan(const LanResult& result, std::vector<Note>& notes);
 

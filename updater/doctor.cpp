@@ -226,11 +226,14 @@ void Examination::check_own() {
   const wg::PublicKey& key = *facts_.device.public_key;
   const LookupResult found = look_up(key);
   check_own_text();
-  if (found.text && is_symmetric(found.text->mapping.value_or(schema::NatMapping::unknown))) {
+  const auto published = found.text ? found.text->mapping : std::nullopt;
+  const auto nat =
+      (facts_.daemon.nat ? facts_.daemon.nat : published).value_or(schema::NatMapping::unknown);
+  if (is_symmetric(nat)) {
     say(Level::warning, "nat",
         fmt::format("the NAT here is symmetric ({}): only peers that let in what they did not ask "
                     "for can be reached",
-                    to_string(*found.text->mapping)),
+                    to_string(nat)),
         "IPv6, a router that keeps the port, or a forwarded UDP port as this peer's fixed endpoint "
         "on the public host");
   }

@@ -10,6 +10,8 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr unsigned max_keepalive = 65535;  // seconds, of WireGuard
+
 /// \return nullopt: one of them is no key.
 std::optional<std::set<wg::PublicKey>> read_keys(const Json& json) {
   std::set<wg::PublicKey> keys;
@@ -34,6 +36,7 @@ std::string write_daemon_facts(const DaemonFacts& facts) {
                   {"server", facts.server ? Json(facts.server->to_string()) : Json(nullptr)},
                   {"hubs", std::move(hubs)},
                   {"user-keepalives", std::move(keepalives)},
+                  {"nat", facts.nat ? Json(to_string(*facts.nat)) : Json(nullptr)},
                   {"state-file", facts.state_file}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -49,9 +52,10 @@ base::Expected<DaemonFacts, std::string> parse_daemon_facts(std::string_view tex
   const Json server = json.value("server", Json());
   const Json hubs = json.value("hubs", Json());
   const Json keepalives = json.value("user-keepalives", Json());
+  const Json nat = json.value("nat", Json());
   const Json state_file = json.value("state-file", Json());
   if (!zone.is_string() || !hubs.is_array() || !keepalives.is_object() || !state_file.is_string() ||
-      (!server.is_null() && !server.is_string()))
+      (!server.is_null() && !server.is_string()) || (!nat.is_null() && !nat.is_string()))
     return refuse();
   DaemonFacts facts;
   const auto name = dns::Name::parse(zone.get<std::string>());
@@ -61,9 +65,11 @@ base::Expected<DaemonFacts, std::string> parse_daemon_facts(std::string_view tex
   facts.hubs = *keys;
   if (server.is_string()) facts.server = base::Endpoint::parse(server.get<std::string>());
   if (server.is_string() && !facts.server) return refuse();
+  if (nat.is_string()) facts.nat = schema::parse_nat_mapping(nat.get<std::string>());
+  if (nat.is_string() && !facts.nat) return refuse();
   for (const auto& [key, keepalive] : keepalives.items()) {
     const auto peer = wg::PublicKey::parse(key);
-    if (!peer || !keepalive.is_number_integer()) return refuse();
+    if (!peer || !keepalive.is_number_unsigned() || keepalive > max_keepalive) return refuse();
     facts.user_keepalives.emplace(*peer, keepalive.get<std::int64_t>());
   }
   facts.state_file = state_file.get<std::string>();

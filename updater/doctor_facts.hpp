@@ -12,6 +12,7 @@
 #include "base/expected.hpp"
 #include "base/interfaces.hpp"
 #include "dns/name.hpp"
+#include "schema/nat_mapping.hpp"
 #include "wg/device.hpp"
 
 namespace updater {
@@ -24,6 +25,7 @@ struct DaemonFacts {
   /// The user's own, of the peers whose keepalive is the daemon's at the moment, seconds.
   std::map<wg::PublicKey, std::int64_t> user_keepalives;
   std::string state_file;
+  std::optional<schema::NatMapping> nat = std::nullopt;  ///< this host's; none: nobody tells it
 
   friend bool operator==(const DaemonFacts&, const DaemonFacts&) = default;
 };

@@ -140,19 +140,24 @@ base::Expected<PublishedEndpoints, LookupError> look_up_endpoints(const Ask& ask
   return published;
 }
 
+std::optional<PublishedText> read_text(const dns::Reply& reply, const wg::PublicKey& peer,
+                                       const dns::Name& service) {
+  for (const dns::ReplyRecord* record : find_answer(reply, service, dns::RrType::txt)) {
+    const auto text = schema::parse_peer_text(std::get<dns::TxtRecord>(record->data).strings);
+    if (text && text->public_key == peer) return PublishedText{text->is_hub, text->mapping};
+  }
+  // An answer without the record is an answer; a resolver in trouble is not.
+  if (reply.rcode == dns::Rcode::noerror || reply.rcode == dns::Rcode::nxdomain)
+    return PublishedText{};
+  return std::nullopt;
+}
+
 std::optional<PublishedText> look_up_text(const Ask& ask, const wg::PublicKey& peer,
                                           const dns::Name& zone) {
   const dns::Name service = schema::service_name(peer, zone);
   const auto reply = ask(service, dns::RrType::txt);
   if (!reply) return std::nullopt;
-  for (const dns::ReplyRecord* record : find_answer(*reply, service, dns::RrType::txt)) {
-    const auto text = schema::parse_peer_text(std::get<dns::TxtRecord>(record->data).strings);
-    if (text && text->public_key == peer) return PublishedText{text->is_hub, text->mapping};
-  }
-  // An answer without the record is an answer; a resolver in trouble is not.
-  if (reply->rcode == dns::Rcode::noerror || reply->rcode == dns::Rcode::nxdomain)
-    return PublishedText{};
-  return std::nullopt;
+  return read_text(*reply, peer, service);
 }
 
 }  // namespace
@@ -204,6 +209,14 @@ LookupResult look_up_peer(const Ask& ask, const wg::PublicKey& peer, const dns::
                           bool with_text) {
   auto endpoints = look_up_endpoints(ask, peer, zone);
   return {peer, std::move(endpoints), with_text ? look_up_text(ask, peer, zone) : std::nullopt};
+}
+
+std::optional<PublishedText> parse_text_answer(base::Bytes packet, const wg::PublicKey& peer,
+                                               const dns::Name& zone) {
+  const dns::Name service = schema::service_name(peer, zone);
+  const auto reply = dns::parse_reply(packet, service, dns::RrType::txt);
+  if (!reply || reply->truncated) return std::nullopt;
+  return read_text(*reply, peer, service);
 }
 
 }  // namespace updater

@@ -46,7 +46,9 @@ struct PublishedEndpoints {
 
 inline constexpr std::size_t max_published = 8;
 
-/// What its TXT record says. All of it is private, unless the operator opens it.
+/// What its TXT record says. All of it is private, unless the operator opens it: the public view,
+/// which look_up_peer() reads, then says nothing of it, and parse_text_answer() reads it from the
+/// private one.
 struct PublishedText {
   bool is_hub = false;                        ///< role=hub
   std::optional<schema::NatMapping> mapping;  ///< map=
@@ -70,5 +72,12 @@ using Ask = std::function<base::Expected<dns::Reply, LookupError>(const dns::Nam
 /// \param zone at most schema::max_zone_octets. \param with_text whether to ask for TXT, too.
 [[nodiscard]] LookupResult look_up_peer(const Ask& ask, const wg::PublicKey& peer,
                                         const dns::Name& zone, bool with_text);
+
+/// The answer to the TXT question at the peer's service name, from a server in the tunnel.
+/// \param packet as received. \return nullopt: not known. Without a record it says nothing of the
+/// peer.
+[[nodiscard]] std::optional<PublishedText> parse_text_answer(base::Bytes packet,
+                                                             const wg::PublicKey& peer,
+                                                             const dns::Name& zone);
 
 }  // namespace updater

@@ -18,6 +18,8 @@
 #include "base/replace_file.hpp"
 #include "base/version.hpp"
 #include "control/server.hpp"
+#include "dns/query.hpp"
+#include "schema/owner_name.hpp"
 #include "updater/control.hpp"
 #include "updater/doctor_facts.hpp"
 #include "updater/lan_exchange.hpp"
@@ -40,6 +42,8 @@ constexpr auto missing_poll_interval = 1s;
 /// How often the list of the mesh is read.
 constexpr std::chrono::milliseconds mesh_interval = 20s;
 constexpr auto metrics_interval = 15s;
+/// Of one TXT record in the tunnel.
+constexpr std::uint16_t max_text_answer = 1232;
 
 void tell(const Note& note);
 
@@ -66,7 +70,8 @@ class Loop {
   void tick();
   void miss_device(const wg::DeviceError& error);
   void carry_out(const Plan& plan);
-  void read_mesh(const base::Now& now, const std::optional<base::Endpoint>& server);
+  void ask_privately(const wg::PublicKey& peer);
+  void read_mesh(const base::Now& now);
   void join(const base::Endpoint& server, const base::Expected<MeshList, LookupError>& list);
   void write(const std::vector<Change>& changes);
   [[nodiscard]] control::Reply answer(std::string_view line) const;
@@ -88,6 +93,8 @@ class Loop {
   asio::signal_set signals_{context_, SIGTERM, SIGINT};
   LocalWatch local_watch_;
   EchoProber prober_;
+  std::optional<base::Endpoint> private_server_;
+  std::set<wg::PublicKey> private_questions_;  // that await their answers
   PrivateClient private_client_;
   LanExchange lan_;
   MeshReader mesh_reader_;
@@ -179,11 +186,10 @@ void Loop::tick() {
   }
   const Plan plan = machine_.step(now, *device, host);
   if (uses_private_server(config_)) {
-    const auto server = config_.private_server
-                            ? config_.private_server
-                            : find_private_server(*device, machine_.hubs(), host);
-    lan_.follow(now, *device, host, server);
-    read_mesh(now, server);
+    private_server_ = config_.private_server ? config_.private_server
+                                             : find_private_server(*device, machine_.hubs(), host);
+    lan_.follow(now, *device, host, private_server_);
+    read_mesh(now);
   }
   carry_out(plan);
   if (is_daemon() && now.steady >= metrics_due_) {
@@ -224,21 +230,40 @@ void Loop::carry_out(const Plan& plan) {
   if (is_daemon()) {
     for (const Probe& probe : plan.probes) prober_.send(probe);
   }
-  for (const LookupRequest& request : plan.lookups) worker_.start(request);
+  for (const LookupRequest& request : plan.lookups) {
+    worker_.start(request);
+    if (request.with_text) ask_privately(request.peer);
+  }
   for (const wg::PublicKey& peer : plan.lan_lookups)
     lan_.ask(peer, config_.settings.of(peer).lan_candidates);
   for (const Note& note : plan.notes) tell(note);
 }
 
-void Loop::read_mesh(const base::Now& now, const std::optional<base::Endpoint>& server) {
-  if (!joins_mesh(config_) || !server || now.steady < mesh_due_) return;
+/// What the public view of the zone usually leaves out. No answer is as good as an empty one.
+void Loop::ask_privately(const wg::PublicKey& peer) {
+  if (!private_server_ || !private_questions_.insert(peer).second) return;
+  private_client_.exchange(
+      *private_server_,
+      dns::write_query(dns::random_id(), schema::service_name(peer, config_.zone), dns::RrType::txt,
+                       max_text_answer),
+      [this, peer](const PrivateClient::Result& reply) {
+        private_questions_.erase(peer);
+        const auto text = reply ? parse_text_answer(*reply, peer, config_.zone) : std::nullopt;
+        if (!text) return;
+        for (const Note& note : machine_.learn_private(base::read_clock(), peer, *text)) tell(note);
+        tick();
+      });
+}
+
+void Loop::read_mesh(const base::Now& now) {
+  if (!joins_mesh(config_) || !private_server_ || now.steady < mesh_due_) return;
   mesh_due_ = now.steady + jittered(mesh_interval, random_);
   (void)mesh_reader_.read(
-      *server,
+      *private_server_,
       [this](const std::set<wg::PublicKey>& listed) {
         return find_questions(config_.settings.mesh, device_, listed, machine_.memory());
       },
-      [this, server = *server](const base::Expected<MeshList, LookupError>& list) {
+      [this, server = *private_server_](const base::Expected<MeshList, LookupError>& list) {
         join(server, list);
       });
 }
@@ -329,6 +354,7 @@ DaemonFacts Loop::tell_doctor(const Report& report) const {
     if (!peer.keepalive.ours().empty())
       facts.user_keepalives.emplace(key, peer.keepalive.user().count());
   }
+  facts.nat = report.nat;
   facts.state_file = config_.state_file.string();
   return facts;
 }

@@ -230,16 +230,38 @@ std::vector<Note> Machine::learn_any(const base::Now& now, const LookupResult& r
   auto* peer = std::get_if<DirectPeer>(&known->second);
   if (peer == nullptr) return notes;
   if (result.text && result.text->is_hub) {
-    notes.push_back(
-        {Note::Level::change, fmt::format("{}: the public host's own (role=hub): never punched",
-                                          settings_.describe(result.peer))});
-    known->second = Hub(now.steady, result.peer, Traffic(peer->traffic()));
+    become_hub(now, result.peer, notes);
     return notes;
   }
   const std::size_t told = notes.size();
   peer->learn(now, result, random_, notes);
   for (std::size_t i = told; i < notes.size(); ++i) notes[i].peer = result.peer;
   return notes;
+}
+
+std::vector<Note> Machine::learn_private(const base::Now& now, const wg::PublicKey& peer,
+                                         const PublishedText& text) {
+  std::vector<Note> notes;
+  if (own_ && peer == own_key_) own_->learn_private(text);
+  const auto known = peers_.find(peer);
+  auto* direct = known == peers_.end() ? nullptr : std::get_if<DirectPeer>(&known->second);
+  if (direct == nullptr) return notes;
+  if (text.is_hub) {
+    become_hub(now, peer, notes);
+  } else {
+    direct->learn_private(text);
+  }
+  record(now, notes);
+  return notes;
+}
+
+void Machine::become_hub(const base::Now& now, const wg::PublicKey& peer,
+                         std::vector<Note>& notes) {
+  auto& role = peers_.at(peer);
+  notes.push_back(
+      {Note::Level::change, fmt::format("{}: the public host's own (role=hub): never punched",
+                                        settings_.describe(peer))});
+  role = Hub(now.steady, peer, Traffic(std::get<DirectPeer>(role).traffic()));
 }
 
 std::vector<Note> Machine::learn_lan(const base::Now& now, const LanResult& result) {

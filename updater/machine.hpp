@@ -37,6 +37,9 @@ class Machine {
                           std::span<const base::InterfaceAddress> host);
   /// \return lines for the log. A result for a peer that is gone is dropped.
   [[nodiscard]] std::vector<Note> learn(const base::Now& now, const LookupResult& result);
+  /// The same for the text of a peer, or of the own key, in the private view.
+  [[nodiscard]] std::vector<Note> learn_private(const base::Now& now, const wg::PublicKey& peer,
+                                                const PublishedText& text);
   /// The same for what a peer says of its own network.
   [[nodiscard]] std::vector<Note> learn_lan(const base::Now& now, const LanResult& result);
   /// The reply to a probe of a plan came.
@@ -81,6 +84,7 @@ class Machine {
   void meet_peers(const base::Now& now, const wg::Device& device);
   void tell_missing_hubs(const wg::Device& device, Plan& plan);
   void record(const base::Now& now, const std::vector<Note>& notes);
+  void become_hub(const base::Now& now, const wg::PublicKey& peer, std::vector<Note>& notes);
   [[nodiscard]] std::vector<Note> learn_any(const base::Now& now, const LookupResult& result);
   void look_up_own(const base::Now& now, const wg::Device& device, Plan& plan);
   [[nodiscard]] std::vector<base::IpAddress> find_hub_addresses(const wg::Device& device) const;

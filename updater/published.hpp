@@ -30,14 +30,19 @@ class Published {
   /// \return whether it has an endpoint that the answer before it had not.
   bool learn(const base::Now& now, const LookupResult& result, Pace pace, std::minstd_rand& random);
 
+  /// Takes what the private view says, beside the look-ups.
+  void learn_private(const PublishedText& text) { private_mapping_ = text.mapping; }
+
   /// The last answer; empty: there was none.
   [[nodiscard]] const std::vector<base::Endpoint>& endpoints() const { return endpoints_; }
   /// Why the last look-up brought none; none: it did, or there was none yet.
   [[nodiscard]] std::optional<LookupError> error() const { return error_; }
   /// Looked up at least once, with whatever result.
   [[nodiscard]] bool is_asked() const { return asked_; }
-  /// How its NAT maps, as the last text said; none: it did not.
-  [[nodiscard]] std::optional<schema::NatMapping> mapping() const { return mapping_; }
+  /// How its NAT maps, as the last text of one view said; none: neither did.
+  [[nodiscard]] std::optional<schema::NatMapping> mapping() const {
+    return mapping_ ? mapping_ : private_mapping_;
+  }
   [[nodiscard]] const std::optional<Change>& last_change() const { return change_; }
   void forget_change() { change_.reset(); }
 
@@ -57,6 +62,7 @@ class Published {
   std::optional<LookupError> error_;
   std::optional<Change> change_;
   std::optional<schema::NatMapping> mapping_;
+  std::optional<schema::NatMapping> private_mapping_;
   base::SteadyTime text_due_;
   base::SteadyTime answered_;  ///< the last answer
   bool asked_ = false;

@@ -2,7 +2,8 @@
 """hopeless: pairs that no updater can connect are called so, with the reason, and are left in peace.
 
 Alice and bob are behind symmetric NATs, carol is behind a cone: no pair of them can work. Two observation points on two
-addresses tell each kind. With --full the silence afterwards is counted, and traffic that ends it.
+addresses tell each kind, in the private view, which the updaters ask inside their tunnels: wg-dnsd's defaults. With
+--full the silence afterwards is counted, and traffic that ends it.
 """
 
 import json
@@ -16,6 +17,7 @@ from node import Pings
 from point import Point
 
 SECOND_ADDRESS = "203.0.113.11"
+SECOND_TUNNEL = "10.77.9.1"
 KINDS = {"alice": "symmetric", "bob": "symmetric", "carol": "cone"}
 MAPS = {"alice": "varies", "bob": "varies", "carol": "eim"}
 REASONS = {
@@ -38,10 +40,10 @@ def prepare(world):
     world.add_public_addresses(world.host, [SECOND_ADDRESS])
     point = Point(world)
     world.wireguard(host=point)
-    point.start("--observe", f"{SECOND_ADDRESS}:{WIREGUARD_PORT}={point.folder / 'second'}", "--public", "map")
+    point.start("--observe", f"{SECOND_ADDRESS}:{WIREGUARD_PORT}={point.folder / 'second'},{SECOND_TUNNEL}")
     second = next(line.split()[0] for line in point.ask("pubkey").splitlines() if point.public_key not in line)
     for name in KINDS:
-        world.devices[name].add_peer(second, "10.77.9.1/32", f"{SECOND_ADDRESS}:{WIREGUARD_PORT}", KEEPALIVE)
+        world.devices[name].add_peer(second, f"{SECOND_TUNNEL}/32", f"{SECOND_ADDRESS}:{WIREGUARD_PORT}", KEEPALIVE)
         world.devices[name].set("peer", point.public_key, "persistent-keepalive", KEEPALIVE)
     for name, word in MAPS.items():
         label = world.label(name)

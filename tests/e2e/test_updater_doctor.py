@@ -78,7 +78,7 @@ def prepare(world):
     peers.write_text(f"[Peer]\nPublicKey = {device.public_key}\nAllowedIPs = {TUNNEL['alice']}/32\n")
     points = [f"{address}:{POINT_PORT}" for address in (HOST, SECOND_ADDRESS)]
     observed = [word for place in points for word in ("--observe", place)]
-    world.arguments = (*observed, "--peers-file", peers, "--public", "map", "--publish-private")
+    world.arguments = (*observed, "--peers-file", peers, "--publish-private")
     world.start_dnsd(*world.arguments)
     keys = world.host.output(world.program("wg-dnsd"), "pubkey", "--control", lab.CONTROL).split("\n")
     world.hubs = [world.devices["host"].public_key]
@@ -158,7 +158,7 @@ def plant_in_wireguard(world, doctor):
     box = world.homes["alice"].box
     host.set("peer", alice.public_key, "remove")
     process_named(world, "wg-dnsd").stop()
-    world.start_dnsd("--public", "map")
+    world.start_dnsd()
     doctor.expect("an unregistered key", 2, "problem own-record the public host does not know this host's key",
                   "add the peer there", wait=True)  # fmt: skip
     process_named(world, "wg-dnsd").stop()

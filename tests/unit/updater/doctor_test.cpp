@@ -47,8 +47,8 @@ struct World final : dns::Outside {
   std::optional<ServerError> server_error;
   bool authoritative = true;
   std::uint32_t kept_ttl = 1;
-  std::string map;
   std::string since;
+  std::string map;
   std::map<wg::PublicKey, Rcode> rcodes;  ///< of peers that are not found
   std::map<wg::PublicKey, std::string> places = {{own_key, seen}, {bob, "203.0.113.2"}};
   std::optional<std::string> hidden;  ///< an address that the resolver does not tell
@@ -184,8 +184,13 @@ TEST_CASE("the updater's doctor finds each fault, with a remedy") {
        Level::problem, "own-record", "does not know this host's key"},
       {"not seen", [](World& w, DoctorFacts&) { w.places.erase(own_key); }, Level::problem,
        "own-record", "has not seen it"},
-      {"a symmetric NAT", [](World& w, DoctorFacts&) { w.map = "apdm"; }, Level::warning, "nat",
-       "symmetric (apdm)"},
+      {"a symmetric NAT that is public", [](World& w, DoctorFacts&) { w.map = "apdm"; },
+       Level::warning, "nat", "symmetric (apdm)"},
+      {"a symmetric NAT",
+       [](World&, DoctorFacts& f) {
+         f.daemon.nat = schema::NatMapping::address_and_port_dependent;
+       },
+       Level::warning, "nat", "symmetric (apdm)"},
       {"a peer that nobody knows", [](World& w, DoctorFacts&) { w.rcodes[bob] = Rcode::nxdomain; },
        Level::warning, "peers", "does not know"},
       {"a time that is ahead", [](World& w, DoctorFacts&) { w.since = "1763800100"; },
@@ -249,16 +254,21 @@ TEST_CASE("the mapping is told: own address, kept port, changed port") {
 
 TEST_CASE("the daemon's facts arrive as they were sent; those of another version are refused") {
   const updater::DaemonFacts facts{
-      zone, endpoint("198.51.100.1:53"), {hub, bob}, {{hub, 25}}, "/var/lib/wg-updater/wg0.json"};
+      zone,        endpoint("198.51.100.1:53"),    {hub, bob},
+      {{hub, 25}}, "/var/lib/wg-updater/wg0.json", schema::NatMapping::varies};
   const auto read = updater::parse_daemon_facts(updater::write_daemon_facts(facts));
   REQUIRE(read);
   CHECK(*read == facts);
-  for (const char* wrong :
-       {"", "{}", "[]",
-        R"({"zone":1,"hubs":[],"user-keepalives":{},"state-file":"","server":null})",
-        R"({"zone":"a.","hubs":["x"],"user-keepalives":{},"state-file":"","server":null})",
-        R"({"zone":"a.","hubs":[],"user-keepalives":{"x":1},"state-file":"","server":null})",
-        R"({"zone":"a.","hubs":[],"user-keepalives":{},"state-file":"","server":"x"})"}) {
+  for (
+      const char* wrong :
+      {"", "{}", "[]", R"({"zone":1,"hubs":[],"user-keepalives":{},"state-file":"","server":null})",
+       R"({"zone":"a.","hubs":["x"],"user-keepalives":{},"state-file":"","server":null})",
+       R"({"zone":"a.","hubs":[],"user-keepalives":{"x":1},"state-file":"","server":null})",
+       R"({"zone":"a.","hubs":[],"user-keepalives":{},"state-file":"","server":"x"})",
+       R"({"zone":"a.","hubs":[],"user-keepalives":{},"state-file":"","server":null,"nat":"x"})",
+       R"({"zone":"a.","hubs":[],"user-keepalives":{},"state-file":"","server":null,"nat":1})",
+       R"({"zone":"a.","hubs":[],"user-keepalives":{"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=":65536},"state-file":"","server":null})",
+       R"({"zone":"a.","hubs":[],"user-keepalives":{"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=":-1},"state-file":"","server":null})"}) {
     CAPTURE(wrong);
     CHECK_FALSE(updater::parse_daemon_facts(wrong));
   }

@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include "dns/query.hpp"
 #include "samples.hpp"
 #include "schema/owner_name.hpp"
 
@@ -228,6 +229,46 @@ TEST_CASE("a flood of records gives eight endpoints") {
   REQUIRE(result.endpoints);
   CHECK(result.endpoints->endpoints.size() == updater::max_published);
   CHECK(result.endpoints->endpoints.front() == endpoint("203.0.113.10:1"));
+}
+
+TEST_CASE("the answer to the TXT question that came by another road is read with the same care") {
+  using updater::PublishedText;
+  const auto zone = name(zone_text);
+  const std::string pub = "pub=" + alice.to_base64();
+  const auto make = [&](unsigned flags, const std::vector<std::string>& strings) {
+    auto packet = dns::write_query(1, service(alice), RrType::txt, 1232);
+    packet.resize(packet.size() - 11);  // without OPT
+    packet[2] = static_cast<std::uint8_t>(flags >> 8U);
+    packet[3] = static_cast<std::uint8_t>(flags);
+    packet[7] = strings.empty() ? 0 : 1;
+    packet[11] = 0;
+    if (strings.empty()) return packet;
+    std::vector<std::uint8_t> data;
+    for (const std::string& string : strings) {
+      data.push_back(static_cast<std::uint8_t>(string.size()));
+      data.insert(data.end(), string.begin(), string.end());
+    }
+    for (const unsigned octet :
+         {0xc0U, 12U, 0U, 16U, 0U, 1U, 0U, 0U, 0U, 1U, 0U, static_cast<unsigned>(data.size())})
+      packet.push_back(static_cast<std::uint8_t>(octet));
+    packet.insert(packet.end(), data.begin(), data.end());
+    return packet;
+  };
+  const auto read = [&](const std::vector<std::uint8_t>& packet) {
+    return updater::parse_text_answer(packet, alice, zone);
+  };
+  const auto good = make(0x8400, {"txtvers=1", pub, "map=apdm"});
+  CHECK((read(good) == PublishedText{false, schema::NatMapping::address_and_port_dependent}));
+  CHECK((read(make(0x8400, {"txtvers=1", "pub=" + mallory.to_base64(), "map=apdm"})) ==
+         PublishedText{}));
+  CHECK((read(make(0x8403, {})) == PublishedText{}));
+  CHECK_FALSE(read(make(0x8402, {})));
+  CHECK_FALSE(read(make(0x8600, {"txtvers=1", pub, "map=apdm"})));  // truncated
+  CHECK_FALSE(updater::parse_text_answer(good, mallory, zone));
+  for (std::size_t size = 0; size < good.size(); ++size) {
+    CAPTURE(size);
+    CHECK_FALSE(read({good.begin(), good.begin() + static_cast<long>(size)}));
+  }
 }
 
 TEST_CASE("role and NAT are what the peer's own TXT record says") {

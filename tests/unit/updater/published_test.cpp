@@ -42,6 +42,25 @@ struct Rig {
 
 }  // namespace
 
+TEST_CASE("how a NAT maps is what either view says, and what a view says no more is forgotten") {
+  using schema::NatMapping;
+  Rig rig;
+  const auto say = [&](std::optional<NatMapping> mapping) {
+    LookupResult result = answer({home});
+    result.text = updater::PublishedText{false, mapping};
+    rig.learn(0, result);
+  };
+  rig.dns.learn_private({false, NatMapping::varies});
+  CHECK(rig.dns.mapping() == NatMapping::varies);
+  say(std::nullopt);  // the public view leaves it out
+  CHECK(rig.dns.mapping() == NatMapping::varies);
+  say(NatMapping::address_dependent);
+  CHECK(rig.dns.mapping() == NatMapping::address_dependent);
+  say(std::nullopt);
+  rig.dns.learn_private({});
+  CHECK(!rig.dns.mapping());
+}
+
 TEST_CASE("one question at a time") {
   Rig rig;
   CHECK(rig.dns.ask_if_due(at(0).steady));

@@ -1,0 +1,9 @@
+#include "updater/lookup.hpp"
+
+/// A peer's text as the server in the tunnel tells it: another key's says nothing of the peer.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const dns::Name zone = *dns::Name::parse("wg.example.org");
+  const base::Bytes packet(data, size);
+  (void)updater::parse_text_answer(packet, wg::PublicKey(base::Octets32{}), zone);
+  return 0;
+}
