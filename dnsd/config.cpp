@@ -188,14 +188,19 @@ class ConfigReader {
     if (!std::filesystem::exists(path, ec)) return;
     std::unordered_set<wg::PublicKey> known;
     for (const ConfiguredPeer& peer : config_.peers) known.insert(peer.public_key);
-    const std::size_t written = config_.peers.size();
+    std::size_t kept = config_.peers.size();
     take_peers_file(path);
-    for (std::size_t i = config_.peers.size(); i > written; --i) {
-      if (!known.contains(config_.peers[i - 1].public_key)) continue;
-      warn(path, places_[i - 1].line, "this peer stands in the configuration now, which counts");
-      config_.peers.erase(config_.peers.begin() + static_cast<std::ptrdiff_t>(i - 1));
-      places_.erase(places_.begin() + static_cast<std::ptrdiff_t>(i - 1));
+    for (std::size_t i = kept; i < config_.peers.size(); ++i) {
+      if (known.contains(config_.peers[i].public_key)) {
+        warn(path, places_[i].line, "this peer stands in the configuration now, which counts");
+        continue;
+      }
+      if (kept != i) config_.peers[kept] = std::move(config_.peers[i]);
+      places_[kept++] = places_[i];
     }
+    config_.peers.erase(config_.peers.begin() + static_cast<std::ptrdiff_t>(kept),
+                        config_.peers.end());
+    places_.resize(kept);
   }
 
   void take_peers_file(const std::string& path) {

@@ -35,8 +35,19 @@ constexpr std::size_t device_threads = 4;
 /// The table is written while a large configuration is being read, not copied as a whole first.
 constexpr std::size_t publish_every = 4096;
 
-/// Who waits longer than this is told how far the loading is.
-constexpr std::chrono::seconds progress_interval{1};
+/// Who waits for longer than a second is told once per second how far the loading is.
+class Progress {
+ public:
+  [[nodiscard]] bool is_due() {
+    const base::SteadyTime now = base::read_clock().steady;
+    if (now - told_ < std::chrono::seconds(1)) return false;
+    told_ = now;
+    return true;
+  }
+
+ private:
+  base::SteadyTime told_ = base::read_clock().steady;
+};
 
 std::string saved_name(const std::string& interface) {
   return "interface:" + interface;
@@ -242,15 +253,14 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
     registry_.begin_configuration(
         {config.stale_after, config.expire_after, config.publish_listed_only}, order);
     const base::SteadyTime now = base::read_clock().steady;
-    base::SteadyTime told = now;
+    Progress progress;
     std::size_t count = 0;
     for (const ConfiguredPeer& peer : config.peers) {
       registry_.configure(peer);
       if (++count % publish_every != 0) continue;
       publish(now, voice);
-      if (base::read_clock().steady - told < progress_interval) continue;
-      told = base::read_clock().steady;
-      spdlog::info("{} of {} configured peers loaded", count, config.peers.size());
+      if (progress.is_due())
+        spdlog::info("{} of {} configured peers loaded", count, config.peers.size());
     }
     configured_peers_ = config.peers.size();
     registry_.end_configuration();
@@ -289,10 +299,13 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
       }
       Interface& source = **found;
       std::size_t count = 0;
+      Progress progress;
       store_.load_peers(saved.name, [&](const SavedPeer& peer) {
         source.observer.restore(peer, now);
         registry_.restore(source.id, peer, now);
-        if (++count % publish_every == 0) publish(now.steady, Voice::quiet);
+        if (++count % publish_every != 0) return;
+        publish(now.steady, Voice::quiet);
+        if (progress.is_due()) spdlog::info("{}: {} peers known so far", source.name, count);
       });
       registry_.set_own_key(source.id, saved.own_key);
       source.known = true;
