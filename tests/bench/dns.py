@@ -23,9 +23,10 @@ def start_load(server, core, words):
     return subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True)
 
 
-def one_round(server, peers, mix, seconds, seed, load_cores=(bench.LOAD_CORE,)):
+def one_round(server, peers, mix, seconds, seed, load_cores=(bench.LOAD_CORE,), load_words=()):
     """Asks from each of these cores at once."""
-    words = ["--peers", peers, "--mix", mix, "--seconds", seconds, *(["--floor"] if server.name == "floor" else [])]
+    floor = ["--floor"] if server.name == "floor" else []
+    words = ["--peers", peers, "--mix", mix, "--seconds", seconds, *floor, *load_words]
     before = server.cpu()
     loads = [
         start_load(server, core, [*words, "--seed", seed * len(load_cores) + number])

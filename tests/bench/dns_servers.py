@@ -90,12 +90,12 @@ def start_floor(reply_octets, mix):
     return Server("floor", [bench.program("bench_floor"), port, reply_octets], fresh_folder(f"floor-{mix}"), port)
 
 
-def start_wg_dnsd(peers, threads=1, port=PORTS["wg-dnsd"]):
-    """As shipped, apart from its port, its folders and its threads."""
+def start_wg_dnsd(peers, threads=1, port=PORTS["wg-dnsd"], path=None):
+    """As shipped, apart from its port, its folders and its threads. `path`: of the peers, if they are others."""
     folder = fresh_folder(f"wg-dnsd-{port}")
     return Server(
         "wg-dnsd",
-        [bench.program("wg-dnsd"), "--zone", ZONE, "--peers", bench.peers_file(peers), "--ns", "ns1=127.0.0.1",
+        [bench.program("wg-dnsd"), "--zone", ZONE, "--peers", path or bench.peers_file(peers), "--ns", "ns1=127.0.0.1",
          "--listen", f"0.0.0.0:{port}", "--control", folder / "control.sock",
          "--state-dir", folder, "--answer-threads", threads],
         folder, port, threads,
@@ -195,7 +195,8 @@ def versions():
     for name, binary, flag in (("nsd", "nsd", "-v"), ("knot", "knotd", "-V")):
         path = bench.SERVERS / "usr/sbin" / binary
         shown = subprocess.run(
-            [path, flag], env=server_libraries(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+            [path, flag], env=server_libraries(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            check=False,
         ).stdout
         found[name] = shown.splitlines()[0].split()[-1] if shown else "?"
     commit = subprocess.run(

@@ -38,6 +38,7 @@ struct Options {
   std::uint64_t window = default_window;  // datagrams under way, of all sockets together
   double seconds = 2;
   std::uint64_t seed = 1;
+  bool shares_core = false;
   bool is_floor = false;  // the reply is an echo: only id and question are checked
 };
 
@@ -321,9 +322,10 @@ int main(int count, char** words) {
       ->check(CLI::Range(batch, std::size_t{1} << 20U));
   app.add_option("--seconds", options.seconds);
   app.add_option("--seed", options.seed);
+  app.add_flag("--shares-core", options.shares_core, "with the server: do not go first");
   app.add_flag("--floor", options.is_floor, "replies are echoes");
   CLI11_PARSE(app, count, words);
-  go_first();
+  if (!options.shares_core) go_first();
   const Count result = run(options);
   std::printf(
       "{\"asked\": %llu, \"answered\": %llu, \"lost\": %llu, \"wrong\": %llu, \"reply_octets\": "

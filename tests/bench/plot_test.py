@@ -24,8 +24,8 @@ def line(mix, peers, ratios, **others):
 def plot(lines, folder):
     data, output = folder / "data", folder / "plot.svg"
     data.write_text("".join(json.dumps(one) + "\n" for one in lines))
-    result = subprocess.run([sys.executable, PLOT, data, "--output", output], capture_output=True, text=True, check=False)
-    return result, output
+    command = [sys.executable, PLOT, data, "--output", output]
+    return subprocess.run(command, capture_output=True, text=True, check=False), output
 
 
 def main():
