@@ -75,18 +75,27 @@ TEST_CASE("added, loaded like any peer, removed") {
   CHECK(load(folder).peers == std::vector{bob});
 }
 
-TEST_CASE("what the operator wrote meanwhile counts") {
+TEST_CASE("what the operator wrote meanwhile counts, and the others stay as they were") {
   const Folder folder;
   const dnsd::ConfiguredPeer alice = peer_named("alice");
-  REQUIRE(dnsd::append_peer(folder.file(), alice).has_value());
+  const std::vector others = {peer_named("bob"), peer_named("carol"), peer_named("dave")};
+  const dnsd::ConfiguredPeer erin = peer_named("erin");
+  for (const auto& added : {alice, others[0], erin, others[1], others[2]})
+    REQUIRE(dnsd::append_peer(folder.file(), added).has_value());
   const std::string file = folder.path() + "/peers.conf";
   std::ofstream(file) << "[Peer]\n# Name = anna\nPublicKey = " << alice.public_key.to_base64()
-                      << '\n';
+                      << "\n[Peer]\nPublicKey = " << erin.public_key.to_base64() << '\n';
   const dnsd::Config config = load(folder, file);
-  REQUIRE(config.peers.size() == 1);
+  REQUIRE(config.peers.size() == 5);
   CHECK(config.peers[0].name == "anna");
-  REQUIRE(config.warnings.size() == 1);
+  CHECK(config.peers[1].name.empty());
+  CHECK(std::vector(config.peers.begin() + 2, config.peers.end()) == others);
+  REQUIRE(config.warnings.size() == 2);
   CHECK(config.warnings[0].starts_with(folder.file() + ":3: this peer stands in the config"));
+  // The place that a message names is still that of its peer.
+  std::ofstream(file, std::ios::app) << "# Name = carol\n";
+  CHECK_THROWS_WITH_AS((void)load(folder, file), doctest::Contains("added-peers.conf:21"),
+                       dnsd::ConfigError);
 }
 
 TEST_CASE("a file that cannot be read or written is told by name, and stays") {
