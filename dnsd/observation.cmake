@@ -17,6 +17,7 @@ add_library(
   point_socket.cpp
   point_sources.cpp
   registry.cpp
+  registry_records.cpp
   serial.cpp
   state_store.cpp)
 target_link_libraries(
