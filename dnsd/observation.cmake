@@ -6,6 +6,7 @@ add_library(
   config.cpp
   event_log.cpp
   interface_observer.cpp
+  interface_sources.cpp
   observation_point.cpp
   observation_points.cpp
   observatory.cpp
@@ -19,7 +20,8 @@ add_library(
   registry.cpp
   registry_records.cpp
   serial.cpp
-  state_store.cpp)
+  state_store.cpp
+  view_lists.cpp)
 target_link_libraries(
   dnsd_observation
   PUBLIC config dnsd_answer schema wg asio

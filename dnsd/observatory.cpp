@@ -12,14 +12,13 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "dnsd/event_log.hpp"
-#include "dnsd/interface_observer.hpp"
+#include "dnsd/interface_sources.hpp"
 #include "dnsd/observation_point.hpp"
-#include "dnsd/peer_list.hpp"
 #include "dnsd/point_sources.hpp"
 #include "dnsd/registry.hpp"
 #include "dnsd/serial.hpp"
 #include "dnsd/state_store.hpp"
-#include "dnsd/zone.hpp"
+#include "dnsd/view_lists.hpp"
 
 namespace dnsd {
 namespace {
@@ -28,9 +27,6 @@ namespace {
 /// write.
 constexpr std::chrono::milliseconds save_delay{500};
 constexpr std::chrono::seconds save_retry{10};
-
-/// Interfaces that are read at the same time; one whose process hangs holds a thread for 2 s.
-constexpr std::size_t device_threads = 4;
 
 /// The table is written while a large configuration is being read, not copied as a whole first.
 constexpr std::size_t publish_every = 4096;
@@ -49,20 +45,6 @@ class Progress {
   base::SteadyTime told_ = base::read_clock().steady;
 };
 
-std::string saved_name(const std::string& interface) {
-  return "interface:" + interface;
-}
-
-/// Whether the PTR list of a view holds the peer.
-bool is_listed(const std::optional<PeerRecord>& record, View view, bool publish_private) {
-  if (!record) return false;
-  const auto visible = [&](const std::optional<base::Endpoint>& endpoint) {
-    return endpoint && is_published(*endpoint, view, publish_private);
-  };
-  const bool host_only = !record->ipv4 && !record->ipv6 && record->detail->host_target;
-  return visible(record->ipv4) || visible(record->ipv6) || host_only;
-}
-
 }  // namespace
 
 class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl> {
@@ -75,12 +57,15 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
         peers_(peers),
         live_(live),
         store_(store),
-        read_device_(std::move(read_device)),
         registry_(peers),
+        interfaces_(std::make_shared<InterfaceSources>(io, registry_, std::move(read_device),
+                                                       [this](base::Now now) {
+                                                         publish(now.steady, Voice::aloud);
+                                                         announce_ready();
+                                                       })),
         points_(registry_),
         serial_(std::nullopt, {}),
-        public_list_{View::public_view, PeerList(config.list_max)},
-        private_list_{View::private_view, PeerList(config.list_max)},
+        lists_(peers, live, {config.list_max, config.publish_private}),
         poll_timer_(io),
         deadline_timer_(io),
         step_timer_(io),
@@ -107,17 +92,10 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
 
   void reload(const Config& config) {
     const Settings before = std::exchange(settings_, Settings(config));
-    const bool lists_change = settings_.list_max != before.list_max ||
-                              settings_.publish_private != before.publish_private;
     if (settings_.state_dir != before.state_dir)
       spdlog::warn("state-dir {} counts from the next start", settings_.state_dir);
     configure(config, Voice::aloud);
-    if (lists_change) {
-      for (List* list : {&public_list_, &private_list_}) {
-        list->peers.set_max(settings_.list_max);
-        refill(*list);
-      }
-    }
+    lists_.set_rules({config.list_max, config.publish_private});
     content_changed();
     poll();
   }
@@ -129,6 +107,7 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
 
   void stop() {
     stopped_ = true;
+    interfaces_->stop();
     for (asio::steady_timer* timer : {&poll_timer_, &deadline_timer_, &step_timer_, &save_timer_})
       timer->cancel();
     disk_pool_.join();
@@ -160,15 +139,16 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
 
   [[nodiscard]] ObservatoryStatus status() const {
     ObservatoryStatus result;
-    for (const auto& source : sources_)
-      result.sources.push_back({source->name, source->state == Interface::State::readable,
-                                source->problem, registry_.listed_by(source->id)});
+    for (const auto& interface : interfaces_->all())
+      result.sources.push_back({interface->name,
+                                interface->state == InterfaceSources::Interface::State::readable,
+                                interface->problem, registry_.listed_by(interface->id)});
     for (const std::string& name : points_.names())
       result.sources.push_back({name, true, {}, configured_peers_});
     result.peers = peers_.size();
     result.serial = serial_.current();
-    result.public_list_cut = public_list_.peers.cut();
-    result.private_list_cut = private_list_.peers.cut();
+    result.public_list_cut = lists_.cut(View::public_view);
+    result.private_list_cut = lists_.cut(View::private_view);
     result.durable = durable_;
     return result;
   }
@@ -188,33 +168,10 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
   /// What of the configuration is asked for again and again.
   struct Settings {
     explicit Settings(const Config& config)
-        : list_max(config.list_max),
-          publish_private(config.publish_private),
-          poll_interval(config.poll_interval),
-          state_dir(config.state_dir) {}
+        : poll_interval(config.poll_interval), state_dir(config.state_dir) {}
 
-    std::size_t list_max;
-    bool publish_private;
     std::chrono::milliseconds poll_interval;
     std::string state_dir;
-  };
-
-  struct Interface {
-    enum class State : std::uint8_t { unread, readable, lost };
-
-    SourceId id{};
-    std::string name;
-    InterfaceObserver observer;
-    State state = State::unread;
-    std::string problem;
-    bool known = false;      ///< read once, or restored
-    bool in_flight = false;  ///< being read on another thread
-  };
-
-  struct List {
-    View view;
-    PeerList peers;
-    bool was_cut = false;
   };
 
   void start_serial(base::Now now) {
@@ -234,20 +191,13 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
   }
 
   void configure(const Config& config, Voice voice) {
-    std::vector<std::shared_ptr<Interface>> sources;
-    std::vector<SourceId> order;
-    for (const std::string& name : config.interfaces) {
-      sources.push_back(find_or_make_source(name));
-      order.push_back(sources.back()->id);
-    }
-    for (const auto& old : sources_) {
-      if (std::find(sources.begin(), sources.end(), old) == sources.end())
-        forgotten_.push_back(saved_name(old->name));
-    }
-    sources_ = std::move(sources);
-    for (const std::string& gone : points_.configure(
-             config.points, [&](const std::string& saved_name) { return draw_id(saved_name); }))
+    const auto draw = [&](const std::string& saved_name) { return draw_id(saved_name); };
+    for (const std::string& gone : interfaces_->configure(config.interfaces, draw))
       forgotten_.push_back(gone);
+    for (const std::string& gone : points_.configure(config.points, draw))
+      forgotten_.push_back(gone);
+    std::vector<SourceId> order;
+    for (const auto& interface : interfaces_->all()) order.push_back(interface->id);
     for (const SourceId id : points_.ids()) order.push_back(id);
 
     registry_.begin_configuration(
@@ -267,49 +217,23 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
     publish(now, voice);
   }
 
-  std::shared_ptr<Interface> find_or_make_source(const std::string& name) {
-    for (const auto& source : sources_) {
-      if (source->name == name) return source;
-    }
-    auto source = std::make_shared<Interface>();
-    source->id = draw_id(saved_name(name));
-    source->name = name;
-    unsaved_sources_.push_back(source->id);
-    return source;
-  }
-
   /// The same each time; no two sources have the same.
   SourceId draw_id(const std::string& saved_name) {
     return source_ids_.emplace(saved_name, static_cast<SourceId>(source_ids_.size())).first->second;
   }
 
   void restore(base::Now now) {
-    std::size_t of_points = 0;
-    const auto publish_some = [&] {
-      if (++of_points % publish_every == 0) publish(now.steady, Voice::quiet);
-    };
     for (const StateStore::SavedSource& saved : store_.load_sources()) {
-      const auto found = std::find_if(sources_.begin(), sources_.end(), [&](const auto& source) {
-        return saved_name(source->name) == saved.name;
-      });
-      if (points_.restore(saved, store_, now, publish_some)) continue;
-      if (found == sources_.end()) {
-        forgotten_.push_back(saved.name);
-        continue;
-      }
-      Interface& source = **found;
       std::size_t count = 0;
       Progress progress;
-      store_.load_peers(saved.name, [&](const SavedPeer& peer) {
-        source.observer.restore(peer, now);
-        registry_.restore(source.id, peer, now);
+      const auto publish_some = [&] {
         if (++count % publish_every != 0) return;
         publish(now.steady, Voice::quiet);
-        if (progress.is_due()) spdlog::info("{}: {} peers known so far", source.name, count);
-      });
-      registry_.set_own_key(source.id, saved.own_key);
-      source.known = true;
-      spdlog::info("{}: {} peers known from the last run", source.name, count);
+        if (progress.is_due()) spdlog::info("{}: {} peers known so far", saved.name, count);
+      };
+      if (!points_.restore(saved, store_, now, publish_some) &&
+          !interfaces_->restore(saved, store_, now, publish_some))
+        forgotten_.push_back(saved.name);
     }
   }
 
@@ -317,9 +241,7 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
 
   void poll() {
     if (stopped_) return;
-    for (const auto& source : sources_) {
-      if (!source->in_flight) read(source);
-    }
+    interfaces_->poll();
     poll_timer_.expires_after(settings_.poll_interval);
     poll_timer_.async_wait([weak = weak_from_this()](std::error_code ec) {
       const auto self = weak.lock();
@@ -327,103 +249,9 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
     });
   }
 
-  /// What one poll brought, taken in slices: a million peers do not hold this thread.
-  struct Poll {
-    base::Now now{};
-    std::size_t peers = 0;
-    InterfaceObserver::Update update;
-    std::size_t taken = 0;  // of all that is in `update`
-  };
-
-  /// While it is in flight, the observer of the interface belongs to the other thread.
-  void read(const std::shared_ptr<Interface>& source) {
-    source->in_flight = true;
-    asio::post(
-        device_pool_, [weak = weak_from_this(), source, &io = io_, read_device = read_device_] {
-          auto result = read_device(source->name);
-          base::Expected<Poll, wg::DeviceError> poll = Poll{};
-          if (result) {
-            poll->now = base::read_clock();
-            poll->peers = result->peers.size();
-            poll->update = source->observer.update(*result, poll->now);
-          } else {
-            poll = base::Unexpected(result.error());
-          }
-          // Shared: a handler must be copyable.
-          asio::post(io, [weak, weak_source = std::weak_ptr(source),
-                          poll = std::make_shared<decltype(poll)>(std::move(poll))] {
-            const auto self = weak.lock();
-            const auto read_source = weak_source.lock();  // none: the reload dropped the interface
-            if (!self || !read_source || self->stopped_) return;
-            if (*poll) {
-              self->take(read_source, std::shared_ptr<Poll>(poll, &**poll));
-            } else {
-              read_source->in_flight = false;
-              self->lose(*read_source, poll->error());
-            }
-          });
-        });
-  }
-
-  void take(const std::shared_ptr<Interface>& source, const std::shared_ptr<Poll>& poll) {
-    const InterfaceObserver::Update& update = poll->update;
-    if (poll->taken == 0 && registry_.own_key(source->id) != update.own_key) {
-      registry_.set_own_key(source->id, update.own_key);
-      unsaved_sources_.push_back(source->id);
-    }
-    const std::size_t seen_at = update.listed.size();
-    const std::size_t gone_at = seen_at + update.seen.size();
-    const std::size_t all = gone_at + update.gone.size();
-    const std::size_t end = std::min(all, poll->taken + publish_every);
-    for (; poll->taken < end; ++poll->taken) {
-      const std::size_t i = poll->taken;
-      if (i < seen_at) {
-        registry_.list(source->id, update.listed[i].key, update.listed[i].allowed_ips);
-      } else if (i < gone_at) {
-        const auto& seen = update.seen[i - seen_at];
-        registry_.observe(source->id, seen.key, seen.observation, poll->now);
-      } else {
-        registry_.unlist(source->id, update.gone[i - gone_at]);
-      }
-    }
-    if (end < all) {
-      publish(poll->now.steady, Voice::aloud);
-      asio::post(io_, [weak = weak_from_this(), weak_source = std::weak_ptr(source), poll] {
-        const auto self = weak.lock();
-        const auto taken = weak_source.lock();
-        if (self && taken && !self->stopped_) self->take(taken, poll);
-      });
-      return;
-    }
-    source->in_flight = false;
-    finish(*source, *poll);
-  }
-
-  void finish(Interface& source, const Poll& poll) {
-    source.known = true;
-    registry_.tick(poll.now);
-    if (source.state != Interface::State::readable)
-      spdlog::info("{}: {} with {} peers", source.name,
-                   source.state == Interface::State::lost ? "readable again" : "observed",
-                   poll.peers);
-    source.state = Interface::State::readable;
-    source.problem.clear();
-    publish(poll.now.steady, Voice::aloud);
-    announce_ready();
-  }
-
-  /// What was known stays, and ages.
-  static void lose(Interface& source, const wg::DeviceError& error) {
-    source.problem = error.message;
-    if (std::exchange(source.state, Interface::State::lost) == Interface::State::lost) return;
-    spdlog::warn("{}; what was known of its peers stays, and it is tried again", error.message);
-  }
-
   void announce_ready() {
     if (live_.is_ready()) return;
-    const bool all_known = std::all_of(sources_.begin(), sources_.end(),
-                                       [](const auto& source) { return source->known; });
-    if (all_known) live_.set_ready();
+    if (interfaces_->are_known()) live_.set_ready();
   }
 
   // Table
@@ -439,12 +267,7 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
       if (voice == Voice::aloud)
         event_log_.write(
             key, before, after, [&] { return cause_of(key, before, after); }, now);
-      for (List* list : {&public_list_, &private_list_}) {
-        const bool was = is_listed(before, list->view, settings_.publish_private);
-        const bool is = is_listed(after, list->view, settings_.publish_private);
-        if (is && !was) list->peers.add(key);
-        if (was && !is) list->peers.remove(key);
-      }
+      lists_.note_change(key, before, after);
       changes.push_back({key, std::move(after)});
     }
     peers_.apply(changes);
@@ -467,9 +290,8 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
   }
 
   [[nodiscard]] std::string name_of(SourceId id) const {
-    const auto found = std::find_if(sources_.begin(), sources_.end(),
-                                    [&](const auto& source) { return source->id == id; });
-    return found == sources_.end() ? points_.name_of(id) : (*found)->name;
+    const std::string interface = interfaces_->name_of(id);
+    return interface.empty() ? points_.name_of(id) : interface;
   }
 
   void arm_deadline() {
@@ -503,7 +325,7 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
   }
 
   void step(base::SteadyTime now) {
-    for (List* list : {&public_list_, &private_list_}) show(*list);
+    lists_.show();
     (void)serial_.step(now);
     live_.set_serial(serial_.current());
     arm_save();  // the reservation may be half used
@@ -511,33 +333,11 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
     // from there.
   }
 
-  void show(List& list) {
-    if (list.peers.needs_refill()) refill(list);
-    if (!list.peers.take_changed()) return;
-    live_.set_list(list.view, std::make_shared<const LiveState::KeyList>(list.peers.keys()));
-    const bool is_cut = list.peers.cut() > 0;
-    if (std::exchange(list.was_cut, is_cut) == is_cut) return;
-    const char* view = list.view == View::public_view ? "public" : "private";
-    if (is_cut) {
-      spdlog::info("the {} list holds the first {} of {} peers (list-max)", view,
-                   settings_.list_max, list.peers.total());
-    } else {
-      spdlog::info("the {} list holds all {} peers again", view, list.peers.total());
-    }
-  }
-
-  void refill(List& list) {
-    list.peers.clear();
-    peers_.for_each([&](const wg::PublicKey& key, const PeerRecord& record) {
-      if (is_listed(record, list.view, settings_.publish_private)) list.peers.add(key);
-    });
-  }
-
   // Disk
 
   void arm_save() {
     if (stopped_ || save_armed_ || saving_) return;
-    if (!registry_.has_unsaved() && unsaved_sources_.empty() && forgotten_.empty() &&
+    if (!registry_.has_unsaved() && !interfaces_->has_unsaved() && forgotten_.empty() &&
         !points_.has_unsaved() && !serial_.wanted_reservation() && !serial_lost_)
       return;
     save_armed_ = true;
@@ -586,23 +386,14 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
 
   void write_again(const StateStore::Batch& batch, bool everything) {
     if (everything) return save_everything();
-    for (const StateStore::SavedRow& row : batch.peers) {
-      for (const auto& source : sources_) {
-        if (saved_name(source->name) == row.source) registry_.mark_unsaved({source->id, row.key});
-      }
-    }
-    for (const StateStore::SavedSource& saved : batch.sources) {
-      for (const auto& source : sources_) {
-        if (saved_name(source->name) == saved.name) unsaved_sources_.push_back(source->id);
-      }
-    }
+    interfaces_->mark_unsaved(batch);
     points_.mark_unsaved(batch);
     for (const std::string& name : batch.forgotten_sources) forgotten_.push_back(name);
   }
 
   void save_everything() {
     registry_.mark_all_unsaved();
-    for (const auto& source : sources_) unsaved_sources_.push_back(source->id);
+    interfaces_->mark_all_unsaved();
     points_.mark_all_unsaved();
     serial_lost_ = true;
   }
@@ -616,13 +407,7 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
     StateStore::Batch batch;
     batch.forgotten_sources = std::exchange(forgotten_, {});
     std::map<SourceId, std::string> names;
-    for (const auto& source : sources_) {
-      names[source->id] = saved_name(source->name);
-      std::erase(batch.forgotten_sources, names[source->id]);  // a later reload brought it back
-    }
-    for (const SourceId id : std::exchange(unsaved_sources_, {})) {
-      if (names.contains(id)) batch.sources.push_back({names[id], registry_.own_key(id)});
-    }
+    interfaces_->take_unsaved(batch, names);
     points_.take_unsaved(batch, names);
     for (const Registry::Unsaved& unsaved : registry_.take_unsaved()) {
       const auto name = names.find(unsaved.source);
@@ -639,19 +424,16 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
   PeerTable& peers_;
   LiveState& live_;
   StateStore& store_;  // while saving_: belongs to disk_pool_
-  ReadDevice read_device_;
 
   Registry registry_;
-  std::vector<std::shared_ptr<Interface>> sources_;  // in configuration order
-  PointSources points_;                              // after them
-  std::map<std::string, SourceId> source_ids_;       // every source ever configured
+  std::shared_ptr<InterfaceSources> interfaces_;
+  PointSources points_;                         // after them
+  std::map<std::string, SourceId> source_ids_;  // every source ever configured
   std::size_t configured_peers_ = 0;
   Serial serial_;
-  List public_list_;
-  List private_list_;
+  ViewLists lists_;
   EventLog event_log_;
 
-  std::vector<SourceId> unsaved_sources_;
   std::vector<std::string> forgotten_;  // saved names of sources that are gone
 
   bool stopped_ = false;
@@ -667,8 +449,7 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
   asio::steady_timer deadline_timer_;
   asio::steady_timer step_timer_;
   asio::steady_timer save_timer_;
-  // Last: their threads end before what they were given.
-  asio::thread_pool device_pool_{device_threads};
+  // Last: its thread ends before what it was given.
   asio::thread_pool disk_pool_{1};
 };
 

@@ -54,9 +54,10 @@ struct PeerSightings {
 /// serial. Lives on the control thread: every call and every completion handler runs on `io`;
 /// devices and the disk are waited for on threads of its own.
 ///
-///     interface ─poll▶ InterfaceObserver ─▶ Registry ─▶ PeerTable, PeerList, Serial
-///                                              │
-///                                              └──────▶ StateStore
+///     InterfaceSources ─┐
+///                       ├─▶ Registry ─▶ PeerTable, ViewLists, Serial
+///     PointSources ─────┘      │
+///                              └──────▶ StateStore
 class Observatory {
  public:
   using ReadDevice =
