@@ -1,5 +1,7 @@
 #pragma once
 
+#include <doctest/doctest.h>
+
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -111,5 +113,29 @@ struct Tunnel {
   End server;
   End client{{.answers_keepalives = false}};
 };
+
+inline const wg::Path home = path_of("203.0.113.10:4711");
+inline const wg::Path elsewhere = path_of("203.0.113.99:1111");
+
+inline Octets ping() {
+  return Octets(40, 0x45);
+}
+
+/// The client's initiation, not delivered.
+inline Datagram initiation_of(Tunnel& tunnel) {
+  REQUIRE(tunnel.client.hub.initiate(tunnel.server.hub.public_key(), tunnel.to_server, 1,
+                                     tunnel.clock.now));
+  auto sent = tunnel.client.take_sent();
+  REQUIRE(sent.size() == 1);
+  return sent[0];
+}
+
+/// The one datagram that the client sends for a keepalive or an inner packet, not delivered.
+inline Datagram data_of(Tunnel& tunnel, base::Bytes inner = {}) {
+  REQUIRE(tunnel.client_sends(inner));
+  auto sent = tunnel.client.take_sent();
+  REQUIRE(sent.size() == 1);
+  return sent[0];
+}
 
 }  // namespace wg_test

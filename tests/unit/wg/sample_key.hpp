@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstdint>
+
+#include "wg/public_key.hpp"
+
+namespace wg_test {
+
+/// Differs by its first octet.
+inline wg::PublicKey public_key(std::uint8_t first) {
+  base::Octets32 octets{};
+  octets.fill(7);
+  octets[0] = first;
+  return wg::PublicKey(octets);
+}
+
+}  // namespace wg_test
