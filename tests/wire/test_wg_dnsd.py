@@ -15,172 +15,21 @@ import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import termios
 import time
 import unittest
 
-PROGRAM = pathlib.Path(sys.argv.pop(1)).resolve() if __name__ == "__main__" else None
-PATIENCE = 20  # seconds; far more than anything takes, also under sanitizers
+from dns_wire import (
+    A, AAAA, NOERROR, NS, NXDOMAIN, PATIENCE, Reply, SOA, TXT, ask_tcp, ask_udp, ask_udp_connected, framed, free_port,
+    has_ipv6, query, read_message, udp_socket,
+)  # fmt: skip
+from process import ALICE, Process
+
 IDLE = 10  # seconds after which a silent TCP connection is closed
-
-A, NS, SOA, TXT, AAAA = 1, 2, 6, 16, 28
-NOERROR, NXDOMAIN = 0, 3
-
-ZONE = """@ SOA ns1 hostmaster 1 1200 300 1209600 300
-@ NS ns1
-ns1 A 203.0.113.10
-{more}
-"""
-ALICE = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
 LARGE = "\n".join(f'large TXT "{i} {"x" * 200}"' for i in range(100))
 
 
-def query(name, kind, identity=1):
-    labels = b"".join(struct.pack("B", len(label)) + label.encode() for label in name.rstrip(".").split("."))
-    return struct.pack("!6H", identity, 0, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!2H", kind, 1)
-
-
-class Reply:
-    def __init__(self, message):
-        self.message = message
-        self.identity, flags, _, self.answers, _, _ = struct.unpack("!6H", message[:12])
-        self.rcode = flags & 15
-        self.truncated = bool(flags & 0x0200)
-        self.authoritative = bool(flags & 0x0400)
-
-
-def udp_socket(address):
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return socket.socket(family, socket.SOCK_DGRAM)
-
-
-def ask_udp(address, port, name, kind):
-    """The reply, which must come from the address that was asked."""
-    with udp_socket(address) as client:
-        client.settimeout(PATIENCE)
-        client.sendto(query(name, kind), (address, port))
-        message, source = client.recvfrom(65535)
-        if source[:2] != (address, port):
-            raise AssertionError(f"asked {address}:{port}, {source} answered")
-        return Reply(message)
-
-
-def ask_udp_connected(address, port, name, kind):
-    """The same from a socket that is told when nobody listens there: ConnectionRefusedError."""
-    with udp_socket(address) as client:
-        client.settimeout(PATIENCE)
-        client.connect((address, port))
-        client.send(query(name, kind))
-        return Reply(client.recv(65535))
-
-
-def read_exactly(stream, size):
-    data = b""
-    while len(data) < size:
-        more = stream.recv(size - len(data))
-        if not more:
-            raise EOFError
-        data += more
-    return data
-
-
-def read_message(stream):
-    return Reply(read_exactly(stream, struct.unpack("!H", read_exactly(stream, 2))[0]))
-
-
-def framed(message):
-    return struct.pack("!H", len(message)) + message
-
-
-def ask_tcp(address, port, name, kind):
-    with socket.create_connection((address, port), timeout=PATIENCE) as client:
-        client.sendall(framed(query(name, kind)))
-        return read_message(client)
-
-
-def has_ipv6():
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
-            probe.bind(("::1", 0))
-        return True
-    except OSError:
-        return False
-
-
-def free_port():
-    """A port that nobody has on any address, for UDP and TCP."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
-            tcp.bind(("0.0.0.0", 0))
-            port = tcp.getsockname()[1]
-            with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-                udp.bind(("0.0.0.0", port))
-                return port
-
-
-class WgDnsd(unittest.TestCase):
-    def setUp(self):
-        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory(prefix="wg-dnsd-test-")))
-        self.control = self.folder / "control.sock"
-        self.zone_file = self.folder / "zone"
-        self.write_zone()
-        self.port = free_port()
-
-    def enterContext(self, manager):  # noqa: N802, in Python 3.11's unittest under this name
-        value = manager.__enter__()
-        self.addCleanup(manager.__exit__, None, None, None)
-        return value
-
-    def write_zone(self, more=""):
-        self.zone_file.write_text(ZONE.format(more=more))
-
-    def write_peers(self):
-        """A file with one peer, alice."""
-        peers = self.folder / "peers.conf"
-        peers.write_text(f"[Peer]\n# Name = alice\nPublicKey = {ALICE}\nAllowedIPs = 10.0.0.2/32\n"
-                         "Endpoint = 203.0.113.9:51820\n")  # fmt: skip
-        return peers
-
-    def arguments(self, *more):
-        return [PROGRAM, "--zone", "example.org", "--zone-file", self.zone_file, "--control", self.control,
-                "--state-dir", self.folder / "state", *more]  # fmt: skip
-
-    def start(self, *more):
-        """A server that answers."""
-        log = open(self.folder / "log", "ab")  # noqa: SIM115, closed with the process
-        process = subprocess.Popen(list(map(str, self.arguments(*more))), stdout=log, stderr=log)
-        log.close()
-        self.addCleanup(self.end, process)
-        self.wait_for("answering", process)
-        return process
-
-    def end(self, process):
-        if process.poll() is None:
-            process.kill()
-        process.wait(PATIENCE)
-
-    def log(self):
-        return (self.folder / "log").read_text()
-
-    def wait_for(self, text, process, count=1):
-        deadline = time.monotonic() + PATIENCE
-        while self.log().count(text) < count:
-            self.assertIsNone(process.poll(), self.log())
-            self.assertLess(time.monotonic(), deadline, self.log())
-            time.sleep(0.01)
-
-    def run_to_end(self, *arguments):
-        words = list(map(str, arguments))
-        return subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE)
-
-    def command(self, *words):
-        return self.run_to_end(PROGRAM, *words, "--control", self.control)
-
-    def stop(self, process):
-        process.send_signal(signal.SIGTERM)
-        return process.wait(PATIENCE)
-
+class WgDnsd(Process):
     # ---- questions and answers
 
     def test_same_answer_over_udp_and_tcp_on_both_families(self):
@@ -565,19 +414,20 @@ class WgDnsd(unittest.TestCase):
         checked = self.run_to_end(*self.arguments("--check-config"))
         self.assertEqual(checked.returncode, 0, checked.stderr)
         self.assertIn("zone: example.org", checked.stdout)
-        self.assertEqual(self.run_to_end(PROGRAM, "--version").returncode, 0)
-        self.assertEqual(self.run_to_end(PROGRAM, "run", "--help").returncode, 0)
+        self.assertEqual(self.run_to_end(self.program, "--version").returncode, 0)
+        self.assertEqual(self.run_to_end(self.program, "run", "--help").returncode, 0)
 
     def test_wrong_words_and_files_exit_2_with_one_line(self):
         self.write_zone("broken A 203.0.113.300")
         for arguments in (self.arguments(), self.arguments("--check-config"), self.arguments("--print-delegation"),
-                          [PROGRAM], [PROGRAM, "--zone", "example.org", "--listen", "nowhere"]):  # fmt: skip
+                          [self.program], [self.program, "--zone", "example.org", "--listen", "nowhere"]):  # fmt: skip
             result = self.run_to_end(*arguments)
             self.assertEqual(result.returncode, 2, result.stderr)
             self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
-        self.assertEqual(self.run_to_end(PROGRAM, "--no-such-option").returncode, 2)
-        self.assertEqual(self.run_to_end(PROGRAM, "nonsense").returncode, 2)
+        self.assertEqual(self.run_to_end(self.program, "--no-such-option").returncode, 2)
+        self.assertEqual(self.run_to_end(self.program, "nonsense").returncode, 2)
 
 
 if __name__ == "__main__":
+    Process.program = pathlib.Path(sys.argv.pop(1)).resolve()
     unittest.main()
