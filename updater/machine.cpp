@@ -14,6 +14,10 @@ using base::SteadyTime;
 constexpr auto poll_interval = 1s;
 /// While some peer is being punched: its handshake decides what comes next.
 constexpr auto punching_poll_interval = 250ms;
+/// By so much a clock is not adjusted, but set. Smaller steps add up until they are told.
+constexpr auto clock_jump = 10s;
+/// A clock behind a handshake by less is nothing that harms.
+constexpr auto clock_tolerance = 5s;
 /// A resolver that fails for one name and works for the next is told this often.
 constexpr auto resolver_note_interval = 600s;
 
@@ -31,6 +35,7 @@ Plan Machine::step(const base::Now& now, const wg::Device& device,
   Plan plan;
   meet_peers(now, device);
   tell_missing_hubs(device, plan);
+  watch_clock(now, plan);
   look_up_own(now, device, plan);
   const auto hub_addresses = find_hub_addresses(device);
   Scene scene{now, device, host, random_, hub_addresses};
@@ -113,6 +118,26 @@ void Machine::tell_missing_hubs(const wg::Device& device, Plan& plan) {
   }
 }
 
+/// Nothing here waits for the wall clock, but WireGuard's handshakes carry it.
+void Machine::watch_clock(const base::Now& now, Plan& plan) {
+  const auto lead = std::chrono::round<std::chrono::seconds>(now.wall.time_since_epoch() -
+                                                             now.steady.time_since_epoch());
+  const auto change = lead - clock_.value_or(lead);
+  if (clock_ && std::chrono::abs(change) < clock_jump) return;
+  clock_ = lead;
+  if (change > 0s) {
+    plan.notes.push_back({Note::Level::change,
+                          fmt::format("this host's clock went forward by {} s: it was set, or this "
+                                      "host slept",
+                                      change.count())});
+  } else if (change < 0s) {
+    plan.notes.push_back({Note::Level::trouble,
+                          fmt::format("this host's clock was set back by {} s: who has seen a "
+                                      "handshake of later than now ignores this host until then",
+                                      -change.count())});
+  }
+}
+
 /// A mapping of ours that changed is a new chance for every peer: it can find us now.
 void Machine::look_up_own(const base::Now& now, const wg::Device& device, Plan& plan) {
   if (settings_.one_round) return;
@@ -169,6 +194,11 @@ Report Machine::describe(const base::Now& now, const wg::Device& device) const {
   if (own_ && !own_->endpoints().empty()) report.seen_at = own_->endpoints().front();
   if (own_) report.nat = own_->mapping();
   for (const wg::DevicePeer& shown : device.peers) {
+    if (shown.latest_handshake && *shown.latest_handshake > now.wall + clock_tolerance) {
+      const auto behind =
+          std::chrono::ceil<std::chrono::seconds>(*shown.latest_handshake - now.wall);
+      report.clock_behind = std::max(report.clock_behind.value_or(behind), behind);
+    }
     const auto known = peers_.find(shown.public_key);
     if (known == peers_.end()) continue;
     PeerReport peer;

@@ -86,6 +86,7 @@ class Machine {
   void record(const base::Now& now, const std::vector<Note>& notes);
   void become_hub(const base::Now& now, const wg::PublicKey& peer, std::vector<Note>& notes);
   [[nodiscard]] std::vector<Note> learn_any(const base::Now& now, const LookupResult& result);
+  void watch_clock(const base::Now& now, Plan& plan);
   void look_up_own(const base::Now& now, const wg::Device& device, Plan& plan);
   [[nodiscard]] std::vector<base::IpAddress> find_hub_addresses(const wg::Device& device) const;
   [[nodiscard]] bool is_any_unreached() const;
@@ -99,8 +100,9 @@ class Machine {
   Memory saved_;  ///< the memory as the last plan that said `remember` left it
   std::map<wg::PublicKey, Role> peers_;  ///< those of the last reading
   std::optional<wg::PublicKey> own_key_;
-  std::optional<Published> own_;            ///< where DNS says that we are; none: no key yet
-  std::map<wg::PublicKey, Story> stories_;  ///< of the peers in peers_
+  std::optional<Published> own_;               ///< where DNS says that we are; none: no key yet
+  std::map<wg::PublicKey, Story> stories_;     ///< of the peers in peers_
+  std::optional<std::chrono::seconds> clock_;  ///< the wall clock's lead over the steady one
   std::minstd_rand random_;
   Metrics metrics_;
   std::set<wg::PublicKey> missing_hubs_;  ///< of --hub; told

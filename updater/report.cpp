@@ -160,8 +160,14 @@ const PeerReport* find_peer(const Report& report, std::string_view text) {
 }
 
 std::vector<std::string> advise(const Report& report, const PeerReport& peer) {
-  if (peer.is_hub || peer.is_direct()) return {};
   std::vector<std::string> advice;
+  if (report.clock_behind)
+    advice.push_back(
+        fmt::format("this host's clock is behind: the last handshake of a peer was {} s from now. "
+                    "Set it, and keep it by NTP: who has seen a handshake of later than now "
+                    "ignores this host until then",
+                    report.clock_behind->count()));
+  if (peer.is_hub || peer.is_direct()) return advice;
   const PeerReport* hub = find_hub(report);
   if (hub == nullptr) {
     advice.emplace_back("name the public host with --hub: no peer of this interface is one");

@@ -66,6 +66,8 @@ struct Report {
   std::vector<PeerReport> peers;
   std::optional<schema::NatMapping> nat =
       std::nullopt;  ///< how this host's NAT maps; none: nobody tells it
+  /// This host's clock behind the latest handshake of a peer; none: behind none.
+  std::optional<std::chrono::seconds> clock_behind = std::nullopt;
 };
 
 /// A table for people.
@@ -77,7 +79,8 @@ struct Report {
 
 /// The peer whose key is, or begins with, `text`; nullptr: none, or several.
 [[nodiscard]] const PeerReport* find_peer(const Report& report, std::string_view text);
-/// What a person can do about a peer that is not direct; empty: nothing is known to be wrong.
+/// What a person can do about a peer that is not direct, or about this host's clock; empty: nothing
+/// is known to be wrong.
 [[nodiscard]] std::vector<std::string> advise(const Report& report, const PeerReport& peer);
 
 }  // namespace updater

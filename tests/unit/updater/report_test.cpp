@@ -124,4 +124,6 @@ TEST_CASE("what a person can do follows from what is known") {
   CHECK(advises(report, "--hub"));
   report.peers.back().state = "direct";
   CHECK(updater::advise(report, report.peers.back()).empty());
+  report.clock_behind = 86400s;
+  CHECK(advises(report, "clock is behind: the last handshake of a peer was 86400 s from now"));
 }
