@@ -4,15 +4,16 @@
 
 #include <string>
 
-#include "samples.hpp"
+#include "rig.hpp"
 
 namespace {
 
+using one_machine::Rig;
 using namespace samples;
 using State = updater::DirectPeer::State;
 using updater::Metrics;
 
-const auto bob = key(0x50);
+using one_machine::bob;
 
 updater::Report make_report() {
   updater::Report report;
@@ -90,4 +91,30 @@ TEST_CASE("suspicions, look-ups and failures are counted by what became of them"
   CHECK(has(metrics, "peers{state=\"waiting\"} 1"));
   CHECK(has(metrics, "peers{state=\"hub\"} 1"));
   CHECK(has(metrics, "hopeless_peers 1"));
+}
+
+TEST_CASE("the machine counts what happens to its peers") {
+  Rig rig(one_machine::smaller);
+  const auto counted = [&](const std::string& sample) {
+    return has(rig.machine().metrics(), sample);
+  };
+  rig.connect();
+  CHECK(counted("time_to_direct_seconds_count 1"));
+  CHECK(counted("lookups_total{result=\"ok\"} 1"));
+  (void)rig.fail(0.7, updater::LookupError::timeout);
+  CHECK(counted("lookups_total{result=\"timeout\"} 1"));
+  rig.pass(1, 20, 1000, 1000);
+  CHECK(counted("suspicions_total 0"));
+  rig.pass(20, 23, 0, 1000);
+  CHECK(counted("suspicions_total 1"));
+  rig.pass(23, 24, 1000, 1000);
+  CHECK(counted("recoveries_total{after=\"suspicion\"} 1"));
+  rig.pass(24, 60, 0, 1000);
+  CHECK(counted("losses_total 1"));
+  CHECK(counted("failures_total{reason=\"no_answer\"} 1"));
+  CHECK(counted("failures_total{reason=\"hopeless\"} 0"));
+  for (const auto& key : {one_machine::smaller, bob})
+    (void)rig.machine().learn_private(at(60), key, {false, schema::NatMapping::varies});
+  rig.pass(60, 100, 0, 0);
+  CHECK(counted("failures_total{reason=\"hopeless\"} 1"));
 }
