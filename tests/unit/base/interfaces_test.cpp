@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 TEST_CASE("the loopback address is found, with its interface, index and prefix") {
   const auto addresses = base::read_interface_addresses();

@@ -3,7 +3,9 @@
 #include <doctest/doctest.h>
 
 #include <numeric>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <vector>
 
 #include "dnsd/config_reader.hpp"
 #include "wg/crypto.hpp"

@@ -1,8 +1,11 @@
 #include "answer_fixture.hpp"
 
+#include <chrono>
+#include <cstdint>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
+#include <utility>
 
 namespace {
 

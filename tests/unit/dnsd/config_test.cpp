@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <map>
+#include <utility>
 
 #include "dnsd/config_reader.hpp"
 #include "dnsd/options.hpp"

@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <cstdint>
+
 namespace {
 
 using namespace std::chrono_literals;

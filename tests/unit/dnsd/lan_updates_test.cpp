@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "answer_fixture.hpp"
 #include "base/encoding.hpp"

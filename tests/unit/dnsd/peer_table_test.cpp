@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <chrono>
 #include <map>
 #include <thread>
+#include <utility>
 
 namespace {
 
