@@ -31,6 +31,7 @@ std::vector<std::string> InterfaceSources::configure(
     const std::vector<std::string>& configured,
     const std::function<SourceId(const std::string& saved_name)>& draw_id) {
   std::vector<std::shared_ptr<Interface>> interfaces;
+  interfaces.reserve(configured.size());
   for (const std::string& name : configured) interfaces.push_back(find_or_make(name, draw_id));
   std::vector<std::string> gone;
   for (const auto& old : interfaces_) {

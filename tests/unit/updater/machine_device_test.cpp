@@ -3,7 +3,7 @@
 #include "rig.hpp"
 #include "updater/machine.hpp"
 
-// The device, its file and the rounds: what comes and goes around the peers.
+// The device, its file, the rounds and the clock: what comes and goes around the peers.
 
 using namespace one_machine;
 
@@ -101,4 +101,39 @@ TEST_CASE("wg-quick down saves the file under us: what was ours does not become 
     rig.step(20);
     CHECK(give_back() == 25s);
   }
+}
+
+TEST_CASE("a clock that is set is told once, in each direction, and nothing waits for it") {
+  constexpr std::chrono::seconds years = 56 * 8766h;
+  Rig rig(smaller);
+  rig.connect();
+  rig.pass(1, 20, 1000, 1000);
+  std::chrono::seconds offset = 0s;
+  const auto told = [&](double now) {
+    rig.at_bob().rx_bytes += 1000;
+    rig.at_bob().tx_bytes += 1000;
+    const Plan plan = rig.machine().step({at(now).steady, at(now).wall + offset}, rig.device(), {});
+    CHECK(about_bob(plan.changes).empty());
+    CHECK(plan.next - at(now).steady <= 1s);
+    std::size_t count = 0;
+    for (const auto& note : plan.notes)
+      count += note.text.find("this host's clock") != std::string::npos ? 1U : 0U;
+    return count;
+  };
+  const auto behind = [&](double now) {
+    return rig.machine()
+        .describe({at(now).steady, at(now).wall + offset}, rig.device())
+        .clock_behind;
+  };
+  CHECK(told(20) == 0);
+  CHECK(!behind(20));
+  for (const auto next : {-years, std::chrono::seconds(0), years}) {
+    CAPTURE(next.count());
+    offset = next;
+    CHECK(told(21) == 1);
+    CHECK(told(22) == 0);
+    CHECK(behind(22).has_value() == (next < 0s));
+  }
+  offset += 4s;  // NTP that steps a little
+  CHECK(told(23) == 0);
 }

@@ -166,41 +166,6 @@ TEST_CASE("role=hub and both NATs are believed in the private view, too") {
   CHECK(report.peers[0].nat == NatMapping::address_dependent);
 }
 
-TEST_CASE("a clock that is set is told once, in each direction, and nothing waits for it") {
-  constexpr std::chrono::seconds years = 56 * 8766h;
-  Rig rig(smaller);
-  rig.connect();
-  rig.pass(1, 20, 1000, 1000);
-  std::chrono::seconds offset = 0s;
-  const auto told = [&](double now) {
-    rig.at_bob().rx_bytes += 1000;
-    rig.at_bob().tx_bytes += 1000;
-    const Plan plan = rig.machine().step({at(now).steady, at(now).wall + offset}, rig.device(), {});
-    CHECK(about_bob(plan.changes).empty());
-    CHECK(plan.next - at(now).steady <= 1s);
-    std::size_t count = 0;
-    for (const auto& note : plan.notes)
-      count += note.text.find("this host's clock") != std::string::npos ? 1U : 0U;
-    return count;
-  };
-  const auto behind = [&](double now) {
-    return rig.machine()
-        .describe({at(now).steady, at(now).wall + offset}, rig.device())
-        .clock_behind;
-  };
-  CHECK(told(20) == 0);
-  CHECK(!behind(20));
-  for (const auto next : {-years, std::chrono::seconds(0), years}) {
-    CAPTURE(next.count());
-    offset = next;
-    CHECK(told(21) == 1);
-    CHECK(told(22) == 0);
-    CHECK(behind(22).has_value() == (next < 0s));
-  }
-  offset += 4s;  // NTP that steps a little
-  CHECK(told(23) == 0);
-}
-
 TEST_CASE("a live peer is never given another endpoint") {
   Rig rig(smaller);
   rig.at_bob().endpoint = endpoint(bob_moved);  // learned by roaming
