@@ -26,19 +26,24 @@ bool set_option(int socket, int level, int option, int value) {
   return ::setsockopt(socket, level, option, &value, sizeof value) == 0;
 }
 
-bool set_udp_options(int socket, base::Family family) {
+/// A socket of one address need not be told which address was asked: replies leave from its own.
+bool set_asked_address(int socket, const base::IpAddress& bound) {
+  if (!bound.is_unspecified()) return true;
+  return bound.is_ipv4() ? set_option(socket, IPPROTO_IP, IP_PKTINFO, 1)
+                         : set_option(socket, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+}
+
+bool set_udp_options(int socket, const base::IpAddress& bound) {
   // Beyond net.core.rmem_max only with CAP_NET_ADMIN; whatever we get is better than the default.
   if (!set_option(socket, SOL_SOCKET, SO_RCVBUFFORCE, receive_queue_octets)) {
     (void)set_option(socket, SOL_SOCKET, SO_RCVBUF, receive_queue_octets);
   }
   // IP_PMTUDISC_OMIT: replies are small enough not to be fragmented on any sane path, and a forged
   // "fragmentation needed" must not be able to change that (RFC 9715 §3.1).
-  if (family == base::Family::ipv4) {
-    return set_option(socket, IPPROTO_IP, IP_PKTINFO, 1) &&
-           set_option(socket, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
-  }
-  return set_option(socket, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) &&
-         set_option(socket, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
+  return set_asked_address(socket, bound) &&
+         (bound.is_ipv4()
+              ? set_option(socket, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT)
+              : set_option(socket, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT));
 }
 
 bool set_tcp_options(int socket) {
@@ -68,12 +73,24 @@ base::Expected<base::FileDescriptor, std::error_code> open_socket(const BindAddr
   // lets its siblings in afterwards.
   const bool done =
       socket && (family == base::Family::ipv4 || set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
-      (is_udp ? set_udp_options(fd, family) : set_tcp_options(fd)) &&
+      (is_udp ? set_udp_options(fd, address.endpoint.address) : set_tcp_options(fd)) &&
       (!share || set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) && bind_to(fd, address) &&
       (share || set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) &&
       (is_udp || ::listen(fd, accept_queue) == 0);
   if (!done) return base::Unexpected(last_error());
   return socket;
+}
+
+base::Expected<std::vector<base::FileDescriptor>, BindError> open_sockets(
+    const BindAddress& address, Transport transport, std::size_t count, Sharing sharing) {
+  std::vector<base::FileDescriptor> sockets;
+  while (sockets.size() < count) {
+    const bool share = sharing == Sharing::with_own || !sockets.empty();
+    auto socket = open_socket(address, transport, share);
+    if (!socket) return base::Unexpected(BindError{transport, socket.error()});
+    sockets.push_back(std::move(*socket));
+  }
+  return sockets;
 }
 
 }  // namespace
@@ -83,7 +100,7 @@ std::error_code prepare_inherited(int socket, Transport transport, const base::E
   const bool done = flags >= 0 && ::fcntl(socket, F_SETFL, flags | O_NONBLOCK) == 0 &&
                     ::fcntl(socket, F_SETFD, FD_CLOEXEC) == 0 &&
                     set_option(socket, SOL_SOCKET, SO_REUSEPORT, 1) &&
-                    (transport == Transport::udp ? set_udp_options(socket, place.address.family())
+                    (transport == Transport::udp ? set_udp_options(socket, place.address)
                                                  : set_tcp_options(socket));
   return done ? std::error_code() : last_error();
 }
@@ -106,17 +123,19 @@ std::error_code tie_to_device(int socket, const std::string& device) {
 
 base::Expected<ListenSockets, BindError> open_listen_sockets(const BindAddress& address,
                                                              std::size_t count, Sharing sharing) {
-  ListenSockets result;
-  for (const Transport transport : {Transport::udp, Transport::tcp}) {
-    auto& sockets = transport == Transport::udp ? result.udp : result.tcp;
-    while (sockets.size() < count) {
-      const bool share = sharing == Sharing::with_own || !sockets.empty();
-      auto socket = open_socket(address, transport, share);
-      if (!socket) return base::Unexpected(BindError{transport, socket.error()});
-      sockets.push_back(std::move(*socket));
-    }
-  }
+  auto result = open_udp_sockets(address, count, sharing);
+  if (!result) return result;
+  auto tcp = open_sockets(address, Transport::tcp, count, sharing);
+  if (!tcp) return base::Unexpected(tcp.error());
+  result->tcp = std::move(*tcp);
   return result;
+}
+
+base::Expected<ListenSockets, BindError> open_udp_sockets(const BindAddress& address,
+                                                          std::size_t count, Sharing sharing) {
+  auto sockets = open_sockets(address, Transport::udp, count, sharing);
+  if (!sockets) return base::Unexpected(sockets.error());
+  return ListenSockets{.udp = std::move(*sockets), .tcp = {}};
 }
 
 }  // namespace dnsd

@@ -45,6 +45,10 @@ enum class Sharing : std::uint8_t { exclusive, with_own };
 /// \param count answer threads, at least 1.
 [[nodiscard]] base::Expected<ListenSockets, BindError> open_listen_sockets(
     const BindAddress& address, std::size_t count, Sharing sharing);
+/// The same for UDP alone.
+[[nodiscard]] base::Expected<ListenSockets, BindError> open_udp_sockets(const BindAddress& address,
+                                                                        std::size_t count,
+                                                                        Sharing sharing);
 
 /// Gives a socket that somebody else bound to `place` the options of ours. \return zero: done.
 [[nodiscard]] std::error_code prepare_inherited(int socket, Transport transport,

@@ -97,6 +97,16 @@ std::vector<PlannedListener> plan_listeners(std::span<const ListenAddress> wante
       add({.address = {.endpoint = listener.endpoint},
            .view = listener.view,
            .origin = PlannedListener::Origin::wildcard});
+      std::size_t room = max_shortcuts;
+      for (const auto& entry : host.addresses) {
+        if (entry.address.family() != listener.endpoint.address.family() ||
+            is_ipv6_link_local(entry.address))
+          continue;
+        if (room-- == 0) break;
+        add({.address = {.endpoint = {entry.address, listener.endpoint.port}},
+             .view = listener.view,
+             .origin = PlannedListener::Origin::shortcut});
+      }
       continue;
     }
     for (const auto& entry : host.addresses) {

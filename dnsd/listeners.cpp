@@ -59,6 +59,10 @@ std::string headline(const PlannedListener& plan) {
   return fmt::format("{} ({})", describe(plan.address), describe(plan.view));
 }
 
+bool is_shortcut(const PlannedListener& plan) {
+  return plan.origin == PlannedListener::Origin::shortcut;
+}
+
 HostAddresses sorted(HostAddresses host) {
   // IPv4 first, so that logs and the order of binding do not depend on the kernel's mood.
   std::stable_sort(host.addresses.begin(), host.addresses.end(),
@@ -116,6 +120,7 @@ void Listeners::follow(HostAddresses host) {
 std::vector<ListenerStatus> Listeners::status() const {
   std::vector<ListenerStatus> result;
   for (const Place& place : places_) {
+    if (is_shortcut(place.plan)) continue;
     result.push_back(
         {.address = describe(place.plan.address),
          .view = place.plan.view,
@@ -152,7 +157,8 @@ Listeners::Draft Listeners::attempt(const std::vector<ListenAddress>& wanted,
   for (const PlannedListener& plan : plan_listeners(wanted, host, refused)) {
     Place place{.plan = plan, .id = {}, .opened = {}, .problem = {}};
     const auto same = std::find_if(places_.begin(), places_.end(), [&](const Place& other) {
-      return other.id && other.plan.address == plan.address && other.plan.view == plan.view;
+      return other.id && other.plan.address == plan.address && other.plan.view == plan.view &&
+             is_shortcut(other.plan) == is_shortcut(plan);
     });
     if (same != places_.end()) {
       place.id = same->id;
@@ -179,6 +185,7 @@ Listeners::Draft Listeners::attempt(const std::vector<ListenAddress>& wanted,
 /// Decides what an error means for the place and for the whole.
 void Listeners::judge(const BindError& error, Place& place, Draft& draft) {
   using Origin = PlannedListener::Origin;
+  if (is_shortcut(place.plan)) return;
   const BindAddress& address = place.plan.address;
   const bool is_wildcard = place.plan.origin == Origin::wildcard;
   if (is_errno(error, EAFNOSUPPORT) || (is_errno(error, EADDRNOTAVAIL) && is_wildcard)) {
@@ -220,7 +227,13 @@ std::optional<BindError> Listeners::open(Place& place, const std::vector<Place>&
   const bool beside_own = inherited_.overlap(address.endpoint) ||
                           std::any_of(places_.begin(), places_.end(), is_beside) ||
                           std::any_of(others.begin(), others.end(), is_beside);
-  auto sockets = inherited_.has(address.endpoint)
+  // What the service manager opened outlives us, queue and all: there is no way around it.
+  if (is_shortcut(place.plan) && inherited_.overlap(address.endpoint)) {
+    return BindError{Transport::udp, std::make_error_code(std::errc::address_in_use)};
+  }
+  auto sockets = is_shortcut(place.plan)
+                     ? open_udp_sockets(address, threads_.count(), Sharing::with_own)
+                 : inherited_.has(address.endpoint)
                      ? inherited_.open(address, threads_.count())
                      : open_listen_sockets(address, threads_.count(),
                                            beside_own ? Sharing::with_own : Sharing::exclusive);
@@ -233,7 +246,7 @@ std::optional<BindError> Listeners::open(Place& place, const std::vector<Place>&
 const Listeners::Place* Listeners::find_place(const std::vector<Place>& places,
                                               const BindAddress& address) {
   const auto found = std::find_if(places.begin(), places.end(), [&](const Place& place) {
-    return place.plan.address.endpoint == address.endpoint &&
+    return !is_shortcut(place.plan) && place.plan.address.endpoint == address.endpoint &&
            place.plan.address.scope == address.scope;
   });
   return found == places.end() ? nullptr : &*found;
@@ -243,7 +256,7 @@ const Listeners::Place* Listeners::find_place(const std::vector<Place>& places,
 void Listeners::commit(Draft draft, const HostAddresses& host) {
   std::vector<BindAddress> bound;
   for (const Place& place : draft.places) {
-    if (place.id || place.opened) bound.push_back(place.plan.address);
+    if ((place.id || place.opened) && !is_shortcut(place.plan)) bound.push_back(place.plan.address);
   }
   threads_.set_own_places(own_places(bound, host));
   const auto remarks = refused_ == draft.refused && !places_.empty() ? std::vector<std::string>()
@@ -254,7 +267,7 @@ void Listeners::commit(Draft draft, const HostAddresses& host) {
     if (place.opened) {
       place.id = threads_.add(std::move(*place.opened), place.plan.view);
       place.opened.reset();
-      spdlog::info("listening on {}", headline(place.plan));
+      if (!is_shortcut(place.plan)) spdlog::info("listening on {}", headline(place.plan));
     } else if (!place.id &&
                (before == nullptr || (!before->id && before->problem != place.problem))) {
       spdlog::warn("not listening on {}: {}", headline(place.plan), place.problem);
@@ -266,6 +279,7 @@ void Listeners::commit(Draft draft, const HostAddresses& host) {
                                    [&](const Place& place) { return place.id == old.id; });
     if (stays) continue;
     threads_.remove(*old.id);
+    if (is_shortcut(old.plan)) continue;
     const Place* after = find_place(draft.places, old.plan.address);
     if (after != nullptr && !after->id) {
       spdlog::warn("no longer listening on {}: {}", headline(old.plan), after->problem);

@@ -53,11 +53,13 @@ void write_control(msghdr& header, ControlBuffer& buffer, int level, int type, c
 }
 
 /// Turns the control message of a query into the one of its reply: from the address that was asked.
+/// A socket of one address gets no such message, and needs none.
 /// \return false: the query was not sent to this host alone (broadcast, multicast) and gets no
 /// reply.
 bool write_reply_source(const msghdr& query, msghdr& reply, ControlBuffer& buffer) {
   const cmsghdr* message = CMSG_FIRSTHDR(&query);
-  if (message == nullptr || (query.msg_flags & MSG_CTRUNC) != 0) return false;
+  if ((query.msg_flags & MSG_CTRUNC) != 0) return false;
+  if (message == nullptr) return true;
   if (message->cmsg_level == IPPROTO_IP && message->cmsg_type == IP_PKTINFO) {
     const auto asked = read_data<in_pktinfo>(*message);
     if (asked.ipi_addr.s_addr != asked.ipi_spec_dst.s_addr) return false;

@@ -1,6 +1,6 @@
 // The floor: the least that a UDP server on Linux can do. Receives and sends in batches of 64 with
-// the socket options of dnsd/listen_socket.cpp, replies from the address that was asked, and
-// writes nothing but the answer bit. The rest of a reply is whatever stood in the buffer.
+// the socket options of dnsd/listen_socket.cpp for a socket of one address, and writes nothing but
+// the answer bit. The rest of a reply is whatever stood in the buffer.
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <vector>
 
 namespace {
@@ -24,12 +23,12 @@ void set_option(int socket, int level, int option, int value) {
 int open_socket(std::uint16_t port) {
   const int one = socket(AF_INET, SOCK_DGRAM, 0);
   set_option(one, SOL_SOCKET, SO_RCVBUFFORCE, 1 << 20);
-  set_option(one, IPPROTO_IP, IP_PKTINFO, 1);
   set_option(one, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
   set_option(one, SOL_SOCKET, SO_REUSEPORT, 1);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   const void* raw = &address;
   if (bind(one, static_cast<const sockaddr*>(raw), sizeof address) != 0) {
     std::perror("bind");
@@ -37,10 +36,6 @@ int open_socket(std::uint16_t port) {
   }
   return one;
 }
-
-struct alignas(cmsghdr) Control {
-  std::array<unsigned char, CMSG_SPACE(sizeof(in_pktinfo))> octets;
-};
 
 }  // namespace
 
@@ -54,33 +49,24 @@ int main(int count, char** words) {
 
   std::vector<std::uint8_t> buffers(batch * room);
   std::array<sockaddr_in, batch> sources{};
-  std::array<Control, batch> controls{};
   std::array<iovec, batch> parts{};
   std::array<mmsghdr, batch> messages{};
   for (std::size_t i = 0; i < batch; ++i) {
     messages[i].msg_hdr.msg_iov = &parts[i];
     messages[i].msg_hdr.msg_iovlen = 1;
     messages[i].msg_hdr.msg_name = &sources[i];
-    messages[i].msg_hdr.msg_control = &controls[i];
     parts[i].iov_base = &buffers[i * room];
   }
   for (;;) {
     for (std::size_t i = 0; i < batch; ++i) {
       parts[i].iov_len = room;
       messages[i].msg_hdr.msg_namelen = sizeof sources[i];
-      messages[i].msg_hdr.msg_controllen = sizeof controls[i];
     }
     const int received = recvmmsg(socket, messages.data(), batch, MSG_WAITFORONE, nullptr);
     if (received <= 0) continue;
     for (std::size_t i = 0; i < static_cast<std::size_t>(received); ++i) {
       buffers[i * room + 2] |= 0x80U;
       parts[i].iov_len = reply_octets;
-      // The address that was asked becomes the one that is replied from.
-      in_pktinfo info{};
-      cmsghdr* control = CMSG_FIRSTHDR(&messages[i].msg_hdr);
-      std::memcpy(&info, CMSG_DATA(control), sizeof info);
-      info = {.ipi_ifindex = 0, .ipi_spec_dst = info.ipi_addr, .ipi_addr = {}};
-      std::memcpy(CMSG_DATA(control), &info, sizeof info);
     }
     (void)sendmmsg(socket, messages.data(), static_cast<unsigned>(received), 0);
   }

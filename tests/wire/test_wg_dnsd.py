@@ -80,6 +80,32 @@ class WgDnsd(Process):
                 self.assertEqual(ask_udp(address, self.port, "example.org", SOA).answers, 1)
                 self.assertEqual(ask_tcp(address, self.port, "example.org", SOA).answers, 1)
 
+    def udp_places(self):
+        """The IPv4 addresses that UDP sockets on our port are bound to, in the kernel's spelling."""
+        lines = pathlib.Path("/proc/net/udp").read_text().splitlines()[1:]
+        places = [line.split()[1].split(":") for line in lines]
+        return sorted(address for address, port in places if int(port, 16) == self.port)
+
+    def test_a_wildcard_has_shortcuts_that_a_reload_turns_into_listeners(self):
+        wildcard, loopback = "00000000", f"{socket.htonl(0x7F000001):08X}"
+        config = self.folder / "config.yaml"
+        config.write_text(f"listen: [0.0.0.0:{self.port}]\n")
+        self.start("--config", config, "--answer-threads", "2")
+        self.assertEqual(self.udp_places().count(wildcard), 2)
+        self.assertEqual(self.udp_places().count(loopback), 2)
+        self.assertEqual(self.log().count("listening on"), 1)
+        self.assertEqual(len(json.loads(self.command("status", "--json").stdout)["listeners"]), 1)
+        config.write_text(f"listen: [127.0.0.1:{self.port}]\n")
+        self.assertEqual(self.command("reload").returncode, 0)
+        self.assertEqual(self.udp_places(), [loopback] * 2)
+        for ask in (ask_udp, ask_tcp):
+            self.assertEqual(ask("127.0.0.1", self.port, "example.org", SOA).answers, 1)
+        config.write_text(f"listen: [0.0.0.0:{self.port}]\n")
+        self.assertEqual(self.command("reload").returncode, 0)
+        self.assertEqual(self.udp_places().count(loopback), 2)
+        for address in ("127.0.0.1", "127.0.0.2"):
+            self.assertEqual(ask_tcp(address, self.port, "example.org", SOA).answers, 1)
+
     def test_pipelined_queries_in_any_pieces_are_answered_in_order(self):
         self.start("--listen", f"127.0.0.1:{self.port}", "--answer-threads", "2")
         stream = b"".join(framed(query("ns1.example.org", A, identity)) for identity in range(1, 51))
