@@ -224,6 +224,7 @@ void Daemon::handle_signal() {
 /// Reads and checks everything first, and then changes all of it or nothing. \return why nothing
 /// changed.
 std::optional<std::string> Daemon::reload() {
+  spdlog::info("reading the configuration again");  // a million peers take more than a second
   try {
     Config next = load(listeners_.inherited());
     const HostAddresses host = read_host(next);

@@ -285,6 +285,7 @@ class WgDnsd(Process):
         self.write_zone("new A 203.0.113.11")
         process.send_signal(signal.SIGHUP)
         self.wait_for("info: reloaded", process)
+        self.assertEqual(self.log().count("reading the configuration again"), 3)
         self.assertEqual(ask_udp("127.0.0.1", self.port, "new.example.org", A).answers, 1)
         self.assertEqual(self.command("status").returncode, 0)
 
