@@ -158,8 +158,10 @@ def saves(world, quick):
     quick.up()
     quick.wait_until_direct("the saved file, loaded under a running updater")
     # Our own value again, and this time the updater ends while the interface is away.
+    updater = world.updaters["alice"]
+    lines = len(updater.lines("waiting for it"))
     quick.down()
-    world.updaters["alice"].wait_for_line(INTERFACE, "waiting for it")
+    wait_until(lambda: len(updater.lines("waiting for it")) > lines, "it says that it waits")
     quick.stop_updater("the interface is away")
     quick.up()
     check(quick.device.peer(quick.bob).keepalive == KEEPALIVE, "the file did not bring our keepalive back")
