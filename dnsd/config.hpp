@@ -79,7 +79,7 @@ struct Config {
   dns::Ttl cname_ttl{60};
   dns::Ttl made_ttl{300};  ///< made SOA and NS
   dns::Ttl negative_ttl{1};
-  std::chrono::milliseconds poll_interval{1000};
+  std::chrono::milliseconds poll_interval{500};
   std::chrono::seconds stale_after{180};
   std::chrono::seconds expire_after{86400};
   std::uint32_t rate_limit =

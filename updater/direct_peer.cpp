@@ -38,8 +38,9 @@ constexpr auto first_probe_interval = 1s;
 constexpr auto lan_patience = 1500ms;
 /// And so long before DNS has said where this host itself is.
 constexpr auto own_patience = 300ms;
-/// What is heard so much later than a local change shows that it did no harm.
-constexpr auto local_change_memory = 5s;
+/// What is heard so much later than a local change came to an address that this host has, and
+/// WireGuard answers from there.
+constexpr auto local_change_slack = 200ms;
 /// Endpoints whose refusal is remembered: what DNS says, and what the peer says.
 constexpr std::size_t max_refused = max_published + schema::max_lan_endpoints;
 /// Then a peer that works does not answer them at all.
@@ -64,7 +65,7 @@ void DirectPeer::step(const Scene& scene, const Settings& settings, const wg::De
   memory.keepalive.observe(shown.persistent_keepalive);
   if (std::exchange(endpoint_, shown.endpoint) != shown.endpoint) roamed_at_ = scene.now.steady;
   if (local_change_ && traffic_.last_received() &&
-      *traffic_.last_received() - local_change_->at > local_change_memory)
+      *traffic_.last_received() - local_change_->at > local_change_slack)
     local_change_.reset();
   const auto verdict = judge(scene.now.steady, shown);
   switch (verdict.session) {
@@ -93,7 +94,7 @@ void DirectPeer::step(const Scene& scene, const Settings& settings, const wg::De
 }
 
 /// What traffic shows; and a peer that used to answer echo requests, and does not answer the first
-/// one after a local change, is doubtful even while it is heard: it may not hear us.
+/// one after a local change, is doubtful at once.
 Traffic::Verdict DirectPeer::judge(SteadyTime now, const wg::DevicePeer& shown) const {
   auto verdict = traffic_.judge(now, shown.persistent_keepalive, round_trip_);
   if (verdict.session == Session::works && local_change_ && local_change_->answered_before &&
@@ -296,11 +297,13 @@ void DirectPeer::hurry(SteadyTime now, std::string what) {
   news_ = std::move(what);
 }
 
-void DirectPeer::change_local(SteadyTime now, std::string what) {
+void DirectPeer::change_local(SteadyTime now, std::string what,
+                              const std::set<base::IpAddress>& resourced) {
+  hurry(now, std::move(what));
+  if (!endpoint_ || resourced.count(endpoint_->address) == 0) return;
   const bool answered_before =
       local_change_ ? local_change_->answered_before : round_trip_ && unanswered_echoes_ == 0;
   local_change_ = LocalChange{now, answered_before, std::nullopt};
-  hurry(now, std::move(what));
 }
 
 std::vector<base::Endpoint> DirectPeer::find_candidates(const Scene& scene,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,9 @@ namespace updater {
 ///
 /// A direct peer is never written to, except for its keepalive where that is off; a suspect one
 /// only when its published endpoint changed after its last packet, or when it does not answer since
-/// this host is connected in another way: then the same endpoint once more, because wireguard-go
-/// keeps a source address that this host has no more until it hears from the peer, or for 15 s.
+/// packets to it leave from another address of this host: then the same endpoint once more, because
+/// wireguard-go keeps a source address that this host has no more until it hears from the peer, or
+/// for 15 s.
 /// An echo request goes through the tunnel to a peer that becomes direct, for the round trip, and
 /// every 1.5 s to one that is suspect: that opens a changed mapping of our NAT towards it, and its
 /// reply ends the suspicion.
@@ -58,8 +60,9 @@ class DirectPeer {
     if (local_change_ && local_change_->asked) local_change_.reset();
   }
   /// This host's addresses, or the ways to its peers, are other ones now.
-  /// \param what the same as a clause.
-  void change_local(base::SteadyTime now, std::string what);
+  /// \param what the same as a clause. \param resourced as Machine::change_local().
+  void change_local(base::SteadyTime now, std::string what,
+                    const std::set<base::IpAddress>& resourced);
   /// A new chance: look up now, and try again now what did not work.
   /// \param what happened, as a clause: "our own mapping changed".
   void hurry(base::SteadyTime now, std::string what);

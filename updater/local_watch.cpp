@@ -18,10 +18,14 @@ std::optional<base::Route> find_way(const base::IpAddress& to, std::uint32_t mar
   return route ? std::optional(*route) : std::nullopt;
 }
 
+std::optional<base::IpAddress> source_of(const std::optional<base::Route>& way) {
+  return way ? way->source : std::nullopt;
+}
+
 }  // namespace
 
 LocalWatch::LocalWatch(asio::io_context& context, std::string interface,
-                       std::function<void()> changed)
+                       std::function<void(const Resourced&)> changed)
     : interface_(std::move(interface)),
       changed_(std::move(changed)),
       readable_(context),
@@ -77,6 +81,7 @@ void LocalWatch::settle() {
 
 void LocalWatch::compare() {
   bool is_other = false;
+  Resourced resourced;
   if (auto addresses = read_addresses(); addresses && addresses != addresses_) {
     addresses_ = std::move(addresses);
     is_other = true;
@@ -84,9 +89,10 @@ void LocalWatch::compare() {
   for (auto& [to, way] : ways_) {
     const auto now = find_way(to, mark_);
     is_other = is_other || now != way;
+    if (source_of(now) != source_of(way)) resourced.insert(to);
     way = now;
   }
-  if (is_other) changed_();
+  if (is_other) changed_(resourced);
 }
 
 /// Those that peers may be told, of interfaces that are up, in an order of their own.

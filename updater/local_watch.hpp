@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,10 +21,15 @@ namespace updater {
 /// (containers, renewed leases, other links) are nothing. Used from the thread of its io_context.
 class LocalWatch {
  public:
+  /// Addresses of peers that packets leave for from another address of this host than before, or
+  /// from none.
+  using Resourced = std::set<base::IpAddress>;
+
   /// \param context outlives the watch. \param interface the tunnel.
   /// \param changed called some 100 ms after the change: an address and its routes come one after
   /// the other.
-  LocalWatch(asio::io_context& context, std::string interface, std::function<void()> changed);
+  LocalWatch(asio::io_context& context, std::string interface,
+             std::function<void(const Resourced&)> changed);
   ~LocalWatch();
   LocalWatch(const LocalWatch&) = delete;
   LocalWatch& operator=(const LocalWatch&) = delete;
@@ -41,7 +47,7 @@ class LocalWatch {
   [[nodiscard]] std::optional<std::vector<base::InterfaceAddress>> read_addresses() const;
 
   std::string interface_;
-  std::function<void()> changed_;
+  std::function<void(const Resourced&)> changed_;
   std::optional<base::InterfaceWatch> watch_;  ///< none: the kernel gave none, which is said once
   asio::posix::stream_descriptor readable_;    ///< watch_'s own, borrowed
   asio::steady_timer timer_;

@@ -109,9 +109,12 @@ void World::readdress(std::size_t side, Time when, bool loses_source) {
     if (loses_source) sides_[side].tunnel->lose_source();
     note(side, loses_source ? "the address that it used is gone" : "its own addresses change");
   });
-  events_.at(when + settle_time, [this, side] {
+  events_.at(when + settle_time, [this, side, loses_source] {
     if (!sides_[side].machine) return;
-    sides_[side].machine->change_local(at(now()));
+    std::set<base::IpAddress> resourced;
+    const auto& to = sides_[side].tunnel->shown.endpoint;
+    if (loses_source && to) resourced.insert(to->address);
+    sides_[side].machine->change_local(at(now()), resourced);
     poll(side);
   });
 }

@@ -350,7 +350,7 @@ TEST_CASE("when this host is connected in another way, the hub is set and kicked
   Rig rig(smaller);
   rig.connect();
   rig.pass(1, 20, 1000, 1000);
-  rig.machine().change_local(at(20));
+  rig.change_local(20);
   const Plan plan = rig.step(20);
   REQUIRE(plan.changes.size() == 1);
   CHECK(plan.changes[0].peer == hub);
@@ -364,9 +364,9 @@ TEST_CASE("a second change of the routes within the hub's 5 s is not held back")
   Rig rig(smaller);
   rig.connect();
   rig.pass(1, 20, 1000, 1000);
-  rig.machine().change_local(at(20));
+  rig.change_local(20);
   CHECK(rig.step(20).changes.size() == 1);
-  rig.machine().change_local(at(20.3));
+  rig.change_local(20.3);
   CHECK(rig.step(20.3).changes.empty());
   CHECK(rig.step(21).changes.size() == 1);
 }
@@ -389,7 +389,7 @@ TEST_CASE("what did not work is tried anew when this host, or its own mapping, c
     if (is_mapping) {
       CHECK(rig.publish_own(now, "198.51.100.9:4001").size() == 1);
     } else {
-      rig.machine().change_local(at(now));
+      rig.change_local(now);
     }
     const std::string again = is_mapping ? "" : "endpoint " + bob_home + ", ";
     CHECK(about_bob(rig.step(now + 0.1).changes) == Lines{again + "kick, keepalive 25 s"});

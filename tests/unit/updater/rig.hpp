@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -49,6 +50,14 @@ class Rig {
   wg::Device& device() { return device_; }
   Machine& machine() { return machine_; }
   void set_host(std::vector<base::InterfaceAddress> host) { host_ = std::move(host); }
+
+  /// This host is connected in another way. \param towards_bob packets to bob leave from another
+  /// own address.
+  void change_local(double seconds, bool towards_bob = true) {
+    std::set<base::IpAddress> resourced;
+    if (towards_bob && at_bob().endpoint) resourced.insert(at_bob().endpoint->address);
+    machine_.change_local(at(seconds), resourced);
+  }
 
   /// Steps, and lets the device do what the plan says. The hub stays alive.
   Plan step(double seconds) {
