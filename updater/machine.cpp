@@ -379,17 +379,21 @@ bool Machine::is_settled() const {
   });
 }
 
+/// What was due is done: only what lies ahead counts, and what waits in vain wakes nobody again.
 SteadyTime Machine::next_step(SteadyTime now) const {
   SteadyTime next = now + poll_interval;
-  if (const auto due = own_ ? own_->next() : std::nullopt) next = std::min(next, *due);
+  const auto come_by = [&](std::optional<SteadyTime> due) {
+    if (due && *due > now) next = std::min(next, *due);
+  };
+  if (own_) come_by(own_->next());
   for (const auto& [key, role] : peers_) {
     const auto* peer = std::get_if<DirectPeer>(&role);
     if (peer == nullptr) continue;
     if (peer->state() == DirectPeer::State::punching || peer->state() == DirectPeer::State::suspect)
       next = std::min(next, now + punching_poll_interval);
-    if (const auto due = peer->next_step()) next = std::min(next, *due);
+    come_by(peer->next_step());
   }
-  return std::max(next, now);
+  return next;
 }
 
 }  // namespace updater

@@ -155,3 +155,11 @@ TEST_CASE("a try after a local change sets the same endpoint again") {
   rig.change_local(8);
   CHECK(about_bob(rig.step(8).changes) == Lines{"endpoint " + bob_home + ", kick, keepalive 25 s"});
 }
+
+TEST_CASE("what a local change waits for does not keep the machine awake when it has not come") {
+  Rig rig(smaller);
+  rig.connect();  // bob never answers an echo request, and nothing comes from him
+  rig.change_local(5);
+  rig.step(5);
+  CHECK(rig.step(7).next > at(7).steady);
+}
