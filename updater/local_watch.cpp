@@ -11,7 +11,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto settle_time = 100ms;
-constexpr std::size_t max_ways = 64;
 
 std::optional<base::Route> find_way(const base::IpAddress& to, std::uint32_t mark) {
   const auto route = base::read_route(to, mark);
@@ -24,8 +23,7 @@ std::optional<base::IpAddress> source_of(const std::optional<base::Route>& way) 
 
 }  // namespace
 
-LocalWatch::LocalWatch(asio::io_context& context, std::string interface,
-                       std::function<void(const Resourced&)> changed)
+LocalWatch::LocalWatch(asio::io_context& context, std::string interface, Changed changed)
     : interface_(std::move(interface)),
       changed_(std::move(changed)),
       readable_(context),
@@ -40,7 +38,7 @@ LocalWatch::LocalWatch(asio::io_context& context, std::string interface,
     spdlog::warn("changes of addresses and routes are not seen: {}", ec.message());
     return;
   }
-  addresses_ = read_addresses();
+  read_addresses(connection_);
   wait();
 }
 
@@ -50,15 +48,15 @@ LocalWatch::~LocalWatch() {
 
 void LocalWatch::follow(const wg::Device& device) {
   if (!watch_) return;
-  if (std::exchange(mark_, device.firewall_mark) != device.firewall_mark) ways_.clear();
-  Ways ways;
+  if (std::exchange(mark_, device.firewall_mark) != device.firewall_mark) connection_.ways.clear();
+  decltype(connection_.ways) ways;
   for (const wg::DevicePeer& peer : device.peers) {
-    if (!peer.endpoint || ways.size() >= max_ways) continue;
+    if (!peer.endpoint) continue;
     const base::IpAddress& to = peer.endpoint->address;
-    const auto known = ways_.find(to);
-    ways.emplace(to, known != ways_.end() ? known->second : find_way(to, mark_));
+    const auto known = connection_.ways.find(to);
+    ways.emplace(to, known != connection_.ways.end() ? known->second : find_way(to, mark_));
   }
-  ways_ = std::move(ways);
+  connection_.ways = std::move(ways);
 }
 
 void LocalWatch::wait() {
@@ -80,25 +78,19 @@ void LocalWatch::settle() {
 }
 
 void LocalWatch::compare() {
-  bool is_other = false;
-  Resourced resourced;
-  if (auto addresses = read_addresses(); addresses && addresses != addresses_) {
-    addresses_ = std::move(addresses);
-    is_other = true;
-  }
-  for (auto& [to, way] : ways_) {
-    const auto now = find_way(to, mark_);
-    is_other = is_other || now != way;
-    if (source_of(now) != source_of(way)) resourced.insert(to);
-    way = now;
-  }
-  if (is_other) changed_(resourced);
+  Connection now = connection_;
+  read_addresses(now);
+  for (auto& [to, way] : now.ways) way = find_way(to, mark_);
+  if (now == connection_) return;
+  const auto resourced = find_resourced(connection_, now);
+  connection_ = std::move(now);
+  changed_(resourced);
 }
 
-/// Those that peers may be told, of interfaces that are up, in an order of their own.
-std::optional<std::vector<base::InterfaceAddress>> LocalWatch::read_addresses() const {
+/// Leaves what is known when the kernel does not tell.
+void LocalWatch::read_addresses(Connection& connection) const {
   auto addresses = base::read_interface_addresses();
-  if (!addresses) return std::nullopt;
+  if (!addresses) return;
   std::erase_if(*addresses, [this](const base::InterfaceAddress& own) {
     return !own.is_up || own.interface == interface_ ||
            own.address.scope() == base::AddressScope::never;
@@ -106,7 +98,23 @@ std::optional<std::vector<base::InterfaceAddress>> LocalWatch::read_addresses() 
   std::sort(addresses->begin(), addresses->end(), [](const auto& a, const auto& b) {
     return std::pair(a.interface_index, a.address) < std::pair(b.interface_index, b.address);
   });
-  return *std::move(addresses);
+  connection.addresses = *std::move(addresses);
+}
+
+std::set<base::IpAddress> find_resourced(const Connection& before, const Connection& now) {
+  std::set<base::Family> bereft;
+  for (const base::InterfaceAddress& old : before.addresses) {
+    const auto is_same = [&](const auto& own) { return own.address == old.address; };
+    if (std::none_of(now.addresses.begin(), now.addresses.end(), is_same))
+      bereft.insert(old.address.family());
+  }
+  std::set<base::IpAddress> resourced;
+  for (const auto& [to, way] : now.ways) {
+    const auto known = before.ways.find(to);
+    const bool is_other = known != before.ways.end() && source_of(way) != source_of(known->second);
+    if (is_other || bereft.count(to.family()) != 0) resourced.insert(to);
+  }
+  return resourced;
 }
 
 }  // namespace updater

@@ -16,45 +16,54 @@
 
 namespace updater {
 
+/// How this host is connected, outside the tunnel.
+struct Connection {
+  /// Those that peers may be told, of interfaces that are up, in an order of their own.
+  std::vector<base::InterfaceAddress> addresses;
+  std::map<base::IpAddress, std::optional<base::Route>> ways;  ///< to peers; none: no way
+
+  friend bool operator==(const Connection&, const Connection&) = default;
+};
+
+/// Addresses of peers where WireGuard may still send from an address that is wrong by now: packets
+/// leave for there from another one, or from none; or this host lost any address of that family,
+/// because WireGuard answers from the one that a packet came to, whatever the route prefers. Pure.
+[[nodiscard]] std::set<base::IpAddress> find_resourced(const Connection& before,
+                                                       const Connection& now);
+
 /// Tells when this host is connected in another way: its addresses outside the tunnel, or the
 /// kernel's ways to the endpoints of the device's peers. Notices of the kernel that change neither
 /// (containers, renewed leases, other links) are nothing. Used from the thread of its io_context.
 class LocalWatch {
  public:
-  /// Addresses of peers that packets leave for from another address of this host than before, or
-  /// from none.
-  using Resourced = std::set<base::IpAddress>;
+  /// \param resourced find_resourced() of the change.
+  using Changed = std::function<void(const std::set<base::IpAddress>& resourced)>;
 
   /// \param context outlives the watch. \param interface the tunnel.
   /// \param changed called some 100 ms after the change: an address and its routes come one after
   /// the other.
-  LocalWatch(asio::io_context& context, std::string interface,
-             std::function<void(const Resourced&)> changed);
+  LocalWatch(asio::io_context& context, std::string interface, Changed changed);
   ~LocalWatch();
   LocalWatch(const LocalWatch&) = delete;
   LocalWatch& operator=(const LocalWatch&) = delete;
 
-  /// A new reading: from now on the ways to these peers count. The first 64 of them; others share
-  /// the same default route.
+  /// A new reading: from now on the ways to these peers count.
   void follow(const wg::Device& device);
 
  private:
-  using Ways = std::map<base::IpAddress, std::optional<base::Route>>;  ///< none: no way
-
   void wait();
   void settle();
   void compare();
-  [[nodiscard]] std::optional<std::vector<base::InterfaceAddress>> read_addresses() const;
+  void read_addresses(Connection& connection) const;
 
   std::string interface_;
-  std::function<void(const Resourced&)> changed_;
+  Changed changed_;
   std::optional<base::InterfaceWatch> watch_;  ///< none: the kernel gave none, which is said once
   asio::posix::stream_descriptor readable_;    ///< watch_'s own, borrowed
   asio::steady_timer timer_;
   bool settling_ = false;
-  std::optional<std::vector<base::InterfaceAddress>> addresses_;
   std::uint32_t mark_ = 0;
-  Ways ways_;
+  Connection connection_;
 };
 
 }  // namespace updater
