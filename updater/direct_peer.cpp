@@ -97,8 +97,8 @@ void DirectPeer::step(const Scene& scene, const Settings& settings, const wg::De
 /// one after a local change, is doubtful at once.
 Traffic::Verdict DirectPeer::judge(SteadyTime now, const wg::DevicePeer& shown) const {
   auto verdict = traffic_.judge(now, shown.persistent_keepalive, round_trip_);
-  if (verdict.session == Session::works && local_change_ && local_change_->answered_before &&
-      local_change_->asked && now - *local_change_->asked >= echo_patience())
+  if (verdict.session == Session::works && local_change_ && local_change_->asked && round_trip_ &&
+      now - *local_change_->asked >= echo_patience())
     verdict = {Session::doubtful, "it does not answer any more", false};
   return verdict;
 }
@@ -117,9 +117,7 @@ void DirectPeer::stay_direct(const Scene& scene, const Settings& settings,
     told_ = false;
     attempt_.reset();
     lan_awaited_.reset();
-    // Those of the suspicion were lost with the path, or nobody answers them any more.
-    wants_probe_ = wants_probe_ || (round_trip_ && unanswered_echoes_ > 0);
-    if (!round_trip_) unanswered_echoes_ = 0;
+    unanswered_echoes_ = 0;
     dns_.calm_down(scene.now.steady, scene.random);
   }
   news_.reset();
@@ -300,10 +298,8 @@ void DirectPeer::hurry(SteadyTime now, std::string what) {
 void DirectPeer::change_local(SteadyTime now, std::string what,
                               const std::set<base::IpAddress>& resourced) {
   hurry(now, std::move(what));
-  if (!endpoint_ || resourced.count(endpoint_->address) == 0) return;
-  const bool answered_before =
-      local_change_ ? local_change_->answered_before : round_trip_ && unanswered_echoes_ == 0;
-  local_change_ = LocalChange{now, answered_before, std::nullopt};
+  if (endpoint_ && resourced.count(endpoint_->address) != 0)
+    local_change_ = LocalChange{now, std::nullopt};
 }
 
 std::vector<base::Endpoint> DirectPeer::find_candidates(const Scene& scene,

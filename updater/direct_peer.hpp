@@ -59,8 +59,9 @@ class DirectPeer {
     unanswered_echoes_ = 0;
     if (local_change_ && local_change_->asked) local_change_.reset();
   }
-  /// This host's addresses, or the ways to its peers, are other ones now.
-  /// \param what the same as a clause. \param resourced as Machine::change_local().
+  /// This host's addresses, or the ways to its peers, are other ones now. Only a peer in
+  /// `resourced` is doubted. \param what happened, as a clause. \param resourced as
+  /// Machine::change_local().
   void change_local(base::SteadyTime now, std::string what,
                     const std::set<base::IpAddress>& resourced);
   /// A new chance: look up now, and try again now what did not work.
@@ -107,10 +108,10 @@ class DirectPeer {
     std::size_t slow_tries = 0;                    ///< likewise
   };
 
-  /// This host is connected in another way, and nothing has shown yet that the peer hears it.
+  /// WireGuard may send to the peer from an address that is wrong by now: it is resourced (see
+  /// find_resourced()), and nothing was heard from it since.
   struct LocalChange {
     base::SteadyTime at;
-    bool answered_before = false;           ///< the peer answered the last echo request before it
     std::optional<base::SteadyTime> asked;  ///< the first echo request after it
   };
 
@@ -177,7 +178,7 @@ class DirectPeer {
   std::optional<std::string> news_;  ///< since the last attempt began: why to begin another
   bool wants_probe_ = false;
   std::optional<base::SteadyTime> probed_;
-  unsigned unanswered_echoes_ = 0;  ///< since the last reply; before the first: since direct
+  unsigned unanswered_echoes_ = 0;                ///< since it became direct, or the last reply
   std::optional<base::SteadyTime> echo_awaited_;  ///< since when, in this suspicion
   base::SteadyTime suspect_since_;
   bool alarmed_ = false;  ///< of this suspicion: the hub is kicked and DNS asked

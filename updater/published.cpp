@@ -17,7 +17,7 @@ constexpr unsigned quick_lookups = 6;
 constexpr unsigned brisk_lookups = 12;
 constexpr milliseconds quick_interval = 1100ms;
 constexpr milliseconds brisk_interval = 2200ms;
-/// With its 20 % and the second that a host's interface is read in, a peer that comes after long is
+/// With its 20 % and the time in which a host's interface is read, a peer that comes after long is
 /// reached within 12 s.
 constexpr milliseconds waiting_interval = 9s;
 /// Also for a key that nobody registered.

@@ -16,8 +16,8 @@ const auto hub = key(0x01);
 constexpr std::array<const char*, 2> names = {"alice", "bob"};
 constexpr std::array<const char*, 2> tunnel_addresses = {"10.77.0.2", "10.77.0.3"};
 constexpr Time hub_keepalive = 25;
-/// wg-dnsd reads its device each second.
-constexpr Time hub_poll = 1;
+/// wg-dnsd reads its device so often (dnsd/config.hpp).
+constexpr Time hub_poll = 0.5;
 /// A change of addresses is told so much later (updater/local_watch.cpp).
 constexpr Time settle_time = 0.1;
 /// glibc asks again after that.

@@ -98,34 +98,6 @@ TEST_CASE("a peer that never answered an echo request is not written to while it
   CHECK(follow(rig, moment + 30, moment + 50, keep_silent).about_bob == Lines());
 }
 
-TEST_CASE(
-    "a peer that stopped to answer echo requests before a local change is not asked for one") {
-  Rig rig(smaller);
-  rig.connect();
-  rig.machine().learn_round_trip(bob, 20ms);
-  rig.pass(1, 10, 1000, 1000);
-  rig.pass(10, 14, 0, 0);  // suspect: echo requests that nobody answers
-  rig.pass(14, moment, 1000, 1000);
-  rig.change_local(moment);
-  const auto talk = [&](double, const Course&) { rig.at_bob().rx_bytes += 250; };
-  CHECK(follow(rig, moment, moment + 30, talk).about_bob == Lines());
-}
-
-TEST_CASE(
-    "a suspicion without an answered echo request leaves the question open no longer than it") {
-  Rig rig(smaller);
-  rig.connect();
-  rig.machine().learn_round_trip(bob, 20ms);
-  rig.pass(1, 10, 1000, 1000);
-  rig.pass(10, 14, 0, 0);  // the path is broken, with it the echoes
-  follow(rig, 14, moment, [&](double, const Course& so_far) {
-    rig.at_bob().rx_bytes += 250;
-    if (so_far.probes > 0) rig.machine().learn_round_trip(bob, 20ms);
-  });
-  rig.change_local(moment);
-  CHECK(follow(rig, moment, moment + 5, keep_silent).first.value_or(1e9) <= moment + 2);
-}
-
 TEST_CASE("a peer that moved at the time of a local change is set where it is now, once") {
   Rig rig(smaller);
   run_until_change(rig, true);
