@@ -97,22 +97,31 @@ std::vector<PlannedListener> plan_listeners(std::span<const ListenAddress> wante
       add({.address = {.endpoint = listener.endpoint},
            .view = listener.view,
            .origin = PlannedListener::Origin::wildcard});
-      std::size_t room = max_shortcuts;
-      for (const auto& entry : host.addresses) {
-        if (entry.address.family() != listener.endpoint.address.family() ||
-            is_ipv6_link_local(entry.address))
-          continue;
-        if (room-- == 0) break;
-        add({.address = {.endpoint = {entry.address, listener.endpoint.port}},
-             .view = listener.view,
-             .origin = PlannedListener::Origin::shortcut});
-      }
       continue;
     }
     for (const auto& entry : host.addresses) {
       if (entry.address.family() != listener.endpoint.address.family()) continue;
       add(plan_address(listener, entry, host, PlannedListener::Origin::one_of_many));
     }
+  }
+  return result;
+}
+
+std::vector<BindAddress> plan_shortcuts(const BindAddress& wildcard, const HostAddresses& host,
+                                        std::span<const PlannedListener> planned) {
+  std::vector<BindAddress> result;
+  for (const auto& entry : host.addresses) {
+    if (entry.address.family() != wildcard.endpoint.address.family()) continue;
+    const BindAddress address{.endpoint = {entry.address, wildcard.endpoint.port}};
+    const auto is_there = [&](const BindAddress& other) { return other == address; };
+    const auto is_place = [&](const PlannedListener& other) {
+      return other.address.endpoint == address.endpoint;
+    };
+    if (is_ipv6_link_local(entry.address) || result.size() == max_shortcuts ||
+        std::any_of(result.begin(), result.end(), is_there) ||
+        std::any_of(planned.begin(), planned.end(), is_place))
+      continue;
+    result.push_back(address);
   }
   return result;
 }

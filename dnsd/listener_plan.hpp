@@ -25,10 +25,6 @@ struct PlannedListener {
     address,      ///< the operator named this address
     wildcard,     ///< all addresses of a family, with one socket
     one_of_many,  ///< an address of the host, because another server holds some of a wildcard's
-    /// An address of the host beside the wildcard that covers it, for UDP alone. The kernel need
-    /// not tell such a socket which address was asked, nor be told where a reply comes from; that
-    /// is a twentieth of what a query costs. Nobody misses it: the wildcard answers as well.
-    shortcut,
   };
   BindAddress address;
   View view{};
@@ -40,9 +36,6 @@ struct PlannedListener {
   friend bool operator==(const PlannedListener&, const PlannedListener&) = default;
 };
 
-/// A host with more addresses has no shortcuts to the rest: each is a socket per thread.
-inline constexpr std::size_t max_shortcuts = 32;
-
 /// Port 53 on all addresses of both families, public.
 [[nodiscard]] std::vector<ListenAddress> default_listeners();
 
@@ -52,6 +45,17 @@ inline constexpr std::size_t max_shortcuts = 32;
 [[nodiscard]] std::vector<PlannedListener> plan_listeners(std::span<const ListenAddress> wanted,
                                                           const HostAddresses& host,
                                                           const std::set<base::Endpoint>& refused);
+
+/// Of one wildcard; each is a socket per thread.
+inline constexpr std::size_t max_shortcuts = 32;
+
+/// Addresses of the host that get UDP sockets of their own beside a wildcard that covers them. The
+/// kernel need not tell such a socket which address was asked, nor be told where a reply comes
+/// from; that is a twentieth of what a query costs. Where there is none, the wildcard answers.
+/// \param planned every listener: the place of another one has no shortcut.
+[[nodiscard]] std::vector<BindAddress> plan_shortcuts(const BindAddress& wildcard,
+                                                      const HostAddresses& host,
+                                                      std::span<const PlannedListener> planned);
 
 /// Every address and port that sockets bound there answer at, wildcards spelled out; each once.
 [[nodiscard]] OwnPlaces own_places(std::span<const BindAddress> bound, const HostAddresses& host);

@@ -59,10 +59,6 @@ std::string headline(const PlannedListener& plan) {
   return fmt::format("{} ({})", describe(plan.address), describe(plan.view));
 }
 
-bool is_shortcut(const PlannedListener& plan) {
-  return plan.origin == PlannedListener::Origin::shortcut;
-}
-
 HostAddresses sorted(HostAddresses host) {
   // IPv4 first, so that logs and the order of binding do not depend on the kernel's mood.
   std::stable_sort(host.addresses.begin(), host.addresses.end(),
@@ -120,7 +116,6 @@ void Listeners::follow(HostAddresses host) {
 std::vector<ListenerStatus> Listeners::status() const {
   std::vector<ListenerStatus> result;
   for (const Place& place : places_) {
-    if (is_shortcut(place.plan)) continue;
     result.push_back(
         {.address = describe(place.plan.address),
          .view = place.plan.view,
@@ -155,13 +150,13 @@ Listeners::Draft Listeners::attempt(const std::vector<ListenAddress>& wanted,
                                     const std::set<base::Endpoint>& refused) const {
   Draft result;
   for (const PlannedListener& plan : plan_listeners(wanted, host, refused)) {
-    Place place{.plan = plan, .id = {}, .opened = {}, .problem = {}};
+    Place place{.plan = plan, .id = {}, .opened = {}, .problem = {}, .shortcuts = {}};
     const auto same = std::find_if(places_.begin(), places_.end(), [&](const Place& other) {
-      return other.id && other.plan.address == plan.address && other.plan.view == plan.view &&
-             is_shortcut(other.plan) == is_shortcut(plan);
+      return other.id && other.plan.address == plan.address && other.plan.view == plan.view;
     });
     if (same != places_.end()) {
       place.id = same->id;
+      place.shortcuts = same->shortcuts;
     } else if (plan.absent) {
       place.problem = waiting;
     } else if (const auto error = open(place, result.places)) {
@@ -185,7 +180,6 @@ Listeners::Draft Listeners::attempt(const std::vector<ListenAddress>& wanted,
 /// Decides what an error means for the place and for the whole.
 void Listeners::judge(const BindError& error, Place& place, Draft& draft) {
   using Origin = PlannedListener::Origin;
-  if (is_shortcut(place.plan)) return;
   const BindAddress& address = place.plan.address;
   const bool is_wildcard = place.plan.origin == Origin::wildcard;
   if (is_errno(error, EAFNOSUPPORT) || (is_errno(error, EADDRNOTAVAIL) && is_wildcard)) {
@@ -227,13 +221,7 @@ std::optional<BindError> Listeners::open(Place& place, const std::vector<Place>&
   const bool beside_own = inherited_.overlap(address.endpoint) ||
                           std::any_of(places_.begin(), places_.end(), is_beside) ||
                           std::any_of(others.begin(), others.end(), is_beside);
-  // What the service manager opened outlives us, queue and all: there is no way around it.
-  if (is_shortcut(place.plan) && inherited_.overlap(address.endpoint)) {
-    return BindError{Transport::udp, std::make_error_code(std::errc::address_in_use)};
-  }
-  auto sockets = is_shortcut(place.plan)
-                     ? open_udp_sockets(address, threads_.count(), Sharing::with_own)
-                 : inherited_.has(address.endpoint)
+  auto sockets = inherited_.has(address.endpoint)
                      ? inherited_.open(address, threads_.count())
                      : open_listen_sockets(address, threads_.count(),
                                            beside_own ? Sharing::with_own : Sharing::exclusive);
@@ -246,7 +234,7 @@ std::optional<BindError> Listeners::open(Place& place, const std::vector<Place>&
 const Listeners::Place* Listeners::find_place(const std::vector<Place>& places,
                                               const BindAddress& address) {
   const auto found = std::find_if(places.begin(), places.end(), [&](const Place& place) {
-    return !is_shortcut(place.plan) && place.plan.address.endpoint == address.endpoint &&
+    return place.plan.address.endpoint == address.endpoint &&
            place.plan.address.scope == address.scope;
   });
   return found == places.end() ? nullptr : &*found;
@@ -256,7 +244,7 @@ const Listeners::Place* Listeners::find_place(const std::vector<Place>& places,
 void Listeners::commit(Draft draft, const HostAddresses& host) {
   std::vector<BindAddress> bound;
   for (const Place& place : draft.places) {
-    if ((place.id || place.opened) && !is_shortcut(place.plan)) bound.push_back(place.plan.address);
+    if (place.id || place.opened) bound.push_back(place.plan.address);
   }
   threads_.set_own_places(own_places(bound, host));
   const auto remarks = refused_ == draft.refused && !places_.empty() ? std::vector<std::string>()
@@ -267,7 +255,7 @@ void Listeners::commit(Draft draft, const HostAddresses& host) {
     if (place.opened) {
       place.id = threads_.add(std::move(*place.opened), place.plan.view);
       place.opened.reset();
-      if (!is_shortcut(place.plan)) spdlog::info("listening on {}", headline(place.plan));
+      spdlog::info("listening on {}", headline(place.plan));
     } else if (!place.id &&
                (before == nullptr || (!before->id && before->problem != place.problem))) {
       spdlog::warn("not listening on {}: {}", headline(place.plan), place.problem);
@@ -278,8 +266,7 @@ void Listeners::commit(Draft draft, const HostAddresses& host) {
     const auto stays = std::any_of(draft.places.begin(), draft.places.end(),
                                    [&](const Place& place) { return place.id == old.id; });
     if (stays) continue;
-    threads_.remove(*old.id);
-    if (is_shortcut(old.plan)) continue;
+    close(old);
     const Place* after = find_place(draft.places, old.plan.address);
     if (after != nullptr && !after->id) {
       spdlog::warn("no longer listening on {}: {}", headline(old.plan), after->problem);
@@ -289,6 +276,38 @@ void Listeners::commit(Draft draft, const HostAddresses& host) {
   }
   places_ = std::move(draft.places);
   refused_ = std::move(draft.refused);
+  std::vector<PlannedListener> planned;
+  for (const Place& place : places_) planned.push_back(place.plan);
+  for (Place& place : places_) {
+    if (place.id && place.plan.origin == PlannedListener::Origin::wildcard)
+      follow_shortcuts(place, host, planned);
+  }
+}
+
+/// A shortcut that cannot be had is missed by nobody.
+void Listeners::follow_shortcuts(Place& wildcard, const HostAddresses& host,
+                                 std::span<const PlannedListener> planned) {
+  // What the service manager opened outlives us, queue and all: there is no way around it.
+  if (inherited_.overlap(wildcard.plan.address.endpoint)) return;
+  const auto addresses = plan_shortcuts(wildcard.plan.address, host, planned);
+  std::erase_if(wildcard.shortcuts, [&](const auto& shortcut) {
+    const bool is_gone =
+        std::find(addresses.begin(), addresses.end(), shortcut.first) == addresses.end();
+    if (is_gone) threads_.remove(shortcut.second);
+    return is_gone;
+  });
+  for (const BindAddress& address : addresses) {
+    const auto is_open = [&](const auto& shortcut) { return shortcut.first == address; };
+    if (std::any_of(wildcard.shortcuts.begin(), wildcard.shortcuts.end(), is_open)) continue;
+    auto sockets = open_udp_sockets(address, threads_.count(), Sharing::with_own);
+    if (!sockets) continue;
+    wildcard.shortcuts.emplace_back(address, threads_.add(std::move(*sockets), wildcard.plan.view));
+  }
+}
+
+void Listeners::close(const Place& place) {
+  threads_.remove(*place.id);
+  for (const auto& [address, id] : place.shortcuts) threads_.remove(id);
 }
 
 }  // namespace dnsd

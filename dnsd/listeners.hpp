@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -57,6 +58,7 @@ class Listeners {
     std::optional<AnswerThreads::ListenerId> id;  ///< none: not listening
     std::optional<ListenSockets> opened;          ///< not given to the threads yet
     std::string problem;
+    std::vector<std::pair<BindAddress, AnswerThreads::ListenerId>> shortcuts;  ///< of a wildcard
   };
   struct Draft {
     std::vector<Place> places;
@@ -76,6 +78,9 @@ class Listeners {
                                                const BindAddress& address);
   static void judge(const BindError& error, Place& place, Draft& draft);
   void commit(Draft draft, const HostAddresses& host);
+  void follow_shortcuts(Place& wildcard, const HostAddresses& host,
+                        std::span<const PlannedListener> planned);
+  void close(const Place& place);
 
   AnswerThreads& threads_;
   const InheritedSockets inherited_;

@@ -54,7 +54,6 @@ std::vector<std::string> plan(const std::vector<dnsd::ListenAddress>& wanted,
     if (one.view == View::private_view) line += " private";
     if (one.origin == Origin::wildcard) line += " wildcard";
     if (one.origin == Origin::one_of_many) line += " one of many";
-    if (one.origin == Origin::shortcut) line += " shortcut";
     if (one.absent) line += " absent";
     lines.push_back(line);
   }
@@ -66,35 +65,43 @@ using Lines = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE("by default port 53 of both families is listened on as a whole") {
-  CHECK(plan(dnsd::default_listeners()) == Lines{"0.0.0.0:53 wildcard", "127.0.0.1:53 shortcut",
-                                                 "192.0.2.1:53 shortcut", "10.0.0.1:53 shortcut",
-                                                 "[::]:53 wildcard", "[::1]:53 shortcut",
-                                                 "[2001:db8::1]:53 shortcut"});
+  CHECK(plan(dnsd::default_listeners()) == Lines{"0.0.0.0:53 wildcard", "[::]:53 wildcard"});
 }
 
-TEST_CASE("of very many addresses only some have shortcuts") {
+TEST_CASE("a wildcard has shortcuts to the addresses of its family that nobody else listens on") {
+  const auto shortcuts = [](const char* wildcard, const dnsd::HostAddresses& on_host,
+                            const std::vector<dnsd::ListenAddress>& wanted) {
+    Lines lines;
+    const auto planned = dnsd::plan_listeners(wanted, on_host, {});
+    for (const auto& one : dnsd::plan_shortcuts({.endpoint = at(wildcard)}, on_host, planned))
+      lines.push_back(one.endpoint.to_string());
+    return lines;
+  };
+  CHECK(shortcuts("0.0.0.0", host, {listen("0.0.0.0")}) ==
+        Lines{"127.0.0.1:53", "192.0.2.1:53", "10.0.0.1:53"});
+  CHECK(shortcuts("::", host, {listen("::")}) == Lines{"[::1]:53", "[2001:db8::1]:53"});
+  CHECK(shortcuts("0.0.0.0", host,
+                  {listen("0.0.0.0"), listen("127.0.0.1", View::private_view),
+                   listen("192.0.2.1", View::public_view, 5353)}) ==
+        Lines{"192.0.2.1:53", "10.0.0.1:53"});
+
+  // Of very many addresses only some; those that are named, or doubled, take no room.
   dnsd::HostAddresses many;
-  for (std::uint8_t i = 1; i <= 100; ++i)
-    many.addresses.push_back({.address = base::IpAddress(std::array<std::uint8_t, 4>{10, 0, 0, i}),
-                              .prefix_length = 24,
-                              .interface = "eth0",
-                              .interface_index = 2,
-                              .is_up = true});
-  const std::vector<dnsd::ListenAddress> wanted{listen("0.0.0.0")};
-  const auto planned = dnsd::plan_listeners(wanted, many, {});
-  CHECK(planned.size() == 1 + dnsd::max_shortcuts);
-}
-
-TEST_CASE("an address that is named has no shortcut") {
-  CHECK(plan({listen("0.0.0.0"), listen("127.0.0.1", View::private_view)}) ==
-        Lines{"127.0.0.1:53 private", "0.0.0.0:53 wildcard", "192.0.2.1:53 shortcut",
-              "10.0.0.1:53 shortcut"});
+  std::vector<dnsd::ListenAddress> named{listen("0.0.0.0")};
+  for (std::uint8_t i = 1; i <= 100; ++i) {
+    const base::IpAddress own(std::array<std::uint8_t, 4>{10, 0, 0, i});
+    for (const char* interface : {"eth0", "eth1"})
+      many.addresses.push_back(on(interface, 2, own.to_string().c_str()));
+    if (i <= 40) named.push_back(listen(own.to_string().c_str()));
+  }
+  CHECK(shortcuts("0.0.0.0", many, {listen("0.0.0.0")}).size() == dnsd::max_shortcuts);
+  CHECK(shortcuts("0.0.0.0", many, named).size() == dnsd::max_shortcuts);
 }
 
 TEST_CASE("in place of a refused wildcard each address of the family is listened on") {
   CHECK(plan(dnsd::default_listeners(), {at("0.0.0.0")}) ==
         Lines{"127.0.0.1:53 one of many", "192.0.2.1:53 one of many", "10.0.0.1:53 one of many",
-              "[::]:53 wildcard", "[::1]:53 shortcut", "[2001:db8::1]:53 shortcut"});
+              "[::]:53 wildcard"});
   CHECK(plan({listen("::")}, {at("::")}) == Lines{"[::1]:53 one of many",
                                                   "[2001:db8::1]:53 one of many",
                                                   "[fe80::1]:53 scope 2 one of many"});
