@@ -101,13 +101,12 @@ PeerTable::~PeerTable() {
 /// Finds the entry of a key and calls `read_entry` with it. Everything that it read counts only if
 /// the entry was not freed meanwhile; otherwise all begins again. \return false: no such key.
 template <typename Read>
-bool PeerTable::read(const wg::PublicKey& key, std::uint32_t hash, Read read_entry) const {
+bool PeerTable::read(const wg::PublicKey& key, KeyHash hash, Read read_entry) const {
   const Key words = words_of(key);
-  const std::atomic<std::uint32_t>& removals = removals_[hash % first_buckets];
+  const std::atomic<std::uint32_t>& removals = removals_[bucket_of(hash, first_buckets)];
   for (;;) {
     const std::uint32_t removed = removals.load(std::memory_order_acquire);
-    const std::uint32_t buckets = bucket_count_.load(std::memory_order_acquire);
-    Index index = load(buckets_.element(bucket_of(hash, buckets)));
+    Index index = load(bucket(hash));
     bool freed = false;
     while (index != 0 && !freed) {
       const Entry& entry = entries_.element(index);
@@ -125,17 +124,15 @@ bool PeerTable::read(const wg::PublicKey& key, std::uint32_t hash, Read read_ent
 }
 
 PeerTable::KeyHash PeerTable::hash(const wg::PublicKey& key) {
-  return KeyHash{hash_of(key)};
+  return KeyHash{static_cast<std::uint32_t>(base::keyed_hash(key.octets()))};
 }
 
 void PeerTable::prefetch_bucket(KeyHash hash) const {
-  const std::uint32_t buckets = bucket_count_.load(std::memory_order_acquire);
-  __builtin_prefetch(&buckets_.element(bucket_of(static_cast<std::uint32_t>(hash), buckets)));
+  __builtin_prefetch(&bucket(hash));
 }
 
 void PeerTable::prefetch_entry(KeyHash hash) const {
-  const std::uint32_t buckets = bucket_count_.load(std::memory_order_acquire);
-  const Index first = load(buckets_.element(bucket_of(static_cast<std::uint32_t>(hash), buckets)));
+  const Index first = load(bucket(hash));
   if (first != 0) __builtin_prefetch(&entries_.element(first));
 }
 
@@ -149,14 +146,14 @@ std::optional<PeerEndpoints> PeerTable::find_endpoints(const wg::PublicKey& key,
     ports = load(entry.ports);
     ipv6 = {load(entry.ipv6[0]), load(entry.ipv6[1])};
   };
-  if (!read(key, static_cast<std::uint32_t>(hash), copy)) return std::nullopt;
+  if (!read(key, hash, copy)) return std::nullopt;
   return PeerEndpoints{ipv4_endpoint(ipv4, ports), ipv6_endpoint(ipv6, ports)};
 }
 
-std::optional<PeerSnapshot> PeerTable::snapshot(const wg::PublicKey& key) const {
+std::optional<PeerSnapshot> PeerTable::snapshot(const wg::PublicKey& key, KeyHash hash) const {
   PeerSnapshot result;
   const auto copy = [&](const Entry& entry, Index index) { result = read_snapshot(entry, index); };
-  if (!read(key, hash_of(key), copy)) return std::nullopt;
+  if (!read(key, hash, copy)) return std::nullopt;
   return result;
 }
 
@@ -191,7 +188,7 @@ PeerSnapshot PeerTable::read_snapshot(const Entry& entry, Index index) const {
 }
 
 std::optional<PeerRecord> PeerTable::find(const wg::PublicKey& key) const {
-  auto seen = snapshot(key);
+  auto seen = snapshot(key, hash(key));
   if (!seen) return std::nullopt;
   if (!seen->detail) {
     PeerDetail plain;
@@ -226,7 +223,7 @@ void PeerTable::apply(std::span<const PeerChange> changes) {
 
 void PeerTable::set(const wg::PublicKey& key, const PeerRecord& record) {
   const Key words = words_of(key);
-  const std::uint32_t hash = hash_of(key);
+  const KeyHash hash = PeerTable::hash(key);
   const Place place = find_place(words, hash);
   const Index made = take_entry();
   const bool is_new = place.index == 0;
@@ -250,7 +247,7 @@ void PeerTable::set(const wg::PublicKey& key, const PeerRecord& record) {
 }
 
 void PeerTable::erase(const wg::PublicKey& key) {
-  const std::uint32_t hash = hash_of(key);
+  const KeyHash hash = PeerTable::hash(key);
   const Place place = find_place(words_of(key), hash);
   if (place.index == 0) return;
   store(*place.link, entries_.element(place.index).next);
@@ -261,9 +258,8 @@ void PeerTable::erase(const wg::PublicKey& key) {
 }
 
 /// The link that leads to the entry of the key; to the first of the chain when there is none.
-PeerTable::Place PeerTable::find_place(const Key& key, std::uint32_t hash) {
-  std::uint32_t* const first =
-      &buckets_.element(bucket_of(hash, bucket_count_.load(std::memory_order_relaxed)));
+PeerTable::Place PeerTable::find_place(const Key& key, KeyHash hash) {
+  std::uint32_t* const first = &bucket(hash);
   for (std::uint32_t* link = first; *link != 0; link = &entries_.element(*link).next) {
     if (entries_.element(*link).key == key) return {link, *link};
   }
@@ -283,8 +279,8 @@ PeerTable::Index PeerTable::take_entry() {
 
 /// After the entry was taken out of its chain. The count moves before the entry can be used anew:
 /// whoever walks on from it into another chain sees that.
-void PeerTable::free_entry(Index index, std::uint32_t hash) {
-  removals_[hash % first_buckets].fetch_add(1, std::memory_order_release);
+void PeerTable::free_entry(Index index, KeyHash hash) {
+  removals_[bucket_of(hash, first_buckets)].fetch_add(1, std::memory_order_release);
   Entry& entry = entries_.element(index);
   store(entry.version, entry.version + 1);
   free_.push_back(index);
@@ -298,7 +294,7 @@ void PeerTable::split_bucket() {
   buckets_.grow(buckets);
   const auto goes = [&](Index index) {
     const wg::PublicKey key(std::bit_cast<base::Octets32>(entries_.element(index).key));
-    return bucket_of(hash_of(key), buckets + 1) == buckets;
+    return bucket_of(hash(key), buckets + 1) == buckets;
   };
   Index copies = 0;
   for (Index index = buckets_.element(from); index != 0; index = entries_.element(index).next) {
@@ -317,7 +313,7 @@ void PeerTable::split_bucket() {
     Entry& entry = entries_.element(index);
     if (goes(index)) {
       store(*link, entry.next);
-      free_entry(index, from);
+      free_entry(index, KeyHash{from});  // of the hash its lowest bits, which are all that counts
     } else {
       link = &entry.next;
     }
@@ -422,15 +418,16 @@ PeerTable::Key PeerTable::words_of(const wg::PublicKey& key) {
   return std::bit_cast<Key>(key.octets());
 }
 
-std::uint32_t PeerTable::hash_of(const wg::PublicKey& key) {
-  return static_cast<std::uint32_t>(base::keyed_hash(key.octets()));
+/// Linear hashing: buckets that were split already tell one bit more apart.
+std::uint32_t PeerTable::bucket_of(KeyHash hash, std::uint32_t buckets) {
+  const std::uint32_t low = std::bit_floor(buckets);
+  const std::uint32_t bucket = static_cast<std::uint32_t>(hash) & (2 * low - 1);
+  return bucket < buckets ? bucket : bucket & (low - 1);
 }
 
-/// Linear hashing: buckets that were split already tell one bit more apart.
-std::uint32_t PeerTable::bucket_of(std::uint32_t hash, std::uint32_t buckets) {
-  const std::uint32_t low = std::bit_floor(buckets);
-  const std::uint32_t bucket = hash & (2 * low - 1);
-  return bucket < buckets ? bucket : bucket & (low - 1);
+/// The first entry of the key's chain.
+std::uint32_t& PeerTable::bucket(KeyHash hash) const {
+  return buckets_.element(bucket_of(hash, bucket_count_.load(std::memory_order_acquire)));
 }
 
 }  // namespace dnsd

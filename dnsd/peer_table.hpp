@@ -103,7 +103,7 @@ class PeerTable {
   /// \param hash of `key`.
   [[nodiscard]] std::optional<PeerEndpoints> find_endpoints(const wg::PublicKey& key,
                                                             KeyHash hash) const;
-  [[nodiscard]] std::optional<PeerSnapshot> snapshot(const wg::PublicKey& key) const;
+  [[nodiscard]] std::optional<PeerSnapshot> snapshot(const wg::PublicKey& key, KeyHash hash) const;
   /// For everybody else.
   [[nodiscard]] std::optional<PeerRecord> find(const wg::PublicKey& key) const;
   [[nodiscard]] std::size_t size() const { return size_.load(std::memory_order_relaxed); }
@@ -144,16 +144,16 @@ class PeerTable {
   };
 
   [[nodiscard]] static Key words_of(const wg::PublicKey& key);
-  [[nodiscard]] static std::uint32_t hash_of(const wg::PublicKey& key);
-  [[nodiscard]] static std::uint32_t bucket_of(std::uint32_t hash, std::uint32_t buckets);
+  [[nodiscard]] static std::uint32_t bucket_of(KeyHash hash, std::uint32_t buckets);
+  [[nodiscard]] std::uint32_t& bucket(KeyHash hash) const;
   template <typename Read>
-  [[nodiscard]] bool read(const wg::PublicKey& key, std::uint32_t hash, Read read_entry) const;
+  [[nodiscard]] bool read(const wg::PublicKey& key, KeyHash hash, Read read_entry) const;
 
-  [[nodiscard]] Place find_place(const Key& key, std::uint32_t hash);
+  [[nodiscard]] Place find_place(const Key& key, KeyHash hash);
   void set(const wg::PublicKey& key, const PeerRecord& record);
   void erase(const wg::PublicKey& key);
   [[nodiscard]] Index take_entry();
-  void free_entry(Index index, std::uint32_t hash);
+  void free_entry(Index index, KeyHash hash);
   void split_bucket();
   void copy_entry(Index from, Index to);
   void write_entry(Index index, const Key& key, const PeerRecord& record, const More* before);
@@ -168,8 +168,8 @@ class PeerTable {
   GrowingArray<More> more_;              // of the entry of the same index
   std::atomic<std::uint32_t> bucket_count_{first_buckets};
   std::atomic<std::size_t> size_{0};
-  /// By the lowest bits of the hash: counts what takes an entry out of a chain, before it does. Who
-  /// found nothing, and sees that it moved meanwhile, looks once more.
+  /// By the bucket of the hash among the first: counts what takes an entry out of a chain, before
+  /// it does. Who found nothing, and sees that it moved meanwhile, looks once more.
   std::array<std::atomic<std::uint32_t>, first_buckets> removals_{};
 
   // The writer's alone.

@@ -24,8 +24,6 @@ constexpr std::size_t group_size = 16;
 /// No datagram is larger (RFC 768), so none is ever cut short. The odd rest spreads the buffers
 /// over the cache's sets; pages that no large query touches cost nothing.
 constexpr std::size_t query_stride = 65536 + 192;
-/// What Responder::respond asks for.
-constexpr std::size_t reply_room = 1232;
 
 /// Room for one IP_PKTINFO or IPV6_PKTINFO message, aligned as cmsg(3) wants it.
 struct alignas(cmsghdr) ControlBuffer {
@@ -113,9 +111,8 @@ class UdpBatch::Buffers {
     const base::Now now = base::read_clock();  // one for the batch
     const Responder::Moment served = responder.now();
     std::size_t replies = 0;
-    std::array<Responder::Moment::Reading, group_size> readings;
     for (std::size_t i = 0; i < count; ++i) {
-      if (i % group_size == 0) read_group(i, std::min(i + group_size, count), served, readings);
+      if (i % group_size == 0) read_group(i, std::min(i + group_size, count), served);
       msghdr& query_header = received_[i].msg_hdr;
       msghdr& reply_header = to_send_[replies].msg_hdr;
       reply_header = {};
@@ -124,7 +121,7 @@ class UdpBatch::Buffers {
           !write_reply_source(query_header, reply_header, reply_sources_[replies])) {
         continue;
       }
-      const std::size_t size = served.respond(readings[i % group_size], listener,
+      const std::size_t size = served.respond(readings_[i % group_size], listener,
                                               {source->address, now}, replies_[replies]);
       log.note(received(i), base::Bytes(replies_[replies]).first(size), listener, source->address,
                now.steady);
@@ -166,9 +163,8 @@ class UdpBatch::Buffers {
   }
 
   /// The queries from `first` to before `last`.
-  void read_group(std::size_t first, std::size_t last, const Responder::Moment& served,
-                  std::span<Responder::Moment::Reading> readings) {
-    const auto group = readings.first(last - first);
+  void read_group(std::size_t first, std::size_t last, const Responder::Moment& served) {
+    const auto group = std::span(readings_).first(last - first);
     for (std::size_t i = first; i < last; ++i) {
       group[i - first] = served.read(received(i));
       served.prefetch_bucket(group[i - first]);
@@ -186,8 +182,9 @@ class UdpBatch::Buffers {
   std::array<ControlBuffer, batch_size> asked_{};
   std::array<iovec, batch_size> query_parts_{};
   std::array<mmsghdr, batch_size> received_{};
+  std::array<Responder::Moment::Reading, group_size> readings_{};
 
-  std::array<std::array<std::uint8_t, reply_room>, batch_size> replies_{};
+  std::array<std::array<std::uint8_t, dns::our_udp_octets>, batch_size> replies_{};
   std::array<ControlBuffer, batch_size> reply_sources_{};
   std::array<iovec, batch_size> reply_parts_{};
   std::array<mmsghdr, batch_size> to_send_{};

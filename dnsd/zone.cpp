@@ -98,12 +98,15 @@ Zone::Node::Dynamic Zone::find_peer(PeerTable::KeyHash hash, View view, Node& no
   using Form = schema::PeerName::Form;
   if (name.form == Form::other || (name.padded && !options_.padded_names))
     return Node::Dynamic::none;
-  const auto endpoints = peers_.find_endpoints(name.key, hash);
-  if (!endpoints) return Node::Dynamic::none;
-  if (!tells_more(view) && shows_any(*endpoints, view)) {
+  std::optional<PeerEndpoints> endpoints;
+  if (!tells_more(view)) {
+    endpoints = peers_.find_endpoints(name.key, hash);
+    if (!endpoints) return Node::Dynamic::none;
+  }
+  if (endpoints && shows_any(*endpoints, view)) {
     node.peer.endpoints = *endpoints;
   } else {
-    auto snapshot = peers_.snapshot(name.key);
+    auto snapshot = peers_.snapshot(name.key, hash);
     if (!snapshot) return Node::Dynamic::none;
     node.peer = *std::move(snapshot);
   }

@@ -244,7 +244,7 @@ void Zone::emit_additional(const Node& node, RrType type, const Emission& to) co
   if (node.is_peer()) return;  // emit_srv() knows them
   for (const auto& rdata : node.statics->find(type)->rdata) {
     const auto target =
-        dns::parse_name_view(base::Bytes(rdata).subspan(type == RrType::srv ? 6 : 0));
+        dns::parse_name_view(base::Bytes(rdata).subspan(type == RrType::srv ? srv_head_octets : 0));
     if (target) emit_target_addresses(*target, to.view, to.sink);
   }
 }

@@ -19,13 +19,13 @@ bool label_equals(base::Bytes label, std::string_view text) {
   return base::equals_ignoring_case(label, base::as_bytes(text));
 }
 
-/// The labels of a name below the zone, the one next to the apex first; the four nearest are kept.
+/// The labels of a name below the zone, the one next to the apex first; the three nearest are kept.
 class NearestLabels {
  public:
   NearestLabels(dns::NameView name, dns::NameView zone) : wire_(name.wire()) {
     const std::size_t below = wire_.size() - zone.wire().size();
     for (std::size_t at = 0; at < below; at += std::size_t{1} + wire_[at], ++count_)
-      starts_ = {at, starts_[0], starts_[1], starts_[2]};
+      starts_ = {at, starts_[0], starts_[1]};
   }
 
   /// Of all of them.
@@ -37,7 +37,7 @@ class NearestLabels {
 
  private:
   base::Bytes wire_;
-  std::array<std::size_t, max_labels + 1> starts_{};
+  std::array<std::size_t, max_labels> starts_{};
   std::size_t count_ = 0;
 };
 

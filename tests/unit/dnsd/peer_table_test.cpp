@@ -86,7 +86,7 @@ TEST_CASE("every shape of a record comes back as it was") {
   }
   set(table, key(1), std::nullopt);
   CHECK_FALSE(table.find(key(1)).has_value());
-  CHECK_FALSE(table.snapshot(key(1)).has_value());
+  CHECK_FALSE(table.snapshot(key(1), dnsd::PeerTable::hash(key(1))).has_value());
   CHECK(table.size() == 0);
 }
 
@@ -155,7 +155,7 @@ TEST_CASE("readers see whole records while everything is rewritten") {
       for (std::uint32_t i = 0; !done || i % peers != 0; ++i) {
         const auto endpoints =
             table.find_endpoints(key(i % peers), dnsd::PeerTable::hash(key(i % peers)));
-        const auto whole = table.snapshot(key(i % peers));
+        const auto whole = table.snapshot(key(i % peers), dnsd::PeerTable::hash(key(i % peers)));
         if (!endpoints || !whole) {
           ++missing;
           continue;
