@@ -307,7 +307,7 @@ std::vector<Note> Machine::learn_lan(const base::Now& now, const LanResult& resu
 
 std::vector<Note> Machine::observe_mesh(const base::Now& now, const wg::Device& device,
                                         unsigned interface_index) {
-  auto notes = updater::observe_mesh(device, interface_index, memory_);
+  auto notes = updater::observe_mesh(settings_, device, interface_index, memory_);
   record(now, notes);
   return notes;
 }
@@ -316,7 +316,7 @@ MeshPlan Machine::plan_mesh(const base::Now& now, const wg::Device& device,
                             unsigned interface_index, const base::IpAddress& server,
                             std::span<const base::InterfaceAddress> host, const MeshList& list) {
   MeshPlan plan =
-      updater::plan_mesh(settings_.mesh, device, interface_index, server, host, list, memory_);
+      updater::plan_mesh(settings_, device, interface_index, server, host, list, memory_);
   record(now, plan.notes);
   return plan;
 }

@@ -14,10 +14,6 @@ namespace {
 
 using Mesh = PeerMemory::Mesh;
 
-std::string name_of(const wg::PublicKey& key) {
-  return wg::describe_peer("", key);
-}
-
 const PeerMemory& find_memory(const Memory& memory, const wg::PublicKey& key) {
   static const PeerMemory none;
   const auto known = memory.find(key);
@@ -84,7 +80,7 @@ std::optional<LookupError> find_fault(const base::Expected<dns::Reply, dns::Repl
 
 }  // namespace
 
-MeshPlan plan_mesh(const MeshSettings& settings, const wg::Device& device, unsigned interface_index,
+MeshPlan plan_mesh(const Settings& settings, const wg::Device& device, unsigned interface_index,
                    const base::IpAddress& server, std::span<const base::InterfaceAddress> host,
                    const MeshList& list, Memory& memory) {
   MeshPlan plan;
@@ -100,25 +96,25 @@ MeshPlan plan_mesh(const MeshSettings& settings, const wg::Device& device, unsig
     plan.notes.push_back(
         {Note::Level::change,
          fmt::format("{}: leaves the mesh: the public host does not know it any more",
-                     name_of(key)),
+                     settings.describe(key)),
          key});
   }
   std::set<base::Prefix> taken;
   for (const wg::DevicePeer& peer : device.peers)
     taken.insert(peer.allowed_ips.begin(), peer.allowed_ips.end());
   for (const ListedPeer& peer : list.peers) {
-    if (peer.is_hub || !may_join(settings, device, peer.key, memory)) continue;
-    const auto hosts = find_hosts(settings, peer);
+    if (peer.is_hub || !may_join(settings.mesh, device, peer.key, memory)) continue;
+    const auto hosts = find_hosts(settings.mesh, peer);
     const auto refuse = [&](const std::string& why) {
       plan.notes.push_back({Note::Level::trouble,
-                            fmt::format("{}: is not joined: {}", name_of(peer.key), why),
+                            fmt::format("{}: is not joined: {}", settings.describe(peer.key), why),
                             peer.key});
     };
     if (hosts.empty()) {
       refuse("none of its allowed-ips is a host route inside a mesh range");
     } else if (const auto conflict = find_conflict(hosts, taken, server, host)) {
       refuse(*conflict);
-    } else if (added >= settings.max) {
+    } else if (added >= settings.mesh.max) {
       refuse(fmt::format("{} peers were joined already (mesh-max)", added));
     } else {
       ++added;
@@ -129,15 +125,16 @@ MeshPlan plan_mesh(const MeshSettings& settings, const wg::Device& device, unsig
       plan.change.added.push_back({peer.key, hosts});
       std::string text;
       for (const base::Prefix& prefix : hosts) text += " " + prefix.to_string();
-      plan.notes.push_back({Note::Level::change,
-                            fmt::format("{}: joins the mesh with{}", name_of(peer.key), text),
-                            peer.key});
+      plan.notes.push_back(
+          {Note::Level::change,
+           fmt::format("{}: joins the mesh with{}", settings.describe(peer.key), text), peer.key});
     }
   }
   return plan;
 }
 
-std::vector<Note> observe_mesh(const wg::Device& device, unsigned interface_index, Memory& memory) {
+std::vector<Note> observe_mesh(const Settings& settings, const wg::Device& device,
+                               unsigned interface_index, Memory& memory) {
   std::vector<Note> notes;
   std::vector<wg::PublicKey> gone;
   std::size_t here = 0;
@@ -165,7 +162,7 @@ std::vector<Note> observe_mesh(const wg::Device& device, unsigned interface_inde
       notes.push_back({Note::Level::change,
                        fmt::format("{}: removed by hand, and not joined again until it is added by "
                                    "hand",
-                                   name_of(key)),
+                                   settings.describe(key)),
                        key});
   }
   return notes;

@@ -43,11 +43,11 @@ struct MeshPlan {
 ///   - the host routes (/32, /128) in its allowed-ips that lie inside a range, of which at most
 ///     wg::max_new_allowed_ips, are at least one: it gets these, and no other;
 ///   - none of these equals a prefix of another peer, or is an address of this host or the server;
-///   - no more than `settings.max` peers were added by us.
+///   - no more than `settings.mesh.max` peers were added by us.
 /// A peer is removed when we added it and nobody registers it any more.
-/// \param settings with at least one range. \param interface_index the device's. \param server that
-/// gave the list. \param host this host's addresses.
-[[nodiscard]] MeshPlan plan_mesh(const MeshSettings& settings, const wg::Device& device,
+/// \param settings with at least one range; names. \param interface_index the device's. \param
+/// server that gave the list. \param host this host's addresses.
+[[nodiscard]] MeshPlan plan_mesh(const Settings& settings, const wg::Device& device,
                                  unsigned interface_index, const base::IpAddress& server,
                                  std::span<const base::InterfaceAddress> host, const MeshList& list,
                                  Memory& memory);
@@ -56,9 +56,9 @@ struct MeshPlan {
 /// and is not added again until it is added by hand. Not so when the device is another one, nor
 /// when all that we added, two or more, are gone at once: that is a configuration that was loaded
 /// anew.
-/// \return lines for the log.
-[[nodiscard]] std::vector<Note> observe_mesh(const wg::Device& device, unsigned interface_index,
-                                             Memory& memory);
+/// \param settings names. \return lines for the log.
+[[nodiscard]] std::vector<Note> observe_mesh(const Settings& settings, const wg::Device& device,
+                                             unsigned interface_index, Memory& memory);
 
 /// Whose records have to be read: the listed ones that may be added, and of the others those that
 /// may have to be removed.
