@@ -28,7 +28,7 @@ def scenario(world, case):
         alice.stop()
         home.forget_mappings()
     log = world.start_updater("bob")
-    time.sleep(WAIT_FULL if world.full else WAIT)  # not a wait for an event: nothing may happen
+    time.sleep(WAIT_FULL if world.full else WAIT)  # not a wait for an event: how long she is away
     check(bool(world.published("alice")) == is_known, f"alice is published at {world.published('alice')}")
     check(bool(log.lines("trying on, more slowly")) == is_known, f"bob's tries: {log.text()}")
 

@@ -130,7 +130,8 @@ def working_tunnel(world):
             continue
         # A false suspicion makes the updater ask: the pings pause for longer than the 2 s.
         liar.lie, start = lie, liar.count
-        pings.stop()
+        summary = pings.stop()
+        check(" 0% packet loss" in summary, f"pings were lost before {name}: {summary}")
         wait_until(lambda: liar.count > start, "the updater asks, for the pings have stopped")
         pings = flow(alice.node)
         check(alice.peer(bob).endpoint == endpoint, f"{name}: a live peer was moved to {alice.peer(bob).endpoint}")
