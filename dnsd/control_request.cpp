@@ -116,7 +116,7 @@ std::string write_control_request(const ControlRequest& request) {
       json["preshared_key_file"] = request.preshared_key_file;
   }
   if (request.command == Command::zone || request.command == Command::query) {
-    json["view"] = request.view == View::public_view ? "public" : "private";
+    json["view"] = to_string(request.view);
   }
   if (request.json) json["json"] = true;
   return dump(json) + "\n";

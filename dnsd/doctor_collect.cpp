@@ -2,18 +2,17 @@
 
 #include <algorithm>
 
+#include "dns/server_address.hpp"
 #include "dnsd/made_zone.hpp"
 
 namespace dnsd {
 namespace {
 
-constexpr base::Port dns_port{53};
-
 std::vector<DoctorFacts::Server> servers_of(const StaticPart& part, const HostAddresses& host,
                                             std::span<const ListenAddress> listening) {
   std::vector<ListenAddress> on_dns_port;
   std::copy_if(listening.begin(), listening.end(), std::back_inserter(on_dns_port),
-               [](const ListenAddress& one) { return one.endpoint.port == dns_port; });
+               [](const ListenAddress& one) { return one.endpoint.port == dns::dns_port; });
   std::vector<DoctorFacts::Server> result;
   for (const NameServer& server : part.name_servers) {
     DoctorFacts::Server one{server.name, {}};

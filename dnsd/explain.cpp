@@ -38,10 +38,6 @@ std::vector<std::uint8_t> make_query(const dns::Name& name, RrType type) {
   return {written.begin(), written.end()};
 }
 
-std::string_view to_string(View view) {
-  return view == View::public_view ? "public" : "private";
-}
-
 std::string_view to_string(Outcome outcome) {
   switch (outcome) {
     case Outcome::hit:

@@ -163,8 +163,7 @@ void InheritedSockets::add_places(Config& config) const {
       fail(socket.descriptor.get(),
            fmt::format("({}) is {}, and the configuration wants that place with the other view: "
                        "change FileDescriptorName= in its socket unit, or the configuration",
-                       socket.place.endpoint.to_string(),
-                       socket.place.view == View::public_view ? "public" : "private"));
+                       socket.place.endpoint.to_string(), to_string(socket.place.view)));
     }
   }
 }

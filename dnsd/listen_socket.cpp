@@ -27,7 +27,7 @@ bool set_option(int socket, int level, int option, int value) {
 }
 
 /// A socket of one address need not be told which address was asked: replies leave from its own.
-bool set_asked_address(int socket, const base::IpAddress& bound) {
+bool tell_asked_address(int socket, const base::IpAddress& bound) {
   if (!bound.is_unspecified()) return true;
   return bound.is_ipv4() ? set_option(socket, IPPROTO_IP, IP_PKTINFO, 1)
                          : set_option(socket, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
@@ -40,7 +40,7 @@ bool set_udp_options(int socket, const base::IpAddress& bound) {
   }
   // IP_PMTUDISC_OMIT: replies are small enough not to be fragmented on any sane path, and a forged
   // "fragmentation needed" must not be able to change that (RFC 9715 §3.1).
-  return set_asked_address(socket, bound) &&
+  return tell_asked_address(socket, bound) &&
          (bound.is_ipv4()
               ? set_option(socket, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT)
               : set_option(socket, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT));

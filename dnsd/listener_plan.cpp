@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "dns/server_address.hpp"
+
 namespace dnsd {
 namespace {
-
-constexpr base::Port dns_port{53};
 
 base::Prefix single(const base::IpAddress& address) {
   return *base::Prefix::make(address, address.is_ipv4() ? 32 : 128);
@@ -70,8 +70,8 @@ PlannedListener plan_named_address(const ListenAddress& wanted, const HostAddres
 std::vector<ListenAddress> default_listeners() {
   const base::IpAddress any_ipv4(std::array<std::uint8_t, 4>{});
   const base::IpAddress any_ipv6(std::array<std::uint8_t, 16>{});
-  return {{.endpoint = {any_ipv4, dns_port}, .view = View::public_view},
-          {.endpoint = {any_ipv6, dns_port}, .view = View::public_view}};
+  return {{.endpoint = {any_ipv4, dns::dns_port}, .view = View::public_view},
+          {.endpoint = {any_ipv6, dns::dns_port}, .view = View::public_view}};
 }
 
 std::vector<PlannedListener> plan_listeners(std::span<const ListenAddress> wanted,

@@ -30,10 +30,6 @@ std::string_view describe(Transport transport) {
 
 constexpr std::string_view waiting = "this host does not have the address: waiting for it";
 
-std::string_view describe(View view) {
-  return view == View::public_view ? "public" : "private";
-}
-
 std::string remedy(const SocketHolder& holder) {
   // The kernel cuts program names to 15 octets.
   if (holder.program.starts_with("systemd-resolve")) {
@@ -56,7 +52,7 @@ std::string remedy(const SocketHolder& holder) {
 
 /// Both views and all states of one place in one line of the log.
 std::string headline(const PlannedListener& plan) {
-  return fmt::format("{} ({})", describe(plan.address), describe(plan.view));
+  return fmt::format("{} ({})", describe(plan.address), to_string(plan.view));
 }
 
 HostAddresses sorted(HostAddresses host) {

@@ -31,10 +31,6 @@ std::string_view to_string(Health health) {
   return "down";
 }
 
-std::string_view to_string(View view) {
-  return view == View::public_view ? "public" : "private";
-}
-
 std::string describe_duration(std::chrono::seconds duration) {
   const auto days = std::chrono::duration_cast<std::chrono::days>(duration);
   const auto rest = duration - days;

@@ -4,11 +4,11 @@
 
 #include "base/ip_packet.hpp"
 #include "dns/header.hpp"
+#include "dns/server_address.hpp"
 
 namespace dnsd {
 namespace {
 
-constexpr base::Port dns_port{53};
 constexpr std::size_t udp_header_octets = 8;
 constexpr std::size_t icmp_header_octets = 4;
 
@@ -88,7 +88,7 @@ std::optional<InnerDrop> TunnelHost::answer_udp(const base::IpPacket& ip, const 
                                                 const SendInner& send) {
   const auto datagram = base::parse_udp(ip);
   if (!datagram) return drop_of(datagram.error());
-  if (datagram->destination != dns_port || base::to_number(datagram->source) == 0)
+  if (datagram->destination != dns::dns_port || base::to_number(datagram->source) == 0)
     return InnerDrop::port;
   const bool update = is_update(datagram->payload);
   std::array<std::uint8_t, max_reply_octets> message;
@@ -102,7 +102,7 @@ std::optional<InnerDrop> TunnelHost::answer_udp(const base::IpPacket& ip, const 
 
   std::array<std::uint8_t, udp_header_octets + max_reply_octets> buffer;
   base::ByteWriter writer(buffer);
-  base::write_udp(writer, {ip.destination, dns_port}, {ip.source, datagram->source},
+  base::write_udp(writer, {ip.destination, dns::dns_port}, {ip.source, datagram->source},
                   base::Bytes(message).first(size));
   reply(ip, writer.written(), send);
   return std::nullopt;

@@ -24,18 +24,19 @@ class UdpBatch {
   std::unique_ptr<Buffers> buffers_;
 };
 
-/// Answers the datagrams of one socket, in batches. A reply leaves from the address that was asked,
-/// and for a link-local one through the interface that it came in by, on wildcard sockets too. A
-/// reply that the kernel does not take at once is dropped: the client asks again. What says that it
-/// comes from port 0 or from one of our own listeners gets no reply. Held by
-/// shared_ptr: a wait that is under way keeps it alive. Everything happens on the thread of `io`.
+/// Answers the datagrams of one socket, in batches. A reply leaves from the address that was asked:
+/// a socket of one address does that by itself; on a wildcard socket we say so, and for a
+/// link-local one through which interface, and what was sent to more than this host gets no reply.
+/// A reply that the kernel does not take at once is dropped: the client asks again. What says that
+/// it comes from port 0 or from one of our own listeners gets no reply. Held by shared_ptr: a wait
+/// that is under way keeps it alive. Everything happens on the thread of `io`.
 ///
 /// While full batches come one after the other, the socket is asked in turns without being watched:
 /// as long as an event loop watches a socket, the kernel looks for somebody to wake with every
 /// reply that leaves, which costs as much as half of our own work.
 class UdpServer : public std::enable_shared_from_this<UdpServer> {
  public:
-  /// \param socket bound, non-blocking, from open_udp_socket(). The references outlive the server.
+  /// \param socket bound, non-blocking, one of ListenSockets. The references outlive the server.
   UdpServer(asio::io_context& io, base::FileDescriptor socket, View view,
             const Responder& responder, const OwnPlaces& own_places, UdpBatch& batch,
             Traffic& traffic);

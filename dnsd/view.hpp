@@ -1,11 +1,16 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace dnsd {
 
 /// Who asks. Records of the other view simply do not exist on a listener (design §2, "Views").
 enum class View : std::uint8_t { public_view, private_view };
+
+[[nodiscard]] constexpr std::string_view to_string(View view) {
+  return view == View::public_view ? "public" : "private";
+}
 
 /// Parts of the private view that the operator opened to the public: `public: [names, allowed,
 /// since, map, list]`.

@@ -60,7 +60,7 @@ void ViewLists::show(List& list) {
   live_.set_list(list.view, std::make_shared<const LiveState::KeyList>(list.peers.keys()));
   const bool is_cut = list.peers.cut() > 0;
   if (std::exchange(list.was_cut, is_cut) == is_cut) return;
-  const char* view = list.view == View::public_view ? "public" : "private";
+  const std::string_view view = to_string(list.view);
   if (is_cut) {
     spdlog::info("the {} list holds the first {} of {} peers (list-max)", view, rules_.max,
                  list.peers.total());

@@ -14,14 +14,15 @@
 /// the observation points see only their own: the far side never knows where to send. So everything
 /// depends on whether the far side lets in what it never asked for:
 ///
-///     here        there       what is left                                          given up after
-///     symmetric   symmetric   neither knows where to send                           the first
-///     round symmetric   eim         works where the far side is open: no NAT and no       20 s in
-///     which eim         symmetric   firewall, a forwarded port, a filter that does not    nothing
-///     came
-///                             look at ports (RFC 4787 §5)
-///     eim         eim         works                                                 never
-///     unknown     any         not known                                             never
+///     here        there       what is left                        given up after
+///     symmetric   symmetric   neither knows where to send         the first round
+///     symmetric   eim         works where the far side is open    20 s in which nothing came
+///     eim         symmetric   likewise                            likewise
+///     eim         eim         works                               never
+///     unknown     any         not known                           never
+///
+/// An open side has no NAT and no firewall, or a forwarded port, or a filter that does not look at
+/// ports (RFC 4787 §5).
 ///
 /// No point can see what a filter does, so the trial tells: an open side answers the first
 /// initiation that reaches it, and WireGuard sends four of them in 20 s. Something that was heard

@@ -2,14 +2,10 @@
 
 #include <algorithm>
 
+#include "dns/server_address.hpp"
 #include "updater/candidates.hpp"
 
 namespace updater {
-namespace {
-
-constexpr base::Port dns_port{53};
-
-}  // namespace
 
 std::optional<base::Endpoint> find_private_server(const wg::Device& device,
                                                   const std::set<wg::PublicKey>& hubs,
@@ -22,7 +18,7 @@ std::optional<base::Endpoint> find_private_server(const wg::Device& device,
         peer.allowed_ips.begin(), peer.allowed_ips.end(), [&](const base::Prefix& prefix) {
           return prefix.is_host() && prefix.address().family() == address->family();
         });
-    if (rivals == 1) return base::Endpoint{*address, dns_port};
+    if (rivals == 1) return base::Endpoint{*address, dns::dns_port};
   }
   return std::nullopt;
 }

@@ -1,11 +1,8 @@
 #include "dns/outside.hpp"
 
+#include "dns/server_address.hpp"
+
 namespace dns {
-namespace {
-
-constexpr base::Port dns_port{53};
-
-}  // namespace
 
 base::Expected<Reply, ResolverError> RealOutside::resolve(const Name& name, RrType type) {
   return resolver_.ask(name, type);
