@@ -7,6 +7,8 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "dnsd/view.hpp"
+
 namespace dnsd {
 namespace {
 

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/endpoint.hpp"
+
 namespace dnsd {
 
 /// Who asks. Records of the other view simply do not exist on a listener (design §2, "Views").
@@ -23,5 +25,8 @@ struct PublicParts {
 
   friend bool operator==(const PublicParts&, const PublicParts&) = default;
 };
+
+/// Whether an endpoint is told to this view (design §3.5).
+[[nodiscard]] bool is_published(const base::Endpoint& endpoint, View view, bool publish_private);
 
 }  // namespace dnsd

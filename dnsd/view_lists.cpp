@@ -6,8 +6,6 @@
 #include <memory>
 #include <utility>
 
-#include "dnsd/zone.hpp"
-
 namespace dnsd {
 
 ViewLists::ViewLists(const PeerTable& table, LiveState& live, const Rules& rules)

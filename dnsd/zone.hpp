@@ -226,7 +226,4 @@ class Zone {
   dns::Name service_types_;       ///< _services._dns-sd._udp.Z
 };
 
-/// Whether an endpoint is told to this view (design §3.5).
-[[nodiscard]] bool is_published(const base::Endpoint& endpoint, View view, bool publish_private);
-
 }  // namespace dnsd

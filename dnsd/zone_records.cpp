@@ -65,18 +65,6 @@ RrType type_of(const base::IpAddress& address) {
 
 }  // namespace
 
-bool is_published(const base::Endpoint& endpoint, View view, bool publish_private) {
-  switch (endpoint.address.scope()) {
-    case base::AddressScope::global:
-      return true;
-    case base::AddressScope::private_use:
-      return publish_private || view == View::private_view;
-    case base::AddressScope::never:
-      return false;
-  }
-  return false;
-}
-
 /// Writes the RRset of one type. \return false: the node has none.
 bool Zone::emit(const Node& node, RrType type, const Emission& to) const {
   const bool has_static = emit_static(node, type, to);

@@ -1,4 +1,5 @@
 #include "dnsd/zone.hpp"
+#include "dnsd/view.hpp"
 
 #include <doctest/doctest.h>
 
