@@ -15,7 +15,7 @@
 #include "base/endpoint.hpp"
 #include "dns/name.hpp"
 #include "dnsd/growing_array.hpp"
-#include "dnsd/nat_mapping.hpp"
+#include "schema/nat_mapping.hpp"
 #include "wg/public_key.hpp"
 
 namespace dnsd {
@@ -31,11 +31,11 @@ struct HostTarget {
 /// What is known of a peer beside its endpoints. Changes only by configuration; shared, never
 /// modified.
 struct PeerDetail {
-  std::string name;                        ///< one LDH label; empty: none
-  std::vector<base::Prefix> allowed_ips;   ///< published in private TXT
-  bool is_hub = false;                     ///< a key of this host: role=hub
-  std::optional<HostTarget> host_target;   ///< published while no address is
-  std::optional<NatMapping> mapping = {};  ///< map=, where built-in points can be compared
+  std::string name;                                ///< one LDH label; empty: none
+  std::vector<base::Prefix> allowed_ips;           ///< published in private TXT
+  bool is_hub = false;                             ///< a key of this host: role=hub
+  std::optional<HostTarget> host_target;           ///< published while no address is
+  std::optional<schema::NatMapping> mapping = {};  ///< map=, where built-in points can be compared
 
   friend bool operator==(const PeerDetail&, const PeerDetail&) = default;
 };

@@ -10,6 +10,7 @@
 
 #include "base/clock.hpp"
 #include "dnsd/config.hpp"
+#include "dnsd/nat_mapping.hpp"
 #include "dnsd/observation.hpp"
 #include "dnsd/peer_table.hpp"
 
