@@ -11,7 +11,7 @@ namespace dnsd {
 namespace {
 
 using dns::RrType;
-using dns::ServerTransport;
+using dns::Transport;
 using Level = Diagnosis::Level;
 using Addresses = std::vector<base::IpAddress>;
 
@@ -113,7 +113,7 @@ class Examination {
   void compare_glue(const dns::Name& parent, const dns::Name& server, const Addresses& glue);
   void check_servers();
   void check_server(const base::IpAddress& address);
-  [[nodiscard]] bool check_reply(const base::IpAddress& address, ServerTransport transport);
+  [[nodiscard]] bool check_reply(const base::IpAddress& address, Transport transport);
   void check_resolver();
   void check_ttl();
   void check_peers();
@@ -267,7 +267,7 @@ std::optional<Delegation> Examination::ask_parent(const dns::Name& parent) {
 std::optional<Delegation> Examination::ask_parent_server(const dns::Name& parent,
                                                          const dns::Name& server) {
   for (const base::IpAddress& address : addresses_of(server)) {
-    const auto reply = outside_.ask(address, ServerTransport::udp, zone_, RrType::ns);
+    const auto reply = outside_.ask(address, Transport::udp, zone_, RrType::ns);
     if (!reply) continue;
     if (reply->rcode != dns::Rcode::noerror && reply->rcode != dns::Rcode::nxdomain) {
       say(Level::note, "delegation",
@@ -350,16 +350,16 @@ void Examination::check_servers() {
 }
 
 void Examination::check_server(const base::IpAddress& address) {
-  const bool udp = check_reply(address, ServerTransport::udp);
-  const bool tcp = check_reply(address, ServerTransport::tcp);
+  const bool udp = check_reply(address, Transport::udp);
+  const bool tcp = check_reply(address, Transport::tcp);
   if (!udp || !tcp) return;
   if (!answering_) answering_ = address;
   say(Level::ok, "answers", fmt::format("{} answers over UDP and TCP", address.to_string()));
 }
 
 /// \return whether there is nothing to complain of.
-bool Examination::check_reply(const base::IpAddress& address, ServerTransport transport) {
-  const bool is_udp = transport == ServerTransport::udp;
+bool Examination::check_reply(const base::IpAddress& address, Transport transport) {
+  const bool is_udp = transport == Transport::udp;
   const std::string check = is_udp ? "udp" : "tcp";
   const std::string place = fmt::format("{} over {}", address.to_string(), is_udp ? "UDP" : "TCP");
   const auto reply = outside_.ask(address, transport, zone_, RrType::soa);
@@ -417,7 +417,7 @@ void Examination::check_resolver() {
 void Examination::check_ttl() {
   const auto service = dns::Name::join({schema::service_label, schema::protocol_label}, zone_);
   if (!answering_ || !service) return;
-  const auto ours = outside_.ask(*answering_, ServerTransport::udp, *service, RrType::txt);
+  const auto ours = outside_.ask(*answering_, Transport::udp, *service, RrType::txt);
   const auto seen = outside_.resolve(*service, RrType::txt);
   if (!ours || !seen || ours->answer.empty() || seen->answer.empty()) return;
   const std::uint32_t said = ours->answer.front().ttl.seconds;

@@ -146,7 +146,7 @@ Explanation::Explanation(const dns::Name& name, RrType type, View view, const Re
   std::vector<std::uint8_t> reply(dns::max_message_octets);
   const base::IpAddress here = *base::IpAddress::parse("127.0.0.1");
   reply.resize(
-      responder.respond(make_query(name, type), {view, Transport::tcp}, {here, now}, reply));
+      responder.respond(make_query(name, type), {view, dns::Transport::tcp}, {here, now}, reply));
   message_ = dns::read_own_message(reply).value_or(dns::Message{});
   if (message_.rcode != dns::Rcode::refused) {
     NoSink sink;

@@ -63,7 +63,7 @@ View read_view(int descriptor, const std::string& name) {
                   name));
 }
 
-Transport read_transport(int descriptor) {
+dns::Transport read_transport(int descriptor) {
   const int type = read_option(descriptor, SOL_SOCKET, SO_TYPE);
   const int domain = read_option(descriptor, SOL_SOCKET, SO_DOMAIN);
   if ((domain != AF_INET && domain != AF_INET6) || (type != SOCK_DGRAM && type != SOCK_STREAM)) {
@@ -71,12 +71,12 @@ Transport read_transport(int descriptor) {
         descriptor,
         "is no UDP or TCP socket: ListenDatagram=ADDRESS:53 and ListenStream=ADDRESS:53 make them");
   }
-  if (type == SOCK_DGRAM) return Transport::udp;
+  if (type == SOCK_DGRAM) return dns::Transport::udp;
   if (read_option(descriptor, SOL_SOCKET, SO_ACCEPTCONN) == 0) {
     fail(descriptor,
          "is a TCP socket that does not listen: Accept=no is needed in its socket unit");
   }
-  return Transport::tcp;
+  return dns::Transport::tcp;
 }
 
 base::Endpoint read_place(int descriptor) {
@@ -125,12 +125,12 @@ InheritedSockets InheritedSockets::adopt(int first, const std::vector<std::strin
   struct Checked {
     int descriptor;
     ListenAddress place;
-    Transport transport;
+    dns::Transport transport;
   };
   std::vector<Checked> checked;
   int descriptor = first;
   for (const std::string& name : names) {
-    const Transport transport = read_transport(descriptor);
+    const dns::Transport transport = read_transport(descriptor);
     const ListenAddress place{read_place(descriptor), read_view(descriptor, name)};
     for (const Checked& other : checked) {
       if (other.place.endpoint == place.endpoint && other.place.view != place.view) {
@@ -168,14 +168,14 @@ void InheritedSockets::add_places(Config& config) const {
   }
 }
 
-bool InheritedSockets::has(const base::Endpoint& place, Transport transport) const {
+bool InheritedSockets::has(const base::Endpoint& place, dns::Transport transport) const {
   return std::any_of(sockets_.begin(), sockets_.end(), [&](const Socket& one) {
     return one.place.endpoint == place && one.transport == transport;
   });
 }
 
 bool InheritedSockets::has(const base::Endpoint& place) const {
-  return has(place, Transport::udp) || has(place, Transport::tcp);
+  return has(place, dns::Transport::udp) || has(place, dns::Transport::tcp);
 }
 
 bool InheritedSockets::overlap(const base::Endpoint& place) const {
@@ -186,7 +186,7 @@ bool InheritedSockets::overlap(const base::Endpoint& place) const {
 base::Expected<ListenSockets, BindError> InheritedSockets::open(const BindAddress& place,
                                                                 std::size_t count) const {
   ListenSockets result;
-  for (const Transport transport : {Transport::udp, Transport::tcp}) {
+  for (const dns::Transport transport : {dns::Transport::udp, dns::Transport::tcp}) {
     std::vector<int> given;
     for (const Socket& one : sockets_) {
       if (one.place.endpoint != place.endpoint || one.transport != transport) continue;
@@ -197,7 +197,7 @@ base::Expected<ListenSockets, BindError> InheritedSockets::open(const BindAddres
     // One queue for several threads is right, only slower than one each; and more sockets than
     // threads must all be served, for the kernel spreads the clients over them.
     const std::size_t wanted = given.empty() ? 0 : std::max(count, given.size());
-    auto& sockets = transport == Transport::udp ? result.udp : result.tcp;
+    auto& sockets = transport == dns::Transport::udp ? result.udp : result.tcp;
     while (sockets.size() < wanted) {
       base::FileDescriptor copy(
           ::fcntl(given[sockets.size() % given.size()], F_DUPFD_CLOEXEC, first_descriptor));
@@ -211,12 +211,13 @@ base::Expected<ListenSockets, BindError> InheritedSockets::open(const BindAddres
 std::vector<std::string> InheritedSockets::warnings() const {
   std::vector<std::string> result;
   for (const Socket& one : sockets_) {
-    const Transport other = one.transport == Transport::udp ? Transport::tcp : Transport::udp;
+    const dns::Transport other =
+        one.transport == dns::Transport::udp ? dns::Transport::tcp : dns::Transport::udp;
     if (has(one.place.endpoint, other)) continue;
     result.push_back(fmt::format(
         "the service manager opened {} for {} only: add {} to its socket unit (RFC 7766 §5)",
-        one.place.endpoint.to_string(), one.transport == Transport::udp ? "UDP" : "TCP",
-        other == Transport::udp ? "ListenDatagram=" : "ListenStream="));
+        one.place.endpoint.to_string(), one.transport == dns::Transport::udp ? "UDP" : "TCP",
+        other == dns::Transport::udp ? "ListenDatagram=" : "ListenStream="));
   }
   return result;
 }

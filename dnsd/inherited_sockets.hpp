@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "dns/transport.hpp"
 #include "dnsd/config.hpp"
 #include "dnsd/listen_socket.hpp"
 
@@ -42,9 +43,9 @@ class InheritedSockets {
   struct Socket {
     base::FileDescriptor descriptor;
     ListenAddress place;
-    Transport transport{};
+    dns::Transport transport{};
   };
-  [[nodiscard]] bool has(const base::Endpoint& place, Transport transport) const;
+  [[nodiscard]] bool has(const base::Endpoint& place, dns::Transport transport) const;
 
   std::vector<Socket> sockets_;
 };

@@ -62,9 +62,10 @@ bool bind_to(int socket, const BindAddress& address) {
 }
 
 base::Expected<base::FileDescriptor, std::error_code> open_socket(const BindAddress& address,
-                                                                  Transport transport, bool share) {
+                                                                  dns::Transport transport,
+                                                                  bool share) {
   const base::Family family = address.endpoint.address.family();
-  const bool is_udp = transport == Transport::udp;
+  const bool is_udp = transport == dns::Transport::udp;
   base::FileDescriptor socket(
       ::socket(family == base::Family::ipv4 ? AF_INET : AF_INET6,
                (is_udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -82,7 +83,7 @@ base::Expected<base::FileDescriptor, std::error_code> open_socket(const BindAddr
 }
 
 base::Expected<std::vector<base::FileDescriptor>, BindError> open_sockets(
-    const BindAddress& address, Transport transport, std::size_t count, Sharing sharing) {
+    const BindAddress& address, dns::Transport transport, std::size_t count, Sharing sharing) {
   std::vector<base::FileDescriptor> sockets;
   while (sockets.size() < count) {
     const bool share = sharing == Sharing::with_own || !sockets.empty();
@@ -95,13 +96,14 @@ base::Expected<std::vector<base::FileDescriptor>, BindError> open_sockets(
 
 }  // namespace
 
-std::error_code prepare_inherited(int socket, Transport transport, const base::Endpoint& place) {
+std::error_code prepare_inherited(int socket, dns::Transport transport,
+                                  const base::Endpoint& place) {
   const int flags = ::fcntl(socket, F_GETFL);
   const bool done = flags >= 0 && ::fcntl(socket, F_SETFL, flags | O_NONBLOCK) == 0 &&
                     ::fcntl(socket, F_SETFD, FD_CLOEXEC) == 0 &&
                     set_option(socket, SOL_SOCKET, SO_REUSEPORT, 1) &&
-                    (transport == Transport::udp ? set_udp_options(socket, place.address)
-                                                 : set_tcp_options(socket));
+                    (transport == dns::Transport::udp ? set_udp_options(socket, place.address)
+                                                      : set_tcp_options(socket));
   return done ? std::error_code() : last_error();
 }
 
@@ -125,7 +127,7 @@ base::Expected<ListenSockets, BindError> open_listen_sockets(const BindAddress& 
                                                              std::size_t count, Sharing sharing) {
   auto result = open_udp_sockets(address, count, sharing);
   if (!result) return result;
-  auto tcp = open_sockets(address, Transport::tcp, count, sharing);
+  auto tcp = open_sockets(address, dns::Transport::tcp, count, sharing);
   if (!tcp) return base::Unexpected(tcp.error());
   result->tcp = std::move(*tcp);
   return result;
@@ -133,7 +135,7 @@ base::Expected<ListenSockets, BindError> open_listen_sockets(const BindAddress& 
 
 base::Expected<ListenSockets, BindError> open_udp_sockets(const BindAddress& address,
                                                           std::size_t count, Sharing sharing) {
-  auto sockets = open_sockets(address, Transport::udp, count, sharing);
+  auto sockets = open_sockets(address, dns::Transport::udp, count, sharing);
   if (!sockets) return base::Unexpected(sockets.error());
   return ListenSockets{.udp = std::move(*sockets), .tcp = {}};
 }

@@ -7,6 +7,7 @@
 #include "base/endpoint.hpp"
 #include "base/expected.hpp"
 #include "base/file_descriptor.hpp"
+#include "dns/transport.hpp"
 #include "dnsd/responder.hpp"
 
 /// Opening the sockets that wg-dnsd listens on.
@@ -33,7 +34,7 @@ struct ListenSockets {
 };
 
 struct BindError {
-  Transport transport{};
+  dns::Transport transport{};
   std::error_code code;
 };
 
@@ -51,7 +52,7 @@ enum class Sharing : std::uint8_t { exclusive, with_own };
                                                                         Sharing sharing);
 
 /// Gives a socket that somebody else bound to `place` the options of ours. \return zero: done.
-[[nodiscard]] std::error_code prepare_inherited(int socket, Transport transport,
+[[nodiscard]] std::error_code prepare_inherited(int socket, dns::Transport transport,
                                                 const base::Endpoint& place);
 /// Lets a socket accept only what arrives through this interface. \param device empty: whatever it
 /// is tied to stays. \return zero: done.

@@ -24,8 +24,8 @@ std::string describe(const SocketHolder& holder) {
   return fmt::format("{} (process {})", holder.program, holder.process);
 }
 
-std::string_view describe(Transport transport) {
-  return transport == Transport::udp ? "UDP" : "TCP";
+std::string_view describe(dns::Transport transport) {
+  return transport == dns::Transport::udp ? "UDP" : "TCP";
 }
 
 constexpr std::string_view waiting = "this host does not have the address: waiting for it";

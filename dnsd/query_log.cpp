@@ -72,7 +72,8 @@ std::string describe_query(base::Bytes query, base::Bytes reply, const Listener&
                            const base::IpAddress& client) {
   const auto request = dns::parse_request(query);
   return fmt::format("{} {} {} {} {}", client.unmapped().to_string(),
-                     listener.transport == Transport::udp ? "udp" : "tcp", to_string(listener.view),
+                     listener.transport == dns::Transport::udp ? "udp" : "tcp",
+                     to_string(listener.view),
                      request ? describe_question(*request) : "not a query", describe_reply(reply));
 }
 

@@ -23,7 +23,7 @@ struct Verdict {
 
 /// Octets of a reply that the asker takes (RFC 6891 §6.2.3, RFC 9715).
 std::size_t reply_limit(const dns::Request& request, const Listener& listener) {
-  if (listener.transport == Transport::tcp) return dns::max_message_octets;
+  if (listener.transport == dns::Transport::tcp) return dns::max_message_octets;
   if (!request.edns) return dns::plain_udp_octets;
   return std::clamp<std::size_t>(request.edns->udp_size, dns::plain_udp_octets,
                                  listener.max_udp_octets);
@@ -98,7 +98,8 @@ Verdict answer(const dns::Request& request, const Zone::Question& question, cons
 }
 
 bool is_rate_limited(const Listener& listener, const Asker& asker, const Policy& policy) {
-  if (listener.transport == Transport::tcp || listener.view == View::private_view) return false;
+  if (listener.transport == dns::Transport::tcp || listener.view == View::private_view)
+    return false;
   const base::IpAddress address = asker.address.unmapped();
   if (address.is_loopback()) return false;
   return std::none_of(policy.rate_limit_exempt.begin(), policy.rate_limit_exempt.end(),
@@ -124,7 +125,7 @@ std::size_t Responder::Moment::respond(const Reading& reading, const Listener& l
   Verdict verdict = answer(*request, reading.question, *zone, *policy, listener.view, writer);
   dns::ResponseHead& head = verdict.head;
   head.nsid = policy->server_id;
-  if (listener.transport == Transport::tcp) head.tcp_keepalive = tcp_keepalive;
+  if (listener.transport == dns::Transport::tcp) head.tcp_keepalive = tcp_keepalive;
 
   const bool sent_cookie = request->edns && !request->edns->client_cookie.empty();
   bool has_valid_cookie = false;

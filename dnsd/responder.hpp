@@ -10,18 +10,17 @@
 #include "base/endpoint.hpp"
 #include "dns/request.hpp"
 #include "dns/response.hpp"
+#include "dns/transport.hpp"
 #include "dnsd/policy.hpp"
 #include "dnsd/view.hpp"
 #include "dnsd/zone.hpp"
 
 namespace dnsd {
 
-enum class Transport : std::uint8_t { udp, tcp };
-
 /// Where a query came in.
 struct Listener {
   View view{};
-  Transport transport{};
+  dns::Transport transport{};
   /// The longest reply over UDP, whatever the asker takes.
   std::uint16_t max_udp_octets = dns::our_udp_octets;
 };

@@ -99,9 +99,9 @@ bool overlap(const base::Endpoint& a, const base::Endpoint& b) {
   return same_family && (a.address.is_unspecified() || b.address.is_unspecified());
 }
 
-std::optional<SocketHolder> find_socket_holder(Transport transport,
+std::optional<SocketHolder> find_socket_holder(dns::Transport transport,
                                                const base::Endpoint& endpoint) {
-  const std::string name = transport == Transport::udp ? "/proc/net/udp" : "/proc/net/tcp";
+  const std::string name = transport == dns::Transport::udp ? "/proc/net/udp" : "/proc/net/tcp";
   const bool is_ipv4 = endpoint.address.is_ipv4();
   for (const auto& path : is_ipv4 ? std::vector{name, name + "6"} : std::vector{name + "6"}) {
     for (const OpenSocket& socket : parse_open_sockets(read_file(path))) {
@@ -110,7 +110,7 @@ std::optional<SocketHolder> find_socket_holder(Transport transport,
                               socket.local.address.is_unspecified() &&
                               socket.local.port == endpoint.port;
       if (!holds_both && !overlap(socket.local, endpoint)) continue;
-      if (transport == Transport::tcp && !socket.is_listening) continue;
+      if (transport == dns::Transport::tcp && !socket.is_listening) continue;
       SocketHolder holder{.program = {}, .process = {}, .local = socket.local};
       find_process(socket.inode, holder);
       return holder;

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/endpoint.hpp"
-#include "dnsd/responder.hpp"
+#include "dns/transport.hpp"
 
 /// Who holds an address that we cannot have, as far as this host tells (proc(5)): for error
 /// messages only.
@@ -35,7 +35,7 @@ struct SocketHolder {
 };
 
 /// \return nullopt: nobody is seen there. Reads /proc; milliseconds.
-[[nodiscard]] std::optional<SocketHolder> find_socket_holder(Transport transport,
+[[nodiscard]] std::optional<SocketHolder> find_socket_holder(dns::Transport transport,
                                                              const base::Endpoint& endpoint);
 
 }  // namespace dnsd

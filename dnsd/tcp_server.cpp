@@ -42,7 +42,7 @@ class TcpConnections::Connection : public std::enable_shared_from_this<Connectio
         address_(address),
         client_(client_of(address)),
         listener_(listener),
-        from_({.view = view, .transport = Transport::tcp}) {}
+        from_({.view = view, .transport = dns::Transport::tcp}) {}
 
   void start(ConnectionList::iterator place) {
     place_ = place;

@@ -95,7 +95,7 @@ std::optional<InnerDrop> TunnelHost::answer_udp(const base::IpPacket& ip, const 
   const std::size_t size =
       update ? updates_.respond(datagram->payload, packet.peer, packet.now.steady, message)
              : responder_.respond(datagram->payload,
-                                  {View::private_view, Transport::udp, max_reply_octets},
+                                  {View::private_view, dns::Transport::udp, max_reply_octets},
                                   {ip.source, packet.now}, message);
   if (size == 0) return InnerDrop::query;
   count(update ? counters_.updates : counters_.queries);

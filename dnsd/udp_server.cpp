@@ -198,7 +198,7 @@ UdpServer::UdpServer(asio::io_context& io, base::FileDescriptor socket, View vie
                      Traffic& traffic)
     : socket_(std::move(socket)),
       watched_(io),
-      listener_{.view = view, .transport = Transport::udp},
+      listener_{.view = view, .transport = dns::Transport::udp},
       responder_(responder),
       own_places_(own_places),
       batch_(batch),

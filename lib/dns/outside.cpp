@@ -9,7 +9,7 @@ base::Expected<Reply, ResolverError> RealOutside::resolve(const Name& name, RrTy
 }
 
 base::Expected<Reply, ServerError> RealOutside::ask(const base::IpAddress& server,
-                                                    ServerTransport transport, const Name& name,
+                                                    Transport transport, const Name& name,
                                                     RrType type) {
   return ask_server({server, dns_port}, transport, name, type);
 }

@@ -20,7 +20,7 @@ class Outside {
                                                                      RrType type) = 0;
   /// Past it, on port 53.
   [[nodiscard]] virtual base::Expected<Reply, ServerError> ask(const base::IpAddress& server,
-                                                               ServerTransport transport,
+                                                               Transport transport,
                                                                const Name& name, RrType type) = 0;
 };
 
@@ -33,7 +33,7 @@ class RealOutside final : public Outside {
   [[nodiscard]] base::Expected<Reply, ResolverError> resolve(const Name& name,
                                                              RrType type) override;
   [[nodiscard]] base::Expected<Reply, ServerError> ask(const base::IpAddress& server,
-                                                       ServerTransport transport, const Name& name,
+                                                       Transport transport, const Name& name,
                                                        RrType type) override;
 
  private:

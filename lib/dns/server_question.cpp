@@ -157,17 +157,17 @@ std::string_view to_string(ServerError error) {
   return "what comes back is no reply";
 }
 
-base::Expected<Reply, ServerError> ask_server(const base::Endpoint& server,
-                                              ServerTransport transport, const Name& name,
-                                              RrType type, std::chrono::milliseconds patience) {
+base::Expected<Reply, ServerError> ask_server(const base::Endpoint& server, Transport transport,
+                                              const Name& name, RrType type,
+                                              std::chrono::milliseconds patience) {
   const Octets query = write_query(random_id(), name, type, our_udp_octets);
-  const bool is_udp = transport == ServerTransport::udp;
+  const bool is_udp = transport == Transport::udp;
   const auto octets =
       is_udp ? exchange_udp(server, query, patience) : exchange_tcp(server, query, patience);
   if (!octets) return base::Unexpected(octets.error());
   auto reply = parse_reply(*octets, name, type);
   if (!reply || (reply->truncated && !is_udp)) return base::Unexpected(ServerError::malformed);
-  if (reply->truncated) return ask_server(server, ServerTransport::tcp, name, type, patience);
+  if (reply->truncated) return ask_server(server, Transport::tcp, name, type, patience);
   return *std::move(reply);
 }
 

@@ -7,11 +7,10 @@
 #include "base/endpoint.hpp"
 #include "base/expected.hpp"
 #include "dns/reply.hpp"
+#include "dns/transport.hpp"
 
 /// Asking one authoritative server, past every resolver: for diagnosis.
 namespace dns {
-
-enum class ServerTransport : std::uint8_t { udp, tcp };
 
 /// Why there is no reply.
 enum class ServerError : std::uint8_t {
@@ -29,7 +28,7 @@ inline constexpr std::chrono::milliseconds server_patience{2000};
 /// Asks without RD, with EDNS. Blocks. A reply that was truncated over UDP is asked for again over
 /// TCP.
 [[nodiscard]] base::Expected<Reply, ServerError> ask_server(
-    const base::Endpoint& server, ServerTransport transport, const Name& name, RrType type,
+    const base::Endpoint& server, Transport transport, const Name& name, RrType type,
     std::chrono::milliseconds patience = server_patience);
 
 }  // namespace dns

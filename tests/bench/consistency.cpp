@@ -41,7 +41,7 @@ bool is_whole(const dns::Reply& reply) {
 
 /// \return answers that are not whole.
 std::uint64_t read(const dnsd::Responder& responder, std::uint64_t answers, std::uint64_t seed) {
-  const dnsd::Listener listener{dnsd::View::public_view, dnsd::Transport::udp};
+  const dnsd::Listener listener{dnsd::View::public_view, dns::Transport::udp};
   const dnsd::Asker asker{*base::IpAddress::parse("127.0.0.1"), base::read_clock()};
   Questions questions(Mix::srv, peers, seed);
   std::vector<std::uint8_t> query(Questions::room);

@@ -60,7 +60,7 @@ class Queries {
 
   /// \return answers that are wrong.
   std::uint64_t answer(const dnsd::Responder& responder, std::uint64_t answers) {
-    const dnsd::Listener listener{dnsd::View::public_view, dnsd::Transport::udp};
+    const dnsd::Listener listener{dnsd::View::public_view, dns::Transport::udp};
     std::vector<std::uint8_t> reply(1232);
     std::uint64_t wrong = 0;
     base::Now now{};

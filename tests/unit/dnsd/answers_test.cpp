@@ -98,7 +98,7 @@ Question make_question(const std::vector<std::string>& words) {
     if (word == "private")
       question.listener.view = dnsd::View::private_view;
     else if (word == "tcp")
-      question.listener.transport = dnsd::Transport::tcp;
+      question.listener.transport = dns::Transport::tcp;
     else if (word == "edns")
       edns_size = 1232;
     else if (word.starts_with("edns="))

@@ -19,7 +19,7 @@ using dns::ReplyRecord;
 using dns::ResolverError;
 using dns::RrType;
 using dns::ServerError;
-using dns::ServerTransport;
+using dns::Transport;
 using dnsd::Diagnosis;
 using dnsd::DoctorFacts;
 using Level = Diagnosis::Level;
@@ -60,7 +60,7 @@ struct World final : dns::Outside {
                    .additional = {at(own_server, "203.0.113.10"), at(own_server, "2001:db8::10")}};
   Reply resolved_soa{.rcode = Rcode::noerror, .answer = {soa(zone, 41)}};
   Reply own_soa{.rcode = Rcode::noerror, .authoritative = true, .answer = {soa(zone, 42)}};
-  std::map<std::pair<std::string, ServerTransport>, ServerError> broken;
+  std::map<std::pair<std::string, Transport>, ServerError> broken;
   std::uint32_t kept_ttl = 1;
 
   base::Expected<Reply, ResolverError> resolve(const dns::Name& asked, RrType type) override {
@@ -74,7 +74,7 @@ struct World final : dns::Outside {
     return reply;
   }
 
-  base::Expected<Reply, ServerError> ask(const base::IpAddress& server, ServerTransport transport,
+  base::Expected<Reply, ServerError> ask(const base::IpAddress& server, Transport transport,
                                          const dns::Name& asked, RrType type) override {
     const auto fault = broken.find({server.to_string(), transport});
     if (fault != broken.end()) return base::Unexpected(fault->second);
@@ -184,24 +184,24 @@ TEST_CASE("each fault is found, with its level and a remedy") {
        Level::warning, "glue", "is also at 2001:db8::10", 1},
       {"TCP is blocked",
        [](World& w, auto&) {
-         w.broken[{"203.0.113.10", ServerTransport::tcp}] = ServerError::timeout;
+         w.broken[{"203.0.113.10", dns::Transport::tcp}] = ServerError::timeout;
        },
        Level::problem, "tcp", "203.0.113.10 over TCP does not answer: nothing comes back", 2},
       {"UDP goes nowhere",
        [](World& w, auto&) {
-         w.broken[{"203.0.113.10", ServerTransport::udp}] = ServerError::closed;
+         w.broken[{"203.0.113.10", dns::Transport::udp}] = ServerError::closed;
        },
        Level::problem, "udp", "203.0.113.10 over UDP does not answer: nobody listens there", 2},
       {"a NAT that keeps the host from its own address",
        [](World& w, auto& f) {
          f.servers[0].addresses[0].is_on_host = false;
-         w.broken[{"203.0.113.10", ServerTransport::udp}] = ServerError::timeout;
+         w.broken[{"203.0.113.10", dns::Transport::udp}] = ServerError::timeout;
        },
        Level::warning, "udp", "(a NAT may keep this host", 1},
       {"no IPv6 here",
        [](World& w, auto&) {
-         w.broken[{"2001:db8::10", ServerTransport::udp}] = ServerError::unreachable;
-         w.broken[{"2001:db8::10", ServerTransport::tcp}] = ServerError::unreachable;
+         w.broken[{"2001:db8::10", dns::Transport::udp}] = ServerError::unreachable;
+         w.broken[{"2001:db8::10", dns::Transport::tcp}] = ServerError::unreachable;
        },
        Level::note, "udp", "no way there", 0},
       {"another server has the address",
@@ -250,7 +250,7 @@ TEST_CASE("without a daemon the parent's word is followed") {
   World world;
   CHECK(base::exit_code(dnsd::examine(zone, std::nullopt, world)) == 0);
   world.delegation.additional = {at(own_server, "203.0.113.66")};
-  world.broken[{"203.0.113.66", ServerTransport::tcp}] = ServerError::timeout;
+  world.broken[{"203.0.113.66", dns::Transport::tcp}] = ServerError::timeout;
   const auto diagnoses = dnsd::examine(zone, std::nullopt, world);
   CHECK(says(diagnoses, Level::problem, "tcp", "203.0.113.66 over TCP"));
   CHECK(base::exit_code(diagnoses) == 2);

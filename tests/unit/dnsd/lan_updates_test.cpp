@@ -93,7 +93,7 @@ class Server {
     writer.u16(16);
     writer.u16(1);
     query.resize(writer.size());
-    const Octets reply = fixture.ask(query, {view, dnsd::Transport::udp});
+    const Octets reply = fixture.ask(query, {view, dns::Transport::udp});
     if ((reply[3] & 0x0fU) == 3) return "";
     CHECK((reply[3] & 0x0fU) == 0);
     REQUIRE(reply[7] == 1);

@@ -12,8 +12,8 @@ namespace {
 
 using Octets = std::vector<std::uint8_t>;
 
-constexpr dnsd::Listener public_udp{dnsd::View::public_view, dnsd::Transport::udp};
-constexpr dnsd::Listener private_tcp{dnsd::View::private_view, dnsd::Transport::tcp};
+constexpr dnsd::Listener public_udp{dnsd::View::public_view, dns::Transport::udp};
+constexpr dnsd::Listener private_tcp{dnsd::View::private_view, dns::Transport::tcp};
 const base::IpAddress client = *base::IpAddress::parse("::ffff:203.0.113.99");
 
 Octets question(const dns::Name& name, dns::RrType type, std::uint16_t rr_class = 1) {

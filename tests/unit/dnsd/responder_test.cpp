@@ -80,9 +80,9 @@ unsigned answers_of(const Octets& reply) {
   return reply[6] * 256U + reply[7];
 }
 
-constexpr dnsd::Listener public_udp{dnsd::View::public_view, dnsd::Transport::udp};
-constexpr dnsd::Listener private_udp{dnsd::View::private_view, dnsd::Transport::udp};
-constexpr dnsd::Listener public_tcp{dnsd::View::public_view, dnsd::Transport::tcp};
+constexpr dnsd::Listener public_udp{dnsd::View::public_view, dns::Transport::udp};
+constexpr dnsd::Listener private_udp{dnsd::View::private_view, dns::Transport::udp};
+constexpr dnsd::Listener public_tcp{dnsd::View::public_view, dns::Transport::tcp};
 const Octets client_cookie = {1, 2, 3, 4, 5, 6, 7, 8};
 
 }  // namespace

@@ -81,7 +81,7 @@ TEST_CASE("the holder of an address is found by name and process") {
   const auto place = base::Endpoint::from_sockaddr(storage);
   REQUIRE(place);
 
-  const auto holder = dnsd::find_socket_holder(dnsd::Transport::udp, *place);
+  const auto holder = dnsd::find_socket_holder(dns::Transport::udp, *place);
   REQUIRE(holder);
   CHECK(holder->process == std::to_string(::getpid()));
   CHECK(holder->local == *place);
@@ -89,6 +89,6 @@ TEST_CASE("the holder of an address is found by name and process") {
 
   const auto second = dnsd::open_listen_sockets({.endpoint = *place}, 1, dnsd::Sharing::exclusive);
   REQUIRE_FALSE(second);
-  CHECK(second.error().transport == dnsd::Transport::udp);
+  CHECK(second.error().transport == dns::Transport::udp);
   CHECK(second.error().code == std::error_code(EADDRINUSE, std::generic_category()));
 }

@@ -127,7 +127,7 @@ TEST_CASE("a question inside the tunnel gets the private view's answer") {
   for (const base::Endpoint& client : {client_v4, client_v6}) {
     const Octets query = question(host.list, dns::RrType::ptr, 1232);
     const Octets reply = host.ask(client, query);
-    const Octets outside = host.fixture.ask(query, {dnsd::View::private_view, dnsd::Transport::udp},
+    const Octets outside = host.fixture.ask(query, {dnsd::View::private_view, dns::Transport::udp},
                                             {client.address, AnswerFixture::now});
     CHECK(reply == outside);
     CHECK(reply.at(7) == 6);
@@ -208,7 +208,7 @@ TEST_CASE("an UPDATE inside the tunnel is the announcement of the peer whose tun
   CHECK(host.host.counters().updates == 2);
   // Outside a tunnel nobody is known by his key.
   for (const auto view : {dnsd::View::public_view, dnsd::View::private_view})
-    CHECK((host.fixture.ask(update(1), {view, dnsd::Transport::udp}).at(3) & 0x0fU) == 5);
+    CHECK((host.fixture.ask(update(1), {view, dns::Transport::udp}).at(3) & 0x0fU) == 5);
 }
 
 TEST_CASE("everything else inside is dropped and counted") {

@@ -93,7 +93,7 @@ struct World final : dns::Outside {
     return answer(asked, type, true);
   }
   base::Expected<Reply, ServerError> ask(const base::IpAddress& /*server*/,
-                                         dns::ServerTransport /*transport*/, const dns::Name& asked,
+                                         dns::Transport /*transport*/, const dns::Name& asked,
                                          RrType type) override {
     if (server_error) return base::Unexpected(*server_error);
     Reply reply = answer(asked, type, false);
