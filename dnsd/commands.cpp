@@ -9,6 +9,7 @@
 #include "dnsd/control_request.hpp"
 #include "dnsd/doctor_collect.hpp"
 #include "dnsd/explain.hpp"
+#include "dnsd/host_addresses.hpp"
 #include "dnsd/peer_commands.hpp"
 
 namespace dnsd {

@@ -13,20 +13,13 @@
 #include "dns/name.hpp"
 #include "dns/types.hpp"
 #include "dnsd/command_line.hpp"
+#include "dnsd/listen_address.hpp"
 #include "dnsd/view.hpp"
 #include "wg/config_file.hpp"
 
 namespace dnsd {
 
 using ConfigError = config::Error;
-
-/// `ADDR[:PORT]`; the unspecified address of a family means all its addresses.
-struct ListenAddress {
-  base::Endpoint endpoint;
-  View view{};
-
-  friend bool operator==(const ListenAddress&, const ListenAddress&) = default;
-};
 
 /// `NAME[=ADDR[,ADDR]]` of --ns.
 struct NameServer {

@@ -25,6 +25,7 @@
 #include "control/server.hpp"
 #include "dnsd/answer_threads.hpp"
 #include "dnsd/commands.hpp"
+#include "dnsd/host_addresses.hpp"
 #include "dnsd/inherited_sockets.hpp"
 #include "dnsd/lan_keeper.hpp"
 #include "dnsd/listeners.hpp"

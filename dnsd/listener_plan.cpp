@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "dns/server_address.hpp"
-
 namespace dnsd {
 namespace {
 
@@ -66,13 +64,6 @@ PlannedListener plan_named_address(const ListenAddress& wanted, const HostAddres
 }
 
 }  // namespace
-
-std::vector<ListenAddress> default_listeners() {
-  const base::IpAddress any_ipv4(std::array<std::uint8_t, 4>{});
-  const base::IpAddress any_ipv6(std::array<std::uint8_t, 16>{});
-  return {{.endpoint = {any_ipv4, dns::dns_port}, .view = View::public_view},
-          {.endpoint = {any_ipv6, dns::dns_port}, .view = View::public_view}};
-}
 
 std::vector<PlannedListener> plan_listeners(std::span<const ListenAddress> wanted,
                                             const HostAddresses& host,
@@ -145,18 +136,6 @@ OwnPlaces own_places(std::span<const BindAddress> bound, const HostAddresses& ho
     }
   }
   return OwnPlaces({places.begin(), places.end()});
-}
-
-bool covers(std::span<const ListenAddress> wanted, View view, const base::IpAddress& address) {
-  // The most specific listener gets the query, whatever its view.
-  const auto named = std::find_if(wanted.begin(), wanted.end(), [&](const ListenAddress& one) {
-    return one.endpoint.address == address;
-  });
-  if (named != wanted.end()) return named->view == view;
-  return std::any_of(wanted.begin(), wanted.end(), [&](const ListenAddress& one) {
-    return one.view == view && one.endpoint.address.is_unspecified() &&
-           one.endpoint.address.family() == address.family();
-  });
 }
 
 }  // namespace dnsd

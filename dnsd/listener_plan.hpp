@@ -7,17 +7,12 @@
 
 #include "base/interfaces.hpp"
 #include "dnsd/config.hpp"
+#include "dnsd/host_addresses.hpp"
 #include "dnsd/listen_socket.hpp"
 #include "dnsd/own_places.hpp"
 
 /// Which places to listen on, decided from what the operator wants and what the host has. Pure.
 namespace dnsd {
-
-/// What listeners depend on.
-struct HostAddresses {
-  std::vector<base::InterfaceAddress> addresses;
-  std::vector<std::string> wireguard_interfaces;
-};
 
 /// One listener that there should be.
 struct PlannedListener {
@@ -35,9 +30,6 @@ struct PlannedListener {
 
   friend bool operator==(const PlannedListener&, const PlannedListener&) = default;
 };
-
-/// Port 53 on all addresses of both families, public.
-[[nodiscard]] std::vector<ListenAddress> default_listeners();
 
 /// \param refused wildcards that cannot be bound because another server holds a part of them.
 /// \return each place once; a private listener on an address of a WireGuard interface is tied to
@@ -59,9 +51,5 @@ inline constexpr std::size_t max_shortcuts = 32;
 
 /// Every address and port that sockets bound there answer at, wildcards spelled out; each once.
 [[nodiscard]] OwnPlaces own_places(std::span<const BindAddress> bound, const HostAddresses& host);
-
-/// Whether a query to this address of the host comes to one of the listeners of that view.
-[[nodiscard]] bool covers(std::span<const ListenAddress> wanted, View view,
-                          const base::IpAddress& address);
 
 }  // namespace dnsd

@@ -6,7 +6,7 @@
 #include <array>
 
 #include "base/bytes.hpp"
-#include "dnsd/listener_plan.hpp"
+#include "dnsd/listen_address.hpp"
 
 namespace dnsd {
 namespace {

@@ -5,8 +5,10 @@ add_library(
   command_line.cpp
   config.cpp
   event_log.cpp
+  host_addresses.cpp
   interface_observer.cpp
   interface_sources.cpp
+  listen_address.cpp
   observation_point.cpp
   observation_points.cpp
   observatory.cpp

@@ -1,7 +1,6 @@
 #include "dnsd/static_part.hpp"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <cerrno>
 #include <cstring>
@@ -9,7 +8,6 @@
 #include <iterator>
 
 #include "dnsd/made_zone.hpp"
-#include "wg/device.hpp"
 
 namespace dnsd {
 namespace {
@@ -46,20 +44,6 @@ StaticPart read_static_part(const Config& config, const HostAddresses& host) {
   part.records = make_zone_records(config, part.name_servers);
   part.advice = advise_addresses(part.name_servers, config.zone);
   return part;
-}
-
-HostAddresses read_host(const Config& config) {
-  HostAddresses host;
-  auto addresses = base::read_interface_addresses();
-  if (addresses) {
-    host.addresses = *std::move(addresses);
-  } else {
-    spdlog::error("the addresses of this host cannot be read: {}", addresses.error().message());
-  }
-  host.wireguard_interfaces = wg::list_devices();
-  host.wireguard_interfaces.insert(host.wireguard_interfaces.end(), config.interfaces.begin(),
-                                   config.interfaces.end());
-  return host;
 }
 
 std::shared_ptr<const Zone> make_zone(const Config& config, const StaticPart& part,

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "dnsd/config.hpp"
-#include "dnsd/listener_plan.hpp"
+#include "dnsd/host_addresses.hpp"
 #include "dnsd/zone.hpp"
 
 /// From the configuration to the zone: its static part is read from the zone file, or made.
@@ -19,10 +19,6 @@ struct StaticPart {
 
 /// \throws ConfigError with file:line
 [[nodiscard]] StaticPart read_static_part(const Config& config, const HostAddresses& host);
-
-/// The addresses of this host and its WireGuard interfaces, those of the configuration included.
-/// Milliseconds.
-[[nodiscard]] HostAddresses read_host(const Config& config);
 
 /// \param peers, live outlive the zone. \throws ConfigError with file:line
 [[nodiscard]] std::shared_ptr<const Zone> make_zone(const Config& config, const StaticPart& part,
