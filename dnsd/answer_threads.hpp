@@ -4,13 +4,20 @@
 #include <memory>
 #include <vector>
 
-#include "dnsd/listen_socket.hpp"
+#include "base/file_descriptor.hpp"
 #include "dnsd/own_places.hpp"
 #include "dnsd/responder.hpp"
 #include "dnsd/tcp_server.hpp"
 #include "dnsd/traffic.hpp"
 
 namespace dnsd {
+
+/// The sockets of one listener, ready to be served: of each transport one for each answer thread,
+/// among which the kernel spreads the clients (SO_REUSEPORT).
+struct ListenSockets {
+  std::vector<base::FileDescriptor> udp;
+  std::vector<base::FileDescriptor> tcp;
+};
 
 /// The threads that answer queries: each has an event loop, and of every listener its own UDP and
 /// TCP socket, so that none waits for another. Listeners come and go while they run. Called from

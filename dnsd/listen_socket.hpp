@@ -6,8 +6,8 @@
 
 #include "base/endpoint.hpp"
 #include "base/expected.hpp"
-#include "base/file_descriptor.hpp"
 #include "dns/transport.hpp"
+#include "dnsd/answer_threads.hpp"
 #include "dnsd/responder.hpp"
 
 /// Opening the sockets that wg-dnsd listens on.
@@ -24,13 +24,6 @@ struct BindAddress {
   unsigned device_index = 0;
 
   friend bool operator==(const BindAddress&, const BindAddress&) = default;
-};
-
-/// The sockets of one listener, ready to be served: of each transport one for each answer thread,
-/// among which the kernel spreads the clients (SO_REUSEPORT).
-struct ListenSockets {
-  std::vector<base::FileDescriptor> udp;
-  std::vector<base::FileDescriptor> tcp;
 };
 
 struct BindError {
