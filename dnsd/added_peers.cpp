@@ -89,10 +89,6 @@ base::Expected<void, std::string> write(const std::string& path,
 
 }  // namespace
 
-std::string added_peers_file(const Config& config) {
-  return config.state_dir + "/added-peers.conf";
-}
-
 base::Expected<void, std::string> append_peer(const std::string& path, const ConfiguredPeer& peer) {
   auto peers = read(path);
   if (!peers) return base::Unexpected(peers.error());

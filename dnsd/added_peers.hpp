@@ -10,9 +10,6 @@
 /// folder, in WireGuard's own format, that is read like any other one: there is one road for peers.
 namespace dnsd {
 
-/// `added-peers.conf` in the state folder.
-[[nodiscard]] std::string added_peers_file(const Config& config);
-
 /// Appends a peer to the file, mode 0600: it may hold preshared keys. Whole or not at all. \error
 /// one sentence that names the file
 [[nodiscard]] base::Expected<void, std::string> append_peer(const std::string& path,

@@ -10,7 +10,6 @@
 
 #include "config/files.hpp"
 #include "config/yaml_file.hpp"
-#include "dnsd/added_peers.hpp"
 #include "dnsd/config_reader.hpp"
 #include "dnsd/options.hpp"
 #include "dnsd/point_key.hpp"
@@ -361,6 +360,10 @@ std::string endpoint_text(const ConfiguredPeer& peer) {
 }
 
 }  // namespace
+
+std::string added_peers_file(const Config& config) {
+  return config.state_dir + "/added-peers.conf";
+}
 
 std::string key_file_of(const Config& config, const ConfiguredPoint& point) {
   if (!point.key_file.empty()) return point.key_file;

@@ -97,6 +97,10 @@ struct Config {
 /// Where a point's private key is: its own file, or `observe-ADDR-PORT.key` in the state folder.
 [[nodiscard]] std::string key_file_of(const Config& config, const ConfiguredPoint& point);
 
+/// Where `wg-dnsd peer add` writes: `added-peers.conf` in the state folder. Read like a file of
+/// peers that the configuration names.
+[[nodiscard]] std::string added_peers_file(const Config& config);
+
 /// Reads the configuration file and the files of peers that it and the command line name, and lays
 /// the words of the command line over it: an option that is given there replaces the file's, lists
 /// as a whole. Relative paths in a file start from its folder. Called at start and at each reload.
