@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "dnsd/control_request.hpp"
 #include "dnsd/listeners.hpp"
 #include "dnsd/observatory.hpp"
 #include "dnsd/peer_oddity.hpp"
