@@ -1,53 +1,21 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <utility>
 
 #include "base/bytes.hpp"
-#include "base/clock.hpp"
-#include "base/endpoint.hpp"
+#include "base/published.hpp"
 #include "dns/request.hpp"
 #include "dns/response.hpp"
-#include "dns/transport.hpp"
+#include "dnsd/asker.hpp"
 #include "dnsd/policy.hpp"
-#include "dnsd/view.hpp"
 #include "dnsd/zone.hpp"
 
 namespace dnsd {
 
-/// Where a query came in.
-struct Listener {
-  View view{};
-  dns::Transport transport{};
-  /// The longest reply over UDP, whatever the asker takes.
-  std::uint16_t max_udp_octets = dns::our_udp_octets;
-};
-
-/// From whom, and when.
-struct Asker {
-  base::IpAddress address;
-  base::Now now;
-};
-
-/// What is served now. Any thread reads, the control thread replaces.
-template <typename T>
-class Published {
- public:
-  explicit Published(std::shared_ptr<const T> value) : value_(std::move(value)) {}
-  [[nodiscard]] std::shared_ptr<const T> get() const {
-    return value_.load(std::memory_order_acquire);
-  }
-  void set(std::shared_ptr<const T> value) {
-    value_.store(std::move(value), std::memory_order_release);
-  }
-
- private:
-  std::atomic<std::shared_ptr<const T>> value_;
-};
-using PublishedZone = Published<Zone>;
-using PublishedPolicy = Published<Policy>;
+using PublishedZone = base::Published<Zone>;
+using PublishedPolicy = base::Published<Policy>;
 
 /// The one road of a query: gate on the header, parse once, look up one outcome, encode once. No
 /// I/O, no clock.
