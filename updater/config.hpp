@@ -9,7 +9,7 @@
 #include "config/files.hpp"
 #include "config/options.hpp"
 #include "dns/name.hpp"
-#include "updater/plan.hpp"
+#include "updater/settings.hpp"
 
 namespace updater {
 

@@ -4,16 +4,6 @@
 
 namespace updater {
 
-const PeerSettings& Settings::of(const wg::PublicKey& peer) const {
-  static const PeerSettings like_all;
-  const auto found = peers.find(peer);
-  return found == peers.end() ? like_all : found->second;
-}
-
-std::string Settings::describe(const wg::PublicKey& peer) const {
-  return wg::describe_peer(of(peer).name, peer);
-}
-
 std::vector<wg::PeerUpdate> make_kick(const wg::PublicKey& peer, std::chrono::seconds keepalive) {
   return {{peer, std::nullopt, std::chrono::seconds(0)}, {peer, std::nullopt, keepalive}};
 }

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/endpoint.hpp"
+#include "wg/public_key.hpp"
+
+/// What the operator chose that the state machine follows.
+namespace updater {
+
+inline constexpr std::size_t max_lan_candidates = 8;
+
+/// What the operator chose for one peer.
+struct PeerSettings {
+  std::string name = {};  ///< for the log and the status; one label; empty: none
+  bool ignore = false;    ///< neither looked up nor written to
+  std::optional<base::Family> endpoint_family = {};    ///< of candidates; none: any
+  std::optional<std::chrono::seconds> keepalive = {};  ///< its direct keepalive; 1–65535
+  std::vector<base::Endpoint> lan_candidates = {};     ///< at most max_lan_candidates
+
+  friend bool operator==(const PeerSettings&, const PeerSettings&) = default;
+};
+
+/// Which peers that the public host lists may join (mesh.hpp).
+struct MeshSettings {
+  std::vector<base::Prefix> ranges = {};  ///< of their tunnel addresses; empty: nobody joins
+  std::size_t max = 100;                  ///< peers that joined
+  std::set<wg::PublicKey> deny = {};
+
+  friend bool operator==(const MeshSettings&, const MeshSettings&) = default;
+};
+
+/// What the operator chose.
+struct Settings {
+  std::set<wg::PublicKey> hubs;               ///< --hub
+  std::chrono::seconds direct_keepalive{25};  ///< where the user's is 0; 1–65535
+  /// One round and out: keepalives are not turned off to wait for an endpoint.
+  bool one_round = false;
+  bool lan = false;  ///< peers are asked for the addresses of their own networks
+  MeshSettings mesh = {};
+  std::map<wg::PublicKey, PeerSettings> peers = {};  ///< those that are not as all others
+
+  /// What holds for this peer.
+  [[nodiscard]] const PeerSettings& of(const wg::PublicKey& peer) const;
+  /// Its keepalive where it has none of the user's.
+  [[nodiscard]] std::chrono::seconds direct_keepalive_of(const wg::PublicKey& peer) const {
+    return of(peer).keepalive.value_or(direct_keepalive);
+  }
+  /// As the log names it: `bob (xTIB…)`.
+  [[nodiscard]] std::string describe(const wg::PublicKey& peer) const;
+
+  friend bool operator==(const Settings&, const Settings&) = default;
+};
+
+}  // namespace updater
