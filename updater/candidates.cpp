@@ -70,19 +70,4 @@ bool share_address(std::span<const base::Endpoint> one, std::span<const base::En
   });
 }
 
-std::optional<base::IpAddress> find_tunnel_address(const wg::DevicePeer& peer,
-                                                   const wg::Device& device,
-                                                   std::span<const base::InterfaceAddress> host) {
-  for (const base::Prefix& prefix : peer.allowed_ips) {
-    if (!prefix.is_host()) continue;
-    const bool has_own = std::any_of(host.begin(), host.end(), [&](const auto& own) {
-      return own.interface == device.name && own.is_up &&
-             own.address.family() == prefix.address().family() &&
-             own.address.scope() != base::AddressScope::never;
-    });
-    if (has_own) return prefix.address();
-  }
-  return std::nullopt;
-}
-
 }  // namespace updater

@@ -36,10 +36,4 @@ inline constexpr std::size_t max_candidates = 8;
 [[nodiscard]] bool share_address(std::span<const base::Endpoint> one,
                                  std::span<const base::Endpoint> other);
 
-/// The peer's own address inside the tunnel: its first host route of a family of which the device
-/// has an address itself; nullopt: nothing can be sent to the peer alone.
-[[nodiscard]] std::optional<base::IpAddress> find_tunnel_address(
-    const wg::DevicePeer& peer, const wg::Device& device,
-    std::span<const base::InterfaceAddress> host);
-
 }  // namespace updater

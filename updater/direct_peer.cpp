@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "updater/candidates.hpp"
+#include "updater/tunnel_address.hpp"
 
 namespace updater {
 namespace {

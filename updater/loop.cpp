@@ -29,8 +29,8 @@
 #include "updater/memory.hpp"
 #include "updater/mesh_reader.hpp"
 #include "updater/private_client.hpp"
-#include "updater/private_server.hpp"
 #include "updater/probe.hpp"
+#include "updater/tunnel_address.hpp"
 
 namespace updater {
 namespace {

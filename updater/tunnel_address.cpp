@@ -1,11 +1,25 @@
-#include "updater/private_server.hpp"
+#include "updater/tunnel_address.hpp"
 
 #include <algorithm>
 
 #include "dns/server_address.hpp"
-#include "updater/candidates.hpp"
 
 namespace updater {
+
+std::optional<base::IpAddress> find_tunnel_address(const wg::DevicePeer& peer,
+                                                   const wg::Device& device,
+                                                   std::span<const base::InterfaceAddress> host) {
+  for (const base::Prefix& prefix : peer.allowed_ips) {
+    if (!prefix.is_host()) continue;
+    const bool has_own = std::any_of(host.begin(), host.end(), [&](const auto& own) {
+      return own.interface == device.name && own.is_up &&
+             own.address.family() == prefix.address().family() &&
+             own.address.scope() != base::AddressScope::never;
+    });
+    if (has_own) return prefix.address();
+  }
+  return std::nullopt;
+}
 
 std::optional<base::Endpoint> find_private_server(const wg::Device& device,
                                                   const std::set<wg::PublicKey>& hubs,

@@ -10,6 +10,12 @@
 
 namespace updater {
 
+/// The peer's own address inside the tunnel: its first host route of a family of which the device
+/// has an address itself; nullopt: nothing can be sent to the peer alone.
+[[nodiscard]] std::optional<base::IpAddress> find_tunnel_address(
+    const wg::DevicePeer& peer, const wg::Device& device,
+    std::span<const base::InterfaceAddress> host);
+
 /// Where the private view of the zone is asked, and this host's announcements go: port 53 at the
 /// hub's own address inside the tunnel, which is the only host route of its family in the hub's
 /// allowed-ips. \param host to prefer the family in which the device can ask.

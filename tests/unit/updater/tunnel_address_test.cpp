@@ -1,4 +1,4 @@
-#include "updater/private_server.hpp"
+#include "updater/tunnel_address.hpp"
 
 #include <string>
 #include <vector>
