@@ -8,9 +8,9 @@
 #include "updater/lan.hpp"
 #include "updater/lookup.hpp"
 #include "updater/memory.hpp"
+#include "updater/peer_report.hpp"
 #include "updater/plan.hpp"
 #include "updater/published.hpp"
-#include "updater/report.hpp"
 #include "updater/traffic.hpp"
 
 namespace updater {

@@ -12,7 +12,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr int format_version = 1;
-constexpr std::size_t max_events = 100;
 /// A live session is rekeyed every 120 s and dead at 180 s.
 constexpr std::chrono::seconds session_life{180};
 
@@ -60,24 +59,6 @@ const PeerReport* find_hub(const Report& report) {
 }
 
 }  // namespace
-
-void Story::add(base::WallTime when, std::string text) {
-  if (!events_.empty() && events_.back().text == text) {
-    events_.back().when = when;
-    ++events_.back().times;
-    return;
-  }
-  events_.push_back({when, std::move(text)});
-  if (events_.size() > max_events) events_.pop_front();
-}
-
-std::string_view PeerReport::path() const {
-  if (!is_hub && !is_direct()) return "none";
-  const bool is_private =
-      endpoint &&
-      (endpoint_from == "lan" || endpoint->address.scope() == base::AddressScope::private_use);
-  return is_private ? "lan" : "direct";
-}
 
 std::string write_status(const Report& report) {
   std::string text = fmt::format("{} in {}, seen at {}, NAT {}\n", report.interface, report.zone,
