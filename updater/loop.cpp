@@ -27,6 +27,7 @@
 #include "updater/lookup_worker.hpp"
 #include "updater/machine.hpp"
 #include "updater/memory.hpp"
+#include "updater/memory_file.hpp"
 #include "updater/mesh_reader.hpp"
 #include "updater/private_client.hpp"
 #include "updater/probe.hpp"

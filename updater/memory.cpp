@@ -1,18 +1,8 @@
 #include "updater/memory.hpp"
 
-#include <spdlog/spdlog.h>
-
-#include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
-#include <system_error>
 #include <utility>
-
-#include "base/replace_file.hpp"
 
 namespace updater {
 namespace {
@@ -93,41 +83,7 @@ std::optional<PeerMemory> parse_peer(const json& value, bool same_boot) {
   return peer;
 }
 
-std::string read_boot_id() {
-  std::ifstream file("/proc/sys/kernel/random/boot_id");
-  std::string id;
-  std::getline(file, id);
-  return id;
-}
-
 }  // namespace
-
-void Keepalive::observe(seconds shown) {
-  const bool is_ours = std::find(ours_.begin(), ours_.end(), shown) != ours_.end();
-  ours_.clear();
-  if (is_ours) {
-    ours_.push_back(shown);
-  } else {
-    user_ = shown;
-  }
-}
-
-void Keepalive::meet(seconds shown, bool is_as_left) {
-  if (is_as_left && std::find(past_.begin(), past_.end(), shown) != past_.end()) {
-    ours_ = {shown};
-  } else {
-    observe(shown);
-  }
-}
-
-void Keepalive::release() {
-  if (!ours_.empty()) past_ = std::exchange(ours_, {});
-}
-
-void Keepalive::prepare(seconds shown, seconds value) {
-  observe(shown);
-  if (ours_.empty() || ours_.front() != value) ours_.push_back(value);
-}
 
 std::string write_memory(const Memory& memory, std::string_view boot) {
   json peers = json::object();
@@ -164,40 +120,6 @@ base::Expected<Memory, std::string> parse_memory(std::string_view text, std::str
     memory.emplace(*key, *std::move(peer));
   }
   return memory;
-}
-
-MemoryFile::MemoryFile(std::filesystem::path path, Access access)
-    : path_(std::move(path)), access_(access), boot_(read_boot_id()) {}
-
-Memory MemoryFile::load() const {
-  std::ifstream file(path_, std::ios::binary);
-  if (!file) {
-    if (errno != ENOENT)
-      spdlog::warn("{}: cannot be read: {}", path_.string(), std::strerror(errno));
-    return {};
-  }
-  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  auto memory = parse_memory(text, boot_);
-  if (memory) return *std::move(memory);
-  const std::filesystem::path aside = path_.string() + ".bad";
-  std::error_code ec;
-  if (access_ == Access::read_write) std::filesystem::rename(path_, aside, ec);
-  spdlog::warn("{}: {}; starting without it, it is kept as {}", path_.string(), memory.error(),
-               aside.string());
-  return {};
-}
-
-void MemoryFile::save(const Memory& memory) {
-  if (access_ == Access::read_only) return;
-  const std::string error =
-      base::replace_file(path_, write_memory(memory, boot_), base::FileUse::state);
-  if (!error.empty() && !failing_) {
-    spdlog::warn("{}: cannot be written: {}; a restart will not know the user's keepalives",
-                 path_.string(), error);
-  } else if (error.empty() && failing_) {
-    spdlog::info("{}: written again", path_.string());
-  }
-  failing_ = !error.empty();
 }
 
 }  // namespace updater

@@ -9,6 +9,7 @@
 #include <doctest/doctest.h>
 
 #include "samples.hpp"
+#include "updater/memory_file.hpp"
 
 namespace {
 
