@@ -23,20 +23,20 @@
 #include "base/notify.hpp"
 #include "base/version.hpp"
 #include "control/server.hpp"
-#include "dnsd/answer_threads.hpp"
-#include "dnsd/commands.hpp"
-#include "dnsd/host_addresses.hpp"
-#include "dnsd/inherited_sockets.hpp"
-#include "dnsd/lan_keeper.hpp"
-#include "dnsd/listeners.hpp"
-#include "dnsd/made_zone.hpp"
-#include "dnsd/observation_points.hpp"
-#include "dnsd/observatory.hpp"
-#include "dnsd/policy.hpp"
-#include "dnsd/responder.hpp"
-#include "dnsd/state_store.hpp"
-#include "dnsd/static_part.hpp"
-#include "dnsd/tunnel_host.hpp"
+#include "dnsd/answer/policy.hpp"
+#include "dnsd/answer/responder.hpp"
+#include "dnsd/control/commands.hpp"
+#include "dnsd/host/host_addresses.hpp"
+#include "dnsd/listen/inherited_sockets.hpp"
+#include "dnsd/listen/listeners.hpp"
+#include "dnsd/observe/observation_points.hpp"
+#include "dnsd/observe/observatory.hpp"
+#include "dnsd/serve/answer_threads.hpp"
+#include "dnsd/state/state_store.hpp"
+#include "dnsd/tunnel/lan_expiry.hpp"
+#include "dnsd/tunnel/tunnel_host.hpp"
+#include "dnsd/zone/name_servers.hpp"
+#include "dnsd/zone/zone_source.hpp"
 
 namespace dnsd {
 namespace {
@@ -101,7 +101,7 @@ class Daemon {
   Observatory observatory_;
 
   Responder responder_;
-  LanKeeper lan_keeper_;
+  LanExpiry lan_expiry_;
   LanUpdates lan_updates_;
   TunnelHost tunnel_host_;
   ObservationPoints points_;
@@ -129,8 +129,8 @@ Daemon::Daemon(const CommandLine& line, InheritedSockets inherited)
       policy_(make_policy(config_, nullptr)),
       observatory_(io_, config_, peers_, live_, store_),
       responder_(published_, policy_),
-      lan_keeper_(io_, live_.lan, [this] { observatory_.content_changed(); }),
-      lan_updates_(published_, live_.lan, [this] { lan_keeper_.note_change(); }),
+      lan_expiry_(io_, live_.lan, [this] { observatory_.content_changed(); }),
+      lan_updates_(published_, live_.lan, [this] { lan_expiry_.note_change(); }),
       tunnel_host_(responder_, lan_updates_),
       points_(io_, observatory_,
               [this](const InnerPacket& packet, const SendInner& send) {

@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <memory>
 
-#include "dnsd/command_line.hpp"
+#include "dnsd/settings/command_line.hpp"
 
 namespace dnsd {
 

@@ -7,11 +7,11 @@
 #include <string>
 
 #include "base/version.hpp"
-#include "dnsd/command_line.hpp"
-#include "dnsd/config.hpp"
-#include "dnsd/control_request.hpp"
+#include "dnsd/control/control_request.hpp"
+#include "dnsd/control/doctor_command.hpp"
 #include "dnsd/daemon.hpp"
-#include "dnsd/doctor_command.hpp"
+#include "dnsd/settings/command_line.hpp"
+#include "dnsd/settings/config.hpp"
 
 namespace {
 

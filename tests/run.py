@@ -37,7 +37,7 @@ def steps(options):
     ]
     # Seconds are judged with the optimised programs, one scenario at a time.
     preset, needs = ("release", "build-release") if options.full else ("dev", "build")
-    for script in [ROOT / "tests/e2e/demo.py", *sorted((ROOT / "tests/e2e").glob("test_*.py"))]:
+    for script in [ROOT / "tests/e2e/scenarios/demo.py", *sorted((ROOT / "tests/e2e").glob("test_*.py"))]:
         name = f"e2e/{script.stem.removeprefix('test_')}"
         table.append(Step(name, scenario(script, name, preset, options), needs, together=not options.full))
     return table + [
@@ -78,7 +78,7 @@ def check_scripts(log):
 
 
 def is_shell(path):
-    first_line = path.read_bytes().split(b"\n", 1)[0]
+    first_line = path.read_bytes().split(b"\n", 1)[0] if path.is_file() else b""
     return first_line.startswith(b"#!") and first_line.endswith(b"sh")
 
 

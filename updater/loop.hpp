@@ -1,6 +1,6 @@
 #pragma once
 
-#include "updater/config.hpp"
+#include "updater/settings/config.hpp"
 
 namespace updater {
 

@@ -95,7 +95,8 @@ void Machine::meet_peers(const base::Now& now, const wg::Device& device) {
     if (settings_.of(shown.public_key).ignore) {
       peers_.emplace(shown.public_key, Ignored());
     } else if (settings_.hubs.count(shown.public_key) != 0) {
-      peers_.emplace(shown.public_key, Hub(now.steady, shown.public_key, Traffic(now, shown)));
+      peers_.emplace(shown.public_key,
+                     Hub(now.steady, shown.public_key, SessionHealth(now, shown)));
     } else {
       PeerMemory& memory = memory_[shown.public_key];
       memory.keepalive.meet(shown.persistent_keepalive,
@@ -143,7 +144,7 @@ void Machine::look_up_own(const base::Now& now, const wg::Device& device, Plan& 
   if (settings_.one_round) return;
   if (own_key_ != device.public_key) {
     own_key_ = device.public_key;
-    own_ = own_key_ ? std::optional<Published>(now.steady) : std::nullopt;
+    own_ = own_key_ ? std::optional<DnsView>(now.steady) : std::nullopt;
   }
   if (own_ && own_->ask_if_due(now.steady))
     plan.lookups.push_back({*own_key_, own_->wants_text(now.steady)});
@@ -214,7 +215,7 @@ Report Machine::describe(const base::Now& now, const wg::Device& device) const {
       peer.endpoint_from = shown.endpoint ? "wireguard" : "-";
       peer.rx_bytes = shown.rx_bytes;
       peer.tx_bytes = shown.tx_bytes;
-      const auto handshake = hub != nullptr ? hub->traffic().last_handshake() : std::nullopt;
+      const auto handshake = hub != nullptr ? hub->health().last_handshake() : std::nullopt;
       if (handshake)
         peer.handshake_age =
             std::chrono::duration_cast<std::chrono::seconds>(now.steady - *handshake);
@@ -246,7 +247,7 @@ std::vector<Note> Machine::learn_any(const base::Now& now, const LookupResult& r
     notes.push_back({Note::Level::change, "look-ups work again"});
   }
   if (own_ && result.peer == own_key_) {
-    own_->learn(now, result, is_any_unreached() ? Published::Pace::urgent : Published::Pace::calm,
+    own_->learn(now, result, is_any_unreached() ? DnsView::Pace::urgent : DnsView::Pace::calm,
                 random_);
     const auto& change = own_->last_change();
     if (change && change->at == now.steady) {
@@ -292,7 +293,7 @@ void Machine::become_hub(const base::Now& now, const wg::PublicKey& peer,
   notes.push_back(
       {Note::Level::change, fmt::format("{}: the public host's own (role=hub): never punched",
                                         settings_.describe(peer))});
-  role = Hub(now.steady, peer, Traffic(std::get<DirectPeer>(role).traffic()));
+  role = Hub(now.steady, peer, SessionHealth(std::get<DirectPeer>(role).health()));
 }
 
 std::vector<Note> Machine::learn_lan(const base::Now& now, const LanResult& result) {

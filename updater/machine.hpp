@@ -10,14 +10,14 @@
 #include <vector>
 
 #include "base/log.hpp"
-#include "updater/direct_peer.hpp"
-#include "updater/hub.hpp"
-#include "updater/lookup.hpp"
-#include "updater/memory.hpp"
-#include "updater/mesh.hpp"
-#include "updater/metrics.hpp"
-#include "updater/plan.hpp"
-#include "updater/report.hpp"
+#include "updater/lookup/lookup.hpp"
+#include "updater/peer/direct_peer.hpp"
+#include "updater/peer/hub.hpp"
+#include "updater/plan/memory.hpp"
+#include "updater/plan/plan.hpp"
+#include "updater/report/metrics.hpp"
+#include "updater/report/report.hpp"
+#include "updater/tunnel/mesh.hpp"
 
 namespace updater {
 
@@ -102,7 +102,7 @@ class Machine {
   Memory saved_;  ///< the memory as the last plan that said `remember` left it
   std::map<wg::PublicKey, Role> peers_;  ///< those of the last reading
   std::optional<wg::PublicKey> own_key_;
-  std::optional<Published> own_;               ///< where DNS says that we are; none: no key yet
+  std::optional<DnsView> own_;                 ///< where DNS says that we are; none: no key yet
   std::map<wg::PublicKey, Story> stories_;     ///< of the peers in peers_
   std::optional<std::chrono::seconds> clock_;  ///< the wall clock's lead over the steady one
   std::minstd_rand random_;

@@ -11,10 +11,10 @@
 
 #include "base/log.hpp"
 #include "base/version.hpp"
-#include "updater/command_line.hpp"
-#include "updater/control.hpp"
-#include "updater/doctor_command.hpp"
+#include "updater/control/control_request.hpp"
+#include "updater/control/doctor_command.hpp"
 #include "updater/loop.hpp"
+#include "updater/settings/command_line.hpp"
 
 namespace {
 

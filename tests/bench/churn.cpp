@@ -9,8 +9,8 @@
 #include <cstdio>
 #include <thread>
 
-#include "dnsd/answer_threads.hpp"
-#include "served_table.hpp"
+#include "dnsd/serve/answer_threads.hpp"
+#include "tests/bench/served_table.hpp"
 
 namespace {
 

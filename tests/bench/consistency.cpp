@@ -1,4 +1,4 @@
-#include "consistency.hpp"
+#include "tests/bench/consistency.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "dns/reply.hpp"
-#include "served_table.hpp"
+#include "tests/bench/served_table.hpp"
 
 namespace bench {
 namespace {

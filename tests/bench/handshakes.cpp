@@ -1,6 +1,6 @@
 // What a built-in observation point costs on one core: handshakes answered, keepalives answered,
 // forged initiations rejected, memory of peers and sessions. Initiators are in the process; only
-// the hub's own work is on the clock.
+// the engine's own work is on the clock.
 #include <fmt/format.h>
 #include <malloc.h>
 #include <netinet/in.h>
@@ -17,8 +17,8 @@
 #include <vector>
 
 #include "base/file_descriptor.hpp"
-#include "dnsd/point_socket.hpp"
-#include "wg/hub.hpp"
+#include "dnsd/point/point_socket.hpp"
+#include "noise/engine.hpp"
 
 namespace {
 
@@ -38,15 +38,15 @@ struct Clock {
   }
 };
 
-class Recorder : public wg::Hub::Handler {
+class Recorder : public noise::Engine::Handler {
  public:
-  void send(const wg::Path& /*path*/, base::Bytes datagram) override {
+  void send(const noise::Path& /*path*/, base::Bytes datagram) override {
     sent.assign(datagram.begin(), datagram.end());
     ++count;
   }
-  void received(const wg::PublicKey& /*peer*/, const wg::Received& /*received*/) override {}
+  void received(const wg::PublicKey& /*peer*/, const noise::Received& /*received*/) override {}
   void inner(const wg::PublicKey& /*peer*/, base::Bytes /*packet*/) override {}
-  void unknown_session(const wg::Path& /*path*/) override {}
+  void unknown_session(const noise::Path& /*path*/) override {}
   void clock_behind(const wg::PublicKey& /*peer*/, std::chrono::seconds /*by*/) override {}
   Octets sent;
   std::size_t count = 0;
@@ -54,8 +54,8 @@ class Recorder : public wg::Hub::Handler {
 
 struct Peer {
   std::unique_ptr<Recorder> out = std::make_unique<Recorder>();
-  std::unique_ptr<wg::Hub> hub = std::make_unique<wg::Hub>(
-      wg::KeyPair::draw(), *out, wg::Hub::Options{.answers_keepalives = false});
+  std::unique_ptr<noise::Engine> engine = std::make_unique<noise::Engine>(
+      noise::KeyPair::draw(), *out, noise::Engine::Options{.answers_keepalives = false});
 };
 
 base::Now time_at(std::chrono::milliseconds offset) {
@@ -64,7 +64,7 @@ base::Now time_at(std::chrono::milliseconds offset) {
               std::chrono::duration_cast<std::chrono::seconds>(offset)};
 }
 
-wg::Path path_of(std::size_t i) {
+noise::Path path_of(std::size_t i) {
   const auto n = static_cast<std::uint32_t>(i);
   const std::array<std::uint8_t, 4> octets = {198, static_cast<std::uint8_t>(n >> 16U),
                                               static_cast<std::uint8_t>(n >> 8U),
@@ -83,12 +83,12 @@ double cost(std::size_t rounds, const std::function<void(std::size_t)>& call) {
 /// What one answered initiation consists of, each call with its count; kept beside handshake.cpp.
 double sum_of_calls() {
   wg::SharedKey key;
-  wg::fill_random(key.span());
+  noise::fill_random(key.span());
   const Octets data(116, 7);
-  const wg::KeyPair own = wg::KeyPair::draw();
-  const wg::KeyPair other = wg::KeyPair::draw();
+  const noise::KeyPair own = noise::KeyPair::draw();
+  const noise::KeyPair other = noise::KeyPair::draw();
   Octets sealed(48);
-  wg::seal(key, std::uint64_t{0}, base::Bytes(data).first(32), data, sealed);
+  noise::seal(key, std::uint64_t{0}, base::Bytes(data).first(32), data, sealed);
   Octets opened(32);
   Octets tag(16);
   struct Call {
@@ -97,20 +97,20 @@ double sum_of_calls() {
     double microseconds;
   };
   const Call calls[] = {
-      {"X25519, key pair drawn", 1, cost(2000, [](auto) { (void)wg::KeyPair::draw(); })},
+      {"X25519, key pair drawn", 1, cost(2000, [](auto) { (void)noise::KeyPair::draw(); })},
       {"X25519, agreement", 3, cost(3000, [&](auto) { (void)own.agree(other.public_key()); })},
       {"BLAKE2s, keyed (macs)", 2,
-       cost(20000, [&](auto) { (void)wg::KeyedBlake2s(key.bytes())(data); })},
+       cost(20000, [&](auto) { (void)noise::KeyedBlake2s(key.bytes())(data); })},
       // static key, ephemeral and sealed parts of both messages, psk, label of mac1
       {"BLAKE2s", 7,
-       cost(20000, [&](auto) { (void)wg::hash(key.bytes(), base::Bytes(data).first(32)); })},
-      {"Kdf1", 4, cost(20000, [&](auto) { (void)wg::kdf<1>(key, key.bytes()); })},
-      {"Kdf2", 3, cost(20000, [&](auto) { (void)wg::kdf<2>(key, key.bytes()); })},
-      {"Kdf3", 1, cost(20000, [&](auto) { (void)wg::kdf<3>(key, key.bytes()); })},
+       cost(20000, [&](auto) { (void)noise::hash(key.bytes(), base::Bytes(data).first(32)); })},
+      {"Kdf1", 4, cost(20000, [&](auto) { (void)noise::kdf<1>(key, key.bytes()); })},
+      {"Kdf2", 3, cost(20000, [&](auto) { (void)noise::kdf<2>(key, key.bytes()); })},
+      {"Kdf3", 1, cost(20000, [&](auto) { (void)noise::kdf<3>(key, key.bytes()); })},
       {"ChaCha20-Poly1305, open", 2,
-       cost(20000, [&](auto) { (void)wg::open(key, std::uint64_t{0}, sealed, data, opened); })},
+       cost(20000, [&](auto) { (void)noise::open(key, std::uint64_t{0}, sealed, data, opened); })},
       {"ChaCha20-Poly1305, seal", 1,
-       cost(20000, [&](auto) { wg::seal(key, std::uint64_t{0}, {}, data, tag); })},
+       cost(20000, [&](auto) { noise::seal(key, std::uint64_t{0}, {}, data, tag); })},
   };
   double sum = 0;
   for (const Call& call : calls) {
@@ -187,19 +187,21 @@ double bare_receive(Octets& datagram) {
 }
 
 /// Microseconds to receive and reject it, as a point does.
-double receive_and_reject(wg::Hub& hub, Octets& datagram, base::Now now) {
+double receive_and_reject(noise::Engine& engine, Octets& datagram, base::Now now) {
   dnsd::PointSocket socket = open_socket();
   Loopback loopback(socket.fd());
   double total = 0;
-  const std::uint64_t before = hub.counters().wrong_mac1;
+  const std::uint64_t before = engine.counters().wrong_mac1;
   for (int round = 0; round < receive_rounds; ++round) {
     loopback.send(datagram);
     const auto start = Clock::now();
-    socket.receive(
-        [&](base::MutableBytes octets, const wg::Path& path) { hub.receive(octets, path, now); });
+    socket.receive([&](base::MutableBytes octets, const noise::Path& path) {
+      engine.receive(octets, path, now);
+    });
     total += std::chrono::duration<double, std::micro>(Clock::now() - start).count();
   }
-  if (static_cast<double>(hub.counters().wrong_mac1 - before) != received_datagrams) std::exit(1);
+  if (static_cast<double>(engine.counters().wrong_mac1 - before) != received_datagrams)
+    std::exit(1);
   return total / received_datagrams;
 }
 
@@ -215,11 +217,11 @@ void measure_memory(std::size_t idle, std::size_t live) {
     std::exit(2);
   }
   Recorder server_out;
-  wg::Hub server(wg::KeyPair::draw(), server_out, {});
+  noise::Engine server(noise::KeyPair::draw(), server_out, {});
   std::size_t before = allocated();
   for (std::size_t i = 0; i < idle; ++i) {
     base::Octets32 octets{};
-    wg::fill_random(octets);
+    noise::fill_random(octets);
     server.add_peer(wg::PublicKey(octets), {});
   }
   fmt::print("  {} idle peers: {} octets each\n", idle, (allocated() - before) / idle);
@@ -227,15 +229,15 @@ void measure_memory(std::size_t idle, std::size_t live) {
   before = allocated();
   for (std::size_t i = 0; i < live; ++i) {
     const Peer peer;  // gone before the next: what stays is the server's
-    server.add_peer(peer.hub->public_key(), {});
-    peer.hub->add_peer(server.public_key(), {});
+    server.add_peer(peer.engine->public_key(), {});
+    peer.engine->add_peer(server.public_key(), {});
     for (int round = 0; round < 3; ++round) {
       const auto step = static_cast<std::int64_t>(3 * i) + round;
       const base::Now now = time_at(step * std::chrono::milliseconds(25));  // no load
-      (void)peer.hub->initiate(server.public_key(), path_of(i), 1, now);
+      (void)peer.engine->initiate(server.public_key(), path_of(i), 1, now);
       server.receive(peer.out->sent, path_of(i), now);
       if (round == 2) continue;
-      peer.hub->receive(server_out.sent, path_of(i), now);
+      peer.engine->receive(server_out.sent, path_of(i), now);
       server.receive(peer.out->sent, path_of(i), now);
     }
   }
@@ -254,22 +256,22 @@ int main(int argc, char** argv) {
   const std::size_t live_peers = argc > 2 ? std::stoul(argv[2]) : 100'000;
   constexpr std::size_t count = 3000;
   Recorder out;
-  wg::Hub server(wg::KeyPair::draw(), out, {});
+  noise::Engine server(noise::KeyPair::draw(), out, {});
   std::vector<Peer> peers(count);
   for (Peer& peer : peers) {
-    server.add_peer(peer.hub->public_key(), {});
-    peer.hub->add_peer(server.public_key(), {});
+    server.add_peer(peer.engine->public_key(), {});
+    peer.engine->add_peer(server.public_key(), {});
   }
   const auto initiations = [&](std::chrono::seconds at) {
     std::vector<Octets> made;
     for (Peer& peer : peers) {
-      (void)peer.hub->initiate(server.public_key(), path_of(0), 1, time_at(at));
+      (void)peer.engine->initiate(server.public_key(), path_of(0), 1, time_at(at));
       made.push_back(peer.out->sent);
     }
     return made;
   };
-  // Slower than the limit of load, on the hub's clock: no cookies. The first round computes what is
-  // kept.
+  // Slower than the limit of load, on the engine's clock: no cookies. The first round computes what
+  // is kept.
   const auto answer_all = [&](std::vector<Octets>& made, std::chrono::seconds at) {
     return cost(count, [&](std::size_t i) {
       server.receive(made[i], path_of(i), time_at(at + std::chrono::milliseconds(i)));
@@ -304,22 +306,22 @@ int main(int argc, char** argv) {
       rejected, bare, rejected / bare, both, both / bare);
 
   Recorder keepalive_out;
-  wg::Hub hub(wg::KeyPair::draw(), keepalive_out, {});
+  noise::Engine engine(noise::KeyPair::draw(), keepalive_out, {});
   Peer peer;
-  hub.add_peer(peer.hub->public_key(), {});
-  peer.hub->add_peer(hub.public_key(), {});
+  engine.add_peer(peer.engine->public_key(), {});
+  peer.engine->add_peer(engine.public_key(), {});
   const base::Now now = time_at(std::chrono::seconds(1));
-  (void)peer.hub->initiate(hub.public_key(), path_of(0), 1, now);
-  hub.receive(peer.out->sent, path_of(0), now);
-  peer.hub->receive(keepalive_out.sent, path_of(0), now);
-  hub.receive(peer.out->sent, path_of(0), now);
+  (void)peer.engine->initiate(engine.public_key(), path_of(0), 1, now);
+  engine.receive(peer.out->sent, path_of(0), now);
+  peer.engine->receive(keepalive_out.sent, path_of(0), now);
+  engine.receive(peer.out->sent, path_of(0), now);
   std::vector<Octets> keepalives;
   for (int i = 0; i < 100'000; ++i) {
-    (void)peer.hub->send(hub.public_key(), {}, now);
+    (void)peer.engine->send(engine.public_key(), {}, now);
     keepalives.push_back(peer.out->sent);
   }
-  const double keepalive =
-      cost(keepalives.size(), [&](std::size_t i) { hub.receive(keepalives[i], path_of(0), now); });
+  const double keepalive = cost(
+      keepalives.size(), [&](std::size_t i) { engine.receive(keepalives[i], path_of(0), now); });
   fmt::print("  keepalive received and answered: {:.2f} µs, {:.0f} per second\n", keepalive,
              1e6 / keepalive);
   measure_memory(memory_peers - std::min(live_peers, memory_peers), live_peers);

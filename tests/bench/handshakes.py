@@ -10,12 +10,12 @@ import sys
 import bench
 
 sys.path[0] = str(bench.ROOT / "tests/e2e")  # in place of this folder, whose dns.py would hide dnspython
-import lab  # noqa: E402
-from addresses import HOST, TUNNEL, WIREGUARD_PORT  # noqa: E402
-from checks import check  # noqa: E402
-from containment import RUN  # noqa: E402
-from point import Point  # noqa: E402
-from wireguard import WireGuard, wg  # noqa: E402
+from lab import lab  # noqa: E402
+from lab.addresses import HOST, TUNNEL, WIREGUARD_PORT  # noqa: E402
+from lab.checks import check  # noqa: E402
+from lab.containment import RUN  # noqa: E402
+from lab.point import Point  # noqa: E402
+from lab.wireguard import WireGuard, wg  # noqa: E402
 
 INITIATORS = 250
 

@@ -18,7 +18,7 @@
 
 #include "base/clock.hpp"
 #include "base/file_descriptor.hpp"
-#include "wg/hub.hpp"
+#include "noise/engine.hpp"
 
 namespace {
 
@@ -32,37 +32,38 @@ constexpr std::chrono::microseconds pace{700};
 }
 
 /// Sends to the responder; what it answers is waited for.
-class Initiator : public wg::Hub::Handler {
+class Initiator : public noise::Engine::Handler {
  public:
   explicit Initiator(const base::FileDescriptor& socket) : socket_(socket) {}
 
-  void send(const wg::Path& /*path*/, base::Bytes datagram) override {
+  void send(const noise::Path& /*path*/, base::Bytes datagram) override {
     (void)::send(socket_.get(), datagram.data(), datagram.size(), 0);
   }
-  void received(const wg::PublicKey& /*peer*/, const wg::Received& received) override {
-    is_answered = is_answered || received.kind == wg::Received::Kind::response;
+  void received(const wg::PublicKey& /*peer*/, const noise::Received& received) override {
+    is_answered = is_answered || received.kind == noise::Received::Kind::response;
   }
   void inner(const wg::PublicKey& /*peer*/, base::Bytes /*packet*/) override {}
-  void unknown_session(const wg::Path& /*path*/) override {}
+  void unknown_session(const noise::Path& /*path*/) override {}
   void clock_behind(const wg::PublicKey& /*peer*/, std::chrono::seconds /*by*/) override {}
 
-  wg::Hub hub{wg::KeyPair::draw(), *this, {.answers_keepalives = false}};
+  noise::Engine engine{noise::KeyPair::draw(), *this, {.answers_keepalives = false}};
   bool is_answered = false;
 
  private:
   const base::FileDescriptor& socket_;
 };
 
-bool shake_hands(Initiator& initiator, int socket, const wg::PublicKey& key, const wg::Path& path) {
+bool shake_hands(Initiator& initiator, int socket, const wg::PublicKey& key,
+                 const noise::Path& path) {
   initiator.is_answered = false;
-  (void)initiator.hub.initiate(key, path, 1, base::read_clock());
+  (void)initiator.engine.initiate(key, path, 1, base::read_clock());
   std::array<std::uint8_t, 2048> datagram{};
   pollfd waiting{socket, POLLIN, 0};
   while (!initiator.is_answered && ::poll(&waiting, 1, patience_milliseconds) > 0) {
     const ssize_t size = ::recv(socket, datagram.data(), datagram.size(), 0);
     if (size <= 0) return false;
-    initiator.hub.receive(base::MutableBytes(datagram).first(static_cast<std::size_t>(size)), path,
-                          base::read_clock());
+    initiator.engine.receive(base::MutableBytes(datagram).first(static_cast<std::size_t>(size)),
+                             path, base::read_clock());
   }
   return initiator.is_answered;
 }
@@ -87,8 +88,8 @@ int main(int argc, char** argv) {
   std::ofstream keys(words[1]);
   for (auto& initiator : initiators) {
     initiator = std::make_unique<Initiator>(socket);
-    initiator->hub.add_peer(*key, {});
-    keys << initiator->hub.public_key().to_base64() << '\n';
+    initiator->engine.add_peer(*key, {});
+    keys << initiator->engine.public_key().to_base64() << '\n';
   }
   keys.close();
   fmt::print("ready\n");

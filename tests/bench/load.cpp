@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "scene.hpp"
+#include "tests/bench/scene.hpp"
 
 namespace {
 

@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "scene.hpp"
+#include "tests/bench/scene.hpp"
 
 int main(int count, char** words) {
   if (count != 2) {

@@ -11,8 +11,8 @@
 #include <thread>
 #include <vector>
 
-#include "consistency.hpp"
-#include "served_table.hpp"
+#include "tests/bench/consistency.hpp"
+#include "tests/bench/served_table.hpp"
 
 namespace {
 
@@ -64,7 +64,7 @@ class Queries {
     std::vector<std::uint8_t> reply(1232);
     std::uint64_t wrong = 0;
     base::Now now{};
-    std::optional<dnsd::Responder::Moment> served;
+    std::optional<dnsd::Responder::Snapshot> served;
     for (std::uint64_t i = 0; i < answers; ++i) {
       if (i % batch == 0) {
         now = base::read_clock();

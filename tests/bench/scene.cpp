@@ -1,4 +1,4 @@
-#include "scene.hpp"
+#include "tests/bench/scene.hpp"
 
 #include <algorithm>
 #include <array>

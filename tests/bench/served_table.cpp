@@ -1,4 +1,4 @@
-#include "served_table.hpp"
+#include "tests/bench/served_table.hpp"
 
 #include "dns/zone_file.hpp"
 

@@ -2,8 +2,8 @@
 
 #include <memory>
 
-#include "dnsd/responder.hpp"
-#include "scene.hpp"
+#include "dnsd/answer/responder.hpp"
+#include "tests/bench/scene.hpp"
 
 namespace bench {
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "control/reply.hpp"
-#include "dnsd/control_request.hpp"
+#include "dnsd/control/control_request.hpp"
 
 // Both sides of the control socket. The first octet says how large the pieces of a reply are.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

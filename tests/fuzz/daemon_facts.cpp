@@ -1,4 +1,4 @@
-#include "updater/doctor_facts.hpp"
+#include "updater/report/doctor_facts.hpp"
 
 /// What `wg-updater doctor` reads from the daemon's socket, which may be anybody's or of another
 /// version. What is taken survives being written.

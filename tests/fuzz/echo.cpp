@@ -1,4 +1,4 @@
-#include "updater/echo.hpp"
+#include "updater/host/echo.hpp"
 
 /// Echo replies as sockets of both kinds give them: whatever came, no octet behind it is read.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -4,8 +4,8 @@
 #include <array>
 #include <cstdlib>
 
-#include "answer_fixture.hpp"
-#include "dnsd/tunnel_host.hpp"
+#include "dnsd/tunnel/tunnel_host.hpp"
+#include "tests/unit/dnsd/answer_fixture.hpp"
 
 namespace {
 

@@ -1,5 +1,5 @@
 #include "dns/update.hpp"
-#include "updater/lan.hpp"
+#include "updater/tunnel/lan.hpp"
 
 /// What comes back from the server in the tunnel: the reply to an announcement, and a peer's
 /// addresses, none of which may be one that nobody announces.

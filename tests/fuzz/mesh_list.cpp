@@ -1,4 +1,4 @@
-#include "updater/mesh.hpp"
+#include "updater/tunnel/mesh.hpp"
 
 /// The list of the mesh, and a listed peer's record, as a server in the tunnel sends them.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -2,8 +2,8 @@
 // a reply to it.
 #include <cstdlib>
 
-#include "answer_fixture.hpp"
 #include "dns/request.hpp"
+#include "tests/unit/dnsd/answer_fixture.hpp"
 
 namespace {
 

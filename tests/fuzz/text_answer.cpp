@@ -1,4 +1,4 @@
-#include "updater/lookup.hpp"
+#include "updater/lookup/lookup.hpp"
 
 /// A peer's text as the server in the tunnel tells it: another key's says nothing of the peer.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -4,9 +4,9 @@
 #include <array>
 #include <cstdlib>
 
-#include "answer_fixture.hpp"
 #include "dns/update.hpp"
-#include "dnsd/lan_updates.hpp"
+#include "dnsd/tunnel/lan_updates.hpp"
+#include "tests/unit/dnsd/answer_fixture.hpp"
 
 namespace {
 

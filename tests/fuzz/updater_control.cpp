@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "updater/control.hpp"
+#include "updater/control/control_request.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string text(data, data + size);

@@ -1,5 +1,5 @@
 // Transport data, changed: only what the peer sent is received, and only once.
-#include "wg_fixture.hpp"
+#include "tests/fuzz/wg_fixture.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace wg_fuzz;

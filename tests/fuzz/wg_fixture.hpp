@@ -5,25 +5,25 @@
 #include <cstdlib>
 #include <vector>
 
-#include "wg/hub.hpp"
-#include "wg/message.hpp"
+#include "noise/engine.hpp"
+#include "noise/message.hpp"
 
-/// For the targets that attack a WireGuard hub: a real message, changed by the input, with a right
-/// mac1, as anybody can make it who knows the public key.
+/// For the targets that attack a WireGuard engine: a real message, changed by the input, with a
+/// right mac1, as anybody can make it who knows the public key.
 namespace wg_fuzz {
 
 using Octets = std::vector<std::uint8_t>;
 
-class Recorder : public wg::Hub::Handler {
+class Recorder : public noise::Engine::Handler {
  public:
-  void send(const wg::Path& /*path*/, base::Bytes datagram) override {
+  void send(const noise::Path& /*path*/, base::Bytes datagram) override {
     sent.assign(datagram.begin(), datagram.end());
   }
-  void received(const wg::PublicKey& /*peer*/, const wg::Received& /*received*/) override {
+  void received(const wg::PublicKey& /*peer*/, const noise::Received& /*received*/) override {
     ++received_count;
   }
   void inner(const wg::PublicKey& /*peer*/, base::Bytes /*packet*/) override {}
-  void unknown_session(const wg::Path& /*path*/) override {}
+  void unknown_session(const noise::Path& /*path*/) override {}
   void clock_behind(const wg::PublicKey& /*peer*/, std::chrono::seconds /*by*/) override {}
 
   Octets sent;  ///< the last one
@@ -49,19 +49,19 @@ struct Pair {
     to_server(client_out.sent);
   }
 
-  static wg::KeyPair fixed_key(std::uint8_t octet) {
+  static noise::KeyPair fixed_key(std::uint8_t octet) {
     wg::PrivateKey key;
     std::fill(key.span().begin(), key.span().end(), octet);
-    return wg::KeyPair(key);
+    return noise::KeyPair(key);
   }
 
-  const wg::Path path{*base::Endpoint::parse("203.0.113.10:4711"), {}};
+  const noise::Path path{*base::Endpoint::parse("203.0.113.10:4711"), {}};
   const base::Now now{base::SteadyTime{} + std::chrono::hours(24),
                       base::WallTime{std::chrono::seconds(1'800'000'000)}};
   Recorder server_out;
   Recorder client_out;
-  wg::Hub server{fixed_key(1), server_out, {}};
-  wg::Hub client{fixed_key(2), client_out, {.answers_keepalives = false}};
+  noise::Engine server{fixed_key(1), server_out, {}};
+  noise::Engine client{fixed_key(2), client_out, {.answers_keepalives = false}};
 };
 
 /// Input: where, and what stands there instead. What reaches over the end makes it longer.
@@ -78,8 +78,9 @@ inline Octets changed(Octets message, const std::uint8_t* data, std::size_t size
 
 /// Gives a handshake message for `receiver` a right mac1.
 inline void repair_mac1(Octets& message, const wg::PublicKey& receiver) {
-  if (message.size() != wg::initiation_octets && message.size() != wg::response_octets) return;
-  wg::MacWriter writer;
+  if (message.size() != noise::initiation_octets && message.size() != noise::response_octets)
+    return;
+  noise::MacWriter writer;
   const Octets mac2(message.end() - 16, message.end());
   writer.write(receiver, {}, message);
   std::copy(mac2.begin(), mac2.end(), message.end() - 16);

@@ -1,5 +1,5 @@
 // A peer's response, changed: only the peer's own one makes a session.
-#include "wg_fixture.hpp"
+#include "tests/fuzz/wg_fixture.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace wg_fuzz;

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "base/bytes.hpp"
-#include "dnsd/config_reader.hpp"
+#include "dnsd/settings/config_reader.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const base::Bytes bytes(data, size);

@@ -1,4 +1,4 @@
-#include "nat.hpp"
+#include "tests/simulation/nat.hpp"
 
 namespace model {
 namespace {

@@ -4,11 +4,11 @@
 #include <map>
 
 #include "base/endpoint.hpp"
-#include "events.hpp"
+#include "tests/simulation/events.hpp"
 
 namespace model {
 
-/// The kinds of the laboratory (tests/e2e/nat.py).
+/// The kinds of the laboratory (tests/e2e/lab/nat.py).
 enum class NatKind : std::uint8_t {
   cone,       ///< every destination sees the same outside port; only answers come in
   symmetric,  ///< each destination sees another outside port; only answers come in

@@ -8,11 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "../unit/updater/samples.hpp"
-#include "wireguard.hpp"
+#include "tests/simulation/wireguard.hpp"
+#include "tests/unit/updater/samples.hpp"
 
 // Two models of WireGuard on one cable, written to at given times: when do they have a session? The
-// laboratory does the same to wireguard-go (tests/e2e/test_model.py).
+// laboratory does the same to wireguard-go (tests/e2e/scenarios/test_model.py).
 namespace {
 
 using namespace samples;

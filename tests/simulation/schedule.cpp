@@ -1,4 +1,4 @@
-#include "schedule.hpp"
+#include "tests/simulation/schedule.hpp"
 
 #include <algorithm>
 #include <cmath>

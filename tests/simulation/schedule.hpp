@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "world.hpp"
+#include "tests/simulation/world.hpp"
 
 namespace model {
 

@@ -7,7 +7,7 @@
 #include <map>
 #include <vector>
 
-#include "schedule.hpp"
+#include "tests/simulation/schedule.hpp"
 
 namespace {
 

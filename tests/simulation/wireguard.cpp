@@ -1,9 +1,9 @@
-#include "wireguard.hpp"
+#include "tests/simulation/wireguard.hpp"
 
 #include <array>
 #include <utility>
 
-#include "../unit/updater/samples.hpp"
+#include "tests/unit/updater/samples.hpp"
 
 namespace model {
 namespace {

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "events.hpp"
+#include "tests/simulation/events.hpp"
 #include "wg/device.hpp"
 
 namespace model {

@@ -1,11 +1,11 @@
-#include "world.hpp"
+#include "tests/simulation/world.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
 
-#include "../unit/updater/samples.hpp"
+#include "tests/unit/updater/samples.hpp"
 
 namespace model {
 namespace {
@@ -16,9 +16,9 @@ const auto hub = key(0x01);
 constexpr std::array<const char*, 2> names = {"alice", "bob"};
 constexpr std::array<const char*, 2> tunnel_addresses = {"10.77.0.2", "10.77.0.3"};
 constexpr Time hub_keepalive = 25;
-/// wg-dnsd reads its device so often (dnsd/config.hpp).
+/// wg-dnsd reads its device so often (dnsd/settings/config.hpp).
 constexpr Time hub_poll = 0.5;
-/// A change of addresses is told so much later (updater/local_watch.cpp).
+/// A change of addresses is told so much later (updater/host/local_watch.cpp).
 constexpr Time settle_time = 0.1;
 /// glibc asks again after that.
 constexpr Time resolver_retry = 5;

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "events.hpp"
-#include "nat.hpp"
+#include "tests/simulation/events.hpp"
+#include "tests/simulation/nat.hpp"
+#include "tests/simulation/wireguard.hpp"
 #include "updater/machine.hpp"
-#include "wireguard.hpp"
 
 /// Two updaters, each in front of a model of WireGuard behind a model of a NAT, with a host that
 /// publishes what it sees. Time is virtual; one seed gives one course of events.

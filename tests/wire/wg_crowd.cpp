@@ -1,5 +1,5 @@
-// Many WireGuard peers of one host in one process, each a wg::Hub with a UDP socket of its own and
-// a keepalive, so that a scenario can have hundreds of them:
+// Many WireGuard peers of one host in one process, each a noise::Engine with a UDP socket of its
+// own and a keepalive, so that a scenario can have hundreds of them:
 //   wg_crowd KEYS FIRST-PORT HOST-KEY HOST-ENDPOINT KEEPALIVE-SECONDS
 // KEYS: a file with a private key per line; the peer of line i (from 0) sends from FIRST-PORT + i.
 // Says "all N have a session" when that is so for the first time, and runs until it is ended.
@@ -21,7 +21,7 @@
 #include "base/clock.hpp"
 #include "base/encoding.hpp"
 #include "base/file_descriptor.hpp"
-#include "wg/hub.hpp"
+#include "noise/engine.hpp"
 
 namespace {
 
@@ -41,15 +41,15 @@ constexpr int attempts = 20;
 
 struct Host {
   wg::PublicKey key;
-  wg::Path path;
+  noise::Path path;
   seconds keepalive;
 };
 
-class Peer : public wg::Hub::Handler {
+class Peer : public noise::Engine::Handler {
  public:
   Peer(const wg::PrivateKey& key, base::Port port, const Host& host)
       : host_(host),
-        hub_(wg::KeyPair(key), *this, {.answers_keepalives = false}),
+        engine_(noise::KeyPair(key), *this, {.answers_keepalives = false}),
         socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
     sockaddr_in own{};
     own.sin_family = AF_INET;
@@ -61,7 +61,7 @@ class Peer : public wg::Hub::Handler {
     if (::bind(socket_.get(), static_cast<const sockaddr*>(raw), sizeof own) != 0 ||
         ::connect(socket_.get(), static_cast<const sockaddr*>(raw_remote), remote_size) != 0)
       fail(fmt::format("port {}: not available", base::to_number(port)));
-    hub_.add_peer(host.key, {});
+    engine_.add_peer(host.key, {});
   }
 
   [[nodiscard]] int fd() const { return socket_.get(); }
@@ -69,37 +69,37 @@ class Peer : public wg::Hub::Handler {
 
   void begin(base::Now now) {
     keepalive_due_ = now.steady + host_.keepalive;
-    (void)hub_.initiate(host_.key, host_.path, attempts, now);
+    (void)engine_.initiate(host_.key, host_.path, attempts, now);
   }
   void read(base::Now now) {
     std::array<std::uint8_t, 2048> datagram{};
     for (;;) {
       const ssize_t size = ::recv(socket_.get(), datagram.data(), datagram.size(), 0);
       if (size < 0) return;
-      hub_.receive(base::MutableBytes(datagram).first(static_cast<std::size_t>(size)), host_.path,
-                   now);
+      engine_.receive(base::MutableBytes(datagram).first(static_cast<std::size_t>(size)),
+                      host_.path, now);
     }
   }
   void tick(base::Now now) {
-    hub_.tick(now);
+    engine_.tick(now);
     if (!keepalive_due_ || *keepalive_due_ > now.steady) return;
     keepalive_due_ = now.steady + host_.keepalive;
-    if (!hub_.send(host_.key, {}, now)) begin(now);
+    if (!engine_.send(host_.key, {}, now)) begin(now);
   }
 
-  void send(const wg::Path& /*path*/, base::Bytes datagram) override {
+  void send(const noise::Path& /*path*/, base::Bytes datagram) override {
     (void)::send(socket_.get(), datagram.data(), datagram.size(), 0);
   }
-  void received(const wg::PublicKey& /*peer*/, const wg::Received& /*received*/) override {
+  void received(const wg::PublicKey& /*peer*/, const noise::Received& /*received*/) override {
     has_session_ = true;
   }
   void inner(const wg::PublicKey& /*peer*/, base::Bytes /*packet*/) override {}
-  void unknown_session(const wg::Path& /*path*/) override {}
+  void unknown_session(const noise::Path& /*path*/) override {}
   void clock_behind(const wg::PublicKey& /*peer*/, seconds /*by*/) override {}
 
  private:
   const Host& host_;
-  wg::Hub hub_;
+  noise::Engine engine_;
   base::FileDescriptor socket_;
   std::optional<base::SteadyTime> keepalive_due_;  // none: not begun
   bool has_session_ = false;

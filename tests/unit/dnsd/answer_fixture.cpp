@@ -1,4 +1,4 @@
-#include "answer_fixture.hpp"
+#include "tests/unit/dnsd/answer_fixture.hpp"
 
 #include <chrono>
 #include <cstdint>

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "dnsd/responder.hpp"
+#include "dnsd/answer/responder.hpp"
 
 /// The server that unit tests, replayed answers and the fuzz target ask: zone wg.example.org. with
 /// the static part of tests/answers/static.zone and one peer for each kind of state.

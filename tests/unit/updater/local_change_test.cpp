@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "rig.hpp"
+#include "tests/unit/updater/rig.hpp"
 
 using namespace one_machine;
 

@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "rig.hpp"
+#include "tests/unit/updater/rig.hpp"
 #include "updater/machine.hpp"
 
 // The device, its file, the rounds and the clock: what comes and goes around the peers.

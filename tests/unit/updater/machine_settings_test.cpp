@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "rig.hpp"
+#include "tests/unit/updater/rig.hpp"
 #include "updater/machine.hpp"
 
 // What the operator, or the peer itself, says of one peer alone.

@@ -4,7 +4,7 @@
 
 #include <doctest/doctest.h>
 
-#include "rig.hpp"
+#include "tests/unit/updater/rig.hpp"
 
 using namespace one_machine;
 

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "samples.hpp"
+#include "tests/unit/updater/samples.hpp"
 #include "updater/machine.hpp"
 
 /// One machine with two peers: bob, who is to be reached directly, and the hub.

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+
+#include "base/clock.hpp"
+#include "base/endpoint.hpp"
+#include "dns/response.hpp"
+#include "dns/transport.hpp"
+#include "dnsd/settings/view.hpp"
+
+/// What an answer depends on beside the query.
+namespace dnsd {
+
+/// Where a query came in.
+struct Listener {
+  View view{};
+  dns::Transport transport{};
+  /// The longest reply over UDP, whatever the asker takes.
+  std::uint16_t max_udp_octets = dns::our_udp_octets;
+};
+
+/// From whom, and when.
+struct Asker {
+  base::IpAddress address;
+  base::Now now;
+};
+
+}  // namespace dnsd

@@ -1,0 +1,113 @@
+#include "dnsd/control/added_peers.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <system_error>
+#include <vector>
+
+#include "base/file_descriptor.hpp"
+#include "wg/config_file.hpp"
+
+namespace dnsd {
+namespace {
+
+constexpr std::string_view head =
+    "# Peers that `wg-dnsd peer add` registered; `wg-dnsd peer remove` takes them out.\n";
+
+/// A text that may hold preshared keys.
+struct WipedText {
+  std::string text;
+  WipedText() = default;
+  WipedText(const WipedText&) = delete;
+  WipedText& operator=(const WipedText&) = delete;
+  ~WipedText() { OPENSSL_cleanse(text.data(), text.size()); }
+};
+
+std::string describe(const std::string& path, int error) {
+  return fmt::format("{}: {}", path, std::generic_category().message(error));
+}
+
+/// \error it is there and cannot be read
+base::Expected<std::vector<wg::ConfigPeer>, std::string> read(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file.is_open()) {
+    if (errno == ENOENT) return std::vector<wg::ConfigPeer>();
+    return base::Unexpected(describe(path, errno));
+  }
+  WipedText whole;
+  whole.text.assign(std::istreambuf_iterator<char>(file), {});
+  auto parsed = wg::parse_config_file(whole.text);
+  if (!parsed)
+    return base::Unexpected(
+        fmt::format("{}:{}: {}", path, parsed.error().line, parsed.error().message));
+  return std::move(parsed->peers);
+}
+
+void write_section(std::string& out, const wg::ConfigPeer& peer) {
+  out += "\n[Peer]\n";
+  if (!peer.name.empty()) out += fmt::format("# Name = {}\n", peer.name);
+  out += fmt::format("PublicKey = {}\n", peer.public_key.to_base64());
+  if (peer.preshared_key) {
+    base::Octets32 octets{};
+    std::copy(peer.preshared_key->bytes().begin(), peer.preshared_key->bytes().end(),
+              octets.begin());
+    out += fmt::format("PresharedKey = {}\n", base::to_base64(octets));
+    OPENSSL_cleanse(octets.data(), octets.size());
+  }
+  for (const base::Prefix& prefix : peer.allowed_ips)
+    out += fmt::format("AllowedIPs = {}\n", prefix.to_string());
+}
+
+base::Expected<void, std::string> write(const std::string& path,
+                                        const std::vector<wg::ConfigPeer>& peers) {
+  WipedText whole;
+  whole.text.reserve(head.size() + 512 * (peers.size() + 1));  // no copy is left behind by growing
+  whole.text = head;
+  for (const wg::ConfigPeer& peer : peers) write_section(whole.text, peer);
+  const std::string fresh = path + ".new";
+  const base::FileDescriptor file(
+      ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  bool written = file && ::fchmod(file.get(), 0600) == 0;
+  for (std::size_t done = 0; written && done < whole.text.size();) {
+    const ssize_t count = ::write(file.get(), whole.text.data() + done, whole.text.size() - done);
+    written = count > 0;
+    if (written) done += static_cast<std::size_t>(count);
+  }
+  if (written && ::fsync(file.get()) == 0 && ::rename(fresh.c_str(), path.c_str()) == 0) return {};
+  const std::string problem = describe(path, errno);
+  (void)::unlink(fresh.c_str());
+  return base::Unexpected(problem);
+}
+
+}  // namespace
+
+base::Expected<void, std::string> append_peer(const std::string& path, const ConfiguredPeer& peer) {
+  auto peers = read(path);
+  if (!peers) return base::Unexpected(peers.error());
+  wg::ConfigPeer added;
+  added.public_key = peer.public_key;
+  added.name = peer.name;
+  added.allowed_ips = peer.allowed_ips;
+  added.preshared_key = peer.preshared_key;
+  peers->push_back(std::move(added));
+  return write(path, *peers);
+}
+
+base::Expected<bool, std::string> erase_peer(const std::string& path, const wg::PublicKey& key) {
+  auto peers = read(path);
+  if (!peers) return base::Unexpected(peers.error());
+  if (std::erase_if(*peers, [&](const auto& peer) { return peer.public_key == key; }) == 0)
+    return false;
+  if (auto written = write(path, *peers); !written) return base::Unexpected(written.error());
+  return true;
+}
+
+}  // namespace dnsd

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/expected.hpp"
+#include "dnsd/settings/config.hpp"
+
+/// Peers that `wg-dnsd peer add` registered at run time. They stand in a file of peers in the state
+/// folder, in WireGuard's own format, that is read like any other one: there is one road for peers.
+namespace dnsd {
+
+/// Appends a peer to the file, mode 0600: it may hold preshared keys. Whole or not at all. \error
+/// one sentence that names the file
+[[nodiscard]] base::Expected<void, std::string> append_peer(const std::string& path,
+                                                            const ConfiguredPeer& peer);
+
+/// Takes a peer out of the file. \return false: it is not there. \error one sentence
+[[nodiscard]] base::Expected<bool, std::string> erase_peer(const std::string& path,
+                                                           const wg::PublicKey& key);
+
+}  // namespace dnsd

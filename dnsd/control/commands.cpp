@@ -1,0 +1,189 @@
+#include "dnsd/control/commands.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "dnsd/control/control_request.hpp"
+#include "dnsd/control/peer_commands.hpp"
+#include "dnsd/host/host_addresses.hpp"
+#include "dnsd/report/doctor_collect.hpp"
+#include "dnsd/report/explain.hpp"
+
+namespace dnsd {
+namespace {
+
+/// Peers whose records are made in one go for `zone` and `peers`; about 10 ms of the control
+/// thread.
+constexpr std::size_t peers_per_piece = 64;
+
+control::Reply fail(int exit, const std::string& why) {
+  return {.result = {.exit = exit, .error = why}};
+}
+
+}  // namespace
+
+control::Reply Commands::answer(std::string_view line) {
+  const auto request = parse_control_request(line);
+  if (!request) return fail(2, request.error());
+  switch (request->command) {
+    case ControlRequest::Command::zone:
+      return answer_zone(request->view);
+    case ControlRequest::Command::status:
+      return answer_status(request->json);
+    case ControlRequest::Command::peers:
+      return answer_peers(request->json);
+    case ControlRequest::Command::query:
+      return answer_query(*request);
+    case ControlRequest::Command::doctor:
+      return answer_doctor();
+    case ControlRequest::Command::pubkey:
+    case ControlRequest::Command::peer_config:
+    case ControlRequest::Command::peer_add:
+    case ControlRequest::Command::peer_remove:
+    case ControlRequest::Command::peer_list:
+    case ControlRequest::Command::peer_reset:
+      return answer_about_peers(*request);
+    case ControlRequest::Command::reload:
+      break;
+  }
+  const auto problem = context_.reload();
+  return problem ? fail(1, *problem) : control::Reply{};
+}
+
+DaemonStatus Commands::status() const {
+  DaemonStatus status{
+      .zone = context_.config.zone.to_string(),
+      .uptime = std::chrono::duration_cast<std::chrono::seconds>(base::SteadyTime::clock::now() -
+                                                                 context_.started),
+      .is_ready = context_.live.is_ready(),
+      .listeners = context_.listeners.status(),
+      .observatory = context_.observatory.status(),
+      .peers = {},
+      .tunnel = context_.config.points.empty() ? nullptr : &context_.tunnel_host.counters(),
+      .points = {},
+      .odd_peers = {},
+      .reload_problem = context_.reload_problem};
+  for (const auto& point : context_.points.all())
+    status.points.push_back({point->settings().listen.to_string(), point->counters()});
+  for (const auto& [key, oddity] : context_.points.oddities()) {
+    const auto peer = context_.peers.find(key);
+    status.odd_peers.emplace_back(wg::describe_peer(peer ? peer->detail->name : std::string(), key),
+                                  oddity);
+  }
+  context_.peers.for_each([&](const wg::PublicKey&, const PeerRecord& peer) {
+    ++status.peers.registered;
+    if (!peer.ipv4 && !peer.ipv6) return;
+    ++status.peers.with_endpoint;
+    if (peer.stale) ++status.peers.stale;
+  });
+  return status;
+}
+
+control::Reply Commands::answer_status(bool json) const {
+  const DaemonStatus now = status();
+  return {.text = json ? status_json(now, context_.threads.served())
+                       : status_text(now, context_.threads.served()),
+          .result = {.exit = static_cast<int>(judge(now))}};
+}
+
+control::Reply Commands::answer_doctor() const {
+  const DoctorFacts facts = collect_facts(
+      context_.config, context_.static_part, read_host(context_.config),
+      context_.listeners.wanted(), status(), context_.peers,
+      [&](const wg::PublicKey& key) { return context_.observatory.sightings(key); },
+      base::read_clock());
+  return {.text = write_doctor_facts(facts)};
+}
+
+/// The keys alone are copied, all at once: a peer that changes meanwhile is printed as it was or as
+/// it is, whole.
+control::Reply Commands::answer_zone(View view) const {
+  const auto zone = context_.published.get();
+  control::Reply reply;
+  zone->for_each_common_record(
+      view, [&](dns::NameView owner, dns::RrType type, dns::Ttl ttl, base::Bytes rdata) {
+        reply.text += dns::to_zone_line(owner, ttl, type, rdata);
+      });
+  reply.more = [zone, view, keys = peer_keys(), next = std::size_t{0}]() mutable {
+    std::string text;
+    const std::size_t end = std::min(keys.size(), next + peers_per_piece);
+    // A peer without a record in this view must not look like the end.
+    for (; next < keys.size() && (next < end || text.empty()); ++next) {
+      zone->for_each_peer_record(
+          keys[next], view,
+          [&](dns::NameView owner, dns::RrType type, dns::Ttl ttl, base::Bytes rdata) {
+            text += dns::to_zone_line(owner, ttl, type, rdata);
+          });
+    }
+    return text;
+  };
+  return reply;
+}
+
+control::Reply Commands::answer_peers(bool json) const {
+  control::Reply reply;
+  reply.more = [this, json, odd = context_.points.oddities(), keys = peer_keys(),
+                next = std::size_t{0}]() mutable {
+    std::string text;
+    const std::size_t end = std::min(keys.size(), next + peers_per_piece);
+    for (; next < keys.size() && (next < end || text.empty()); ++next) {
+      const wg::PublicKey& key = keys[next];
+      const auto peer = context_.peers.find(key);
+      if (!peer) continue;
+      const auto found = odd.find(key);
+      const PeerOddity oddity = found == odd.end() ? PeerOddity{} : found->second;
+      text += json ? peer_json(key, *peer, oddity) : peer_text(key, *peer, oddity);
+    }
+    return text;
+  };
+  return reply;
+}
+
+control::Reply Commands::answer_query(const ControlRequest& request) const {
+  const auto name = parse_question_name(request.name, context_.config.zone);
+  const auto type = dns::parse_rr_type(request.type);
+  if (!name || !type) {
+    const std::string wrong =
+        name ? fmt::format("'{}' is no record type: SRV, TXT, A, AAAA, TYPE65280, …", request.type)
+             : fmt::format("'{}' is neither a domain name nor a public key", request.name);
+    return fail(2, wrong);
+  }
+  const Explanation explanation(
+      *name, *type, request.view, context_.responder, *context_.published.get(), context_.peers,
+      [&](const wg::PublicKey& key) { return context_.observatory.sightings(key); },
+      base::read_clock());
+  return {.text = request.json ? explanation.json() : explanation.text(),
+          .result = {.exit = explanation.exit_code()}};
+}
+
+control::Reply Commands::answer_about_peers(const ControlRequest& request) {
+  std::vector<PointView> points;
+  for (const auto& point : context_.points.all())
+    points.push_back(
+        {point->settings().listen, point->public_key(), point->settings().tunnel_addresses});
+  PeerCommandReply reply =
+      run_peer_command(request, {.config = context_.config,
+                                 .points = points,
+                                 .name_servers = context_.static_part.name_servers,
+                                 .reload = [this] { return context_.reload(); },
+                                 .reset =
+                                     [this](const wg::PublicKey& key) {
+                                       for (const auto& point : context_.points.all())
+                                         point->reset_peer(key);
+                                     }});
+  return {.text = std::move(reply.text), .result = std::move(reply.result)};
+}
+
+std::vector<wg::PublicKey> Commands::peer_keys() const {
+  std::vector<wg::PublicKey> keys;
+  keys.reserve(context_.peers.size());
+  context_.peers.for_each(
+      [&](const wg::PublicKey& key, const PeerRecord&) { keys.push_back(key); });
+  std::sort(keys.begin(), keys.end());
+  return keys;
+}
+
+}  // namespace dnsd

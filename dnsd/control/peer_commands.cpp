@@ -1,0 +1,193 @@
+#include "dnsd/control/peer_commands.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "dnsd/control/added_peers.hpp"
+#include "noise/key_file.hpp"
+#include "schema/owner_name.hpp"
+
+namespace dnsd {
+namespace {
+
+constexpr int exit_refused = 1;
+constexpr int exit_usage = 2;
+/// As the README recommends: NATs forget a mapping after 30 s at the earliest.
+constexpr int keepalive_seconds = 25;
+
+PeerCommandReply refuse(int exit, std::string why) {
+  return {.text = {}, .result = {.exit = exit, .error = std::move(why)}};
+}
+
+/// By name, in any case, or by public key.
+const ConfiguredPeer* find_peer(const Config& config, const std::string& who) {
+  const auto key = wg::PublicKey::parse(who);
+  const auto found =
+      std::find_if(config.peers.begin(), config.peers.end(), [&](const ConfiguredPeer& peer) {
+        if (key) return peer.public_key == *key;
+        return !peer.name.empty() && base::equals_ignoring_case(peer.name, who);
+      });
+  return found == config.peers.end() ? nullptr : &*found;
+}
+
+PeerCommandReply refuse_unknown(const std::string& who) {
+  return refuse(exit_refused,
+                fmt::format("no peer '{}' is configured: give its name or its public key; see "
+                            "wg-dnsd peer list",
+                            who));
+}
+
+PeerCommandReply list_keys(const PeerCommandContext& context) {
+  if (context.points.empty())
+    return refuse(exit_refused, "no built-in point is configured: see --observe");
+  PeerCommandReply reply;
+  for (const PointView& point : context.points)
+    reply.text += fmt::format("{} {}\n", point.key.to_base64(), point.listen.to_string());
+  return reply;
+}
+
+/// A literal address that peers reach. \return nullopt: not known
+std::optional<base::Endpoint> reachable(const PointView& point, const PeerCommandContext& context) {
+  if (!point.listen.address.is_unspecified()) return point.listen;
+  for (const NameServer& server : context.name_servers) {
+    for (const base::IpAddress& address : server.addresses) {
+      if (address.family() == point.listen.address.family())
+        return base::Endpoint{address, point.listen.port};
+    }
+  }
+  return std::nullopt;
+}
+
+PeerCommandReply print_config(const std::string& who, const PeerCommandContext& context) {
+  const ConfiguredPeer* const peer = find_peer(context.config, who);
+  if (peer == nullptr) return refuse_unknown(who);
+  if (context.points.empty())
+    return refuse(exit_refused, "no built-in point is configured: see --observe");
+  PeerCommandReply reply;
+  for (const PointView& point : context.points) {
+    const auto endpoint = reachable(point, context);
+    if (!endpoint)
+      return refuse(exit_refused,
+                    fmt::format("the address of the point {} is not known: name it with --ns "
+                                "NAME=ADDRESS, or observe there",
+                                point.listen.to_string()));
+    if (!reply.text.empty()) reply.text += '\n';
+    reply.text += fmt::format("[Peer]\nPublicKey = {}\n", point.key.to_base64());
+    if (peer->preshared_key) reply.text += "# PresharedKey = (the one that this peer has)\n";
+    reply.text += fmt::format("Endpoint = {}\n", endpoint->to_string());
+    std::string allowed;
+    for (const base::IpAddress& address : point.tunnel_addresses)
+      allowed += fmt::format("{}{}/{}", allowed.empty() ? "" : ", ", address.to_string(),
+                             address.is_ipv4() ? 32 : 128);
+    if (!allowed.empty()) reply.text += fmt::format("AllowedIPs = {}\n", allowed);
+    reply.text += fmt::format("PersistentKeepalive = {}\n", keepalive_seconds);
+  }
+  return reply;
+}
+
+/// \return why it is wrong
+std::optional<std::string> read_words(const ControlRequest& request, ConfiguredPeer& peer) {
+  const auto key = wg::PublicKey::parse(request.key);
+  if (!key || key->is_zero())
+    return fmt::format("'{}' is not a public key: 44 characters, as `wg pubkey` prints them",
+                       request.key);
+  peer.public_key = *key;
+  if (const auto wrong = schema::check_peer_label(request.name))
+    return fmt::format("the name '{}' {}", request.name, *wrong);
+  peer.name = request.name;
+  for (const std::string& text : request.allowed_ips) {
+    const auto prefix = base::Prefix::parse(text);
+    if (!prefix) return fmt::format("'{}' is not ADDRESS or ADDRESS/LENGTH", text);
+    peer.allowed_ips.push_back(*prefix);
+  }
+  if (request.preshared_key_file.empty()) return std::nullopt;
+  auto psk = noise::read_preshared_key(request.preshared_key_file);
+  if (!psk) return psk.error();
+  peer.preshared_key = *psk;
+  return std::nullopt;
+}
+
+PeerCommandReply add(const ControlRequest& request, const PeerCommandContext& context) {
+  ConfiguredPeer peer;
+  if (auto wrong = read_words(request, peer)) return refuse(exit_usage, std::move(*wrong));
+  for (const std::string& known : {request.key, request.name}) {
+    if (find_peer(context.config, known) != nullptr)
+      return refuse(exit_refused, fmt::format("there is a peer '{}' already", known));
+  }
+  const std::string file = added_peers_file(context.config);
+  if (const auto added = append_peer(file, peer); !added)
+    return refuse(exit_refused, added.error());
+  if (auto problem = context.reload()) {
+    (void)erase_peer(file, peer.public_key);
+    return refuse(exit_refused, std::move(*problem));
+  }
+  return {};
+}
+
+PeerCommandReply remove(const std::string& who, const PeerCommandContext& context) {
+  const ConfiguredPeer* const peer = find_peer(context.config, who);
+  if (peer == nullptr) return refuse_unknown(who);
+  const auto removed = erase_peer(added_peers_file(context.config), peer->public_key);
+  if (!removed) return refuse(exit_refused, removed.error());
+  if (!*removed)
+    return refuse(exit_refused,
+                  fmt::format("{} stands in the configuration: take it out there, then wg-dnsd "
+                              "reload",
+                              wg::describe_peer(peer->name, peer->public_key)));
+  if (auto problem = context.reload()) return refuse(exit_refused, std::move(*problem));
+  return {};
+}
+
+PeerCommandReply list(bool json, const PeerCommandContext& context) {
+  PeerCommandReply reply;
+  for (const ConfiguredPeer& peer : context.config.peers) {
+    std::vector<std::string> allowed;
+    for (const base::Prefix& prefix : peer.allowed_ips) allowed.push_back(prefix.to_string());
+    if (json) {
+      const nlohmann::ordered_json line{{"public_key", peer.public_key.to_base64()},
+                                        {"name", peer.name},
+                                        {"allowed_ips", allowed},
+                                        {"preshared_key", peer.preshared_key.has_value()}};
+      reply.text += line.dump() + "\n";
+    } else {
+      reply.text += fmt::format("{} {} {}\n", peer.public_key.to_base64(),
+                                peer.name.empty() ? "-" : peer.name,
+                                allowed.empty() ? "-" : fmt::format("{}", fmt::join(allowed, ",")));
+    }
+  }
+  return reply;
+}
+
+PeerCommandReply reset(const std::string& who, const PeerCommandContext& context) {
+  const ConfiguredPeer* const peer = find_peer(context.config, who);
+  if (peer == nullptr) return refuse_unknown(who);
+  context.reset(peer->public_key);
+  return {};
+}
+
+}  // namespace
+
+PeerCommandReply run_peer_command(const ControlRequest& request,
+                                  const PeerCommandContext& context) {
+  using Command = ControlRequest::Command;
+  switch (request.command) {
+    case Command::pubkey:
+      return list_keys(context);
+    case Command::peer_config:
+      return print_config(request.name, context);
+    case Command::peer_add:
+      return add(request, context);
+    case Command::peer_remove:
+      return remove(request.name, context);
+    case Command::peer_list:
+      return list(request.json, context);
+    case Command::peer_reset:
+      return reset(request.name, context);
+    default:
+      return refuse(exit_usage, "not a command about peers");
+  }
+}
+
+}  // namespace dnsd

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/interfaces.hpp"
+#include "dnsd/host/host_addresses.hpp"
+#include "dnsd/listen/listen_socket.hpp"
+#include "dnsd/serve/loop_guard.hpp"
+#include "dnsd/settings/config.hpp"
+
+/// Which places to listen on, decided from what the operator wants and what the host has. Pure.
+namespace dnsd {
+
+/// One listener that there should be.
+struct PlannedListener {
+  enum class Origin : std::uint8_t {
+    address,      ///< the operator named this address
+    wildcard,     ///< all addresses of a family, with one socket
+    one_of_many,  ///< an address of the host, because another server holds some of a wildcard's
+  };
+  BindAddress address;
+  View view{};
+  Origin origin{};
+  /// The host does not have what binding takes: an address that only a private listener may have
+  /// once its interface is known, or a link-local one. It is waited for.
+  bool absent = false;
+
+  friend bool operator==(const PlannedListener&, const PlannedListener&) = default;
+};
+
+/// \param refused wildcards that cannot be bound because another server holds a part of them.
+/// \return each place once; a private listener on an address of a WireGuard interface is tied to
+/// that interface.
+[[nodiscard]] std::vector<PlannedListener> plan_listeners(std::span<const ListenAddress> wanted,
+                                                          const HostAddresses& host,
+                                                          const std::set<base::Endpoint>& refused);
+
+/// Of one wildcard; each is a socket per thread.
+inline constexpr std::size_t max_shortcuts = 32;
+
+/// Addresses of the host that get UDP sockets of their own beside a wildcard that covers them. The
+/// kernel need not tell such a socket which address was asked, nor be told where a reply comes
+/// from; that is a twentieth of what a query costs. Where there is none, the wildcard answers.
+/// \param planned every listener: the place of another one has no shortcut.
+[[nodiscard]] std::vector<BindAddress> plan_shortcuts(const BindAddress& wildcard,
+                                                      const HostAddresses& host,
+                                                      std::span<const PlannedListener> planned);
+
+/// Every address and port that sockets bound there answer at, wildcards spelled out; each once.
+[[nodiscard]] LoopGuard make_loop_guard(std::span<const BindAddress> bound,
+                                        const HostAddresses& host);
+
+}  // namespace dnsd

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "dnsd/peers/lan_table.hpp"
+#include "dnsd/settings/view.hpp"
+#include "wg/public_key.hpp"
+
+namespace dnsd {
+
+/// What answers need beside the zone and the peers, and what changes without either being reloaded.
+/// Written by the control thread, `lan` by the threads that hear announcements; read by all.
+class LiveState {
+ public:
+  using KeyList = std::vector<wg::PublicKey>;
+
+  /// Serial of the SOA (RFC 1982).
+  [[nodiscard]] std::uint32_t serial() const { return serial_.load(std::memory_order_acquire); }
+  void set_serial(std::uint32_t serial) { serial_.store(serial, std::memory_order_release); }
+
+  /// Whether every configured source has been read once, or saved state was loaded: until then an
+  /// unknown key is answered SERVFAIL, never an invented "no".
+  [[nodiscard]] bool is_ready() const { return ready_.load(std::memory_order_acquire); }
+  void set_ready() { ready_.store(true, std::memory_order_release); }
+
+  /// The peers that the PTR list of a view holds: those with an endpoint there, the smallest keys
+  /// first.
+  [[nodiscard]] std::shared_ptr<const KeyList> list(View view) const {
+    return list_of(view).load(std::memory_order_acquire);
+  }
+  void set_list(View view, std::shared_ptr<const KeyList> list) {
+    list_of(view).store(std::move(list), std::memory_order_release);
+  }
+
+  /// What peers announce of their own networks.
+  LanTable lan;
+
+ private:
+  using AtomicList = std::atomic<std::shared_ptr<const KeyList>>;
+  [[nodiscard]] const AtomicList& list_of(View view) const {
+    return view == View::public_view ? public_list_ : private_list_;
+  }
+  [[nodiscard]] AtomicList& list_of(View view) {
+    return view == View::public_view ? public_list_ : private_list_;
+  }
+
+  std::atomic<std::uint32_t> serial_{1};
+  std::atomic<bool> ready_{false};
+  AtomicList public_list_{std::make_shared<const KeyList>()};
+  AtomicList private_list_{std::make_shared<const KeyList>()};
+};
+
+}  // namespace dnsd

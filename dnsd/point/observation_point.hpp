@@ -1,0 +1,89 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/expected.hpp"
+#include "dnsd/point/inner_packet.hpp"
+#include "dnsd/point/peer_oddity.hpp"
+#include "dnsd/point/point_rules.hpp"
+#include "dnsd/registry/observation.hpp"
+#include "noise/engine.hpp"
+
+namespace dnsd {
+
+/// Who may speak to an observation point.
+struct PointPeer {
+  wg::PublicKey key;
+  wg::PresharedKey psk;  ///< all zero: none
+  std::string name;      ///< for the log; empty: none
+  std::vector<base::Prefix> allowed_ips;
+};
+
+/// What a point remembers over a restart.
+struct PointMemory {
+  std::vector<SavedPeer> peers;
+  std::vector<std::pair<wg::PublicKey, noise::Tai64n>> marks;  ///< newest timestamp of each
+  noise::Tai64n last_timestamp;                                ///< that the point sent
+};
+
+/// What a point has learnt since its last report.
+struct PointReport {
+  std::vector<PointRules::Seen> seen;
+  std::vector<std::pair<wg::PublicKey, noise::Tai64n>> marks;
+  noise::Tai64n last_timestamp;
+};
+
+/// A built-in observation point: wg-dnsd as a WireGuard peer of its own, on one UDP address and
+/// port, with one key. Everything it does, cryptography too, happens on its own thread, which never
+/// answers DNS:
+///
+///     socket ─▶ noise::Engine ─▶ PointRules ─▶ report ─▶ the observatory, on its thread
+///       ▲          │  ▲          │ ask back
+///       └──────────┘  └──────────┘
+///
+/// The functions of this class may be called from one other thread.
+class ObservationPoint {
+ public:
+  struct Settings {
+    base::Endpoint listen;  ///< the unspecified address of a family: all its addresses
+    std::vector<base::IpAddress> tunnel_addresses;
+  };
+  /// Called on the point's thread, for every batch of datagrams that brought something.
+  using Report = std::function<void(PointReport report)>;
+
+  /// Binds, so that whatever stands in the way is known; nothing is received before start().
+  /// \error one sentence that names the address
+  [[nodiscard]] static base::Expected<std::unique_ptr<ObservationPoint>, std::string> open(
+      Settings settings, const wg::PrivateKey& key, Report report, InnerHandler inner);
+  /// Stops the thread; nothing is reported afterwards.
+  ~ObservationPoint();
+  ObservationPoint(const ObservationPoint&) = delete;
+  ObservationPoint& operator=(const ObservationPoint&) = delete;
+
+  [[nodiscard]] const Settings& settings() const;
+  [[nodiscard]] const wg::PublicKey& public_key() const;
+
+  /// Before start().
+  void restore(const PointMemory& memory);
+  /// Once, after the first set_peers().
+  void start();
+  /// Exactly these, from now on. Peers that stay keep their sessions.
+  void set_peers(std::vector<PointPeer> peers);
+  /// Forgets the newest timestamp of a peer whose clock was set back.
+  void reset_peer(const wg::PublicKey& key);
+  /// A copy of the counters, from the thread's last turn.
+  [[nodiscard]] noise::EngineCounters counters() const;
+  /// Who behaves oddly, from the thread's last turn.
+  [[nodiscard]] PeerOddities oddities() const;
+
+ private:
+  class Impl;
+  explicit ObservationPoint(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace dnsd

@@ -1,0 +1,192 @@
+#include "dnsd/point/point_socket.hpp"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+
+namespace dnsd {
+namespace {
+
+/// Room for the keepalives of thousands of peers that wake at the same moment.
+constexpr int queue_octets = 4 << 20U;
+constexpr std::size_t incoming_octets = 9216;
+constexpr std::size_t outgoing_octets = 2048;
+
+struct alignas(cmsghdr) ControlBuffer {
+  std::array<unsigned char, CMSG_SPACE(sizeof(in6_pktinfo))> octets;
+};
+
+std::error_code last_error() {
+  return {errno, std::generic_category()};
+}
+
+bool set_option(int socket, int level, int name, int value) {
+  return ::setsockopt(socket, level, name, &value, sizeof value) == 0;
+}
+
+/// The address of ours that a datagram was sent to; nullopt: not to this host alone.
+std::optional<base::IpAddress> asked_address(const msghdr& header) {
+  const cmsghdr* message = CMSG_FIRSTHDR(&header);
+  if (message == nullptr || (header.msg_flags & MSG_CTRUNC) != 0) return std::nullopt;
+  if (message->cmsg_level == IPPROTO_IP && message->cmsg_type == IP_PKTINFO) {
+    in_pktinfo info{};
+    std::memcpy(&info, CMSG_DATA(message), sizeof info);
+    if (info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr) return std::nullopt;  // broadcast
+    std::array<std::uint8_t, 4> octets{};
+    std::memcpy(octets.data(), &info.ipi_addr, octets.size());
+    return base::IpAddress(octets);
+  }
+  if (message->cmsg_level == IPPROTO_IPV6 && message->cmsg_type == IPV6_PKTINFO) {
+    in6_pktinfo info{};
+    std::memcpy(&info, CMSG_DATA(message), sizeof info);
+    if (IN6_IS_ADDR_MULTICAST(&info.ipi6_addr)) return std::nullopt;
+    std::array<std::uint8_t, 16> octets{};
+    std::memcpy(octets.data(), &info.ipi6_addr, octets.size());
+    return base::IpAddress(octets);
+  }
+  return std::nullopt;
+}
+
+template <typename T>
+void write_control(msghdr& header, ControlBuffer& buffer, int level, int type, const T& value) {
+  buffer = {};
+  header.msg_control = &buffer;
+  header.msg_controllen = CMSG_SPACE(sizeof value);
+  cmsghdr* message = CMSG_FIRSTHDR(&header);
+  message->cmsg_level = level;
+  message->cmsg_type = type;
+  message->cmsg_len = CMSG_LEN(sizeof value);
+  std::memcpy(CMSG_DATA(message), &value, sizeof value);
+}
+
+/// Makes a datagram leave from `local`; unspecified: from where the route says.
+void write_source(msghdr& header, ControlBuffer& buffer, const base::IpAddress& local) {
+  if (local.is_unspecified()) return;
+  const base::Bytes octets = local.bytes();
+  if (local.is_ipv4()) {
+    in_pktinfo info{};
+    std::memcpy(&info.ipi_spec_dst, octets.data(), octets.size());
+    write_control(header, buffer, IPPROTO_IP, IP_PKTINFO, info);
+  } else {
+    in6_pktinfo info{};
+    std::memcpy(&info.ipi6_addr, octets.data(), octets.size());
+    write_control(header, buffer, IPPROTO_IPV6, IPV6_PKTINFO, info);
+  }
+}
+
+}  // namespace
+
+class PointSocket::Buffers {
+ public:
+  std::size_t receive(
+      int socket,
+      const std::function<void(base::MutableBytes datagram, const noise::Path& path)>& take) {
+    for (std::size_t i = 0; i < batch_size; ++i) {
+      parts_[i] = {.iov_base = incoming_[i].data(), .iov_len = incoming_octets};
+      received_[i].msg_hdr = {.msg_name = &sources_[i],
+                              .msg_namelen = sizeof sources_[i],
+                              .msg_iov = &parts_[i],
+                              .msg_iovlen = 1,
+                              .msg_control = &controls_[i],
+                              .msg_controllen = sizeof controls_[i],
+                              .msg_flags = 0};
+    }
+    const int count = ::recvmmsg(socket, received_.data(), batch_size, MSG_DONTWAIT, nullptr);
+    if (count <= 0) return 0;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+      const msghdr& header = received_[i].msg_hdr;
+      const auto source = base::Endpoint::from_sockaddr(sources_[i]);
+      const auto local = asked_address(header);
+      const bool is_whole = (header.msg_flags & MSG_TRUNC) == 0;
+      if (!source || base::to_number(source->port) == 0 || !local || !is_whole) continue;
+      take(base::MutableBytes(incoming_[i]).first(received_[i].msg_len), {*source, *local});
+    }
+    return static_cast<std::size_t>(count);
+  }
+
+  void put(int socket, const noise::Path& path, base::Bytes datagram) {
+    if (datagram.size() > outgoing_octets) return;
+    if (waiting_ == batch_size) flush(socket);
+    const std::size_t i = waiting_++;
+    std::copy(datagram.begin(), datagram.end(), outgoing_[i].begin());
+    out_parts_[i] = {.iov_base = outgoing_[i].data(), .iov_len = datagram.size()};
+    msghdr& header = to_send_[i].msg_hdr;
+    header = {};
+    header.msg_name = &targets_[i];
+    header.msg_namelen = path.remote.to_sockaddr(targets_[i]);
+    header.msg_iov = &out_parts_[i];
+    header.msg_iovlen = 1;
+    write_source(header, out_controls_[i], path.local);
+  }
+
+  void flush(int socket) {
+    for (std::size_t next = 0; next < waiting_;) {
+      const int done = ::sendmmsg(socket, to_send_.data() + next,
+                                  static_cast<unsigned>(waiting_ - next), MSG_DONTWAIT);
+      if (done > 0) {
+        next += static_cast<std::size_t>(done);
+      } else if (errno == EAGAIN) {
+        break;  // the queue is full, for the rest as well
+      } else {
+        ++next;  // this one cannot be sent: no route, a firewall, an address that went away
+      }
+    }
+    waiting_ = 0;
+  }
+
+ private:
+  std::array<std::array<std::uint8_t, incoming_octets>, batch_size> incoming_;
+  std::array<sockaddr_storage, batch_size> sources_{};
+  std::array<ControlBuffer, batch_size> controls_{};
+  std::array<iovec, batch_size> parts_{};
+  std::array<mmsghdr, batch_size> received_{};
+
+  std::size_t waiting_ = 0;
+  std::array<std::array<std::uint8_t, outgoing_octets>, batch_size> outgoing_;
+  std::array<sockaddr_storage, batch_size> targets_{};
+  std::array<ControlBuffer, batch_size> out_controls_{};
+  std::array<iovec, batch_size> out_parts_{};
+  std::array<mmsghdr, batch_size> to_send_{};
+};
+
+base::Expected<PointSocket, std::error_code> PointSocket::open(const base::Endpoint& listen) {
+  const bool is_ipv4 = listen.address.is_ipv4();
+  base::FileDescriptor socket(
+      ::socket(is_ipv4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) return base::Unexpected(last_error());
+  const int fd = socket.get();
+  if (!set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, queue_octets))
+    (void)set_option(fd, SOL_SOCKET, SO_RCVBUF, queue_octets);
+  sockaddr_storage address{};
+  const socklen_t length = listen.to_sockaddr(address);
+  const void* const raw = &address;
+  const bool done = (is_ipv4 ? set_option(fd, IPPROTO_IP, IP_PKTINFO, 1)
+                             : set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) &&
+                                   set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
+                    ::bind(fd, static_cast<const sockaddr*>(raw), length) == 0;
+  if (!done) return base::Unexpected(last_error());
+  return PointSocket(std::move(socket));
+}
+
+PointSocket::PointSocket(base::FileDescriptor socket)
+    : socket_(std::move(socket)), buffers_(std::make_unique<Buffers>()) {}
+PointSocket::~PointSocket() = default;
+PointSocket::PointSocket(PointSocket&&) noexcept = default;
+PointSocket& PointSocket::operator=(PointSocket&&) noexcept = default;
+
+std::size_t PointSocket::receive(
+    const std::function<void(base::MutableBytes datagram, const noise::Path& path)>& take) {
+  return buffers_->receive(socket_.get(), take);
+}
+void PointSocket::put(const noise::Path& path, base::Bytes datagram) {
+  buffers_->put(socket_.get(), path, datagram);
+}
+void PointSocket::flush() {
+  buffers_->flush(socket_.get());
+}
+
+}  // namespace dnsd

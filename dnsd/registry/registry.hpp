@@ -1,0 +1,190 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "dnsd/peers/peer_table.hpp"
+#include "dnsd/registry/nat_report.hpp"
+#include "dnsd/registry/observation.hpp"
+#include "dnsd/settings/config.hpp"
+
+namespace dnsd {
+
+/// A source of observations, by the order in which it was first named; stays over a reload.
+using SourceId = std::uint16_t;
+
+/// Who is registered, and what each source says about them: what the peer table should hold. Pure:
+/// no clock, no device, no disk. One thread.
+///
+/// Changes are noted by key (take_touched), and asked for by key (record, saved): whoever owns the
+/// table publishes what differs, and tells that it did (move_to_table). Work grows with what
+/// happened, never with the number of peers, except in a (re)configuration.
+///
+/// A peer that is known from the configuration alone is in the table and nowhere else: a million of
+/// them are not held twice. What the registry must know of one, it reads there.
+class Registry {
+ public:
+  struct Rules {
+    std::chrono::seconds stale_after{};
+    std::chrono::seconds expire_after{};
+    bool listed_only = false;  ///< only configured peers, and keys of this host
+  };
+
+  /// \param table what record() is published to; outlives the registry.
+  explicit Registry(const PeerTable& table) : table_(table) {}
+
+  /// A configuration: begin, configure each of its peers, end. Peers that were configured before
+  /// and are not any more stay only if a source lists them.
+  /// \param order sources, the first counts first. Others are forgotten with all they said.
+  void begin_configuration(const Rules& rules, std::span<const SourceId> order);
+  void configure(const ConfiguredPeer& peer);
+  void end_configuration();
+  /// The source is a built-in point: it has exactly the configured peers, so what it says of one
+  /// ends when that is not configured any more. What two points say of a peer is compared.
+  void set_point(SourceId source, const base::Endpoint& listen);
+  [[nodiscard]] bool is_configured(const wg::PublicKey& key) const;
+
+  /// What an earlier run knew: stale until it is seen again, however young it is.
+  void restore(SourceId source, const SavedPeer& peer, base::Now now);
+  /// The source has this peer. Replaces what it said of allowed-ips before.
+  void list(SourceId source, const wg::PublicKey& key, std::vector<base::Prefix> allowed_ips);
+  /// The source has it no more.
+  void unlist(SourceId source, const wg::PublicKey& key);
+  /// This key is the source's own; an earlier one is not any more.
+  void set_own_key(SourceId source, const std::optional<wg::PublicKey>& key);
+  [[nodiscard]] std::optional<wg::PublicKey> own_key(SourceId source) const;
+  /// A confirmed observation, new, moved or renewed.
+  void observe(SourceId source, const wg::PublicKey& key, const Observation& observation,
+               base::Now now);
+  /// Marks stale, and withdraws, what is due.
+  void tick(base::Now now);
+  /// When tick() has something to do at the earliest.
+  [[nodiscard]] std::optional<base::SteadyTime> next_deadline() const;
+
+  /// Keys whose record may have changed since the last call, each once.
+  [[nodiscard]] std::vector<wg::PublicKey> take_touched();
+  /// What the table should hold; nullopt: not registered.
+  [[nodiscard]] std::optional<PeerRecord> record(const wg::PublicKey& key) const;
+  /// The table holds record(key) now.
+  void move_to_table(const wg::PublicKey& key);
+  /// The first source that says so now; nullopt: the configuration.
+  [[nodiscard]] std::optional<SourceId> seen_by(const wg::PublicKey& key,
+                                                const base::Endpoint& endpoint) const;
+
+  /// What each source that has seen the peer says, in configuration order.
+  struct Seen {
+    SourceId source{};
+    Observation observation;
+    bool is_stale = false;
+  };
+  [[nodiscard]] std::vector<Seen> seen(const wg::PublicKey& key) const;
+  /// The fixed endpoint of the configuration.
+  [[nodiscard]] std::optional<base::Endpoint> fixed(const wg::PublicKey& key) const;
+
+  struct Unsaved {
+    SourceId source;
+    wg::PublicKey key;
+  };
+  /// What is not on disk yet. A renewed sighting at the same place counts only once a minute: a
+  /// million keepalives are not a million writes.
+  [[nodiscard]] std::vector<Unsaved> take_unsaved();
+  [[nodiscard]] bool has_unsaved() const { return !unsaved_.empty(); }
+  /// The write failed: once more.
+  void mark_unsaved(const Unsaved& again);
+  void mark_all_unsaved();
+  /// Adds every renewed sighting to the unsaved, for the last write before a stop.
+  void flush_sightings();
+  /// What to keep of one peer of one source: nothing that is on trial. nullopt: forget it.
+  [[nodiscard]] std::optional<SavedPeer> saved(SourceId source, const wg::PublicKey& key) const;
+
+  /// Peers that a source lists.
+  [[nodiscard]] std::size_t listed_by(SourceId source) const;
+
+ private:
+  /// One peer as one source knows it.
+  struct Sighting {
+    SourceId source{};
+    bool stale = false;
+    bool unsaved = false;
+    std::optional<Observation> seen;
+    std::unique_ptr<const Observation> proven;  // while `seen` is on trial: the one before it
+    base::WallTime saved_last_seen{};
+    // Each deadline has one element in its queue; elements with another time are obsolete.
+    std::optional<base::SteadyTime> stale_due;
+    std::optional<base::SteadyTime> expire_due;
+    std::vector<base::Prefix> allowed_ips;
+  };
+  struct Peer {
+    std::shared_ptr<const PeerDetail> detail;
+    std::optional<base::Endpoint> fixed;
+    std::vector<Sighting> sightings;  // of the sources that list the peer
+    std::uint32_t generation = 0;     // of the last configuration that named it
+    bool configured = false;
+    bool allowed_ips_configured = false;
+    bool is_own = false;  // a key of one of our sources
+    bool touched = false;
+  };
+  using Peers = std::unordered_map<wg::PublicKey, Peer>;
+
+  struct Deadline {
+    base::SteadyTime due;
+    wg::PublicKey key;
+    SourceId source;
+    friend bool operator>(const Deadline& a, const Deadline& b) { return a.due > b.due; }
+  };
+  using DeadlineQueue = std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>>;
+
+  struct Source {
+    std::uint16_t rank = 0;  // 0: first of the configuration
+    bool configured = false;
+    std::optional<base::Endpoint> point;  ///< where it listens
+    std::optional<wg::PublicKey> own_key;
+    std::size_t listed = 0;
+  };
+
+  [[nodiscard]] Peer& peer_of(const wg::PublicKey& key);
+  [[nodiscard]] std::optional<Peer> recall(const wg::PublicKey& key) const;
+  [[nodiscard]] Source& source(SourceId id);
+  [[nodiscard]] std::uint16_t rank(SourceId id) const { return sources_[id].rank; }
+  [[nodiscard]] static Sighting* find_sighting(Peer& peer, SourceId source);
+  Sighting& sighting_of(Peer& peer, SourceId source);
+  void forget_source(SourceId id);
+  void erase_if_unknown(Peers::iterator it);
+  [[nodiscard]] bool is_registered(const Peer& peer) const;
+
+  void set_detail(const wg::PublicKey& key, Peer& peer, PeerDetail detail);
+  void refresh_detail(const wg::PublicKey& key, Peer& peer);
+  [[nodiscard]] std::optional<NatMapping> mapping_of(const Peer& peer) const;
+  [[nodiscard]] const Sighting* first_sighting(const Peer& peer) const;
+  [[nodiscard]] const Sighting* published_sighting(const Peer& peer, base::Family family) const;
+
+  void touch(const wg::PublicKey& key, Peer& peer);
+  void mark_unsaved(const wg::PublicKey& key, Sighting& sighting);
+  void schedule(const wg::PublicKey& key, Sighting& sighting);
+  void requeue_all();
+  template <typename Due>
+  void run_queue(DeadlineQueue& queue, std::optional<base::SteadyTime> Sighting::*due,
+                 std::chrono::seconds age, base::Now now, Due on_due);
+
+  const PeerTable& table_;
+  Rules rules_;
+  Peers peers_;                           // that are more than the table tells
+  std::size_t only_in_table_ = 0;         // peers that only the table has
+  bool looks_for_gone_ = false;           // a configuration is under way, and not the first one
+  std::vector<wg::PublicKey> confirmed_;  // of the settled: this configuration named them
+  std::vector<Source> sources_;
+  std::vector<SourceId> order_;
+  std::uint32_t generation_ = 0;
+  DeadlineQueue stale_queue_;
+  DeadlineQueue expire_queue_;
+  std::vector<wg::PublicKey> touched_;
+  std::vector<Unsaved> unsaved_;
+};
+
+}  // namespace dnsd

@@ -1,0 +1,173 @@
+#include <algorithm>
+#include <utility>
+
+#include "dnsd/registry/registry.hpp"
+
+// What follows from all that the registry was told: each peer's record, and its rows on disk.
+namespace dnsd {
+
+// Records
+
+std::optional<PeerRecord> Registry::record(const wg::PublicKey& key) const {
+  const auto it = peers_.find(key);
+  if (it == peers_.end() || !is_registered(it->second)) return std::nullopt;
+  const Peer& peer = it->second;
+  PeerRecord record;
+  record.detail = peer.detail;
+  bool all_stale = true;
+  std::optional<base::WallTime> last_seen;
+  for (const base::Family family : {base::Family::ipv4, base::Family::ipv6}) {
+    auto& place = family == base::Family::ipv4 ? record.ipv4 : record.ipv6;
+    const Sighting* sighting = published_sighting(peer, family);
+    const bool has_fixed = peer.fixed && peer.fixed->address.family() == family;
+    if (has_fixed && (sighting == nullptr || sighting->stale)) {
+      place = peer.fixed;
+      all_stale = false;
+    } else if (sighting != nullptr) {
+      place = sighting->seen->endpoint;
+      record.since = std::max(record.since, sighting->seen->since);
+      all_stale = all_stale && sighting->stale;
+      last_seen = std::max(last_seen.value_or(base::WallTime::min()), sighting->seen->last_seen);
+    }
+  }
+  if (all_stale) record.stale = last_seen;
+  return record;
+}
+
+std::optional<SourceId> Registry::seen_by(const wg::PublicKey& key,
+                                          const base::Endpoint& endpoint) const {
+  const auto it = peers_.find(key);
+  if (it == peers_.end()) return std::nullopt;
+  const Sighting* sighting = published_sighting(it->second, endpoint.address.family());
+  if (sighting == nullptr || sighting->seen->endpoint != endpoint) return std::nullopt;
+  return sighting->source;
+}
+
+std::vector<Registry::Seen> Registry::seen(const wg::PublicKey& key) const {
+  std::vector<Seen> result;
+  const auto it = peers_.find(key);
+  if (it == peers_.end()) return result;
+  for (const Sighting& sighting : it->second.sightings) {
+    if (sighting.seen) result.push_back({sighting.source, *sighting.seen, sighting.stale});
+  }
+  std::sort(result.begin(), result.end(),
+            [&](const Seen& a, const Seen& b) { return rank(a.source) < rank(b.source); });
+  return result;
+}
+
+std::optional<base::Endpoint> Registry::fixed(const wg::PublicKey& key) const {
+  const auto it = peers_.find(key);
+  if (it != peers_.end()) return it->second.fixed;
+  const auto settled = recall(key);
+  return settled ? settled->fixed : std::nullopt;
+}
+
+/// \param detail what the configuration says; what the sources say is added here.
+void Registry::set_detail(const wg::PublicKey& key, Peer& peer, PeerDetail detail) {
+  detail.is_hub = peer.is_own;
+  detail.mapping = mapping_of(peer);
+  if (!peer.allowed_ips_configured) {
+    const Sighting* first = first_sighting(peer);
+    detail.allowed_ips = first == nullptr ? std::vector<base::Prefix>() : first->allowed_ips;
+  }
+  if (peer.detail && *peer.detail == detail) return;
+  peer.detail = std::make_shared<const PeerDetail>(std::move(detail));
+  touch(key, peer);
+}
+
+void Registry::refresh_detail(const wg::PublicKey& key, Peer& peer) {
+  set_detail(key, peer, peer.detail ? *peer.detail : PeerDetail{});
+}
+
+std::optional<NatMapping> Registry::mapping_of(const Peer& peer) const {
+  if (peer.sightings.size() < 2) return std::nullopt;
+  std::vector<PointSighting> sightings;
+  for (const Sighting& one : peer.sightings) {
+    const auto& point = sources_[one.source].point;
+    if (point && one.seen && !one.stale)
+      sightings.push_back({*point, one.seen->endpoint, one.seen->since, one.seen->last_seen});
+  }
+  return compare_mappings(sightings);
+}
+
+const Registry::Sighting* Registry::first_sighting(const Peer& peer) const {
+  const auto first = std::min_element(
+      peer.sightings.begin(), peer.sightings.end(),
+      [&](const Sighting& a, const Sighting& b) { return rank(a.source) < rank(b.source); });
+  return first == peer.sightings.end() ? nullptr : &*first;
+}
+
+/// Design §3.1: the first source that is not stale; when all are, the first.
+const Registry::Sighting* Registry::published_sighting(const Peer& peer,
+                                                       base::Family family) const {
+  const Sighting* best = nullptr;
+  for (const Sighting& sighting : peer.sightings) {
+    if (!sighting.seen || sighting.seen->endpoint.address.family() != family ||
+        sighting.seen->endpoint.address.scope() == base::AddressScope::never ||
+        sighting.seen->endpoint.port == base::Port{0})
+      continue;
+    const auto order = [&](const Sighting& s) { return std::pair(s.stale, rank(s.source)); };
+    if (best == nullptr || order(sighting) < order(*best)) best = &sighting;
+  }
+  return best;
+}
+
+// Rows
+
+std::vector<Registry::Unsaved> Registry::take_unsaved() {
+  for (const auto& [source, key] : unsaved_) {
+    const auto it = peers_.find(key);
+    if (it == peers_.end()) continue;
+    Sighting* sighting = find_sighting(it->second, source);
+    if (sighting == nullptr) continue;
+    sighting->unsaved = false;
+    if (sighting->seen) sighting->saved_last_seen = sighting->seen->last_seen;
+  }
+  return std::exchange(unsaved_, {});
+}
+
+void Registry::mark_unsaved(const Unsaved& again) {
+  const auto it = peers_.find(again.key);
+  Sighting* sighting = it == peers_.end() ? nullptr : find_sighting(it->second, again.source);
+  if (sighting == nullptr) {
+    unsaved_.push_back(again);  // a row to forget
+  } else {
+    mark_unsaved(again.key, *sighting);
+  }
+}
+
+void Registry::mark_all_unsaved() {
+  for (auto& [key, peer] : peers_) {
+    for (Sighting& sighting : peer.sightings) mark_unsaved(key, sighting);
+  }
+}
+
+void Registry::flush_sightings() {
+  for (auto& [key, peer] : peers_) {
+    for (Sighting& sighting : peer.sightings) {
+      if (sighting.seen && sighting.seen->last_seen != sighting.saved_last_seen)
+        mark_unsaved(key, sighting);
+    }
+  }
+}
+
+std::optional<SavedPeer> Registry::saved(SourceId source, const wg::PublicKey& key) const {
+  const auto it = peers_.find(key);
+  if (it == peers_.end()) return std::nullopt;
+  const auto& sightings = it->second.sightings;
+  const auto found = std::find_if(sightings.begin(), sightings.end(),
+                                  [&](const Sighting& s) { return s.source == source; });
+  if (found == sightings.end()) return std::nullopt;
+  SavedPeer saved{key, std::nullopt, found->allowed_ips};
+  const Observation* const kept =
+      found->seen && !found->seen->is_on_trial ? &*found->seen : found->proven.get();
+  if (kept != nullptr) saved.sighting = {kept->endpoint, kept->since, kept->last_seen};
+  return saved;
+}
+
+void Registry::mark_unsaved(const wg::PublicKey& key, Sighting& sighting) {
+  if (std::exchange(sighting.unsaved, true)) return;
+  unsaved_.push_back({sighting.source, key});
+}
+
+}  // namespace dnsd

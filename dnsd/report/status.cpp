@@ -1,0 +1,297 @@
+#include "dnsd/report/status.hpp"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "base/version.hpp"
+
+namespace dnsd {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// Octets that are not UTF-8 are replaced: messages may quote what somebody wrote.
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string_view to_string(Health health) {
+  switch (health) {
+    case Health::ok:
+      return "ok";
+    case Health::degraded:
+      return "degraded";
+    case Health::down:
+      break;
+  }
+  return "down";
+}
+
+std::string describe_duration(std::chrono::seconds duration) {
+  const auto days = std::chrono::duration_cast<std::chrono::days>(duration);
+  const auto rest = duration - days;
+  return days.count() > 0 ? fmt::format("{} d {:%H:%M:%S}", days.count(), rest)
+                          : fmt::format("{:%H:%M:%S}", rest);
+}
+
+Json counters_json(const ServedCounters::Counters& counters) {
+  return {{"queries", counters.queries.load(std::memory_order_relaxed)},
+          {"replies", counters.replies.load(std::memory_order_relaxed)},
+          {"dropped", counters.dropped.load(std::memory_order_relaxed)}};
+}
+
+std::string counters_text(const ServedCounters::Counters& counters) {
+  return fmt::format("{} queries, {} replies, {} dropped",
+                     counters.queries.load(std::memory_order_relaxed),
+                     counters.replies.load(std::memory_order_relaxed),
+                     counters.dropped.load(std::memory_order_relaxed));
+}
+
+struct HubCount {
+  const char* word;
+  std::uint64_t noise::EngineCounters::*count;
+};
+/// What gets silence.
+constexpr std::array<HubCount, 8> ignored_counts{
+    {{"malformed", &noise::EngineCounters::malformed},
+     {"wrong mac1", &noise::EngineCounters::wrong_mac1},
+     {"not registered", &noise::EngineCounters::unregistered},
+     {"not authentic", &noise::EngineCounters::not_authentic},
+     {"old timestamp", &noise::EngineCounters::old_timestamp},
+     {"too many", &noise::EngineCounters::limited},
+     {"unknown session", &noise::EngineCounters::unknown_session},
+     {"replayed", &noise::EngineCounters::replayed}}};
+
+Json points_json(const std::vector<PointStatus>& points) {
+  Json result = Json::array();
+  for (const PointStatus& point : points) {
+    Json ignored = Json::object();
+    for (const HubCount& one : ignored_counts) ignored[one.word] = point.counters.*one.count;
+    result.push_back({{"name", point.name},
+                      {"handshakes", point.counters.handshakes},
+                      {"cookies", point.counters.cookies},
+                      {"ignored", ignored}});
+  }
+  return result;
+}
+
+std::string point_text(const PointStatus& point) {
+  std::string reasons;
+  for (const HubCount& one : ignored_counts) {
+    if (point.counters.*one.count > 0)
+      reasons += fmt::format(", {} {}", point.counters.*one.count, one.word);
+  }
+  return fmt::format("{} {} handshakes, {} cookies{}", point.name, point.counters.handshakes,
+                     point.counters.cookies, reasons);
+}
+
+Json tunnel_json(const InnerCounters& counters) {
+  Json dropped = Json::object();
+  for (std::size_t i = 0; i < inner_drop_count; ++i)
+    dropped[std::string(to_string(static_cast<InnerDrop>(i)))] = counters.dropped.at(i).load();
+  return {{"packets", counters.packets.load()},
+          {"queries", counters.queries.load()},
+          {"updates", counters.updates.load()},
+          {"echoes", counters.echoes.load()},
+          {"dropped", dropped}};
+}
+
+std::string tunnel_text(const InnerCounters& counters) {
+  std::string reasons;
+  std::uint64_t dropped = 0;
+  for (std::size_t i = 0; i < inner_drop_count; ++i) {
+    const std::uint64_t count = counters.dropped.at(i).load();
+    dropped += count;
+    if (count > 0)
+      reasons += fmt::format("{}{} {}", reasons.empty() ? ": " : ", ",
+                             to_string(static_cast<InnerDrop>(i)), count);
+  }
+  return fmt::format("{} queries, {} announcements, {} pings, {} dropped{}",
+                     counters.queries.load(), counters.updates.load(), counters.echoes.load(),
+                     dropped, reasons);
+}
+
+/// The published endpoints, IPv6 first as in SRV.
+std::vector<std::string> endpoints(const PeerRecord& peer) {
+  std::vector<std::string> result;
+  for (const auto* endpoint : {&peer.ipv6, &peer.ipv4}) {
+    if (*endpoint) result.push_back((*endpoint)->to_string());
+  }
+  if (result.empty() && peer.detail->host_target) {
+    const HostTarget& target = *peer.detail->host_target;
+    result.push_back(fmt::format("{}:{}", target.name.to_string(), base::to_number(target.port)));
+  }
+  return result;
+}
+
+std::vector<std::string> describe(const PeerOddity& oddity) {
+  std::vector<std::string> words;
+  if (oddity.is_flapping)
+    words.emplace_back("to and fro between two places: is its key used on two machines?");
+  if (oddity.clock_behind.count() > 0)
+    words.push_back(
+        fmt::format("clock behind by {} s: see wg-dnsd peer reset", oddity.clock_behind.count()));
+  return words;
+}
+
+void add_json(Json& json, const PeerOddity& oddity) {
+  if (oddity.is_flapping) json["flapping"] = true;
+  if (oddity.clock_behind.count() > 0) json["clock_behind"] = oddity.clock_behind.count();
+}
+
+/// A fixed endpoint was never confirmed.
+bool has_since(const PeerRecord& peer) {
+  return (peer.ipv4 || peer.ipv6) && peer.since != base::WallTime{};
+}
+
+}  // namespace
+
+std::vector<std::string> problems_of(const DaemonStatus& status) {
+  std::vector<std::string> problems;
+  if (!status.is_ready) {
+    problems.emplace_back("not every source has been read yet: unknown keys get SERVFAIL");
+  }
+  if (!status.reload_problem.empty())
+    problems.push_back("the last reload failed: " + status.reload_problem);
+  for (const ListenerStatus& one : status.listeners) {
+    if (one.is_missed)
+      problems.push_back(fmt::format("not listening on {}: {}", one.address, one.problem));
+  }
+  for (const SourceStatus& one : status.observatory.sources) {
+    if (!one.problem.empty()) problems.push_back(fmt::format("{}: {}", one.name, one.problem));
+  }
+  return problems;
+}
+
+Health judge(const DaemonStatus& status) {
+  const auto& listeners = status.listeners;
+  const auto is_listening = [](const ListenerStatus& one) { return one.is_listening; };
+  if (std::none_of(listeners.begin(), listeners.end(), is_listening)) return Health::down;
+  return problems_of(status).empty() ? Health::ok : Health::degraded;
+}
+
+std::string status_text(const DaemonStatus& status, const ServedCounters& served) {
+  const ObservatoryStatus& observatory = status.observatory;
+  std::string text = fmt::format("wg-dnsd {}: {}\n", base::version, to_string(judge(status)));
+  const auto line = [&text](std::string_view what, const std::string& value) {
+    text += fmt::format("{:<12} {}\n", what, value);
+  };
+  line("zone", fmt::format("{} serial {}", status.zone, observatory.serial));
+  line("up", describe_duration(status.uptime));
+  if (!status.is_ready) {
+    line("not ready", "not every source has been read yet: unknown keys get SERVFAIL");
+  }
+  if (!status.reload_problem.empty()) line("reload", "failed: " + status.reload_problem);
+  for (const ListenerStatus& one : status.listeners) {
+    line(one.is_listening ? "listening" : "not listening",
+         fmt::format("{} {}{}{}", one.address, to_string(one.view), one.problem.empty() ? "" : ": ",
+                     one.problem));
+  }
+  for (const SourceStatus& one : observatory.sources) {
+    line("source", one.problem.empty() ? fmt::format("{}: {} peers{}", one.name, one.peers,
+                                                     one.readable ? "" : ", not read yet")
+                                       : fmt::format("{}: {}", one.name, one.problem));
+  }
+  line("peers",
+       fmt::format("{} registered, {} with an endpoint, {} of them stale", status.peers.registered,
+                   status.peers.with_endpoint, status.peers.stale));
+  if (observatory.public_list_cut > 0 || observatory.private_list_cut > 0) {
+    line("list", fmt::format("{} peers are cut from the private list, {} from the public one "
+                             "(list-max)",
+                             observatory.private_list_cut, observatory.public_list_cut));
+  }
+  if (!observatory.durable) line("state", "in memory only: it does not survive a restart");
+  line("UDP", counters_text(served.udp));
+  line("TCP", fmt::format("{}, {} connections", counters_text(served.tcp),
+                          served.tcp_connections.load(std::memory_order_relaxed)));
+  for (const PointStatus& point : status.points) line("point", point_text(point));
+  for (const auto& [who, oddity] : status.odd_peers)
+    line("peer", fmt::format("{}: {}", who, fmt::join(describe(oddity), "; ")));
+  if (status.tunnel != nullptr) line("tunnels", tunnel_text(*status.tunnel));
+  return text;
+}
+
+std::string status_json(const DaemonStatus& status, const ServedCounters& served) {
+  const ObservatoryStatus& observatory = status.observatory;
+  Json listeners = Json::array();
+  for (const ListenerStatus& one : status.listeners) {
+    listeners.push_back({{"address", one.address},
+                         {"view", to_string(one.view)},
+                         {"listening", one.is_listening},
+                         {"problem", one.problem}});
+  }
+  Json sources = Json::array();
+  for (const SourceStatus& one : observatory.sources) {
+    sources.push_back({{"name", one.name},
+                       {"readable", one.readable},
+                       {"peers", one.peers},
+                       {"problem", one.problem}});
+  }
+  Json tcp = counters_json(served.tcp);
+  tcp["connections"] = served.tcp_connections.load(std::memory_order_relaxed);
+  Json json = {
+      {"state", to_string(judge(status))},
+      {"version", base::version},
+      {"zone", status.zone},
+      {"serial", observatory.serial},
+      {"uptime", status.uptime.count()},
+      {"ready", status.is_ready},
+      {"reload_problem", status.reload_problem},
+      {"listeners", listeners},
+      {"sources", sources},
+      {"peers",
+       {{"registered", status.peers.registered},
+        {"with_endpoint", status.peers.with_endpoint},
+        {"stale", status.peers.stale}}},
+      {"list_cut",
+       {{"public", observatory.public_list_cut}, {"private", observatory.private_list_cut}}},
+      {"durable", observatory.durable},
+      {"udp", counters_json(served.udp)},
+      {"tcp", tcp}};
+  if (!status.points.empty()) json["points"] = points_json(status.points);
+  if (!status.points.empty()) json["odd_peers"] = Json::array();
+  for (const auto& [who, oddity] : status.odd_peers) {
+    Json one{{"peer", who}};
+    add_json(one, oddity);
+    json["odd_peers"].push_back(one);
+  }
+  if (status.tunnel != nullptr) json["tunnel"] = tunnel_json(*status.tunnel);
+  return dump(json);
+}
+
+std::string peer_text(const wg::PublicKey& key, const PeerRecord& peer, const PeerOddity& oddity) {
+  std::string line = key.to_base64();
+  line += fmt::format(" {:<16}", peer.detail->name.empty() ? "-" : peer.detail->name);
+  const auto where = endpoints(peer);
+  line += fmt::format(" {}", where.empty() ? "-" : fmt::to_string(fmt::join(where, ",")));
+  if (has_since(peer))
+    line += fmt::format(" since {:%FT%TZ}", fmt::gmtime(peer.since.time_since_epoch().count()));
+  if (peer.stale)
+    line += fmt::format(" stale, last seen {:%FT%TZ}",
+                        fmt::gmtime(peer.stale->time_since_epoch().count()));
+  if (peer.detail->is_hub) line += " hub";
+  for (const std::string& words : describe(oddity)) line += " (" + words + ")";
+  return line + "\n";
+}
+
+std::string peer_json(const wg::PublicKey& key, const PeerRecord& peer, const PeerOddity& oddity) {
+  Json json{{"public_key", key.to_base64()}, {"name", peer.detail->name}};
+  json["endpoints"] = endpoints(peer);
+  json["allowed_ips"] = Json::array();
+  for (const base::Prefix& one : peer.detail->allowed_ips) {
+    json["allowed_ips"].push_back(one.to_string());
+  }
+  if (has_since(peer)) json["since"] = peer.since.time_since_epoch().count();
+  if (peer.stale) json["last_seen"] = peer.stale->time_since_epoch().count();
+  json["stale"] = peer.stale.has_value();
+  json["hub"] = peer.detail->is_hub;
+  if (peer.detail->mapping) json["map"] = to_string(*peer.detail->mapping);
+  add_json(json, oddity);
+  return dump(json);
+}
+
+}  // namespace dnsd

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "dnsd/listen/listeners.hpp"
+#include "dnsd/observe/observatory.hpp"
+#include "dnsd/point/peer_oddity.hpp"
+#include "dnsd/serve/served_counters.hpp"
+#include "dnsd/tunnel/tunnel_host.hpp"
+#include "noise/engine.hpp"
+
+/// What `wg-dnsd status` and `wg-dnsd peers` print, for people and for programs. Pure.
+namespace dnsd {
+
+struct PeerCounts {
+  std::size_t registered = 0;
+  std::size_t with_endpoint = 0;
+  std::size_t stale = 0;  ///< of those with an endpoint
+};
+
+/// A built-in observation point: what came to it.
+struct PointStatus {
+  std::string name;  ///< 203.0.113.10:51820
+  noise::EngineCounters counters;
+};
+
+struct DaemonStatus {
+  std::string zone;
+  std::chrono::seconds uptime{};
+  bool is_ready = false;  ///< every source was read once, or saved state was loaded
+  std::vector<ListenerStatus> listeners;
+  ObservatoryStatus observatory;
+  PeerCounts peers;
+  const InnerCounters* tunnel = nullptr;  ///< null: there is no built-in observation point
+  std::vector<PointStatus> points = {};   ///< in configuration order
+  /// Who behaves oddly at them: how the log calls the peer, and what it does.
+  std::vector<std::pair<std::string, PeerOddity>> odd_peers = {};
+  std::string reload_problem;  ///< why the last reload changed nothing; empty: it did not fail
+};
+
+/// The exit code of `status`.
+enum class Health : std::uint8_t { ok = 0, degraded = 1, down = 2 };
+
+/// What is missing, one line each; empty: nothing is.
+[[nodiscard]] std::vector<std::string> problems_of(const DaemonStatus& status);
+
+/// Down: nothing is listened on. Degraded: something that was asked for is missing.
+[[nodiscard]] Health judge(const DaemonStatus& status);
+
+[[nodiscard]] std::string status_text(const DaemonStatus& status, const ServedCounters& served);
+/// One object on one line.
+[[nodiscard]] std::string status_json(const DaemonStatus& status, const ServedCounters& served);
+
+/// One line.
+[[nodiscard]] std::string peer_text(const wg::PublicKey& key, const PeerRecord& peer,
+                                    const PeerOddity& oddity = {});
+/// One object on one line.
+[[nodiscard]] std::string peer_json(const wg::PublicKey& key, const PeerRecord& peer,
+                                    const PeerOddity& oddity = {});
+
+}  // namespace dnsd

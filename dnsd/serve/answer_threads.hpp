@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/file_descriptor.hpp"
+#include "dnsd/answer/responder.hpp"
+#include "dnsd/serve/loop_guard.hpp"
+#include "dnsd/serve/served_counters.hpp"
+#include "dnsd/serve/tcp_server.hpp"
+
+namespace dnsd {
+
+/// The sockets of one listener, ready to be served: of each transport one for each answer thread,
+/// among which the kernel spreads the clients (SO_REUSEPORT).
+struct ListenSockets {
+  std::vector<base::FileDescriptor> udp;
+  std::vector<base::FileDescriptor> tcp;
+};
+
+/// The threads that answer queries: each has an event loop, and of every listener its own UDP and
+/// TCP socket, so that none waits for another. Listeners come and go while they run. Called from
+/// one thread, the control thread.
+class AnswerThreads {
+ public:
+  enum class ListenerId : std::uint64_t {};
+
+  /// \param responder outlives the threads. \param count at least 1.
+  AnswerThreads(const Responder& responder, std::size_t count, TcpLimits limits = {});
+  /// Closes everything and waits for the threads to end.
+  ~AnswerThreads();
+  AnswerThreads(const AnswerThreads&) = delete;
+  AnswerThreads& operator=(const AnswerThreads&) = delete;
+
+  [[nodiscard]] std::size_t count() const { return threads_.size(); }
+
+  /// Begins to answer. \param sockets the i-th of each transport goes to thread i modulo count().
+  ListenerId add(ListenSockets sockets, View view);
+  /// Closes a listener's sockets and connections; returns when that is done, so that the place is
+  /// free.
+  void remove(ListenerId id);
+
+  /// Datagrams that say they come from there are ignored from now on. At first there are none.
+  void set_loop_guard(const LoopGuard& guard);
+
+  /// Returns when every thread has shown that it still takes work.
+  void touch();
+
+  [[nodiscard]] const ServedCounters& served() const { return *served_; }
+  [[nodiscard]] QueryLog& query_log() { return served_->log; }
+
+ private:
+  class Thread;
+
+  std::unique_ptr<ServedCounters> served_;
+  std::vector<std::unique_ptr<Thread>> threads_;
+  std::uint64_t next_id_ = 1;
+};
+
+}  // namespace dnsd

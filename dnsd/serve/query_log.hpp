@@ -1,0 +1,55 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/ip_address.hpp"
+#include "dnsd/answer/responder.hpp"
+
+namespace dnsd {
+
+/// A sample of the queries for the log: the first ones of every second, so many and no more,
+/// whatever the flood; the rest is counted. The answer threads note, one thread takes and writes: a
+/// log that hangs never holds up an answer. Where nothing is logged, a query costs one relaxed
+/// load.
+class QueryLog {
+ public:
+  /// \param lines per second; 0: none. Any thread.
+  void set_rate(std::uint32_t lines) { rate_.store(lines, std::memory_order_relaxed); }
+
+  /// \param query, reply as on the wire, without TCP's length; an empty reply: nothing was said.
+  /// Any thread.
+  void note(base::Bytes query, base::Bytes reply, const Listener& listener,
+            const base::IpAddress& client, base::SteadyTime now) {
+    if (rate_.load(std::memory_order_relaxed) != 0) sample(query, reply, listener, client, now);
+  }
+
+  struct Sample {
+    std::vector<std::string> lines;
+    std::uint64_t left_out = 0;
+  };
+  /// What came since the last call. One thread.
+  [[nodiscard]] Sample take();
+
+ private:
+  void sample(base::Bytes query, base::Bytes reply, const Listener& listener,
+              const base::IpAddress& client, base::SteadyTime now);
+  [[nodiscard]] bool take_turn(base::SteadyTime now, std::uint32_t rate);
+
+  std::atomic<std::uint32_t> rate_{0};
+  std::atomic<std::uint64_t> turns_{0};  // the second in the upper half, lines of it in the lower
+  std::atomic<std::uint64_t> left_out_{0};
+  std::mutex mutex_;
+  std::vector<std::string> lines_;  // guarded by mutex_
+};
+
+/// `203.0.113.99 udp public SRV _wireguard._udp.K.Z. NOERROR 1 answers 123 octets`: octets that are
+/// not printable are escaped, so a query writes one line of its own and nothing else.
+[[nodiscard]] std::string describe_query(base::Bytes query, base::Bytes reply,
+                                         const Listener& listener, const base::IpAddress& client);
+
+}  // namespace dnsd

@@ -1,0 +1,254 @@
+#include "dnsd/serve/udp_server.hpp"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <asio/post.hpp>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <span>
+
+namespace dnsd {
+namespace {
+
+/// Datagrams per system call. More than 64 gains nothing measurable.
+constexpr std::size_t batch_size = 64;
+/// Batches per wake-up, so that one busy socket does not keep its thread from the others.
+constexpr int batches_per_turn = 4;
+/// Queries that are read before the first of them is answered: about as many as a processor waits
+/// for pieces of memory at the same time.
+constexpr std::size_t group_size = 16;
+/// No datagram is larger (RFC 768), so none is ever cut short. The odd rest spreads the buffers
+/// over the cache's sets; pages that no large query touches cost nothing.
+constexpr std::size_t query_stride = 65536 + 192;
+
+/// Room for one IP_PKTINFO or IPV6_PKTINFO message, aligned as cmsg(3) wants it.
+struct alignas(cmsghdr) ControlBuffer {
+  std::array<unsigned char, CMSG_SPACE(sizeof(in6_pktinfo))> octets;
+};
+
+template <typename T>
+T read_data(const cmsghdr& message) {
+  T value{};
+  std::memcpy(&value, CMSG_DATA(&message), sizeof value);
+  return value;
+}
+
+/// Makes `header` carry exactly one control message in `buffer`.
+template <typename T>
+void write_control(msghdr& header, ControlBuffer& buffer, int level, int type, const T& value) {
+  buffer = {};
+  header.msg_control = &buffer;
+  header.msg_controllen = CMSG_SPACE(sizeof value);
+  cmsghdr* message = CMSG_FIRSTHDR(&header);
+  message->cmsg_level = level;
+  message->cmsg_type = type;
+  message->cmsg_len = CMSG_LEN(sizeof value);
+  std::memcpy(CMSG_DATA(message), &value, sizeof value);
+}
+
+/// Turns the control message of a query into the one of its reply: from the address that was asked.
+/// A socket of one address gets no such message, and needs none.
+/// \return false: the query was not sent to this host alone (broadcast, multicast) and gets no
+/// reply.
+bool write_reply_source(const msghdr& query, msghdr& reply, ControlBuffer& buffer) {
+  const cmsghdr* message = CMSG_FIRSTHDR(&query);
+  if ((query.msg_flags & MSG_CTRUNC) != 0) return false;
+  if (message == nullptr) return true;
+  if (message->cmsg_level == IPPROTO_IP && message->cmsg_type == IP_PKTINFO) {
+    const auto asked = read_data<in_pktinfo>(*message);
+    if (asked.ipi_addr.s_addr != asked.ipi_spec_dst.s_addr) return false;
+    in_pktinfo source{};
+    source.ipi_spec_dst = asked.ipi_addr;
+    write_control(reply, buffer, IPPROTO_IP, IP_PKTINFO, source);
+    return true;
+  }
+  if (message->cmsg_level == IPPROTO_IPV6 && message->cmsg_type == IPV6_PKTINFO) {
+    auto asked = read_data<in6_pktinfo>(*message);
+    if (IN6_IS_ADDR_MULTICAST(&asked.ipi6_addr)) return false;
+    // Elsewhere the route decides: a reply may rightly leave by another interface than the query
+    // came in by.
+    if (!IN6_IS_ADDR_LINKLOCAL(&asked.ipi6_addr)) asked.ipi6_ifindex = 0;
+    write_control(reply, buffer, IPPROTO_IPV6, IPV6_PKTINFO, asked);
+    return true;
+  }
+  return false;
+}
+
+/// Port 0 cannot be replied to: a forgery.
+bool has_port(const base::Endpoint& source) {
+  return base::to_number(source.port) != 0;
+}
+
+}  // namespace
+
+class UdpBatch::Buffers {
+ public:
+  Buffers() : queries_(std::make_unique_for_overwrite<std::uint8_t[]>(batch_size * query_stride)) {
+    for (std::size_t i = 0; i < batch_size; ++i) {
+      query_parts_[i] = {.iov_base = query(i).data(), .iov_len = query_stride};
+      received_[i].msg_hdr.msg_name = &sources_[i];
+      received_[i].msg_hdr.msg_iov = &query_parts_[i];
+      received_[i].msg_hdr.msg_iovlen = 1;
+      received_[i].msg_hdr.msg_control = &asked_[i];
+      offer(i);
+    }
+  }
+
+  /// \return datagrams received; 0: none is waiting.
+  std::size_t receive(int socket) {
+    const int count = ::recvmmsg(socket, received_.data(), batch_size, MSG_DONTWAIT, nullptr);
+    return count > 0 ? static_cast<std::size_t>(count) : 0;
+  }
+
+  /// Makes the replies to the first `count` received datagrams. \return how many there are to send.
+  std::size_t answer(std::size_t count, const Responder& responder, const Listener& listener,
+                     const LoopGuard& guard, QueryLog& log) {
+    if (count == 0) return 0;
+    const base::Now now = base::read_clock();  // one for the batch
+    const Responder::Snapshot served = responder.now();
+    std::size_t replies = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (i % group_size == 0) read_group(i, std::min(i + group_size, count), served);
+      msghdr& query_header = received_[i].msg_hdr;
+      msghdr& reply_header = to_send_[replies].msg_hdr;
+      reply_header = {};
+      const auto source = base::Endpoint::from_sockaddr(sources_[i]);
+      if (!source || !has_port(*source) || guard.rejects(*source, sources_[i]) ||
+          !write_reply_source(query_header, reply_header, reply_sources_[replies])) {
+        continue;
+      }
+      const std::size_t size = served.respond(readings_[i % group_size], listener,
+                                              {source->address, now}, replies_[replies]);
+      log.note(received(i), base::Bytes(replies_[replies]).first(size), listener, source->address,
+               now.steady);
+      if (size == 0) continue;
+      reply_parts_[replies] = {.iov_base = replies_[replies].data(), .iov_len = size};
+      reply_header.msg_name = query_header.msg_name;
+      reply_header.msg_namelen = query_header.msg_namelen;
+      reply_header.msg_iov = &reply_parts_[replies];
+      reply_header.msg_iovlen = 1;
+      ++replies;
+    }
+    for (std::size_t i = 0; i < count; ++i) offer(i);
+    return replies;
+  }
+
+  /// \return how many of the first `count` replies the kernel took.
+  std::size_t send(int socket, std::size_t count) {
+    std::size_t sent = 0;
+    for (std::size_t next = 0; next < count;) {
+      const int done = ::sendmmsg(socket, to_send_.data() + next,
+                                  static_cast<unsigned>(count - next), MSG_DONTWAIT);
+      if (done > 0) {
+        next += static_cast<std::size_t>(done);
+        sent += static_cast<std::size_t>(done);
+      } else if (errno == EAGAIN) {
+        break;  // the queue is full, for the rest as well
+      } else {
+        ++next;  // this one cannot be sent: no route, a firewall
+      }
+    }
+    return sent;
+  }
+
+ private:
+  /// Says how much room there is: the kernel writes over it what it used.
+  void offer(std::size_t i) {
+    received_[i].msg_hdr.msg_namelen = sizeof sources_[i];
+    received_[i].msg_hdr.msg_controllen = sizeof asked_[i];
+  }
+
+  /// The queries from `first` to before `last`.
+  void read_group(std::size_t first, std::size_t last, const Responder::Snapshot& served) {
+    const auto group = std::span(readings_).first(last - first);
+    for (std::size_t i = first; i < last; ++i) {
+      group[i - first] = served.read(received(i));
+      served.prefetch_bucket(group[i - first]);
+    }
+    for (const auto& reading : group) served.prefetch_entry(reading);
+  }
+
+  base::Bytes received(std::size_t i) { return query(i).first(received_[i].msg_len); }
+  base::MutableBytes query(std::size_t i) {
+    return {queries_.get() + i * query_stride, query_stride};
+  }
+
+  std::unique_ptr<std::uint8_t[]> queries_;
+  std::array<sockaddr_storage, batch_size> sources_{};
+  std::array<ControlBuffer, batch_size> asked_{};
+  std::array<iovec, batch_size> query_parts_{};
+  std::array<mmsghdr, batch_size> received_{};
+  std::array<Responder::Snapshot::Reading, group_size> readings_{};
+
+  std::array<std::array<std::uint8_t, dns::our_udp_octets>, batch_size> replies_{};
+  std::array<ControlBuffer, batch_size> reply_sources_{};
+  std::array<iovec, batch_size> reply_parts_{};
+  std::array<mmsghdr, batch_size> to_send_{};
+};
+
+UdpBatch::UdpBatch() : buffers_(std::make_unique<Buffers>()) {}
+UdpBatch::~UdpBatch() = default;
+
+UdpServer::UdpServer(asio::io_context& io, base::FileDescriptor socket, View view,
+                     const Responder& responder, const LoopGuard& guard, UdpBatch& batch,
+                     ServedCounters& served)
+    : socket_(std::move(socket)),
+      watched_(io),
+      listener_{.view = view, .transport = dns::Transport::udp},
+      responder_(responder),
+      loop_guard_(guard),
+      batch_(batch),
+      served_(served) {}
+
+/// Answers what waits. As long as that is much, other sockets have their turn in between.
+void UdpServer::take_turn() {
+  if (answer_waiting(watched_.is_open() ? watched_.native_handle() : socket_.get())) {
+    if (watched_.is_open()) socket_ = base::FileDescriptor(watched_.release());
+  } else if (!watched_.is_open()) {
+    asio::error_code ec;
+    watched_.assign(socket_.get(), ec);
+    if (!ec) (void)socket_.release();  // otherwise unwatched for another turn
+  }
+  watched_.is_open() ? wait() : go_on();
+}
+
+void UdpServer::wait() {
+  watched_.async_wait(asio::posix::stream_descriptor::wait_read,
+                      [self = shared_from_this()](const asio::error_code& ec) {
+                        if (!ec && self->watched_.is_open()) self->take_turn();
+                      });
+}
+
+void UdpServer::go_on() {
+  asio::post(watched_.get_executor(), [self = shared_from_this()] {
+    if (self->socket_) self->take_turn();
+  });
+}
+
+void UdpServer::close() {
+  asio::error_code ignored;
+  watched_.close(ignored);
+  socket_ = {};
+}
+
+/// \return whether more waits: every batch of the turn was full.
+bool UdpServer::answer_waiting(int socket) {
+  UdpBatch::Buffers& buffers = *batch_.buffers_;
+  for (int i = 0; i < batches_per_turn; ++i) {
+    const std::size_t received = buffers.receive(socket);
+    const std::size_t replies =
+        buffers.answer(received, responder_, listener_, loop_guard_, served_.log);
+    const std::size_t sent = buffers.send(socket, replies);
+    served_.udp.queries.fetch_add(received, std::memory_order_relaxed);
+    served_.udp.replies.fetch_add(sent, std::memory_order_relaxed);
+    served_.udp.dropped.fetch_add(replies - sent, std::memory_order_relaxed);
+    if (received < batch_size) return false;
+  }
+  return true;
+}
+
+}  // namespace dnsd

@@ -1,0 +1,114 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/endpoint.hpp"
+#include "config/error.hpp"
+#include "dns/name.hpp"
+#include "dns/types.hpp"
+#include "dnsd/settings/command_line.hpp"
+#include "dnsd/settings/listen_address.hpp"
+#include "dnsd/settings/view.hpp"
+#include "wg/config_file.hpp"
+
+namespace dnsd {
+
+using ConfigError = config::Error;
+
+/// `NAME[=ADDR[,ADDR]]` of --ns.
+struct NameServer {
+  dns::Name name;
+  std::vector<base::IpAddress>
+      addresses;  ///< empty: the host's global addresses that a public listener covers
+
+  friend bool operator==(const NameServer&, const NameServer&) = default;
+};
+
+/// `ADDR:PORT[=KEYFILE][,TUNNEL…]` of --observe: a built-in observation point.
+struct ConfiguredPoint {
+  base::Endpoint listen;  ///< the unspecified address of a family means all its addresses
+  std::string key_file;   ///< empty: see key_file_of()
+  std::vector<base::IpAddress> tunnel_addresses;  ///< at most one of each family
+
+  friend bool operator==(const ConfiguredPoint&, const ConfiguredPoint&) = default;
+};
+
+/// One peer of the configuration, from YAML or from a WireGuard file.
+struct ConfiguredPeer {
+  wg::PublicKey public_key;
+  std::string name;  ///< one LDH label; empty: none
+  std::vector<base::Prefix> allowed_ips;
+  std::optional<std::variant<base::Endpoint, wg::HostEndpoint>> endpoint;
+  std::string preshared_key_file = {};                 ///< empty: none
+  std::optional<wg::PresharedKey> preshared_key = {};  ///< of that file, or of a file of peers
+
+  friend bool operator==(const ConfiguredPeer&, const ConfiguredPeer&) = default;
+};
+
+/// Everything that the operator decides, checked and complete: defaults are filled in, files of
+/// peers are read.
+struct Config {
+  dns::Name zone;
+  std::vector<std::string> interfaces;   ///< in order of precedence
+  std::vector<ConfiguredPoint> points;   ///< likewise, after the interfaces
+  std::vector<std::string> peers_files;  ///< absolute paths; their peers are in `peers`
+  std::vector<ConfiguredPeer> peers;     ///< each public key and each name once
+  std::size_t peers_in_yaml = 0;     ///< so many of `peers`, the first ones, stand in the YAML file
+  bool publish_listed_only = false;  ///< publish: listed
+  std::vector<ListenAddress> listen;  ///< empty: port 53 on all addresses, public
+  std::optional<std::string> zone_file;
+  std::vector<NameServer> name_servers;  ///< empty: ns1.Z
+  bool publish_private = false;
+  PublicParts public_parts;
+  bool padded_names = true;
+  std::size_t list_max = 100;  ///< 0: no limit
+  dns::Ttl endpoint_ttl{1};
+  dns::Ttl cname_ttl{60};
+  dns::Ttl made_ttl{300};  ///< made SOA and NS
+  dns::Ttl negative_ttl{1};
+  std::chrono::milliseconds poll_interval{500};
+  std::chrono::seconds stale_after{180};
+  std::chrono::seconds expire_after{86400};
+  std::uint32_t rate_limit =
+      2000;  ///< replies per second and bucket on public listeners; 0: no limit
+  std::vector<base::Prefix> rate_limit_exempt;
+  std::uint32_t tcp_connections = 1000;  ///< open at once, per answer thread
+  std::uint32_t tcp_connections_per_client = 100;
+  std::uint32_t query_log = 0;  ///< queries written to the log, per second; 0: none
+  std::optional<std::string> cookie_secret_file;  ///< none: a secret of this process
+  std::string server_id;                          ///< NSID and id.server; empty: not told
+  std::string server_version = "wg-dnsd";         ///< version.bind; empty: not told
+  std::string state_dir;       ///< --state-dir, else $STATE_DIRECTORY, else /var/lib/wg-dnsd
+  std::string control_socket;  ///< --control, else $RUNTIME_DIRECTORY/control.sock, else
+                               ///< /run/wg-dnsd/control.sock
+  unsigned answer_threads = 1;
+  std::string log_level = "info";     ///< debug, info, warning or error: names that spdlog knows
+  std::vector<std::string> warnings;  ///< for the log, once: names in files that were skipped
+
+  friend bool operator==(const Config&, const Config&) = default;
+};
+
+/// Where a point's private key is: its own file, or `observe-ADDR-PORT.key` in the state folder.
+[[nodiscard]] std::string key_file_of(const Config& config, const ConfiguredPoint& point);
+
+/// Where `wg-dnsd peer add` writes: `added-peers.conf` in the state folder. Read like a file of
+/// peers that the configuration names.
+[[nodiscard]] std::string added_peers_file(const Config& config);
+
+/// Reads the configuration file and the files of peers that it and the command line name, and lays
+/// the words of the command line over it: an option that is given there replaces the file's, lists
+/// as a whole. Relative paths in a file start from its folder. Called at start and at each reload.
+/// \throws ConfigError
+[[nodiscard]] Config load_config(const CommandLine& line);
+
+/// The effective configuration as YAML (--check-config): every option with its value. It loads
+/// again to the same Config.
+[[nodiscard]] std::string to_yaml(const Config& config);
+
+}  // namespace dnsd

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <span>
+
+#include "config/options.hpp"
+#include "dnsd/settings/config.hpp"
+
+/// The one table of options: an option is one entry here, its line in config/wg-dnsd.yaml and its
+/// paragraph in doc/wg-dnsd.yaml.5.
+namespace dnsd {
+
+/// `peers` is not in the table: it is a list of maps and stands in the file only.
+using Option = config::Option<Config>;
+
+[[nodiscard]] std::span<const Option> all_options();
+
+}  // namespace dnsd

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/expected.hpp"
+#include "dnsd/registry/observation.hpp"
+#include "noise/tai64n.hpp"
+
+namespace dnsd {
+
+/// What survives a restart, in SQLite (WAL) at FOLDER/state.db: what each source knew, the
+/// timestamps of handshakes, and how far the serial is reserved. `PRAGMA user_version` names the
+/// schema. Where the folder cannot be written everything works and nothing is kept.
+///
+/// A file of an earlier version is brought up to this one. One that is damaged or of a later
+/// version is renamed and a new one begun: never a crash, never a wrong answer. Calls block for as
+/// long as the disk takes; one thread at a time.
+class StateStore {
+ public:
+  static constexpr int schema_version = 2;
+
+  struct SavedSource {
+    std::string name;
+    std::optional<wg::PublicKey> own_key;
+    noise::Tai64n last_timestamp = {};  ///< that a built-in point sent; the default: none
+  };
+  /// The newest timestamp that a built-in point accepted from a peer.
+  struct SavedMark {
+    std::string source;
+    wg::PublicKey key;
+    noise::Tai64n timestamp;
+  };
+  struct SavedRow {
+    std::string source;
+    wg::PublicKey key;
+    std::optional<SavedPeer> peer;  ///< none: forget the row
+  };
+  /// One transaction.
+  struct Batch {
+    std::vector<SavedSource> sources;
+    std::vector<std::string> forgotten_sources;  ///< with all their peers
+    std::vector<SavedRow> peers;                 ///< of sources that were saved before or are above
+    std::vector<SavedMark> marks;                ///< likewise; forgotten with the peer's row
+    std::optional<std::uint32_t> serial_end;
+
+    [[nodiscard]] bool empty() const {
+      return sources.empty() && forgotten_sources.empty() && peers.empty() && marks.empty() &&
+             !serial_end;
+    }
+  };
+  struct WriteError {
+    std::string message;          ///< one sentence that names the file
+    bool started_afresh = false;  ///< it was damaged: a new, empty one stands in its place
+  };
+
+  /// Opens, or makes, the folder and the file. What stands in the way is in problem().
+  explicit StateStore(const std::string& folder);
+  ~StateStore();
+  StateStore(StateStore&&) noexcept;
+  StateStore& operator=(StateStore&&) noexcept;
+
+  /// Whether anything is kept.
+  [[nodiscard]] bool is_durable() const;
+  /// For the log: why nothing is kept, or what was put aside; whoever opens the store tells it, and
+  /// the observatory what the reading adds. Empty: nothing to tell.
+  [[nodiscard]] const std::string& problem() const;
+
+  /// End of the last reservation; none: the first start.
+  [[nodiscard]] std::optional<std::uint32_t> load_serial_end();
+  [[nodiscard]] std::vector<SavedSource> load_sources();
+  /// Calls `visit` for each peer of a source. A row that makes no sense is left out.
+  void load_peers(const std::string& source, const std::function<void(const SavedPeer&)>& visit);
+  [[nodiscard]] std::vector<SavedMark> load_marks(const std::string& source);
+
+  /// On disk when it returns without an error, or the whole batch is not.
+  [[nodiscard]] base::Expected<void, WriteError> write(const Batch& batch);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace dnsd

@@ -1,0 +1,32 @@
+#include "dnsd/tunnel/lan_expiry.hpp"
+
+#include <asio/post.hpp>
+#include <utility>
+
+namespace dnsd {
+
+LanExpiry::LanExpiry(asio::io_context& io, LanTable& table, std::function<void()> content_changed)
+    : io_(io), table_(table), content_changed_(std::move(content_changed)), timer_(io) {}
+
+void LanExpiry::note_change() {
+  asio::post(io_, [this] {
+    content_changed_();
+    arm();
+  });
+}
+
+/// Renewals only put a deadline off: a timer that is armed never comes too late.
+void LanExpiry::arm() {
+  const auto due = table_.next_deadline();
+  if (armed_ || !due) return;
+  armed_ = true;
+  timer_.expires_at(*due);
+  timer_.async_wait([this](const asio::error_code& ec) {
+    if (ec) return;
+    armed_ = false;
+    if (table_.expire(base::SteadyTime::clock::now())) content_changed_();
+    arm();
+  });
+}
+
+}  // namespace dnsd

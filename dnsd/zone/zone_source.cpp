@@ -1,0 +1,67 @@
+#include "dnsd/zone/zone_source.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+#include "dnsd/zone/name_servers.hpp"
+
+namespace dnsd {
+namespace {
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (!file.is_open() || file.bad()) {
+    throw ConfigError(fmt::format("{}: {}", path, std::strerror(errno)));
+  }
+  return text;
+}
+
+/// \param line 0: the whole.
+[[noreturn]] void fail(const Config& config, std::size_t line, const std::string& message) {
+  if (!config.zone_file) throw ConfigError(fmt::format("the zone cannot be made: {}", message));
+  throw ConfigError(line == 0 ? fmt::format("{}: {}", *config.zone_file, message)
+                              : fmt::format("{}:{}: {}", *config.zone_file, line, message));
+}
+
+}  // namespace
+
+StaticPart read_static_part(const Config& config, const HostAddresses& host) {
+  StaticPart part;
+  if (config.zone_file) {
+    auto records = dns::parse_zone_file(read_file(*config.zone_file), config.zone, config.made_ttl);
+    if (!records) fail(config, records.error().line, records.error().message);
+    part.records = *std::move(records);
+    part.name_servers = read_name_servers(part.records, config.zone);
+    return part;
+  }
+  const auto listening = config.listen.empty() ? default_listeners() : config.listen;
+  part.name_servers = choose_name_servers(config, listening, host.addresses);
+  part.records = make_zone_records(config, part.name_servers);
+  part.advice = advise_addresses(part.name_servers, config.zone);
+  return part;
+}
+
+std::shared_ptr<const Zone> make_zone(const Config& config, const StaticPart& part,
+                                      const PeerTable& peers, const LiveState& live) {
+  Zone::Names names;
+  for (const ConfiguredPeer& peer : config.peers) {
+    if (!peer.name.empty()) names.emplace(peer.name, peer.public_key);
+  }
+  auto zone = Zone::make({.apex = config.zone,
+                          .endpoint_ttl = config.endpoint_ttl,
+                          .cname_ttl = config.cname_ttl,
+                          .negative_ttl = config.negative_ttl,
+                          .padded_names = config.padded_names,
+                          .publish_private = config.publish_private,
+                          .public_parts = config.public_parts},
+                         part.records, names, peers, live);
+  if (!zone) fail(config, zone.error().line, zone.error().message);
+  return std::make_shared<const Zone>(*std::move(zone));
+}
+
+}  // namespace dnsd

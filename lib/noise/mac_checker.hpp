@@ -1,0 +1,60 @@
+#pragma once
+
+#include <array>
+#include <optional>
+
+#include "base/bytes.hpp"
+#include "base/clock.hpp"
+#include "base/endpoint.hpp"
+#include "noise/crypto.hpp"
+#include "noise/message.hpp"
+
+/// The two authenticators of handshake messages, which keep strangers from making us work, and the
+/// cookies they are made with (paper §5.3, §5.4.4, §5.4.7). No clock: `now` is a parameter.
+namespace noise {
+
+/// The receiver's side: what arrives for one of our keys.
+class MacChecker {
+ public:
+  enum class Verdict : std::uint8_t {
+    wrong,  ///< mac1: not from somebody who knows our public key
+    mac1,   ///< knows the key; its address is unproven
+    mac2,   ///< has received our cookie at the address that it writes from
+  };
+
+  explicit MacChecker(const wg::PublicKey& own);
+
+  [[nodiscard]] Verdict check(const Macs& macs, const base::Endpoint& source, base::SteadyTime now);
+  /// A cookie for whoever sent `macs` from there. \param sender the message's own index. \param out
+  /// 64 octets
+  void write_reply(SessionIndex sender, const Macs& macs, const base::Endpoint& source,
+                   base::SteadyTime now, base::MutableBytes out);
+
+ private:
+  [[nodiscard]] Mac cookie_of(const base::Endpoint& source, base::SteadyTime now);
+
+  KeyedBlake2s mac1_;
+  wg::SharedKey cookie_key_;
+  wg::SharedKey secret_;  // cookies are made with it; changes every two minutes
+  std::optional<base::SteadyTime> secret_drawn_;
+};
+
+/// The sender's side: fills in both macs, and remembers the cookie of one peer.
+class MacWriter {
+ public:
+  /// Writes mac1, and mac2 when a young cookie is there. \param message an initiation or response
+  /// with room for both at its end
+  void write(const wg::PublicKey& peer, base::SteadyTime now, base::MutableBytes message);
+  /// \return false: not an answer to the last message written.
+  bool take(const wg::PublicKey& peer, const CookieReply& reply, base::SteadyTime now);
+
+ private:
+  struct Cookie {
+    Mac value{};
+    base::SteadyTime received;
+  };
+  std::optional<Mac> last_mac1_;
+  std::optional<Cookie> cookie_;
+};
+
+}  // namespace noise

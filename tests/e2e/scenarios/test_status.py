@@ -1,0 +1,72 @@
+#!/usr/bin/python3
+"""status: the running updater tells its state, the story of a peer, and what a person can do.
+
+Bob comes by wgsd-client's flags, once.
+"""
+
+import json
+
+from lab import lab
+from lab.addresses import HOST, TUNNEL, ZONE
+from lab.checks import check, wait_until
+from lab.containment import RUN
+from lab.node import Pings
+
+
+def ask(world, *words):
+    """What `wg-updater WORDS` on alice says: its CompletedProcess."""
+    return world.homes["alice"].node.run(world.program("wg-updater"), *words, check=False)
+
+
+def status_of(world, name):
+    """A peer of alice's in `status --json`."""
+    done = ask(world, "status", "wg-alice", "--json")
+    check(done.returncode == 0, f"status: exit code {done.returncode}: {done.stderr}")
+    report = json.loads(done.stdout)
+    check(report["version"] == 1 and report["interface"] == "wg-alice" and report["zone"] == f"{ZONE}.", report)
+    return next(peer for peer in report["peers"] if peer["key"] == world.devices[name].public_key)
+
+
+def scenario(world):
+    world.prepare()
+    nobody = ask(world, "status", "wg-alice")
+    check(nobody.returncode == 2 and "no wg-updater answers" in nobody.stderr, f"nobody runs: {nobody}")
+    bob = world.devices["bob"].public_key
+
+    world.start_updater("alice")
+    log = world.updaters["alice"]
+    log.wait_for_line("no answer from")
+    check(status_of(world, "bob")["path"] == "none", "bob is reached although his updater does not run")
+    check(status_of(world, "host")["hub"], "the host is not called a hub")
+    story = ask(world, "why", "wg-alice", bob[:6]).stdout
+    print(story)
+    check("no answer from" in story and "what to do: nothing comes from it" in story, "the story of bob is incomplete")
+
+    once = world.homes["bob"].node.run(
+        world.program("wg-updater"), "-device", "wg-bob", f"-dns={HOST}:53", "-zone", ZONE, "--state", RUN / "once.json"
+    )
+    print(f"with wgsd-client's flags, once: {once.stderr.strip()}")
+    world.wait_for_direct_handshake()
+    wait_until(lambda: status_of(world, "bob")["state"] == "direct", "status says that bob is direct")
+    wait_until(lambda: status_of(world, "bob")["round-trip-microseconds"], "the round trip is measured")
+    Pings(world.homes["alice"].node, TUNNEL["bob"]).wait_for_reply()
+    peer = status_of(world, "bob")
+    home = world.homes["bob"]
+    check(peer["endpoint"] == f"{home.public}:{home.mapped_port}" and peer["endpoint-from"] == "dns", peer)
+    check(peer["path"] == "direct" and peer["published"] == [peer["endpoint"]], peer)
+    table = ask(world, "status", "wg-alice").stdout
+    print(table)
+    check("direct" in table and "what to do" not in ask(world, "why", "wg-alice", bob).stdout, "advice without need")
+
+    wrong = ask(world, "why", "wg-alice", "nobody")
+    check(wrong.returncode == 1 and "nobody" in wrong.stderr, f"a peer that is none: {wrong}")
+    world.devices["alice"].stop()
+    log.wait_for_line("waiting for it")
+    gone = ask(world, "status", "wg-alice")
+    check(gone.returncode == 1 and "waiting for it" in gone.stderr, f"without its device: {gone}")
+    log.stop()
+    check(ask(world, "status", "wg-alice").returncode == 2, "the socket is still answered on")
+
+
+if __name__ == "__main__":
+    lab.main(scenario)

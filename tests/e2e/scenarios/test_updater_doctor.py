@@ -1,0 +1,248 @@
+#!/usr/bin/python3
+"""updater_doctor: it finds nothing where all is well, and each planted fault, with what to do about it.
+
+The faults are planted one after the other on alice, on her NAT, at her resolver, in the zone above and on the public
+host, which has two observation points beside its interface. Then metrics: the file is strict text, and counts.
+"""
+
+import json
+import os
+import re
+import time
+
+from lab import lab
+from lab.addresses import HOST, RESOLVERS, TUNNEL, WIREGUARD_PORT, ZONE
+from lab.checks import check, wait_until
+from lab.containment import RUN
+from lab.name_servers import DELEGATION
+from lab.resolvers import start_resolver
+from test_doctor import process_named, publish_in_parent
+
+SECOND_ADDRESS = "203.0.113.11"
+POINT_PORT = 443
+PRIVATE = ("10.9.0.1", "2001:db8:c")
+LEVELS = ("ok", "warning", "problem")  # by exit code
+METRICS = RUN / "wg-alice.prom"
+SAMPLE = re.compile(r'(wg_updater_[a-z_]+)\{interface="wg-alice"(,[a-z]+="[A-Za-z0-9_.+]+")?\} (\d+(\.\d+)?(e-?\d+)?)')
+
+
+class Doctor:
+    """wg-updater doctor on alice."""
+
+    def __init__(self, world):
+        self.world = world
+        self.count = 0
+
+    def look(self, *words):
+        """Its exit code, and its findings as texts `level check text → remedy`."""
+        done = self.world.homes["alice"].node.run(
+            self.world.program("wg-updater"), "doctor", "wg-alice", "--json", *words, check=False, timeout=120
+        )
+        check(done.returncode in (0, 1, 2) and done.stdout, f"doctor: {done.returncode} {done.stderr}")
+        seen = json.loads(done.stdout)
+        for one in seen["findings"]:
+            check(bool(one["remedy"]) == (one["level"] != "ok"), f"a remedy goes with what is wrong: {one}")
+        check(seen["state"] == LEVELS[done.returncode] or (seen["state"], done.returncode) == ("note", 0), str(seen))
+        check((seen["interface"], seen["zone"]) == ("wg-alice", f"{ZONE}."), str(seen))
+        return done.returncode, [" ".join(one[part] for part in ("level", "check", "text", "remedy"))
+                                 for one in seen["findings"]]  # fmt: skip
+
+    def expect(self, fault, exit_code, finding, remedy="", words=(), wait=False):
+        """`finding` begins a finding, and `remedy` is in it."""
+
+        def found(seen):
+            return any(text.startswith(finding) and remedy in text for text in seen[1])
+
+        seen = self.look(*words)
+        if wait:
+            seen = wait_until(lambda: (now := self.look(*words)) and found(now) and now, f"{fault} is found", interval=1)
+        shown = "\n".join(seen[1])
+        check(found(seen), f"{fault}: no '{finding}' with '{remedy}' in\n{shown}")
+        check(seen[0] == exit_code, f"{fault}: exit code {seen[0]}, not {exit_code}\n{shown}")
+        self.count += bool(exit_code)
+        print(f"{fault}: said so, exit code {exit_code}")
+
+
+def prepare(world):
+    """The host sees alice and bob by its interface, and tells her NAT's kind by two points."""
+    world.serial = 2
+    world.home("alice", "cone")
+    world.home("bob", "cone")
+    world.start_dns(("bind",))
+    alice = world.homes["alice"].node
+    use_resolver(alice, RESOLVERS["bind"][0])
+    world.add_public_addresses(world.host, [SECOND_ADDRESS])
+    world.wireguard()
+    device = world.devices["alice"]
+    peers = RUN / "peers.conf"
+    peers.write_text(f"[Peer]\nPublicKey = {device.public_key}\nAllowedIPs = {TUNNEL['alice']}/32\n")
+    points = [f"{address}:{POINT_PORT}" for address in (HOST, SECOND_ADDRESS)]
+    observed = [word for place in points for word in ("--observe", place)]
+    world.arguments = (*observed, "--peers-file", peers, "--publish-private")
+    world.start_dnsd(*world.arguments)
+    keys = world.host.output(world.program("wg-dnsd"), "pubkey", "--control", lab.CONTROL).split("\n")
+    world.hubs = [world.devices["host"].public_key]
+    for number, place in enumerate(points):
+        key = next(line.split()[0] for line in keys if place in line)
+        device.add_peer(key, f"10.77.9.{number}/32", place, 2)
+        world.hubs.append(key)
+    world.wait_until_host_sees_all()
+    world.wait_until_published()
+    world.words = [word for hub in world.hubs[1:] for word in ("--hub", hub)] + ["--metrics-file", METRICS]
+    world.start_updater("alice", *world.words)
+    wait_until(METRICS.exists, "the metrics are written")
+
+
+def use_resolver(node, address):
+    node.use_resolvers(address, options="timeout:2 attempts:1")
+
+
+def plant_in_dns(world, doctor):
+    alice = world.homes["alice"].node
+    use_resolver(alice, "192.0.2.99")
+    doctor.expect("no resolver", 2, "problem resolver this host's resolver is of no use", "/etc/resolv.conf")
+    use_resolver(alice, RESOLVERS["bind"][0])
+
+    publish_in_parent(world, "", lambda text: "NXDOMAIN" in text)
+    restart_resolver(world, "bind-strict", "bind")
+    doctor.expect("no delegation", 2, f"problem delegation the resolver says that there is no {ZONE}.", "add the records")
+    publish_in_parent(world, DELEGATION, lambda text: HOST in text)
+    restart_resolver(world, "bind-strict", "bind")
+
+    process_named(world, "wg-dnsd").stop()
+    doctor.expect("a zone that nobody serves", 2, "problem zone the resolver works, but gets nothing", "wg-dnsd status")
+    world.start_dnsd(*world.arguments)
+    doctor.expect("served again", 0, "ok resolver", wait=True)
+
+    minimum = start_resolver(world.dns, "unbound", "minimum-ttl")
+    use_resolver(alice, RESOLVERS["unbound"][0])
+    doctor.expect("a minimum TTL", 1, "warning ttl the resolver keeps endpoints for 60 s or more", "cache-min-ttl: 0")
+    minimum.stop()
+
+    plant_private_address(world)
+    start_resolver(world.dns, "unbound")
+    doctor.expect("rebind protection", 1, f"warning rebind the resolver hides private addresses: {PRIVATE[0]}",
+                  "private-domain")  # fmt: skip
+    use_resolver(alice, RESOLVERS["bind"][0])
+
+    box = world.homes["alice"].box
+    box.nft(
+        "table ip intercept {\n chain prerouting {\n type nat hook prerouting priority dstnat;\n"
+        f" iifname lan udp dport 53 dnat to {RESOLVERS['bind'][0]}\n }}\n}}\n"
+    )
+    doctor.expect("port 53 redirected", 1, f"warning port-53 something on the way answers in place of {HOST}",
+                  "redirects port 53")  # fmt: skip
+    box.run("nft", "delete", "table", "ip", "intercept")
+
+
+def restart_resolver(world, process, name):
+    """Without what it remembers."""
+    process_named(world, process).stop()
+    start_resolver(world.dns, name)
+
+
+def plant_private_address(world):
+    """Carol has a public address that is none, as in a CGNAT that she shares with the host."""
+    carol = world.home("carol", "none", public=PRIVATE)
+    device = lab.WireGuard(carol.node, "wg-carol", lab.generate_private_keys(1)[0], addresses=[f"{TUNNEL['carol']}/32"])
+    world.devices["carol"] = device
+    host = world.devices["host"]
+    host.add_peer(device.public_key, f"{TUNNEL['carol']}/32")
+    device.add_peer(host.public_key, f"{TUNNEL['host']}/32", f"{HOST}:{WIREGUARD_PORT}", 2)
+    world.devices["alice"].add_peer(device.public_key, f"{TUNNEL['carol']}/32")
+    wait_until(lambda: world.published("carol"), "carol is published")
+
+
+def plant_in_wireguard(world, doctor):
+    alice, host = world.devices["alice"], world.devices["host"]
+    box = world.homes["alice"].box
+    host.set("peer", alice.public_key, "remove")
+    process_named(world, "wg-dnsd").stop()
+    world.start_dnsd()
+    doctor.expect("an unregistered key", 2, "problem own-record the public host does not know this host's key",
+                  "add the peer there", wait=True)  # fmt: skip
+    process_named(world, "wg-dnsd").stop()
+    host.add_peer(alice.public_key, f"{TUNNEL['alice']}/32")
+    world.start_dnsd(*world.arguments)
+    alice.set("peer", host.public_key, "persistent-keepalive", 2)
+    doctor.expect("registered again", 0, "ok own-record the world sees this host at", wait=True)
+
+    world.homes["alice"].kind = "symmetric"
+    world.homes["alice"].forget_mappings()
+    doctor.expect("a symmetric NAT", 1, "warning nat the NAT here is symmetric", "IPv6", wait=True)
+    world.homes["alice"].kind = "cone"
+    world.homes["alice"].forget_mappings()
+
+    state = RUN / "updater-alice.json"
+    wait_until(state.exists, "the updater has saved its state")
+    tomorrow = time.time() + 86400
+    os.utime(state, (tomorrow, tomorrow))
+    doctor.expect("a clock that fell back by a day", 2, "problem clock this host's clock is behind", "NTP")
+    os.utime(state)
+
+    read_metrics(world)
+    world.updaters["alice"].stop()
+    gone = world.homes["alice"].node.run(world.program("wg-updater"), "doctor", "wg-alice", check=False)
+    check(gone.returncode == 2 and "no wg-updater answers" in gone.stderr, f"no daemon: {gone}")
+    words = ["--zone", ZONE, *(word for hub in world.hubs for word in ("--hub", hub))]
+    alice.set("peer", host.public_key, "persistent-keepalive", 0)
+    doctor.expect("no keepalive", 2, "problem keepalive no keepalive goes to the public host",
+                  "PersistentKeepalive = 25", words)  # fmt: skip
+    alice.set("peer", host.public_key, "persistent-keepalive", 25)
+    doctor.expect("no hub", 2, "problem hub no peer of wg-alice is the public host", "--hub KEY", ["--zone", ZONE])
+
+    box.nft(
+        "table inet fault {\n chain forward {\n type filter hook forward priority -5;\n"
+        f" iifname lan udp dport {WIREGUARD_PORT} drop\n }}\n}}\n"
+    )
+    alice.stop()
+    alice.start()
+    doctor.expect("a silent host", 2, f"problem handshake the public host at {HOST}:{WIREGUARD_PORT} has never",
+                  "UDP to it may leave", words)  # fmt: skip
+
+
+def read_metrics(world):
+    """Each line is a sample or a comment of one family; families come once, and what happened is counted."""
+    text = METRICS.read_text()
+    samples, families, family = {}, [], None
+    check(text.endswith("\n"), "the last line does not end")
+    for line in text.splitlines():
+        if line.startswith("# HELP "):
+            family = line.split()[2]
+            check(family not in families and len(line.split()) > 3, f"again, or without help: {line}")
+            families.append(family)
+            continue
+        if line.startswith("# TYPE "):
+            check(line.split()[2] == family and line.split()[3] in ("counter", "gauge", "histogram"), line)
+            continue
+        match = SAMPLE.fullmatch(line)
+        check(match and match[1].startswith(family), f"no sample of {family}: {line}")
+        name = match[1] + (match[2] or "")
+        check(name not in samples, f"twice: {name}")
+        samples[name] = float(match[3])
+    buckets = [value for name, value in samples.items() if "_bucket" in name]
+    check(buckets == sorted(buckets) and buckets[-1] == samples["wg_updater_time_to_direct_seconds_count"], str(buckets))
+    check(samples['wg_updater_lookups_total,result="ok"'] > 0, f"no look-up: {samples}")
+    check(samples['wg_updater_peers,state="hub"'] == 3, f"the hubs: {samples}")
+    check(sum(value for name, value in samples.items() if "no_such_name" in name or "server_failure" in name) > 0,
+          f"no failure is counted: {samples}")  # fmt: skip
+    check(oct(METRICS.stat().st_mode & 0o777) == "0o644", "the collector may not read it")
+    check(not METRICS.with_suffix(".prom.new").exists(), "a half-written file stays")
+    print(f"metrics: {len(samples)} samples of {len(families)} families")
+
+
+def scenario(world):
+    prepare(world)
+    doctor = Doctor(world)
+    doctor.expect("nothing wrong", 0, "ok port-53", wait=True)
+    doctor.expect("nothing wrong", 0, "ok own-record the world sees this host at", "changes port")
+    text = world.homes["alice"].node.output(world.program("wg-updater"), "doctor", "wg-alice")
+    print(text)
+    plant_in_dns(world, doctor)
+    plant_in_wireguard(world, doctor)
+    print(f"{doctor.count} faults found")
+    check(doctor.count >= 10, "fewer than ten")
+
+
+if __name__ == "__main__":
+    lab.main(scenario)

@@ -1,0 +1,338 @@
+#include "dnsd/observe/observatory.hpp"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "dnsd/state/state_store.hpp"
+
+namespace {
+
+using dnsd::Config;
+using std::chrono::seconds;
+
+wg::PublicKey key_of(std::uint8_t first) {
+  base::Octets32 octets{};
+  octets[0] = first;
+  return wg::PublicKey(octets);
+}
+const wg::PublicKey alice = key_of(1);
+const wg::PublicKey hub = key_of(99);
+
+// Devices of a host, read by the observatory's threads.
+class Host {
+ public:
+  void set(const std::string& name, std::vector<wg::DevicePeer> peers) {
+    const std::lock_guard lock(mutex_);
+    wg::Device device;
+    device.name = name;
+    device.public_key = hub;
+    device.peers = std::move(peers);
+    devices_[name] = std::move(device);
+  }
+  void remove(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    devices_.erase(name);
+  }
+  base::Expected<wg::Device, wg::DeviceError> read(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    ++reads_;
+    const auto found = devices_.find(name);
+    if (found == devices_.end()) {
+      return base::Unexpected(
+          wg::DeviceError{wg::DeviceError::Kind::no_such_device, {}, name + ": missing"});
+    }
+    return found->second;
+  }
+  int reads() {
+    const std::lock_guard lock(mutex_);
+    return reads_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, wg::Device> devices_;
+  int reads_ = 0;
+};
+
+wg::DevicePeer peer(const wg::PublicKey& key, const std::string& place, std::uint64_t rx) {
+  wg::DevicePeer result;
+  result.public_key = key;
+  result.endpoint = base::Endpoint::parse(place);
+  result.latest_handshake = std::chrono::system_clock::now();
+  result.rx_bytes = rx;
+  return result;
+}
+
+// A daemon without servers; its folder is removed at the end.
+class Daemon {
+ public:
+  Host host;
+  dnsd::PeerTable peers;
+  dnsd::LiveState live;
+  Config config;
+
+  Daemon() {
+    std::string name = (std::filesystem::temp_directory_path() / "wg-dnsd-test-XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    config.state_dir = name;
+    config.zone = *dns::Name::parse("wg.example.org");
+    config.poll_interval = std::chrono::milliseconds(2);
+  }
+  ~Daemon() {
+    observatory_.reset();
+    store_.reset();
+    std::filesystem::remove_all(config.state_dir);
+  }
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
+  dnsd::Observatory& start() {
+    store_ = std::make_unique<dnsd::StateStore>(config.state_dir);
+    observatory_ = std::make_unique<dnsd::Observatory>(
+        io_, config, peers, live, *store_,
+        [this](const std::string& name) { return host.read(name); });
+    observatory_->start();
+    return *observatory_;
+  }
+  // Ends as SIGTERM does, or as SIGKILL does.
+  void end(bool cleanly) {
+    if (cleanly) observatory_->stop();
+    observatory_.reset();
+    store_.reset();
+    io_.restart();
+    io_.poll();
+  }
+  dnsd::Observatory& observatory() { return *observatory_; }
+
+  // Runs the control thread until it is so; false: it never was.
+  bool until(const std::function<bool()>& condition) {
+    const auto deadline = std::chrono::steady_clock::now() + seconds(20);
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      io_.restart();
+      io_.run_one_for(std::chrono::milliseconds(100));
+    }
+    return true;
+  }
+  bool polled(int times) {
+    const int start = host.reads();
+    return until([&] { return host.reads() >= start + times; });
+  }
+  std::string place(const wg::PublicKey& key = alice) {
+    const auto record = peers.find(key);
+    if (!record) return "unregistered";
+    return (record->ipv4 ? record->ipv4->to_string() : "-") + (record->stale ? " stale" : "");
+  }
+
+ private:
+  asio::io_context io_;
+  std::unique_ptr<dnsd::StateStore> store_;
+  std::unique_ptr<dnsd::Observatory> observatory_;
+};
+
+}  // namespace
+
+TEST_CASE("an interface is read, its peers are published, and the serial steps") {
+  Daemon daemon;
+  daemon.config.interfaces = {"wg0"};
+  daemon.host.set("wg0", {peer(alice, "203.0.113.1:1", 500)});
+  daemon.start();
+  CHECK_FALSE(daemon.live.is_ready());
+  const auto serial = daemon.live.serial();
+  REQUIRE(daemon.until([&] { return daemon.place() == "203.0.113.1:1"; }));
+  CHECK(daemon.live.is_ready());
+  CHECK(daemon.peers.find(hub)->detail->is_hub);
+  REQUIRE(daemon.until([&] { return daemon.live.serial() == serial + 1; }));
+  REQUIRE(daemon.live.list(dnsd::View::public_view)->size() == 1);
+  CHECK(daemon.live.list(dnsd::View::public_view)->front() == alice);
+
+  daemon.host.set("wg0", {peer(alice, "203.0.113.2:2", 532)});
+  REQUIRE(daemon.until([&] { return daemon.place() == "203.0.113.2:2"; }));
+  daemon.host.set("wg0", {});
+  REQUIRE(daemon.until([&] { return daemon.place() == "unregistered"; }));
+  REQUIRE(daemon.until([&] { return daemon.live.list(dnsd::View::public_view)->empty(); }));
+}
+
+TEST_CASE("an interface that is missing, appears, vanishes and returns") {
+  Daemon daemon;
+  daemon.config.interfaces = {"wg0"};
+  daemon.start();
+  REQUIRE(daemon.polled(3));
+  CHECK_FALSE(daemon.live.is_ready());
+  REQUIRE(daemon.until([&] { return !daemon.observatory().status().sources[0].problem.empty(); }));
+  CHECK(daemon.observatory().status().sources[0].problem == "wg0: missing");
+
+  daemon.host.set("wg0", {peer(alice, "203.0.113.1:1", 500)});
+  REQUIRE(daemon.until([&] { return daemon.place() == "203.0.113.1:1"; }));
+  CHECK(daemon.live.is_ready());
+  CHECK(daemon.observatory().status().sources[0].readable);
+
+  daemon.host.remove("wg0");
+  REQUIRE(daemon.until([&] { return !daemon.observatory().status().sources[0].readable; }));
+  CHECK(daemon.place() == "203.0.113.1:1");
+  CHECK(daemon.observatory().status().sources[0].peers == 1);
+
+  daemon.host.set("wg0", {peer(alice, "203.0.113.3:3", 92)});  // made anew: counters from 0
+  CHECK(daemon.until([&] { return daemon.observatory().status().sources[0].readable; }));
+}
+
+TEST_CASE("without interfaces everything is known at once") {
+  Daemon daemon;
+  dnsd::ConfiguredPeer fixed;
+  fixed.public_key = alice;
+  fixed.endpoint = *base::Endpoint::parse("203.0.113.7:7");
+  daemon.config.peers = {fixed};
+  daemon.start();
+  CHECK(daemon.live.is_ready());
+  CHECK(daemon.place() == "203.0.113.7:7");
+  CHECK(daemon.live.list(dnsd::View::public_view)->size() == 1);
+}
+
+TEST_CASE("a restart serves what was saved, stale until seen again, from the first answer on") {
+  for (const bool cleanly : {true, false}) {
+    CAPTURE(cleanly);
+    Daemon daemon;
+    daemon.config.interfaces = {"wg0"};
+    daemon.host.set("wg0", {peer(alice, "203.0.113.1:1", 500)});
+    daemon.start();
+    REQUIRE(daemon.until([&] { return daemon.place() == "203.0.113.1:1"; }));
+    const auto serial = [&] { return daemon.live.serial(); };
+    const auto before = serial();
+    REQUIRE(daemon.until([&] { return serial() != before; }));
+    if (!cleanly) {
+      // Killed later than a second after: what was confirmed is on disk.
+      const auto later = std::chrono::steady_clock::now() + std::chrono::milliseconds(1000);
+      REQUIRE(daemon.until([&] { return std::chrono::steady_clock::now() >= later; }));
+    }
+    const auto last = serial();
+    daemon.end(cleanly);
+
+    daemon.host.remove("wg0");
+    const dnsd::PeerChange forget[] = {{alice, std::nullopt}, {hub, std::nullopt}};
+    daemon.peers.apply(forget);
+    daemon.start();
+    CHECK(daemon.live.is_ready());
+    CHECK(daemon.place() == "203.0.113.1:1 stale");
+    CHECK(daemon.peers.find(hub)->detail->is_hub);
+    CHECK(daemon.live.list(dnsd::View::public_view)->size() == 1);
+    CHECK(serial() - last > 0);
+    CHECK(serial() - last <= 1002);
+
+    daemon.host.set("wg0", {peer(alice, "203.0.113.1:1", 600)});
+    REQUIRE(daemon.polled(3));
+    daemon.host.set("wg0", {peer(alice, "203.0.113.1:1", 632)});
+    CHECK(daemon.until([&] { return daemon.place() == "203.0.113.1:1"; }));
+  }
+}
+
+TEST_CASE("a peer that left while we were down is not registered any more after the first poll") {
+  Daemon daemon;
+  daemon.config.interfaces = {"wg0"};
+  daemon.host.set("wg0", {peer(alice, "203.0.113.1:1", 500)});
+  daemon.start();
+  REQUIRE(daemon.until([&] { return daemon.place() == "203.0.113.1:1"; }));
+  daemon.end(true);
+  daemon.host.set("wg0", {});
+  daemon.start();
+  CHECK(daemon.place() == "203.0.113.1:1 stale");
+  CHECK(daemon.until([&] { return daemon.place() == "unregistered"; }));
+}
+
+TEST_CASE("a reload keeps observations of what stays, and lets go of what does not") {
+  Daemon daemon;
+  daemon.config.interfaces = {"wg0", "wg1"};
+  daemon.host.set("wg0", {peer(alice, "203.0.113.1:1", 500)});
+  daemon.host.set("wg1", {peer(alice, "203.0.113.9:9", 500), peer(key_of(2), "10.0.0.2:2", 500)});
+  daemon.start();
+  REQUIRE(daemon.until([&] { return daemon.live.is_ready(); }));
+  CHECK(daemon.place() == "203.0.113.1:1");
+  CHECK(daemon.place(key_of(2)) == "10.0.0.2:2");
+  REQUIRE(daemon.until([&] { return daemon.live.list(dnsd::View::private_view)->size() == 2; }));
+  CHECK(daemon.live.list(dnsd::View::public_view)->size() == 1);
+
+  Config config = daemon.config;
+  config.publish_private = true;
+  config.list_max = 1;
+  daemon.observatory().reload(config);
+  CHECK(daemon.place() == "203.0.113.1:1");
+  REQUIRE(daemon.until([&] { return daemon.live.list(dnsd::View::private_view)->size() == 1; }));
+  CHECK(daemon.live.list(dnsd::View::public_view)->front() == alice);
+  CHECK(daemon.observatory().status().public_list_cut == 1);
+
+  const auto serial = daemon.live.serial();
+  config.interfaces = {"wg1"};
+  daemon.observatory().reload(config);
+  CHECK(daemon.place() == "203.0.113.9:9");
+  CHECK(daemon.observatory().status().sources.size() == 1);
+  CHECK(daemon.until([&] { return daemon.live.serial() != serial; }));
+  config.interfaces = {"wg1", "wg0"};
+  daemon.observatory().reload(config);
+  CHECK(daemon.polled(6));
+  CHECK(daemon.place() == "203.0.113.9:9");
+}
+
+TEST_CASE("a folder that vanishes under the daemon stops nothing") {
+  Daemon daemon;
+  daemon.config.interfaces = {"wg0"};
+  daemon.host.set("wg0", {peer(alice, "203.0.113.1:1", 500)});
+  daemon.start();
+  std::filesystem::remove_all(daemon.config.state_dir);
+  REQUIRE(daemon.until([&] { return daemon.place() == "203.0.113.1:1"; }));
+  const auto serial = daemon.live.serial();
+  daemon.host.set("wg0", {peer(alice, "203.0.113.2:2", 532)});
+  CHECK(daemon.until([&] { return daemon.live.serial() != serial; }));
+  daemon.end(true);
+}
+
+TEST_CASE("state that shows its damage only while it is read is begun anew, with the serial") {
+  Daemon daemon;
+  daemon.config.interfaces = {"wg0"};
+  std::vector<wg::DevicePeer> many;
+  for (std::uint8_t i = 1; i < 250; ++i) many.push_back(peer(key_of(i), "203.0.113.1:1", 500));
+  daemon.host.set("wg0", many);
+  daemon.start();
+  REQUIRE(daemon.until([&] { return daemon.place() == "203.0.113.1:1"; }));
+  daemon.end(true);
+  const std::string file = daemon.config.state_dir + "/state.db";
+  const auto size = std::filesystem::file_size(file);
+  {
+    // The last pages are those of the peers; the first ones hold the schema and the serial.
+    std::fstream database(file, std::ios::in | std::ios::out | std::ios::binary);
+    database.seekp(static_cast<std::streamoff>(size - 8192));
+    database << std::string(8192, '\xff');
+  }
+  const auto last = daemon.live.serial();
+  daemon.start();
+  CHECK(std::filesystem::exists(file + ".damaged"));
+  CHECK(daemon.live.serial() - last <= 1002);
+  CHECK(daemon.observatory().status().durable);
+  const auto saved_at = std::chrono::steady_clock::now() + std::chrono::milliseconds(1000);
+  REQUIRE(daemon.until([&] { return std::chrono::steady_clock::now() >= saved_at; }));
+  const auto before_crash = daemon.live.serial();
+  daemon.end(false);
+  daemon.start();
+  CHECK(daemon.live.serial() - before_crash - 1 < 1002);
+  CHECK(daemon.place().starts_with("203.0.113.1:1"));
+}
+
+TEST_CASE("nothing is polled after a stop") {
+  Daemon daemon;
+  daemon.config.interfaces = {"wg0"};
+  daemon.host.set("wg0", {peer(alice, "203.0.113.1:1", 500)});
+  daemon.start();
+  REQUIRE(daemon.polled(2));
+  daemon.observatory().stop();
+  const int reads = daemon.host.reads();
+  daemon.end(false);
+  CHECK(daemon.host.reads() <= reads + 1);
+}

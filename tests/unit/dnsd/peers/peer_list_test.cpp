@@ -1,0 +1,65 @@
+#include "dnsd/peers/peer_list.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+namespace {
+
+wg::PublicKey key_of(int number) {
+  base::Octets32 octets{};
+  octets[0] = static_cast<std::uint8_t>(number >> 8);
+  octets[1] = static_cast<std::uint8_t>(number);
+  return wg::PublicKey(octets);
+}
+
+std::string shown(const dnsd::PeerList& list) {
+  std::string text;
+  for (const wg::PublicKey& key : list.keys())
+    text += std::to_string(key.octets()[0] * 256 + key.octets()[1]) + ' ';
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("the smallest keys first, so many as allowed") {
+  dnsd::PeerList list(3);
+  for (const int number : {50, 10, 40, 20, 30}) list.add(key_of(number));
+  CHECK(shown(list) == "10 20 30 ");
+  CHECK(list.total() == 5);
+  CHECK(list.cut() == 2);
+  CHECK(list.take_changed());
+  CHECK_FALSE(list.take_changed());
+  list.add(key_of(60));
+  CHECK_FALSE(list.take_changed());
+  list.add(key_of(5));
+  CHECK(shown(list) == "5 10 20 ");
+  CHECK(list.take_changed());
+}
+
+TEST_CASE("one that leaves a cut list asks for the next, one that was not shown does not") {
+  dnsd::PeerList list(2);
+  for (const int number : {1, 2, 3}) list.add(key_of(number));
+  list.remove(key_of(3));
+  CHECK_FALSE(list.needs_refill());
+  CHECK(list.cut() == 0);
+  list.add(key_of(3));
+  list.remove(key_of(1));
+  CHECK(list.needs_refill());
+  list.clear();
+  for (const int number : {2, 3}) list.add(key_of(number));
+  CHECK_FALSE(list.needs_refill());
+  CHECK(shown(list) == "2 3 ");
+  list.remove(key_of(3));
+  CHECK_FALSE(list.needs_refill());
+}
+
+TEST_CASE("0 is no limit") {
+  dnsd::PeerList list(0);
+  for (int i = 0; i < 1000; ++i) list.add(key_of(i));
+  CHECK(list.keys().size() == 1000);
+  CHECK(list.cut() == 0);
+  for (int i = 0; i < 999; ++i) list.remove(key_of(i));
+  CHECK_FALSE(list.needs_refill());
+  CHECK(shown(list) == "999 ");
+}

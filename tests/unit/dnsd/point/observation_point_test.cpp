@@ -1,0 +1,290 @@
+#include "dnsd/point/observation_point.hpp"
+
+#include <doctest/doctest.h>
+#include <poll.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+
+#include "base/clock.hpp"
+#include "dnsd/point/point_socket.hpp"
+
+namespace {
+
+using dnsd::ObservationPoint;
+using dnsd::PointReport;
+using std::chrono::seconds;
+
+constexpr seconds generous{20};
+
+/// Reports of a point's thread, waited for by the test's.
+class Inbox {
+ public:
+  void put(PointReport report) {
+    const std::lock_guard lock(mutex_);
+    for (auto& seen : report.seen) all_.seen.push_back(seen);
+    for (auto& mark : report.marks) all_.marks.push_back(mark);
+    all_.last_timestamp = report.last_timestamp;
+    changed_.notify_all();
+  }
+  template <typename Condition>
+  bool wait(Condition condition) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, generous, [&] { return condition(all_); });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  PointReport all_;
+};
+
+/// A peer with a socket of its own, run by the test.
+class Peer : public noise::Engine::Handler {
+ public:
+  explicit Peer(const std::string& listen = "127.0.0.1:0") : socket_(open(listen)) {}
+
+  void send(const noise::Path& path, base::Bytes datagram) override {
+    socket_.put(path, datagram);
+    socket_.flush();
+  }
+  void received(const wg::PublicKey& /*peer*/, const noise::Received& received) override {
+    ++received_count;
+    last = received;
+  }
+  void inner(const wg::PublicKey& /*peer*/, base::Bytes packet) override {
+    inner_packets.emplace_back(packet.begin(), packet.end());
+  }
+  void unknown_session(const noise::Path& /*path*/) override {}
+  void clock_behind(const wg::PublicKey& /*peer*/, seconds /*by*/) override {}
+
+  template <typename Condition>
+  bool run_until(Condition condition) {
+    const auto end = std::chrono::steady_clock::now() + generous;
+    while (!condition()) {
+      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+          end - std::chrono::steady_clock::now());
+      if (left.count() <= 0) return false;
+      pollfd waiting{socket_.fd(), POLLIN, 0};
+      (void)::poll(&waiting, 1, static_cast<int>(left.count()));
+      socket_.receive([&](base::MutableBytes datagram, const noise::Path& path) {
+        hub.receive(datagram, path, base::read_clock());
+      });
+    }
+    return true;
+  }
+  void move(const std::string& listen) { socket_ = open(listen); }
+  void swap(Peer& other) { std::swap(socket_, other.socket_); }
+
+  noise::Engine hub{noise::KeyPair::draw(), *this, {.answers_keepalives = false}};
+  int received_count = 0;
+  noise::Received last;
+  std::vector<std::vector<std::uint8_t>> inner_packets;
+
+ private:
+  static dnsd::PointSocket open(const std::string& listen) {
+    // Endpoint::parse refuses port 0, which asks for any.
+    const std::size_t colon = listen.rfind(':');
+    auto opened =
+        dnsd::PointSocket::open({*base::IpAddress::parse(listen.substr(0, colon)), base::Port{0}});
+    REQUIRE(opened.has_value());
+    return std::move(*opened);
+  }
+  dnsd::PointSocket socket_;
+};
+
+/// A port that nobody has: the kernel's choice, given back.
+base::Endpoint free_place(const std::string& address) {
+  const auto socket = dnsd::PointSocket::open({*base::IpAddress::parse(address), base::Port{0}});
+  REQUIRE(socket.has_value());
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  void* raw = &storage;
+  REQUIRE(::getsockname(socket->fd(), static_cast<sockaddr*>(raw), &size) == 0);
+  return *base::Endpoint::from_sockaddr(storage);
+}
+
+struct Fixture {
+  explicit Fixture(const std::string& address = "127.0.0.1", dnsd::InnerHandler inner = {}) {
+    place = free_place(address);
+    wg::PrivateKey key;
+    noise::fill_random(key.span());
+    auto opened = ObservationPoint::open(
+        {place, {*base::IpAddress::parse("10.0.0.254")}}, key,
+        [this](PointReport report) { inbox.put(std::move(report)); }, std::move(inner));
+    REQUIRE(opened.has_value());
+    point = std::move(*opened);
+    peer.hub.add_peer(point->public_key(), {});
+  }
+  [[nodiscard]] noise::Path to_point() const { return {place, {}}; }
+  bool connect() {
+    const int before = peer.received_count;
+    (void)peer.hub.initiate(point->public_key(), to_point(), 1, base::read_clock());
+    return peer.run_until([&] { return peer.received_count > before + 1; });
+  }
+
+  base::Endpoint place;
+  Inbox inbox;
+  Peer peer;
+  std::unique_ptr<ObservationPoint> point;
+};
+
+TEST_CASE("a peer that connects is reported, with its mark, and again when it has moved") {
+  Fixture f;
+  f.point->set_peers({{f.peer.hub.public_key(), {}, "alice", {}}});
+  f.point->start();
+  REQUIRE(f.connect());
+  CHECK(f.inbox.wait([&](const PointReport& all) {
+    return !all.seen.empty() && all.seen.back().key == f.peer.hub.public_key() &&
+           !all.marks.empty();
+  }));
+  base::Port first{};
+  CHECK(f.inbox.wait([&](const PointReport& all) {
+    first = all.seen.back().observation.endpoint.port;
+    return true;
+  }));
+  // A keepalive from another port: published at once, asked back, answered.
+  f.peer.move("127.0.0.1:0");
+  REQUIRE(f.peer.hub.send(f.point->public_key(), {}, base::read_clock()));
+  CHECK(f.inbox.wait(
+      [&](const PointReport& all) { return all.seen.back().observation.endpoint.port != first; }));
+  CHECK(f.peer.run_until([&] {
+    return f.peer.last.kind == noise::Received::Kind::keepalive && f.peer.received_count > 2;
+  }));
+  CHECK(
+      f.inbox.wait([&](const PointReport& all) { return all.last_timestamp != noise::Tai64n(); }));
+}
+
+TEST_CASE("inner packets reach their handler, and its answer the peer") {
+  bool is_right = false;
+  Fixture f("127.0.0.1", [&](const dnsd::InnerPacket& packet, const dnsd::SendInner& send) {
+    is_right = packet.allowed_ips.size() == 1 && packet.tunnel_addresses.size() == 1;
+    std::vector<std::uint8_t> reply(packet.octets.begin(), packet.octets.end());
+    reply[0] ^= 0xff;
+    send(reply);
+    send(std::vector<std::uint8_t>(dnsd::inner_mtu + 1));  // too long: dropped
+  });
+  f.point->set_peers(
+      {{f.peer.hub.public_key(), {}, "alice", {*base::Prefix::parse("10.0.0.2/32")}}});
+  f.point->start();
+  REQUIRE(f.connect());
+  REQUIRE(f.peer.hub.send(f.point->public_key(), std::vector<std::uint8_t>(32, 0x45),
+                          base::read_clock()));
+  REQUIRE(f.peer.run_until([&] { return !f.peer.inner_packets.empty(); }));
+  CHECK(f.peer.inner_packets[0][0] == 0xba);
+  CHECK(f.peer.inner_packets[0].size() == 32);
+  CHECK(is_right);
+}
+
+TEST_CASE("a point that starts again greets whom it knew, and loses nobody to a reload") {
+  Fixture f;
+  f.peer.hub.add_peer(f.point->public_key(), {});
+  dnsd::PointMemory memory;
+  const base::Now now = base::read_clock();
+  const base::Endpoint at_home = free_place("127.0.0.1");
+  memory.peers.push_back(
+      {f.peer.hub.public_key(), dnsd::SavedPeer::Sighting{at_home, now.wall, now.wall}, {}});
+  memory.last_timestamp = noise::Tai64n(now.wall + std::chrono::hours(1));
+  auto home = dnsd::PointSocket::open(at_home);
+  REQUIRE(home.has_value());
+  f.point->restore(memory);
+  f.point->set_peers({{f.peer.hub.public_key(), {}, "alice", {}}});
+  f.point->start();
+  pollfd waiting{home->fd(), POLLIN, 0};
+  REQUIRE(::poll(&waiting, 1, 20'000) == 1);
+  std::size_t size = 0;
+  home->receive([&](base::MutableBytes datagram, const noise::Path& path) {
+    size = datagram.size();
+    CHECK(path.remote == f.place);
+  });
+  CHECK(size == noise::initiation_octets);
+  // Ahead of our clock by what the last run had used.
+  CHECK(f.inbox.wait([&](const PointReport& all) {
+    return all.last_timestamp > noise::Tai64n(now.wall + std::chrono::hours(1));
+  }));
+}
+
+TEST_CASE("who is taken away is not answered; who stays is not disturbed") {
+  Fixture f;
+  Peer other;
+  other.hub.add_peer(f.point->public_key(), {});
+  const dnsd::PointPeer alice{f.peer.hub.public_key(), {}, "alice", {}};
+  const dnsd::PointPeer bob{other.hub.public_key(), {}, "bob", {}};
+  f.point->set_peers({alice, bob});
+  f.point->start();
+  REQUIRE(f.connect());
+  (void)other.hub.initiate(f.point->public_key(), f.to_point(), 1, base::read_clock());
+  REQUIRE(other.run_until([&] { return other.received_count >= 2; }));
+  f.point->set_peers({alice});
+  REQUIRE(other.hub.send(f.point->public_key(), {}, base::read_clock()));
+  const int before = f.peer.received_count;
+  REQUIRE(f.peer.hub.send(f.point->public_key(), {}, base::read_clock()));
+  CHECK(f.peer.run_until([&] { return f.peer.received_count > before; }));
+  CHECK(other.received_count == 2);
+}
+
+/// Waits for what the point tells about its only peer.
+bool wait_for(const Fixture& f, const dnsd::PeerOddities& expected) {
+  const auto end = std::chrono::steady_clock::now() + generous;
+  while (f.point->oddities() != expected) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
+}
+
+TEST_CASE("a clock that fell back is told, until the peer is reset") {
+  Fixture f;
+  const wg::PublicKey alice = f.peer.hub.public_key();
+  const base::Now now = base::read_clock();
+  dnsd::PointMemory memory;
+  memory.marks.emplace_back(alice, noise::Tai64n(now.wall + std::chrono::hours(1)));
+  f.point->restore(memory);
+  f.point->set_peers({{alice, {}, "alice", {}}});
+  f.point->start();
+  for (int i = 0; i < 2; ++i)  // it goes on ticking: no replay
+    (void)f.peer.hub.initiate(f.point->public_key(), f.to_point(), 1, now);
+  CHECK(wait_for(f, {{alice, {.is_flapping = false, .clock_behind = seconds(3600)}}}));
+  f.point->reset_peer(alice);
+  CHECK(f.connect());
+  CHECK(f.point->oddities().empty());
+}
+
+TEST_CASE("a key that two machines use is told, until it is taken away") {
+  Fixture f;
+  Peer elsewhere;
+  const wg::PublicKey alice = f.peer.hub.public_key();
+  f.point->set_peers({{alice, {}, "alice", {}}});
+  f.point->start();
+  REQUIRE(f.connect());
+  for (int i = 0; i < 5; ++i) {
+    CHECK(f.point->oddities().empty());
+    // Not a wait for an event: a peer takes one initiation in 20 ms, and it is asked back.
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    f.peer.swap(elsewhere);
+    const int before = f.peer.received_count;
+    REQUIRE(f.peer.hub.send(f.point->public_key(), {}, base::read_clock()));
+    REQUIRE(f.peer.run_until([&] { return f.peer.received_count > before; }));
+  }
+  CHECK(wait_for(f, {{alice, {.is_flapping = true, .clock_behind = {}}}}));
+  f.point->set_peers({});
+  CHECK(wait_for(f, {}));
+}
+
+TEST_CASE("IPv6, and a port that is held is told") {
+  Fixture f("::1");
+  Peer peer("::1:0");
+  peer.hub.add_peer(f.point->public_key(), {});
+  f.point->set_peers({{peer.hub.public_key(), {}, "", {}}});
+  f.point->start();
+  (void)peer.hub.initiate(f.point->public_key(), f.to_point(), 1, base::read_clock());
+  CHECK(peer.run_until([&] { return peer.received_count >= 2; }));
+  const auto second = ObservationPoint::open({f.place, {}}, wg::PrivateKey(), {}, {});
+  REQUIRE_FALSE(second.has_value());
+  CHECK(second.error().find(f.place.to_string()) != std::string::npos);
+}
+
+}  // namespace

@@ -1,0 +1,148 @@
+#include "dnsd/report/status.hpp"
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace {
+
+using dnsd::Health;
+
+dnsd::DaemonStatus healthy() {
+  dnsd::DaemonStatus status;
+  status.zone = "wg.example.org.";
+  status.uptime = std::chrono::hours(25);
+  status.is_ready = true;
+  status.listeners = {{.address = "192.0.2.1:53", .is_listening = true, .problem = {}}};
+  status.observatory.sources = {{.name = "wg0", .readable = true, .problem = {}, .peers = 2}};
+  status.observatory.serial = 7;
+  status.observatory.durable = true;
+  return status;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "health: down when nothing answers, degraded when something that was asked for is missing") {
+  const struct {
+    const char* name;
+    void (*change)(dnsd::DaemonStatus&);
+    Health expected;
+  } rows[] = {
+      {"all well", [](dnsd::DaemonStatus&) {}, Health::ok},
+      {"a source was not read yet", [](auto& s) { s.is_ready = false; }, Health::degraded},
+      {"a source fails", [](auto& s) { s.observatory.sources[0].problem = "gone"; },
+       Health::degraded},
+      {"the last reload failed", [](auto& s) { s.reload_problem = "line 3"; }, Health::degraded},
+      {"a named address is waited for",
+       [](auto& s) {
+         s.listeners.push_back({.address = "192.0.2.2:53", .is_missed = true, .problem = {}});
+       },
+       Health::degraded},
+      {"another server holds one of many addresses",
+       [](auto& s) { s.listeners.push_back({.address = "192.0.2.2:53", .problem = "held"}); },
+       Health::ok},
+      {"nothing is listened on", [](auto& s) { s.listeners[0].is_listening = false; },
+       Health::down},
+      {"no listeners at all", [](auto& s) { s.listeners.clear(); }, Health::down},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.name);
+    dnsd::DaemonStatus status = healthy();
+    row.change(status);
+    CHECK(dnsd::judge(status) == row.expected);
+  }
+}
+
+TEST_CASE("status says what came to each built-in point") {
+  const dnsd::ServedCounters served;
+  dnsd::DaemonStatus status;
+  CHECK_FALSE(nlohmann::json::parse(dnsd::status_json(status, served)).contains("points"));
+  status.points.push_back({"203.0.113.10:51820", {}});
+  status.points[0].counters.handshakes = 7;
+  status.points[0].counters.wrong_mac1 = 3;
+  const auto json = nlohmann::json::parse(dnsd::status_json(status, served))["points"];
+  CHECK(json[0]["name"] == "203.0.113.10:51820");
+  CHECK(json[0]["handshakes"] == 7);
+  CHECK(json[0]["ignored"]["wrong mac1"] == 3);
+  CHECK(dnsd::status_text(status, served)
+            .find("203.0.113.10:51820 7 handshakes, 0 cookies, 3 wrong mac1\n") !=
+        std::string::npos);
+}
+
+TEST_CASE("status says what happened inside the tunnels, where there are any") {
+  dnsd::DaemonStatus status = healthy();
+  const dnsd::ServedCounters served;
+  CHECK(!nlohmann::json::parse(dnsd::status_json(status, served)).contains("tunnel"));
+  CHECK(dnsd::status_text(status, served).find("tunnels") == std::string::npos);
+  dnsd::InnerCounters counters;
+  counters.packets = 6;
+  counters.queries = 1;
+  counters.updates = 2;
+  counters.dropped[static_cast<std::size_t>(dnsd::InnerDrop::source)] = 3;
+  status.tunnel = &counters;
+  const auto json = nlohmann::json::parse(dnsd::status_json(status, served))["tunnel"];
+  CHECK(json["packets"] == 6);
+  CHECK(json["updates"] == 2);
+  CHECK(json["dropped"]["source"] == 3);
+  CHECK(json["dropped"]["query"] == 0);
+  const std::string text = dnsd::status_text(status, served);
+  CHECK(text.find("1 queries, 2 announcements, 0 pings, 3 dropped: source 3\n") !=
+        std::string::npos);
+}
+
+TEST_CASE("status tells programs what it tells people") {
+  dnsd::DaemonStatus status = healthy();
+  status.observatory.sources[0].problem = "not UTF-8: \xff";
+  status.points = {{"192.0.2.1:51820", {}}};
+  status.odd_peers = {
+      {"alice (xTIB…p8Dg)", {.is_flapping = false, .clock_behind = std::chrono::hours(1)}}};
+  const dnsd::ServedCounters served;
+  const auto json = nlohmann::json::parse(dnsd::status_json(status, served));
+  CHECK(json["state"] == "degraded");
+  CHECK(json["serial"] == 7);
+  CHECK(json["uptime"] == 90000);
+  CHECK(json["odd_peers"][0]["peer"] == "alice (xTIB…p8Dg)");
+  CHECK(json["odd_peers"][0]["clock_behind"] == 3600);
+  const std::string text = dnsd::status_text(status, served);
+  for (const char* part :
+       {"degraded", "wg.example.org. serial 7", "1 d 01:00:00",
+        "alice (xTIB…p8Dg): clock behind by 3600 s", "192.0.2.1:53 public", "wg0: not UTF-8"}) {
+    CAPTURE(part);
+    CHECK(text.find(part) != std::string::npos);
+  }
+}
+
+TEST_CASE("a peer is told with its endpoints, IPv6 first") {
+  const auto key = *wg::PublicKey::parse("xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=");
+  dnsd::PeerDetail detail;
+  detail.name = "alice";
+  dnsd::PeerRecord peer;
+  peer.ipv4 = base::Endpoint::parse("203.0.113.9:51820");
+  peer.ipv6 = base::Endpoint::parse("[2001:db8::9]:51820");
+  peer.since = base::WallTime(std::chrono::seconds(1700000000));
+  peer.detail = std::make_shared<const dnsd::PeerDetail>(detail);
+  CHECK(dnsd::peer_text(key, peer) ==
+        "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg= alice            "
+        "[2001:db8::9]:51820,203.0.113.9:51820 since 2023-11-14T22:13:20Z\n");
+  peer.stale = base::WallTime(std::chrono::seconds(1700000100));
+  const auto json = nlohmann::json::parse(dnsd::peer_json(key, peer));
+  CHECK_FALSE(json.contains("flapping"));
+  CHECK_FALSE(json.contains("clock_behind"));
+  const dnsd::PeerOddity oddity{.is_flapping = true, .clock_behind = std::chrono::seconds(90)};
+  const auto odd = nlohmann::json::parse(dnsd::peer_json(key, peer, oddity));
+  CHECK(odd["flapping"] == true);
+  CHECK(odd["clock_behind"] == 90);
+  const std::string text = dnsd::peer_text(key, peer, oddity);
+  CHECK(text.find("is its key used on two machines?") != std::string::npos);
+  CHECK(text.find("clock behind by 90 s") != std::string::npos);
+  CHECK(json["since"] == 1700000000);
+  CHECK(json["last_seen"] == 1700000100);
+  CHECK(json["stale"] == true);
+  peer = {};
+  peer.detail = std::make_shared<const dnsd::PeerDetail>();
+  CHECK(dnsd::peer_text(key, peer) ==
+        "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg= -                -\n");
+}

@@ -1,0 +1,349 @@
+#include "dnsd/state/state_store.hpp"
+
+#include <doctest/doctest.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace {
+
+using dnsd::SavedPeer;
+using dnsd::StateStore;
+using std::chrono::seconds;
+
+// A folder of its own, removed at the end.
+class Folder {
+ public:
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "wg-dnsd-state-XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path_ = name;
+  }
+  ~Folder() {
+    std::error_code ec;
+    std::filesystem::permissions(path_, std::filesystem::perms::owner_all, ec);
+    std::filesystem::remove_all(path_, ec);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] std::string file(const char* name = "state.db") const { return path_ + '/' + name; }
+  void write(const std::string& content) const {
+    std::ofstream(file(), std::ios::binary) << content;
+  }
+
+ private:
+  std::string path_;
+};
+
+base::WallTime wall(int second) {
+  return base::WallTime(seconds(second));
+}
+wg::PublicKey key_of(std::uint32_t number) {
+  base::Octets32 octets{};
+  for (std::size_t i = 0; i < 4; ++i) octets[i] = static_cast<std::uint8_t>(number >> (8 * i));
+  return wg::PublicKey(octets);
+}
+
+const SavedPeer alice{
+    key_of(1),
+    SavedPeer::Sighting{*base::Endpoint::parse("203.0.113.1:1"), wall(10), wall(20)},
+    {*base::Prefix::parse("10.0.0.0/24"), *base::Prefix::parse("fd00::/64")}};
+const SavedPeer bob{
+    key_of(2),
+    SavedPeer::Sighting{*base::Endpoint::parse("[2001:db8::2]:2"), wall(30), wall(40)},
+    {}};
+const SavedPeer carol{key_of(3), std::nullopt, {}};
+
+StateStore::Batch batch_of(const std::vector<SavedPeer>& peers) {
+  StateStore::Batch batch;
+  batch.sources.push_back({"interface:wg0", key_of(9)});
+  for (const SavedPeer& peer : peers) batch.peers.push_back({"interface:wg0", peer.key, peer});
+  batch.serial_end = 4294967295U;
+  return batch;
+}
+
+std::vector<SavedPeer> load(StateStore& store, const std::string& source = "interface:wg0") {
+  std::vector<SavedPeer> peers;
+  store.load_peers(source, [&](const SavedPeer& peer) { peers.push_back(peer); });
+  return peers;
+}
+
+void run_sql(const std::string& file, const char* sql) {
+  sqlite3* database = nullptr;
+  REQUIRE(sqlite3_open(file.c_str(), &database) == SQLITE_OK);
+  REQUIRE(sqlite3_exec(database, sql, nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(database);
+}
+
+}  // namespace
+
+TEST_CASE("what is written is there after a restart") {
+  const Folder folder;
+  {
+    StateStore store(folder.path() + "/made/below");
+    CHECK(store.is_durable());
+    CHECK(store.problem().empty());
+    CHECK_FALSE(store.load_serial_end().has_value());
+    CHECK(store.load_sources().empty());
+    CHECK(store.write(batch_of({alice, bob, carol})).has_value());
+  }
+  StateStore store(folder.path() + "/made/below");
+  CHECK(store.load_serial_end() == 4294967295U);
+  const auto sources = store.load_sources();
+  REQUIRE(sources.size() == 1);
+  CHECK(sources[0].name == "interface:wg0");
+  CHECK(sources[0].own_key == key_of(9));
+  CHECK(load(store) == std::vector{alice, bob, carol});
+  CHECK(load(store, "interface:wg1").empty());
+}
+
+TEST_CASE("rows are replaced and forgotten, sources with all their peers") {
+  const Folder folder;
+  StateStore store(folder.path());
+  REQUIRE(store.write(batch_of({alice, bob})).has_value());
+  StateStore::Batch batch;
+  SavedPeer moved = alice;
+  moved.sighting->endpoint = *base::Endpoint::parse("203.0.113.7:7");
+  batch.peers.push_back({"interface:wg0", alice.key, moved});
+  batch.peers.push_back({"interface:wg0", bob.key, std::nullopt});
+  batch.peers.push_back({"interface:wg0", carol.key, std::nullopt});
+  batch.sources.push_back({"interface:wg0", std::nullopt});
+  REQUIRE(store.write(batch).has_value());
+  CHECK(load(store) == std::vector{moved});
+  CHECK_FALSE(store.load_sources()[0].own_key.has_value());
+  CHECK(store.load_serial_end() == 4294967295U);
+
+  batch = {};
+  batch.forgotten_sources.push_back("interface:wg0");
+  REQUIRE(store.write(batch).has_value());
+  CHECK(load(store).empty());
+  CHECK(store.load_sources().empty());
+}
+
+TEST_CASE("a folder that cannot be written: in memory, told once, nothing fails") {
+  const Folder folder;
+  const auto check_memory = [](StateStore store) {
+    CHECK_FALSE(store.is_durable());
+    CAPTURE(store.problem());
+    CHECK(store.problem().find("in memory only") != std::string::npos);
+    CHECK(store.write(batch_of({alice})).has_value());
+    CHECK(load(store).empty());
+    CHECK_FALSE(store.load_serial_end().has_value());
+    CHECK(store.load_sources().empty());
+  };
+  SUBCASE("its place is a file") {
+    std::ofstream(folder.file("file")) << "x";
+    check_memory(StateStore(folder.file("file")));
+  }
+  SUBCASE("the kernel makes no folders there") {
+    check_memory(StateStore("/proc/wg-dnsd"));
+  }
+  SUBCASE("state.db is a folder") {
+    std::filesystem::create_directory(folder.file());
+    check_memory(StateStore(folder.path()));
+  }
+  SUBCASE("read only") {
+    if (::geteuid() == 0) return;  // nothing is read only for root
+    ::chmod(folder.path().c_str(), 0500);
+    check_memory(StateStore(folder.path()));
+  }
+  SUBCASE("another daemon has it") {
+    StateStore first(folder.path());
+    REQUIRE(first.write(batch_of({alice})).has_value());
+    check_memory(StateStore(folder.path()));
+    CHECK(load(first) == std::vector{alice});
+  }
+}
+
+TEST_CASE("a file that is damaged is put aside, and a new one begun") {
+  const struct {
+    std::string name;
+    std::string content;
+  } rows[] = {
+      {"no database", "this is not a database, but it is long enough to look like one to sqlite.."},
+      {"random octets", std::string(8192, '\xa5')},
+      {"only the magic", std::string("SQLite format 3\0", 16) + std::string(4080, '\xff')},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.name);
+    const Folder folder;
+    folder.write(row.content);
+    StateStore store(folder.path());
+    CHECK(store.is_durable());
+    CAPTURE(store.problem());
+    CHECK(store.problem().find("state.db.damaged") != std::string::npos);
+    CHECK(std::filesystem::exists(folder.file("state.db.damaged")));
+    CHECK(store.write(batch_of({alice})).has_value());
+    CHECK(load(store) == std::vector{alice});
+  }
+}
+
+TEST_CASE("an empty file is a first start") {
+  const Folder folder;
+  folder.write("");
+  StateStore store(folder.path());
+  CHECK(store.is_durable());
+  CHECK(store.problem().empty());
+}
+
+TEST_CASE("a file of a later version is kept beside, and not touched") {
+  const Folder folder;
+  { REQUIRE(StateStore(folder.path()).write(batch_of({alice})).has_value()); }
+  run_sql(folder.file(), "PRAGMA user_version = 7");
+  {
+    StateStore store(folder.path());
+    CHECK(store.is_durable());
+    CHECK(store.problem().find("version 7") != std::string::npos);
+    CHECK(load(store).empty());
+  }
+  std::filesystem::rename(folder.file("state.db.version-7"), folder.file());
+  run_sql(folder.file(), "PRAGMA user_version = 2");
+  StateStore store(folder.path());
+  CHECK(load(store) == std::vector{alice});
+}
+
+TEST_CASE("timestamps of handshakes are kept, and forgotten with their peer and their source") {
+  const Folder folder;
+  const std::string point = "point:203.0.113.10:51820";
+  const noise::Tai64n sent{wall(100)};
+  const noise::Tai64n mark{wall(200)};
+  {
+    StateStore store(folder.path());
+    StateStore::Batch batch;
+    batch.sources.push_back({point, key_of(9), sent});
+    batch.marks = {{point, alice.key, noise::Tai64n(wall(150))}, {point, bob.key, mark}};
+    REQUIRE(store.write(batch).has_value());
+    batch.marks = {{point, alice.key, mark}};
+    REQUIRE(store.write(batch).has_value());
+  }
+  StateStore store(folder.path());
+  REQUIRE(store.load_sources().size() == 1);
+  CHECK(store.load_sources()[0].last_timestamp == sent);
+  auto marks = store.load_marks(point);
+  REQUIRE(marks.size() == 2);
+  CHECK(marks[0].key == alice.key);
+  CHECK(marks[0].timestamp == mark);
+  CHECK(store.load_marks("point:elsewhere").empty());
+  StateStore::Batch forget;
+  forget.peers.push_back({point, alice.key, std::nullopt});
+  REQUIRE(store.write(forget).has_value());
+  CHECK(store.load_marks(point).size() == 1);
+  forget = {};
+  forget.forgotten_sources.push_back(point);
+  REQUIRE(store.write(forget).has_value());
+  CHECK(store.load_marks(point).empty());
+}
+
+TEST_CASE("a file of version 1 is brought up to this one, with what it holds") {
+  const Folder folder;
+  { REQUIRE(StateStore(folder.path()).write(batch_of({alice, bob})).has_value()); }
+  run_sql(
+      folder.file(),
+      "ALTER TABLE source DROP COLUMN last_timestamp; DROP TABLE mark; PRAGMA user_version = 1");
+  StateStore store(folder.path());
+  CHECK(store.problem().empty());
+  CHECK(load(store) == std::vector{alice, bob});
+  StateStore::Batch batch;
+  batch.marks.push_back({"interface:wg0", alice.key, noise::Tai64n(wall(1))});
+  CHECK(store.write(batch).has_value());
+  CHECK(store.load_marks("interface:wg0").size() == 1);
+}
+
+TEST_CASE("damage in the middle is found while reading or writing, and survived") {
+  // Pages behind the first are overwritten, from every page on: whatever was read is whole.
+  const Folder folder;
+  std::vector<SavedPeer> many;
+  for (std::uint32_t i = 0; i < 2000; ++i) many.push_back({key_of(i), bob.sighting, {}});
+  { REQUIRE(StateStore(folder.path()).write(batch_of(many)).has_value()); }
+  std::string whole;
+  {
+    std::ifstream file(folder.file(), std::ios::binary);
+    whole.assign(std::istreambuf_iterator<char>(file), {});
+  }
+  REQUIRE(whole.size() > 5 * 4096);
+  for (std::size_t offset = 4096; offset < whole.size(); offset += 4096) {
+    CAPTURE(offset);
+    std::filesystem::remove(folder.file("state.db-wal"));
+    std::string damaged = whole;
+    damaged.replace(offset, 4096, std::string(4096, '\xff'));
+    folder.write(damaged);
+    StateStore store(folder.path());
+    (void)store.load_sources();
+    (void)store.load_serial_end();
+    for (const SavedPeer& peer : load(store)) CHECK(peer.sighting == bob.sighting);
+    const auto written = store.write(batch_of({alice}));
+    if (!written) CHECK(written.error().started_afresh);
+    CHECK(store.write(batch_of({alice})).has_value());
+    CHECK(store.is_durable());
+  }
+}
+
+TEST_CASE("a file cut short at any page is survived") {
+  const Folder folder;
+  { REQUIRE(StateStore(folder.path()).write(batch_of({alice, bob})).has_value()); }
+  const auto size = std::filesystem::file_size(folder.file());
+  for (std::uintmax_t cut = 1; cut < size; cut += 1024) {
+    CAPTURE(cut);
+    const Folder copy;
+    std::filesystem::copy_file(folder.file(), copy.file());
+    std::filesystem::resize_file(copy.file(), cut);
+    StateStore store(copy.path());
+    (void)load(store);
+    (void)store.write(batch_of({alice}));
+    CHECK(store.write(batch_of({alice})).has_value());
+    CHECK(load(store).front() == alice);
+  }
+}
+
+TEST_CASE("rows that make no sense are left out") {
+  const Folder folder;
+  { REQUIRE(StateStore(folder.path()).write(batch_of({alice})).has_value()); }
+  run_sql(folder.file(),
+          "INSERT INTO peer VALUES ('interface:wg0', x'00', '1.2.3.4:5', 1, 1, '');"
+          "INSERT INTO peer VALUES ('interface:wg0', zeroblob(32), 'somewhere', 1, 1, '');"
+          "INSERT INTO peer VALUES ('interface:wg0', randomblob(32), '1.2.3.4:5', -1, 1, '');"
+          "INSERT INTO peer VALUES ('interface:wg0', randomblob(32), '1.2.3.4:5', 1,"
+          " 9223372036854775807, '');"
+          "INSERT INTO peer VALUES ('interface:wg0', randomblob(32), '1.2.3.4:5', 1, 1, '10/8,,');"
+          "INSERT INTO peer VALUES ('interface:wg0', randomblob(33), NULL, NULL, NULL, '');");
+  StateStore store(folder.path());
+  CHECK(load(store) == std::vector{alice});
+}
+
+TEST_CASE("what was written is kept when the process is killed between writes") {
+  const Folder folder;
+  std::array<int, 2> ready{};
+  REQUIRE(::pipe(ready.data()) == 0);
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    StateStore store(folder.path());
+    const bool written = store.write(batch_of({alice})).has_value();
+    const char answer = written ? 'y' : 'n';
+    if (::write(ready[1], &answer, 1) != 1) std::_Exit(1);
+    for (std::uint32_t i = 100;; ++i) (void)store.write(batch_of({{key_of(i), bob.sighting, {}}}));
+  }
+  char answer = 'n';
+  REQUIRE(::read(ready[0], &answer, 1) == 1);
+  ::kill(child, SIGKILL);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ::close(ready[0]);
+  ::close(ready[1]);
+  CHECK(answer == 'y');
+  StateStore store(folder.path());
+  CHECK(store.problem().empty());
+  CHECK(load(store).front() == alice);
+  CHECK(store.load_serial_end() == 4294967295U);
+}

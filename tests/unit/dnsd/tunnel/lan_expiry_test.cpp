@@ -1,0 +1,42 @@
+#include "dnsd/tunnel/lan_expiry.hpp"
+
+#include <doctest/doctest.h>
+
+#include <thread>
+
+namespace {
+
+using namespace std::chrono_literals;
+
+schema::LanEndpoints somewhere() {
+  return {*base::Endpoint::parse("10.0.0.1:1")};
+}
+
+}  // namespace
+
+TEST_CASE("a change is told on the control thread, and what runs out is withdrawn") {
+  asio::io_context io;
+  dnsd::LanTable table;
+  const wg::PublicKey key(base::Octets32{1});
+  unsigned changes = 0;
+  std::thread::id where;
+  dnsd::LanExpiry keeper(io, table, [&] {
+    ++changes;
+    where = std::this_thread::get_id();
+  });
+  // Announced so long ago that it runs out 20 ms from now.
+  const base::SteadyTime then = base::SteadyTime::clock::now() - dnsd::LanTable::lifetime + 20ms;
+  std::thread other([&] {
+    CHECK(table.announce(key, somewhere(), then) == dnsd::LanTable::Verdict::changed);
+    keeper.note_change();
+  });
+  other.join();
+  CHECK(changes == 0);
+  io.run_one();
+  CHECK(changes == 1);
+  CHECK(where == std::this_thread::get_id());
+  CHECK(table.find(key) != nullptr);
+  io.run();  // ends by itself: nothing is left to wait for
+  CHECK(changes == 2);
+  CHECK(table.find(key) == nullptr);
+}

@@ -1,0 +1,231 @@
+#include "dnsd/tunnel/lan_updates.hpp"
+
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "base/encoding.hpp"
+#include "tests/unit/dnsd/answer_fixture.hpp"
+
+namespace {
+
+using dns::Rcode;
+using dns::RrClass;
+using dns::RrType;
+using Octets = std::vector<std::uint8_t>;
+
+struct Record {
+  dns::Name owner;
+  RrType type = RrType::txt;
+  RrClass rr_class = RrClass::any;
+  std::uint32_t ttl = 0;
+  std::string rdata;
+};
+
+/// What may be asked for, to be spoilt.
+struct Draft {
+  dns::Name zone = *dns::Name::parse("wg.example.org.");
+  RrClass zone_class = RrClass::in;
+  std::vector<Record> prerequisites;
+  std::vector<Record> updates;
+  std::vector<Record> additionals;
+
+  [[nodiscard]] Octets write() const {
+    Octets packet(4096);
+    base::ByteWriter writer(packet);
+    writer.u16(7);
+    writer.u16(0x2800);
+    writer.u16(1);
+    for (const auto* section : {&prerequisites, &updates, &additionals})
+      writer.u16(static_cast<std::uint16_t>(section->size()));
+    writer.bytes(zone.view().wire());
+    writer.u16(6);
+    writer.u16(static_cast<std::uint16_t>(zone_class));
+    for (const auto* section : {&prerequisites, &updates, &additionals}) {
+      for (const Record& record : *section) {
+        writer.bytes(record.owner.view().wire());
+        writer.u16(static_cast<std::uint16_t>(record.type));
+        writer.u16(static_cast<std::uint16_t>(record.rr_class));
+        writer.u32(record.ttl);
+        writer.u16(static_cast<std::uint16_t>(record.rdata.size()));
+        writer.bytes(base::as_bytes(record.rdata));
+      }
+    }
+    packet.resize(writer.size());
+    return packet;
+  }
+};
+
+const std::string good_text =
+    "\x11"
+    "192.168.1.5:51820";
+
+class Server {
+ public:
+  Octets ask(const Octets& message, const wg::PublicKey& sender) {
+    Octets reply(1232);
+    reply.resize(updates_.respond(message, sender, fixture.now.steady, reply));
+    return reply;
+  }
+  Rcode rcode(const Draft& draft, const wg::PublicKey& sender) {
+    const Octets reply = ask(draft.write(), sender);
+    REQUIRE(reply.size() >= 12);
+    CHECK(reply[0] == 0);
+    CHECK(reply[1] == 7);
+    CHECK((reply[2] & 0xf8U) == 0xa8U);
+    return Rcode{static_cast<std::uint16_t>(reply[3] & 0x0fU)};
+  }
+  /// The draft that is granted to alice.
+  [[nodiscard]] Draft announcement() const {
+    Draft draft;
+    draft.updates = {{alice_lan, RrType::txt, RrClass::any, 0, ""},
+                     {alice_lan, RrType::txt, RrClass::in, 300, good_text}};
+    return draft;
+  }
+  /// The strings of `_lan.K.Z` TXT in a view; empty: NXDOMAIN.
+  std::string answer(dnsd::View view, const wg::PublicKey& key) {
+    Octets query(512);
+    base::ByteWriter writer(query);
+    for (const int word : {1, 0, 1, 0, 0, 0}) writer.u16(static_cast<std::uint16_t>(word));
+    writer.bytes(schema::lan_name(key, zone).view().wire());
+    writer.u16(16);
+    writer.u16(1);
+    query.resize(writer.size());
+    const Octets reply = fixture.ask(query, {view, dns::Transport::udp});
+    if ((reply[3] & 0x0fU) == 3) return "";
+    CHECK((reply[3] & 0x0fU) == 0);
+    REQUIRE(reply[7] == 1);
+    return std::string(base::as_text(base::Bytes(reply).subspan(query.size() + 12)));
+  }
+
+  AnswerFixture fixture;
+  const dns::Name zone = *dns::Name::parse("wg.example.org.");
+  const wg::PublicKey alice = AnswerFixture::key(1);
+  const wg::PublicKey bob = AnswerFixture::key(2);
+  const dns::Name alice_lan = schema::lan_name(alice, zone);
+  unsigned changes = 0;
+
+ private:
+  dnsd::LanUpdates updates_{fixture.zones(), fixture.live->lan, [this] { ++changes; }};
+};
+
+}  // namespace
+
+TEST_CASE("a peer announces, changes and withdraws the addresses of its network") {
+  Server server;
+  const auto ask = [&](const char* endpoint) {
+    schema::LanEndpoints endpoints;
+    if (endpoint != nullptr) endpoints = {*base::Endpoint::parse(endpoint)};
+    const Octets reply =
+        server.ask(schema::write_lan_update(7, server.zone, server.alice, endpoints), server.alice);
+    REQUIRE(reply.size() == 12 + server.zone.view().wire().size() + 4);  // the zone comes back
+    CHECK(reply[3] == 0);
+  };
+  CHECK(server.answer(dnsd::View::private_view, server.alice).empty());
+  ask("192.168.1.5:51820");
+  CHECK(server.changes == 1);
+  CHECK(server.answer(dnsd::View::private_view, server.alice) == good_text);
+  CHECK(server.answer(dnsd::View::public_view, server.alice).empty());
+  CHECK(server.answer(dnsd::View::private_view, server.bob).empty());
+  ask("192.168.1.5:51820");
+  CHECK(server.changes == 1);
+  ask("10.1.1.1:4444");
+  CHECK(server.changes == 2);
+  CHECK(server.answer(dnsd::View::private_view, server.alice) ==
+        "\x0d"
+        "10.1.1.1:4444");
+  ask(nullptr);
+  CHECK(server.changes == 3);
+  CHECK(server.answer(dnsd::View::private_view, server.alice).empty());
+}
+
+TEST_CASE("the form that is granted, in any case of letters") {
+  Server server;
+  CHECK(server.rcode(server.announcement(), server.alice) == Rcode::noerror);
+  Draft draft = server.announcement();
+  draft.zone = *dns::Name::parse("WG.Example.ORG.");
+  for (Record& record : draft.updates) {
+    std::string text = record.owner.to_string();
+    for (char& c : text) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+    record.owner = *dns::Name::parse(text);
+  }
+  CHECK(server.rcode(draft, server.alice) == Rcode::noerror);
+  CHECK(server.answer(dnsd::View::private_view, server.alice) == good_text);
+}
+
+TEST_CASE("everything else is refused, and changes nothing") {
+  Server server;
+  const dns::Name apex = server.zone;
+  const auto spoil = [&](const std::function<void(Draft&)>& change) {
+    Draft draft = server.announcement();
+    change(draft);
+    return draft;
+  };
+  const auto owned_by = [&](const dns::Name& owner) {
+    return spoil([&](Draft& d) { d.updates[0].owner = d.updates[1].owner = owner; });
+  };
+  const Record nothing{server.alice_lan, RrType::any, RrClass::any, 0, ""};
+  const Record tsig{*dns::Name::parse("key."), RrType::tsig, RrClass::any, 0, "x"};
+  struct Row {
+    const char* name;
+    Draft draft;
+    Rcode expected = Rcode::refused;
+  };
+  const std::vector<Row> rows = {
+      {"another peer's announcement", owned_by(schema::lan_name(server.bob, apex))},
+      {"the peer's own host name", owned_by(schema::host_name(server.alice, apex))},
+      {"the peer's service", owned_by(schema::service_name(server.alice, apex))},
+      {"the zone itself", owned_by(apex)},
+      {"a static name", owned_by(*dns::Name::parse("www.wg.example.org."))},
+      {"outside the zone", owned_by(*dns::Name::parse("_lan.example.net."))},
+      {"below the announcement", owned_by(*dns::Name::join({"x"}, server.alice_lan))},
+      {"another zone", spoil([&](Draft& d) { d.zone = *dns::Name::parse("example.org."); })},
+      {"another class of the zone", spoil([](Draft& d) { d.zone_class = RrClass::chaos; })},
+      {"a prerequisite", spoil([&](Draft& d) { d.prerequisites = {nothing}; })},
+      {"nothing to do", spoil([](Draft& d) { d.updates.clear(); })},
+      {"signed", spoil([&](Draft& d) { d.additionals = {tsig}; })},
+      {"adding without deleting", spoil([](Draft& d) { d.updates.erase(d.updates.begin()); })},
+      {"adding before deleting", spoil([](Draft& d) { std::swap(d.updates[0], d.updates[1]); })},
+      {"adding two records", spoil([](Draft& d) { d.updates.push_back(d.updates[1]); })},
+      {"deleting one record", spoil([](Draft& d) {
+         d.updates[0].rr_class = RrClass::none;
+         d.updates[0].rdata = good_text;
+       })},
+      {"deleting every type", spoil([](Draft& d) { d.updates[0].type = RrType::any; })},
+      {"another type", spoil([](Draft& d) {
+         d.updates[1].type = RrType::a;
+         d.updates[1].rdata = "\x01\x02\x03\x04";
+       })},
+      {"class CHAOS added", spoil([](Draft& d) { d.updates[1].rr_class = RrClass::chaos; })},
+      {"an address that is not told", spoil([](Draft& d) {
+         d.updates[1].rdata =
+             "\x0b"
+             "127.0.0.1:1";
+       })},
+      {"no strings", spoil([](Draft& d) { d.updates[1].rdata.clear(); })},
+      {"a deletion with data", spoil([](Draft& d) { d.updates[0].rdata = "x"; }), Rcode::formerr},
+      {"a deletion with a TTL", spoil([](Draft& d) { d.updates[0].ttl = 1; }), Rcode::formerr},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    CHECK(server.rcode(row.draft, server.alice) == row.expected);
+  }
+  CHECK(server.rcode(server.announcement(), server.bob) == Rcode::refused);
+  CHECK(server.changes == 0);
+  for (const wg::PublicKey& key : {server.alice, server.bob})
+    CHECK(server.answer(dnsd::View::private_view, key).empty());
+  Octets query = server.announcement().write();
+  query[2] = 0;
+  CHECK(server.ask(query, server.alice).empty());
+}
+
+TEST_CASE("an announcement of a peer that is not registered is not shown") {
+  Server server;
+  const wg::PublicKey nobody = AnswerFixture::key(0xee);
+  server.ask(
+      schema::write_lan_update(7, server.zone, nobody, {*base::Endpoint::parse("10.0.0.1:1")}),
+      nobody);
+  CHECK(server.answer(dnsd::View::private_view, nobody).empty());
+}

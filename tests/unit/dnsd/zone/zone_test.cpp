@@ -1,0 +1,165 @@
+#include "dnsd/zone/zone.hpp"
+#include "dnsd/settings/view.hpp"
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <set>
+#include <string>
+
+#include "tests/unit/dnsd/answer_fixture.hpp"
+
+namespace {
+
+struct Verdict {
+  std::size_t line;
+  std::string message;  // empty: accepted
+  std::vector<std::string> warnings;
+};
+
+/// Whether `line` may stand in a zone file that has SOA and NS in its first two lines.
+Verdict load(const std::string& records) {
+  AnswerFixture server;
+  const std::string text = "@ SOA ns1 hostmaster 1 2 3 4 5\n@ NS ns1\n" + records;
+  const auto parsed = dns::parse_zone_file(text, server.options.apex, dns::Ttl{300});
+  REQUIRE_MESSAGE(parsed.has_value(), (parsed ? "" : parsed.error().message));
+  const auto zone = dnsd::Zone::make(server.options, *parsed, {{"alice", AnswerFixture::key(1)}},
+                                     server.peers, *server.live);
+  if (zone) return {0, "", zone->warnings()};
+  return {zone.error().line, zone.error().message, {}};
+}
+
+}  // namespace
+
+TEST_CASE("static records that a zone refuses, with their line") {
+  const std::string k = schema::key_label(AnswerFixture::key(1));
+  struct Row {
+    std::string records;
+    std::size_t line;
+    std::string says;
+  };
+  const std::vector<Row> rows = {
+      {k + " A 192.0.2.1\n", 3, "a peer's name"},
+      {"x\tA 192.0.2.1\ny." + k + " A 192.0.2.1\n", 4, "a peer's name"},
+      {k + "\\=\\=\\=\\= A 192.0.2.1\n", 3, "a peer's name"},
+      {k + "._wireguard._udp TXT a\n", 3, "a peer's name"},
+      {"_wireguard._udp TXT a\n", 3, "made by the server"},
+      {"*._wireguard._udp TXT a\n", 3, "invent peers"},
+      {"x.*._wireguard._udp TXT a\n", 3, "invent peers"},
+      {"alice A 192.0.2.1\n", 3, "the peer named alice"},
+      {"x.ALICE A 192.0.2.1\n", 3, "the peer named ALICE"},
+      {"alice._wireguard._udp TXT a\n", 3, "the peer named alice"},
+      {"_udp NS ns1\n", 3, "delegate"},
+      {"www DNAME example.net.\n", 3, "DNAME"},
+      {"@ DNAME example.net.\n", 3, "DNAME"},
+      {"@ SOA ns1 hostmaster 9 2 3 4 5\n", 3, "one SOA"},
+      {"x SOA ns1 hostmaster 9 2 3 4 5\n", 3, "only the apex"},
+      {"x CNAME y\nx A 192.0.2.1\n", 3, "CNAME and other"},
+      {"x CNAME y\nx CNAME z\n", 4, "one CNAME"},
+      {"x CNAME x\n", 3, "loop"},
+      {"a CNAME x\nx CNAME y\ny CNAME x\n", 3, "loop"},
+      {"_services._dns-sd._udp CNAME x\n", 3, "taken by"},
+      {"child NS ns.child\nchild TXT a\n", 3, "hidden by the delegation"},
+      {"child NS ns.child\nx.child TXT a\n", 4, "hidden by the delegation"},
+      {"* NS ns1\n", 3, "wildcard cannot be delegated"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.records);
+    const Verdict verdict = load(row.records);
+    CHECK(verdict.line == row.line);
+    CAPTURE(verdict.message);
+    CHECK(verdict.message.find(row.says) != std::string::npos);
+  }
+}
+
+TEST_CASE("static records that are merged") {
+  for (const std::string records :
+       {"www A 192.0.2.1\n", "_udp TXT a\n", "x._udp TXT a\n",
+        "_services._dns-sd._udp PTR _http._tcp\n", "zoe._wireguard._udp TXT a\n",
+        "child NS ns.child\nns.child A 192.0.2.1\n", "www A 192.0.2.1\nwww A 192.0.2.1\n",
+        "*.sub A 192.0.2.1\n"}) {
+    CAPTURE(records);
+    const Verdict verdict = load(records);
+    CHECK(verdict.message.empty());
+    CHECK(verdict.warnings.empty());
+  }
+}
+
+TEST_CASE("a wildcard at the top of the zone is told to the operator") {
+  CHECK(load("* A 192.0.2.1\n").warnings.size() == 1);
+}
+
+TEST_CASE("a zone needs SOA and NS, and a name that leaves room") {
+  AnswerFixture server;
+  const auto make = [&](const std::string& text) {
+    const auto parsed = dns::parse_zone_file(text, server.options.apex, dns::Ttl{300});
+    REQUIRE(parsed.has_value());
+    const auto zone = dnsd::Zone::make(server.options, *parsed, {}, server.peers, *server.live);
+    return zone ? std::string() : zone.error().message;
+  };
+  CHECK(make("@ NS ns1\n").find("no SOA") != std::string::npos);
+  CHECK(make("@ SOA ns1 hostmaster 1 2 3 4 5\n").find("no NS") != std::string::npos);
+  CHECK(make("").find("no SOA") != std::string::npos);
+  std::string text = "org.";
+  while (text.size() < schema::max_zone_octets) text = "a." + text;
+  server.options.apex = *dns::Name::parse(text);
+  CHECK(make("@ SOA ns1 hostmaster 1 2 3 4 5\n@ NS ns1\n").find("octets long") !=
+        std::string::npos);
+}
+
+TEST_CASE("endpoints by view") {
+  using dnsd::View;
+  struct Row {
+    const char* endpoint;
+    bool to_public, to_private, to_public_by_choice;
+  };
+  for (const Row& row :
+       {Row{"203.0.113.1:1", true, true, true}, Row{"[2001:db8::1]:1", true, true, true},
+        Row{"10.1.2.3:1", false, true, true}, Row{"100.64.0.1:1", false, true, true},
+        Row{"[fd00::1]:1", false, true, true}, Row{"127.0.0.1:1", false, false, false},
+        Row{"169.254.1.1:1", false, false, false}, Row{"[fe80::1]:1", false, false, false},
+        Row{"224.0.0.1:1", false, false, false}}) {
+    CAPTURE(row.endpoint);
+    const auto endpoint = *base::Endpoint::parse(row.endpoint);
+    CHECK(dnsd::is_published(endpoint, View::public_view, false) == row.to_public);
+    CHECK(dnsd::is_published(endpoint, View::private_view, false) == row.to_private);
+    CHECK(dnsd::is_published(endpoint, View::public_view, true) == row.to_public_by_choice);
+  }
+}
+
+TEST_CASE("every record of the dump is answered, and no other view's record is in it") {
+  AnswerFixture server;
+  const auto parsed =
+      dns::parse_zone_file("@ SOA ns1 hostmaster 1 2 3 4 5\n@ NS ns1\nns1 A 192.0.2.1\n",
+                           server.options.apex, dns::Ttl{300});
+  REQUIRE(parsed.has_value());
+  const auto zone = dnsd::Zone::make(server.options, *parsed, {{"alice", AnswerFixture::key(1)}},
+                                     server.peers, *server.live);
+  REQUIRE(zone.has_value());
+
+  class Collect final : public dns::RecordSink {
+   public:
+    void add(dns::Section section, dns::NameView owner, dns::RrType type, dns::Ttl ttl,
+             base::Bytes rdata) override {
+      if (section == dns::Section::answer)
+        lines.insert(dns::to_zone_line(dns::Name(owner).lower_case(), ttl, type, rdata));
+    }
+    std::set<std::string> lines;
+  };
+  std::array<std::size_t, 2> sizes{};
+  for (const auto view : {dnsd::View::public_view, dnsd::View::private_view}) {
+    std::size_t count = 0;
+    zone->for_each_record(view, [&](dns::NameView owner, dns::RrType type, dns::Ttl ttl,
+                                    base::Bytes rdata) {
+      const std::string line = dns::to_zone_line(dns::Name(owner).lower_case(), ttl, type, rdata);
+      if (count++ == 0) CHECK(type == dns::RrType::soa);
+      Collect collect;
+      CAPTURE(line);
+      CHECK(zone->lookup(zone->read(owner), type, view, collect).outcome == dnsd::Outcome::hit);
+      CHECK(collect.lines.contains(line));
+    });
+    sizes[static_cast<std::size_t>(view)] = count;
+  }
+  CHECK(sizes[0] > 40);
+  CHECK(sizes[1] > sizes[0] + 10);
+}

@@ -1,0 +1,35 @@
+#include "updater/control/control_request.hpp"
+
+#include <doctest/doctest.h>
+
+namespace {
+
+using updater::ControlRequest;
+
+}  // namespace
+
+TEST_CASE("what is asked is what was written") {
+  for (const ControlRequest& request :
+       {ControlRequest{}, ControlRequest{ControlRequest::Command::status, true, ""},
+        ControlRequest{ControlRequest::Command::why, false, "xTIB\"\n"},
+        ControlRequest{ControlRequest::Command::doctor, false, ""}}) {
+    std::string line = updater::write_control_request(request);
+    REQUIRE(line.back() == '\n');
+    line.pop_back();
+    const auto parsed = updater::parse_control_request(line);
+    REQUIRE(parsed);
+    CHECK(*parsed == request);
+  }
+}
+
+TEST_CASE("a request that is not understood says why") {
+  for (const char* line :
+       {"", "status", "[]", "{}", "{\"command\":\"stop\"}", "{\"command\":1}",
+        "{\"command\":\"status\",\"json\":1}", "{\"command\":\"why\",\"peer\":[]}"}) {
+    CAPTURE(line);
+    const auto parsed = updater::parse_control_request(line);
+    REQUIRE(!parsed);
+    CHECK(!parsed.error().empty());
+  }
+  CHECK(!updater::parse_control_request(std::string(5000, ' ')));
+}

@@ -1,0 +1,41 @@
+#include "updater/plan/plan.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "tests/unit/updater/samples.hpp"
+
+using namespace samples;
+
+TEST_CASE("updates are told in one line") {
+  using Updates = std::vector<wg::PeerUpdate>;
+  const auto k = key(1);
+  const auto e = endpoint("203.0.113.10:51820");
+  const struct {
+    Updates updates;
+    std::string expected;
+  } rows[] = {
+      {{{k, e, std::nullopt}}, "endpoint 203.0.113.10:51820"},
+      {{{k, std::nullopt, 0s}}, "keepalive off"},
+      {{{k, std::nullopt, 25s}}, "keepalive 25 s"},
+      {updater::make_kick(k, 25s), "kick, keepalive 25 s"},
+      {{{k, e, std::nullopt}, {k, std::nullopt, 0s}, {k, std::nullopt, 7s}},
+       "endpoint 203.0.113.10:51820, kick, keepalive 7 s"},
+  };
+  for (const auto& row : rows) CHECK(updater::describe(row.updates) == row.expected);
+}
+
+TEST_CASE("jitter stays within a fifth of the mean and is not always the same") {
+  std::minstd_rand random(1);
+  auto least = 10000ms;
+  auto most = 0ms;
+  for (int i = 0; i < 1000; ++i) {
+    const auto value = updater::jittered(10000ms, random);
+    least = std::min(least, value);
+    most = std::max(most, value);
+  }
+  CHECK(least >= 8000ms);
+  CHECK(most <= 12000ms);
+  CHECK(most - least > 3000ms);
+}

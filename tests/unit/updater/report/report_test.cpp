@@ -1,0 +1,129 @@
+#include "updater/report/report.hpp"
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/unit/updater/samples.hpp"
+
+namespace {
+
+using namespace samples;
+using updater::LookupError;
+using updater::PeerReport;
+using updater::Report;
+
+PeerReport make_hub() {
+  PeerReport hub;
+  hub.key = key(1);
+  hub.is_hub = true;
+  hub.state = "hub";
+  hub.endpoint = endpoint("198.51.100.1:51820");
+  hub.endpoint_from = "wireguard";
+  hub.handshake_age = 5s;
+  return hub;
+}
+
+PeerReport make_peer(std::string state) {
+  PeerReport peer;
+  peer.key = key(0x50);
+  peer.state = std::move(state);
+  peer.is_looked_up = true;
+  return peer;
+}
+
+bool advises(const Report& report, std::string_view words) {
+  for (const std::string& line : updater::advise(report, report.peers.back())) {
+    if (line.find(words) != std::string::npos) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("the JSON of a status has its version and every member, null where nothing is known") {
+  Report report{"wg0", "wg.example.org.", endpoint("203.0.113.1:40001"), {make_hub()}};
+  PeerReport peer = make_peer("direct");
+  peer.endpoint = endpoint("192.168.1.7:51820");
+  peer.round_trip = 1500us;
+  peer.published = {endpoint("203.0.113.2:40001")};
+  peer.nat = schema::NatMapping::address_dependent;
+  report.peers.push_back(peer);
+  report.nat = schema::NatMapping::endpoint_independent;
+  const auto json = nlohmann::json::parse(updater::write_status_json(report));
+  CHECK(json["version"] == 1);
+  CHECK(json["interface"] == "wg0");
+  CHECK(json["seen-at"] == "203.0.113.1:40001");
+  CHECK(json["peers"][0]["hub"] == true);
+  const auto& shown = json["peers"][1];
+  CHECK(shown["key"] == peer.key.to_base64());
+  CHECK(shown["path"] == "lan");
+  CHECK(shown["round-trip-microseconds"] == 1500);
+  CHECK(shown["handshake-age-seconds"].is_null());
+  CHECK(shown["lookup-error"].is_null());
+  CHECK(json["nat"] == "eim");
+  CHECK(shown["nat"] == "adm");
+  CHECK(json["peers"][0]["nat"].is_null());
+  CHECK(shown["hopeless"].is_null());
+  CHECK(shown["published"][0] == "203.0.113.2:40001");
+}
+
+TEST_CASE("the path is direct, lan or none") {
+  PeerReport peer = make_peer("waiting");
+  peer.endpoint = endpoint("203.0.113.2:40001");
+  CHECK(peer.path() == "none");
+  peer.state = "suspect";
+  CHECK(peer.path() == "direct");
+  peer.endpoint = endpoint("[fd00::1]:51820");
+  CHECK(peer.path() == "lan");
+}
+
+TEST_CASE("a story keeps the last hundred events, and counts what repeats in a row") {
+  updater::Story story;
+  for (int i = 0; i < 3; ++i) story.add(at(i).wall, "again");
+  CHECK(story.events().size() == 1);
+  CHECK(story.events().front().times == 3);
+  CHECK(story.events().front().when == at(2).wall);
+  for (int i = 0; i < 500; ++i) story.add(at(i).wall, std::to_string(i));
+  CHECK(story.events().size() == 100);
+  CHECK(story.events().back().text == "499");
+}
+
+TEST_CASE("a peer is named by its key or by a beginning that is its alone") {
+  Report report{"wg0", "wg.example.org.", {}, {make_hub(), make_peer("direct")}};
+  const std::string name = report.peers[1].key.to_base64();
+  CHECK(updater::find_peer(report, name) == &report.peers[1]);
+  CHECK(updater::find_peer(report, name.substr(0, 2)) == &report.peers[1]);
+  CHECK(updater::find_peer(report, "") == nullptr);
+  CHECK(updater::find_peer(report, "zzzz") == nullptr);
+  report.peers.push_back(report.peers[1]);
+  CHECK(updater::find_peer(report, name.substr(0, 2)) == nullptr);
+}
+
+TEST_CASE("what a person can do follows from what is known") {
+  Report report{"wg0", "wg.example.org.", {}, {make_hub(), make_peer("waiting")}};
+  PeerReport& peer = report.peers.back();
+  const auto with_error = [&](LookupError error) {
+    peer.lookup_error = error;
+    return report;
+  };
+  CHECK(advises(with_error(LookupError::no_such_name), "does not know this key"));
+  CHECK(advises(with_error(LookupError::no_endpoint), "PersistentKeepalive"));
+  CHECK(advises(with_error(LookupError::timeout), "delegation"));
+  CHECK(advises(with_error(LookupError::foreign), "--server"));
+  peer.lookup_error.reset();
+  peer.published = {endpoint("203.0.113.2:40001")};
+  CHECK(advises(report, "nothing comes from it"));
+  peer.is_heard = true;
+  CHECK(advises(report, "ours do not reach it"));
+  peer.hopeless = "both NATs are symmetric";
+  CHECK(advises(report, "both NATs are symmetric. On one of the two sides"));
+  report.peers.front().handshake_age = 200s;
+  CHECK(advises(report, "no session with the public host"));
+  report.peers.erase(report.peers.begin());
+  CHECK(advises(report, "--hub"));
+  report.peers.back().state = "direct";
+  CHECK(updater::advise(report, report.peers.back()).empty());
+  report.clock_behind = 86400s;
+  CHECK(advises(report, "clock is behind: the last handshake of a peer was 86400 s from now"));
+}

@@ -1,0 +1,261 @@
+#include "updater/settings/config.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+
+#include "tests/unit/lib/config/option_checks.hpp"
+#include "tests/unit/updater/samples.hpp"
+#include "updater/settings/command_line.hpp"
+#include "updater/settings/options.hpp"
+
+namespace {
+
+using namespace samples;
+using option_checks::error_of;
+using option_checks::read_source;
+using updater::CommandLine;
+using updater::Config;
+
+const std::string alice = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
+const std::string bob = "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=";
+const std::string hub = "gN65BkIKy1eCE9pP1wdc8ROUtkHLF2PfAqYdyYBz6EA=";
+
+wg::PublicKey key_of(const std::string& text) {
+  return wg::PublicKey::parse(text).value();
+}
+
+CommandLine parse(std::vector<std::string> arguments) {
+  return option_checks::parse(updater::add_run_options, std::move(arguments));
+}
+
+Config read_yaml(const std::string& text, std::vector<std::string> arguments = {},
+                 const std::string& interface = "wg0") {
+  arguments.insert(arguments.begin(), {interface, "--config", "/etc/u.yaml"});
+  return updater::read_config(parse(arguments), [&](const std::string& path) {
+    REQUIRE(path == "/etc/u.yaml");
+    return text;
+  });
+}
+
+Config read_words(std::vector<std::string> arguments) {
+  return updater::read_config(parse(std::move(arguments)), [](const std::string& path) {
+    FAIL("nobody named the file " << path);
+    return std::string();
+  });
+}
+
+}  // namespace
+
+TEST_CASE("the command line alone is enough, and files and command line speak the same words") {
+  const Config from_words =
+      read_words({"wg0", "--zone", "wg.example.org", "--hub", hub, "--hub", bob, "--server",
+                  "203.0.113.10", "--direct-keepalive", "20", "--metrics-file", "/m.prom",
+                  "--state", "/s.json", "--control", "/c.sock", "--log-level", "debug"});
+  const Config from_file =
+      read_yaml("zone: wg.example.org\nhub: [" + hub + ", " + bob +
+                "]\nserver: 203.0.113.10:53\ndirect-keepalive: 20\nlog-level: debug\n"
+                "interfaces: {wg0: {state: /s.json, control: /c.sock, metrics-file: /m.prom}}\n");
+  CHECK(from_words == from_file);
+  CHECK(from_words.zone == name("wg.example.org"));
+  CHECK(from_words.settings.hubs.size() == 2);
+  CHECK(from_words.server == endpoint("203.0.113.10:53"));
+  CHECK(from_words.settings.direct_keepalive == 20s);
+  CHECK(from_words.state_file == "/s.json");
+  CHECK(from_words.control == "/c.sock");
+  CHECK(from_words.metrics_file == "/m.prom");
+  CHECK(from_words.log_level == "debug");
+}
+
+TEST_CASE("the modes are words of the command line alone; one that writes nothing wins") {
+  const std::vector<std::string> rest = {"wg0", "--zone", "a.b"};
+  const auto mode_of = [&](std::vector<std::string> words) {
+    words.insert(words.end(), rest.begin(), rest.end());
+    return read_words(words);
+  };
+  CHECK(mode_of({}).mode == Config::Mode::daemon);
+  CHECK_FALSE(mode_of({}).settings.one_round);
+  CHECK(mode_of({"--once"}).mode == Config::Mode::once);
+  CHECK(mode_of({"--once"}).settings.one_round);
+  CHECK(mode_of({"--once", "--dry-run"}).mode == Config::Mode::dry_run);
+  CHECK(mode_of({"--dry-run", "--once"}).mode == Config::Mode::dry_run);
+}
+
+TEST_CASE("the flags of wgsd-client mean one round that asks that server") {
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"-device", "wg0", "-dns", "203.0.113.10:53", "-zone", "wg.example.org"},
+           {"-device=wg0", "-dns=203.0.113.10:53", "-zone=wg.example.org"},
+           {"--zone", "wg.example.org", "--dns", "203.0.113.10:53", "--device", "wg0"}}) {
+    const Config config = read_words(updater::translate_wgsd_client(words));
+    CHECK(config.interface == "wg0");
+    CHECK(config.mode == Config::Mode::once);
+    CHECK(config.server == endpoint("203.0.113.10:53"));
+    CHECK(config.zone == name("wg.example.org"));
+  }
+}
+
+TEST_CASE("the section of an interface replaces the top, and the command line both") {
+  const std::string text = "zone: top.example\ndirect-keepalive: 20\nhub: [" + hub +
+                           "]\npeers:\n  - {public-key: " + alice +
+                           ", name: alice, ignore: true}\n" + "  - {public-key: " + bob +
+                           ", name: bob}\n"
+                           "interfaces:\n"
+                           "  wg0:\n"
+                           "    zone: own.example\n"
+                           "    hub: []\n"
+                           "    peers:\n"
+                           "      - {public-key: " +
+                           alice + ", keepalive: 15}\n" + "  wg1: {}\n";
+  const Config own = read_yaml(text);
+  CHECK(own.zone == name("own.example"));
+  CHECK(own.settings.direct_keepalive == 20s);
+  CHECK(own.settings.hubs.empty());
+  // A peer as a whole: alice of the section is not ignored.
+  CHECK_FALSE(own.settings.of(key_of(alice)).ignore);
+  CHECK(own.settings.of(key_of(alice)).name.empty());
+  CHECK(own.settings.direct_keepalive_of(key_of(alice)) == 15s);
+  CHECK(own.settings.of(key_of(bob)).name == "bob");
+  CHECK(own.settings.direct_keepalive_of(key_of(bob)) == 20s);
+
+  // wg1 has a section, wg2 none: both are as the top says.
+  for (const std::string interface : {"wg1", "wg2"}) {
+    const Config other = read_yaml(text, {}, interface);
+    CHECK(other.zone == name("top.example"));
+    CHECK(other.settings.hubs.size() == 1);
+    CHECK(other.settings.of(key_of(alice)).ignore);
+    CHECK(other.state_file == "/var/lib/wg-updater/" + interface + ".json");
+    CHECK(other.control == "/run/wg-updater/" + interface + ".sock");
+  }
+  const Config given = read_yaml(text, {"--zone", "line.example", "--hub", bob});
+  CHECK(given.zone == name("line.example"));
+  CHECK(given.settings.hubs == std::set{key_of(bob)});
+}
+
+TEST_CASE("what one peer has of its own") {
+  const Config config =
+      read_yaml("zone: a.b\npeers:\n  - public-key: " + bob +
+                "\n    name: bob\n    ignore: true\n    endpoint-family: ipv6\n    keepalive: 7\n"
+                "    lan-candidates: [192.168.1.7:51820, \"[fd00::7]:51820\"]\n"
+                "  - public-key: " +
+                alice + "\n    endpoint-family: any\n    lan-candidates: 10.1.2.3:1\n");
+  const updater::PeerSettings& peer = config.settings.of(key_of(bob));
+  CHECK(peer.name == "bob");
+  CHECK(peer.ignore);
+  CHECK(peer.endpoint_family == base::Family::ipv6);
+  CHECK(peer.keepalive == 7s);
+  CHECK(peer.lan_candidates ==
+        std::vector{endpoint("192.168.1.7:51820"), endpoint("[fd00::7]:51820")});
+  CHECK_FALSE(config.settings.of(key_of(alice)).endpoint_family);
+  CHECK(config.settings.of(key_of(hub)) == updater::PeerSettings{});
+  CHECK(config.settings.describe(key_of(bob)) == "bob (TrMv…WXX0)");
+}
+
+TEST_CASE("wrong words and values are told with their place and what would be right") {
+  const std::string peer = "peers:\n - public-key: " + bob + "\n   ";
+  const struct {
+    std::string name;
+    std::string text;
+    std::vector<std::string> expected;  // parts of the message
+  } rows[] = {
+      {"unknown word", "zone: a.b\nzoen: x\n", {"/etc/u.yaml:2: zoen", "zone, hub", "interfaces"}},
+      {"unknown word in a section",
+       "interfaces:\n wg1:\n  zoen: x\n",
+       {"/etc/u.yaml:3: zoen", "zone, hub", "log-level, peers"}},
+      {"no zone", "direct-keepalive: 1\n", {"--zone ZONE", "/etc/u.yaml"}},
+      {"zone is the root", "zone: .\n", {":1: zone", "'.'", "169"}},
+      {"hub", "hub: [" + hub + ", abc]\n", {":1: hub", "'abc'", "44"}},
+      {"hub twice", "hub:\n - " + hub + "\n - " + hub + "\n", {":3: hub", "once"}},
+      {"server is a name", "server: example.org\n", {":1: server", "ADDRESS:PORT"}},
+      {"keepalive 0", "direct-keepalive: 0\n", {":1: direct-keepalive", "1 to 65535 seconds"}},
+      {"log level", "log-level: loud\n", {":1: log-level", "warning"}},
+      {"a path of one interface at the top",
+       "state: /x\n",
+       {":1: state", "interfaces: {wg0: {state: …}}"}},
+      {"control at the top", "control: /x\n", {":1: control", "interfaces"}},
+      {"control too long",
+       "interfaces: {wg1: {control: /" + std::string(107, 'x') + "}}\n",
+       {":1: control", "107"}},
+      {"interfaces is a list", "interfaces: [wg0]\n", {":1: interfaces", "map"}},
+      {"a section is a value", "interfaces:\n wg0: zone\n", {":2: wg0", "{}"}},
+      {"a name of no interface", "interfaces: {a/b: {}}\n", {":1: a/b", "15"}},
+      {"interfaces in a section", "interfaces: {wg0: {interfaces: {}}}\n", {":1: interfaces"}},
+      {"peers is a value", "peers: x\n", {":1: peers", "list of maps"}},
+      {"peers is a map", "peers: {name: x}\n", {":1: peers", "list of maps"}},
+      {"peers holds values", "peers: [x]\n", {":1: peers", "list of maps"}},
+      {"peer without key", "peers:\n - name: x\n", {"/etc/u.yaml:2", "public-key"}},
+      {"peer with a wrong key", "peers:\n - public-key: abc\n", {":2: public-key", "'abc'", "44"}},
+      {"peer twice", peer + "name: a\n - public-key: " + bob + "\n", {":4", "already"}},
+      {"unknown word of a peer", peer + "ignored: true\n", {":3: ignored", "ignore, endpoint-fa"}},
+      {"peer name", peer + "name: _x\n", {":3: name", "'_x'", "letters"}},
+      {"ignore", peer + "ignore: 1\n", {":3: ignore", "'1'", "true or false"}},
+      {"family", peer + "endpoint-family: v4\n", {":3: endpoint-family", "any, ipv4 or ipv6"}},
+      {"keepalive", peer + "keepalive: 65536\n", {":3: keepalive", "'65536'", "1 to 65535"}},
+      {"keepalive with a unit", peer + "keepalive: 5s\n", {":3: keepalive", "seconds"}},
+      {"a list for one value", peer + "keepalive: [5]\n", {":3: keepalive", "not a list"}},
+      {"a public LAN candidate",
+       peer + "lan-candidates: 203.0.113.1:1\n",
+       {":3: lan-candidates", "private network"}},
+      {"a LAN candidate without port", peer + "lan-candidates: 10.0.0.1\n", {"ADDRESS:PORT"}},
+      {"a LAN candidate twice",
+       peer + "lan-candidates: [10.0.0.1:1, 10.0.0.1:1]\n",
+       {":3: lan-candidates", "once"}},
+      {"nine LAN candidates",
+       peer + "lan-candidates: [10.0.0.1:1, 10.0.0.1:2, 10.0.0.1:3, 10.0.0.1:4, 10.0.0.1:5, "
+              "10.0.0.1:6, 10.0.0.1:7, 10.0.0.1:8, 10.0.0.1:9]\n",
+       {"'10.0.0.1:9'", "at most 8"}},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.name);
+    const std::string message = error_of([&] { (void)read_yaml(row.text); });
+    CAPTURE(message);
+    for (const std::string& part : row.expected) CHECK(message.find(part) != std::string::npos);
+  }
+  CHECK(error_of([] {
+          (void)read_words({"wg0", "--direct-keepalive", "0"});
+        }).starts_with("--direct-keepalive: '0'"));
+  CHECK(error_of([] { (void)read_words({"a/b", "--zone", "a.b"}); }).starts_with("IFACE: 'a/b'"));
+}
+
+TEST_CASE("--check-config prints what loads again to the same configuration") {
+  const std::string rich =
+      "zone: wg.example.org\nhub: " + hub + "\nserver: \"[2001:db8::1]:5353\"\npeers:\n" +
+      "  - {public-key: " + bob + ", name: bob, keepalive: 5, lan-candidates: [10.0.0.1:1]}\n" +
+      "  - {public-key: " + alice + ", ignore: on, endpoint-family: ipv4}\n" +
+      "interfaces: {wg0: {state: my state.json}}\n";
+  for (const std::string& text : {rich, std::string("zone: a.b\n")}) {
+    const Config first = read_yaml(text);
+    const std::string printed = updater::to_yaml(first);
+    CAPTURE(printed);
+    CHECK(read_yaml(printed) == first);
+  }
+  CHECK(read_yaml(rich).state_file == "/etc/my state.json");
+}
+
+TEST_CASE("the folders that systemd hands over are the defaults") {
+  ::setenv("STATE_DIRECTORY", "/var/lib/one:/var/lib/two", 1);
+  ::setenv("RUNTIME_DIRECTORY", "/run/one", 1);
+  const Config handed = read_yaml("zone: a.b\n");
+  ::unsetenv("STATE_DIRECTORY");
+  ::unsetenv("RUNTIME_DIRECTORY");
+  CHECK(handed.state_file == "/var/lib/one/wg0.json");
+  CHECK(handed.control == "/run/one/wg0.sock");
+}
+
+TEST_CASE("the sample file lists every option, with its default") {
+  const std::string sample = read_source("config/wg-updater.yaml");
+  const std::string all = option_checks::uncomment(sample, "(?:  |    )?");
+  CAPTURE(all);
+  const Config expected = read_yaml("zone: wg.example.org\n");
+  CHECK(read_yaml(sample) == expected);
+  CHECK(read_yaml(all) == expected);
+  option_checks::check_all_are_in_sample(updater::all_options(), all);
+}
+
+TEST_CASE("the manual page describes every option") {
+  option_checks::check_all_are_in_manual(updater::all_options(),
+                                         read_source("doc/wg-updater.yaml.5.in"));
+}
+
+TEST_CASE("every number takes its whole range and nothing beside it") {
+  option_checks::check_numbers(updater::all_options());
+}

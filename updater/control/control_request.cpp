@@ -1,0 +1,64 @@
+#include "updater/control/control_request.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+namespace updater {
+namespace {
+
+using Json = nlohmann::json;
+
+struct Word {
+  ControlRequest::Command command;
+  const char* word;
+};
+constexpr std::array<Word, 3> commands{{{ControlRequest::Command::status, "status"},
+                                        {ControlRequest::Command::why, "why"},
+                                        {ControlRequest::Command::doctor, "doctor"}}};
+
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace
+
+base::Expected<ControlRequest, std::string> parse_control_request(std::string_view line) {
+  const auto refuse = [](const char* why) { return base::Unexpected(std::string(why)); };
+  if (line.size() > control::max_request) return refuse("the request is too long");
+  const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return refuse("the request is not a JSON object");
+  ControlRequest request;
+  const Json command = json.value("command", Json());
+  const auto known = std::find_if(commands.begin(), commands.end(),
+                                  [&](const auto& one) { return command == one.word; });
+  if (known == commands.end())
+    return refuse("the request has no command that is known: status, why, doctor");
+  request.command = known->command;
+  const Json is_json = json.value("json", Json(false));
+  const Json peer = json.value("peer", Json(""));
+  if (!is_json.is_boolean()) return refuse("json is neither true nor false");
+  if (!peer.is_string()) return refuse("peer is not a text");
+  request.json = is_json.get<bool>();
+  request.peer = peer.get<std::string>();
+  return request;
+}
+
+std::string write_control_request(const ControlRequest& request) {
+  Json json{{"command", std::find_if(commands.begin(), commands.end(), [&](const auto& one) {
+                          return one.command == request.command;
+                        })->word}};
+  if (request.json) json["json"] = true;
+  if (!request.peer.empty()) json["peer"] = request.peer;
+  return dump(json) + "\n";
+}
+
+std::string default_control_socket(const std::string& interface) {
+  const char* folder = std::getenv("RUNTIME_DIRECTORY");
+  return fmt::format("{}/{}.sock", folder != nullptr ? folder : "/run/wg-updater", interface);
+}
+
+}  // namespace updater

@@ -1,0 +1,89 @@
+#include "updater/lookup/dns_view.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "updater/plan/plan.hpp"
+
+namespace updater {
+namespace {
+
+using namespace std::chrono_literals;
+using base::SteadyTime;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr unsigned quick_lookups = 6;
+constexpr unsigned brisk_lookups = 12;
+constexpr milliseconds quick_interval = 1100ms;
+constexpr milliseconds brisk_interval = 2200ms;
+/// With its 20 % and the time in which a host's interface is read, a peer that comes after long is
+/// reached within 12 s.
+constexpr milliseconds waiting_interval = 9s;
+/// Also for a key that nobody registered.
+constexpr milliseconds calm_interval = 60s;
+/// Percent: peers that all became direct at one instant are asked about evenly from then on.
+constexpr int calm_jitter = 50;
+/// A longer TTL is a mistake of somebody's, and would hide a peer that moved.
+constexpr auto longest_trusted_ttl = 60s;
+constexpr auto text_interval = 8s;
+
+}  // namespace
+
+bool DnsView::learn(const base::Now& now, const LookupResult& result, Pace pace,
+                    std::minstd_rand& random) {
+  pending_ = false;
+  asked_ = true;
+  bool is_news = false;
+  if (!result.endpoints) {
+    error_ = result.endpoints.error();
+  } else {
+    error_.reset();
+    const auto& found = result.endpoints->endpoints;
+    const auto news = std::find_if(found.begin(), found.end(), [&](const auto& endpoint) {
+      return std::find(endpoints_.begin(), endpoints_.end(), endpoint) == endpoints_.end();
+    });
+    is_news = news != found.end();
+    // The first answer is news, but not a change.
+    if (is_news && !endpoints_.empty()) change_ = Change{*news, now.steady, answered_};
+    endpoints_ = found;
+    answered_ = now.steady;
+    until_ =
+        now.steady + std::min<seconds>(seconds(result.endpoints->ttl.seconds), longest_trusted_ttl);
+  }
+  if (result.text) mapping_ = result.text->mapping;
+  if (result.text) text_due_ = now.steady + text_interval;
+  if (is_news) text_due_ = now.steady;
+  ++lookups_;
+  const milliseconds interval = lookups_ < quick_lookups   ? quick_interval
+                                : lookups_ < brisk_lookups ? brisk_interval
+                                                           : waiting_interval;
+  const bool is_unknown = error_ == LookupError::no_such_name && lookups_ >= quick_lookups;
+  const bool is_calm = pace == Pace::calm || is_unknown;
+  const auto wait =
+      is_calm ? jittered(calm_interval, random, calm_jitter) : jittered(interval, random);
+  next_ = std::max(now.steady + wait, until_);
+  return is_news;
+}
+
+bool DnsView::ask_if_due(SteadyTime now) {
+  if (pending_ || now < next_) return false;
+  pending_ = true;
+  return true;
+}
+
+std::optional<SteadyTime> DnsView::next() const {
+  if (pending_) return std::nullopt;
+  return next_;
+}
+
+void DnsView::hurry(SteadyTime now) {
+  lookups_ = 0;
+  next_ = std::max(now, until_);
+}
+
+void DnsView::calm_down(SteadyTime now, std::minstd_rand& random) {
+  if (asked_) next_ = std::max(next_, now + jittered(calm_interval, random, calm_jitter));
+}
+
+}  // namespace updater

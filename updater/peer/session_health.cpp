@@ -1,0 +1,153 @@
+#include "updater/peer/session_health.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace updater {
+namespace {
+
+using namespace std::chrono_literals;
+using base::SteadyTime;
+using std::chrono::seconds;
+
+/// WireGuard rekeys at 120 s; a session younger than this has lately worked in both directions.
+/// Source: contrib/reresolve-dns of wireguard-tools.
+constexpr auto proving_age = 135s;
+/// A session's life. Source: REJECT_AFTER_TIME of the WireGuard protocol.
+constexpr auto session_life = 180s;
+/// WireGuard answers data with a keepalive after 10 s (KEEPALIVE_TIMEOUT of the protocol). Two
+/// round trips come on top, and what a kernel's timer and our readings may be late.
+constexpr auto answer_limit = 11s;
+/// A peer that answers echo requests is asked that much earlier.
+constexpr auto probing_limit = 5s;
+/// Where it was not measured.
+constexpr auto assumed_round_trip = 500ms;
+/// A pause this long ends a flow, and prompt answers come within it.
+constexpr auto pause = 2s;
+/// Receiving without a pause for this long is a flow.
+constexpr auto flow_length = 1s;
+/// For so long after our own echo request what went both ways may be it and its reply.
+constexpr auto echo_memory = 3s;
+/// How much later than its keepalive's interval a packet may come.
+constexpr auto keepalive_slack = 10s;
+
+/// Whether octets of one direction between two readings hold data, and not only a keepalive and one
+/// handshake.
+bool carries_data(std::uint64_t octets) {
+  for (const std::uint64_t handshake :
+       {std::uint64_t{0}, SessionHealth::response_octets, SessionHealth::initiation_octets,
+        SessionHealth::response_octets + SessionHealth::initiation_octets}) {
+    if (octets == handshake || octets == handshake + SessionHealth::keepalive_octets) return false;
+  }
+  return true;
+}
+
+/// Whether one small packet went each way and nothing else: an echo without payload, or a TCP
+/// acknowledgement, 32 to 48 octets of IP in 32 of WireGuard's; with keepalives beside it.
+bool is_small_exchange(std::uint64_t received, std::uint64_t sent) {
+  const auto is_small = [](std::uint64_t octets) {
+    for (const std::uint64_t packet : {64U, 80U}) {
+      if (octets == packet || octets == packet + SessionHealth::keepalive_octets) return true;
+    }
+    return false;
+  };
+  return is_small(received) && is_small(sent);
+}
+
+std::int64_t whole_seconds(std::chrono::steady_clock::duration duration) {
+  return std::chrono::duration_cast<seconds>(duration).count();
+}
+
+}  // namespace
+
+SessionHealth::SessionHealth(const base::Now& now, const wg::DevicePeer& peer)
+    : rx_bytes_(peer.rx_bytes),
+      tx_bytes_(peer.tx_bytes),
+      handshake_(peer.latest_handshake),
+      endpoint_(peer.endpoint),
+      flow_start_(now.steady) {
+  if (!handshake_) return;
+  // The one time that the wall clock is asked: later handshakes are seen to come. A clock that was
+  // set back must not make the handshake one of the future.
+  const auto age = std::max(std::chrono::nanoseconds(0), now.wall - *handshake_);
+  last_handshake_ = now.steady - std::min<std::chrono::nanoseconds>(age, 24h);
+  if (age < proving_age) last_received_ = now.steady;
+}
+
+void SessionHealth::observe(const base::Now& now, const wg::DevicePeer& peer) {
+  const std::uint64_t received = peer.rx_bytes - rx_bytes_;
+  const std::uint64_t sent = peer.tx_bytes - tx_bytes_;
+  const bool new_handshake = peer.latest_handshake && peer.latest_handshake != handshake_;
+  const bool same_endpoint = peer.endpoint == endpoint_;
+  rx_bytes_ = peer.rx_bytes;
+  tx_bytes_ = peer.tx_bytes;
+  handshake_ = peer.latest_handshake;
+  endpoint_ = peer.endpoint;
+
+  if (new_handshake) last_handshake_ = now.steady;
+  const bool sent_data = sent > 0 && carries_data(sent);
+  // An initiation is heard without a session, and from an address that it does not prove.
+  if (new_handshake || (last_handshake_ && received % initiation_octets != 0)) {
+    receive(now.steady, sent_data, same_endpoint);
+    // The answer that we wait for would be to data that answered theirs: an echo, an
+    // acknowledgement.
+    const bool has_own_echo = echo_sent_ && now.steady - *echo_sent_ <= echo_memory;
+    may_await_answer_ =
+        sent_data && carries_data(received) && !has_own_echo && !is_small_exchange(received, sent);
+  } else if (sent_data && !unanswered_since_) {
+    unanswered_since_ = now.steady;
+  }
+  if (received > 0) last_heard_ = now.steady;
+  if (sent > 0) last_sent_ = now.steady;
+  if (sent >= initiation_octets && (sent - initiation_octets) % response_octets == 0)
+    last_initiation_ = now.steady;
+}
+
+void SessionHealth::receive(SteadyTime now, bool sent_data, bool same_endpoint) {
+  if (!last_heard_ || now - last_received_.value_or(now) > pause) flow_start_ = now;
+  // The faster of two keepalives puts the other one off for ever: such a peer is heard at rekeys
+  // only, and is not to be suspected each time.
+  if (last_received_ && same_endpoint)
+    longest_quiet_ = std::max(longest_quiet_, now - *last_received_);
+  if (unanswered_since_) {
+    answers_promptly_ = now - *unanswered_since_ <= pause;
+  } else if (sent_data) {
+    answers_promptly_ = true;
+  }
+  unanswered_since_.reset();
+  last_received_ = now;
+}
+
+SessionHealth::Verdict SessionHealth::judge(
+    SteadyTime now, seconds keepalive, std::optional<std::chrono::microseconds> round_trip) const {
+  if (!last_handshake_) return {Session::none, "there never was a handshake", false};
+  const auto age = now - *last_handshake_;
+  if (age >= session_life)
+    return {Session::dead, fmt::format("its handshake is {} s old", whole_seconds(age)), false};
+  const auto unanswered = unanswered_since_ ? now - *unanswered_since_ : 0s;
+  if (unanswered >= answer_limit + 2 * round_trip.value_or(assumed_round_trip))
+    return {Session::dead, fmt::format("data is unanswered for {} s", whole_seconds(unanswered))};
+
+  const auto quiet = now - last_received_.value_or(*last_handshake_);
+  const bool was_flowing = last_received_ && *last_received_ - flow_start_ >= flow_length;
+  if ((was_flowing || may_await_answer_) && quiet >= pause)
+    return {Session::doubtful, fmt::format("its data stopped {} s ago", whole_seconds(quiet)),
+            !was_flowing};
+  if (answers_promptly_ && unanswered >= pause)
+    return {Session::doubtful,
+            fmt::format("data is unanswered for {} s", whole_seconds(unanswered))};
+  // Of a flow that WireGuard alone answers: before one lost keepalive passes for a lost session.
+  if (round_trip && unanswered >= probing_limit)
+    return {Session::doubtful,
+            fmt::format("data is unanswered for {} s", whole_seconds(unanswered)), true};
+  if (keepalive > 0s && quiet >= std::max<std::chrono::steady_clock::duration>(
+                                     keepalive + keepalive_slack, longest_quiet_ + pause))
+    return {Session::doubtful, fmt::format("nothing came for {} s", whole_seconds(quiet))};
+  if (age >= proving_age && last_sent_ && now - *last_sent_ < keepalive_slack)
+    return {Session::doubtful,
+            fmt::format("its handshake is {} s old while sending", whole_seconds(age))};
+  return {Session::works, ""};
+}
+
+}  // namespace updater

@@ -1,0 +1,50 @@
+#include "updater/plan/plan.hpp"
+
+#include <fmt/format.h>
+
+namespace updater {
+
+std::vector<wg::PeerUpdate> make_kick(const wg::PublicKey& peer, std::chrono::seconds keepalive) {
+  return {{peer, std::nullopt, std::chrono::seconds(0)}, {peer, std::nullopt, keepalive}};
+}
+
+std::vector<wg::PeerUpdate> make_move(const wg::DevicePeer& shown, const base::Endpoint& endpoint) {
+  if (shown.endpoint == endpoint) return {};
+  return {{shown.public_key, endpoint, std::nullopt}};
+}
+
+void append(std::vector<wg::PeerUpdate>& updates, const std::vector<wg::PeerUpdate>& more) {
+  updates.insert(updates.end(), more.begin(), more.end());
+}
+
+std::string describe(const std::vector<wg::PeerUpdate>& updates) {
+  std::string text;
+  const auto append = [&](const std::string& part) {
+    if (!text.empty()) text += ", ";
+    text += part;
+  };
+  const wg::PeerUpdate* previous = nullptr;
+  for (const wg::PeerUpdate& update : updates) {
+    if (update.endpoint) append("endpoint " + update.endpoint->to_string());
+    const bool is_first_half =
+        update.persistent_keepalive == std::chrono::seconds(0) && &update != &updates.back();
+    if (update.persistent_keepalive && !is_first_half) {
+      if (previous != nullptr && previous->persistent_keepalive == std::chrono::seconds(0))
+        append("kick");
+      append(update.persistent_keepalive->count() == 0
+                 ? "keepalive off"
+                 : fmt::format("keepalive {} s", update.persistent_keepalive->count()));
+    }
+    previous = &update;
+  }
+  return text;
+}
+
+std::chrono::milliseconds jittered(std::chrono::milliseconds mean, std::minstd_rand& random,
+                                   int percent) {
+  const std::int64_t width = mean.count() * percent / 100;
+  std::uniform_int_distribution<std::int64_t> spread(mean.count() - width, mean.count() + width);
+  return std::chrono::milliseconds(spread(random));
+}
+
+}  // namespace updater

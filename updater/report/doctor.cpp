@@ -1,0 +1,355 @@
+#include "updater/report/doctor.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "schema/owner_name.hpp"
+#include "schema/peer_text.hpp"
+#include "updater/lookup/lookup.hpp"
+
+namespace updater {
+namespace {
+
+using namespace std::chrono_literals;
+using dns::Diagnosis;
+using dns::RrType;
+using dns::ServerTransport;
+using Level = Diagnosis::Level;
+
+/// Peers whose records are compared; a fleet's are of one kind.
+constexpr std::size_t max_peers = 20;
+/// Addresses of name servers that are asked.
+constexpr std::size_t max_servers = 8;
+constexpr auto clock_tolerance = 5s;
+
+constexpr std::string_view rebind_remedy =
+    "exempt {} from rebind protection there (unbound: private-domain, dnsmasq: rebind-domain-ok), "
+    "or "
+    "wg-updater --server with the public host's address";
+
+LookupError to_lookup_error(dns::ServerError error) {
+  switch (error) {
+    case dns::ServerError::timeout:
+      return LookupError::timeout;
+    case dns::ServerError::malformed:
+      return LookupError::malformed;
+    default:
+      return LookupError::unreachable;
+  }
+}
+
+/// The first TXT record of an answer.
+const dns::ReplyRecord* find_text(const dns::Reply& reply) {
+  const auto found = std::find_if(reply.answer.begin(), reply.answer.end(), [](const auto& one) {
+    return std::holds_alternative<dns::TxtRecord>(one.data);
+  });
+  return found == reply.answer.end() ? nullptr : &*found;
+}
+
+class Examination {
+ public:
+  Examination(const DoctorFacts& facts, dns::Outside& outside)
+      : facts_(facts),
+        zone_(facts.daemon.zone),
+        outside_(outside),
+        probe_(dns::Name::join({schema::service_label, schema::protocol_label}, zone_)) {}
+
+  std::vector<Diagnosis> run() {
+    diagnoses_ = examine_device(facts_);
+    if (!probe_ || !check_zone()) return std::move(diagnoses_);
+    check_servers();
+    if (server_) check_ttl();
+    check_own();
+    check_peers();
+    return std::move(diagnoses_);
+  }
+
+ private:
+  void say(Level level, std::string check, std::string text, std::string remedy = {}) {
+    diagnoses_.push_back({level, std::move(check), std::move(text), std::move(remedy)});
+  }
+  [[nodiscard]] bool check_zone();
+  void blame_resolver_or_zone(const std::string& what, bool is_silent);
+  void check_servers();
+  [[nodiscard]] std::vector<base::IpAddress> find_servers();
+  [[nodiscard]] bool check_server(const base::IpAddress& address);
+  void check_ttl();
+  void check_own();
+  void check_mapping(const base::Endpoint& seen);
+  void check_own_text();
+  void check_peers();
+  void check_peer(const wg::PublicKey& key, const LookupResult& found);
+  [[nodiscard]] bool hides_address(const wg::PublicKey& key, const LookupResult& found);
+  [[nodiscard]] LookupResult look_up(const wg::PublicKey& key);
+
+  const DoctorFacts& facts_;
+  const dns::Name& zone_;
+  dns::Outside& outside_;
+  std::optional<dns::Name> probe_;  // a TXT record that every zone of wg-dnsd has
+  std::vector<Diagnosis> diagnoses_;
+  std::optional<base::IpAddress> server_;  // one that answers for the zone, past every resolver
+  bool hides_private_ = false;             // said
+};
+
+// ---- the way to the zone
+
+/// \return whether the resolver finds it.
+bool Examination::check_zone() {
+  const auto reply = outside_.resolve(*probe_, RrType::txt);
+  if (!reply) {
+    blame_resolver_or_zone(std::string(to_string(reply.error())),
+                           reply.error() == dns::ResolverError::timeout ||
+                               reply.error() == dns::ResolverError::unreachable);
+    return false;
+  }
+  if (find_text(*reply) != nullptr) {
+    say(Level::ok, "resolver", fmt::format("it finds {}", zone_.to_string()));
+    return true;
+  }
+  if (reply->rcode != dns::Rcode::noerror && reply->rcode != dns::Rcode::nxdomain) {
+    blame_resolver_or_zone(dns::to_string(reply->rcode), false);
+    return false;
+  }
+  say(Level::problem, "delegation",
+      fmt::format("the resolver says that there is no {} ({})", zone_.to_string(),
+                  dns::to_string(reply->rcode)),
+      "check the zone's name; in the zone above it, add the records that `wg-dnsd "
+      "--print-delegation` prints on the public host");
+  return false;
+}
+
+void Examination::blame_resolver_or_zone(const std::string& what, bool is_silent) {
+  const auto root = outside_.resolve(*dns::Name::parse("."), RrType::ns);
+  const bool works = root && root->rcode == dns::Rcode::noerror;
+  if (!works) {
+    say(Level::problem, "resolver", fmt::format("this host's resolver is of no use: {}", what),
+        is_silent ? "check /etc/resolv.conf and the way to its servers, or wg-updater --server "
+                    "with the public host's address"
+                  : "another resolver in /etc/resolv.conf, or wg-updater --server with the public "
+                    "host's address");
+    return;
+  }
+  say(Level::problem, "zone",
+      fmt::format("the resolver works, but gets nothing for {}: {}", zone_.to_string(), what),
+      "on the public host: does wg-dnsd run (wg-dnsd status), is port 53 open, is the delegation "
+      "right (wg-dnsd doctor)?");
+}
+
+std::vector<base::IpAddress> Examination::find_servers() {
+  std::vector<base::IpAddress> found;
+  const auto servers = outside_.resolve(zone_, RrType::ns);
+  if (!servers) return found;
+  for (const dns::ReplyRecord& record : servers->answer) {
+    const auto* name = std::get_if<dns::Name>(&record.data);
+    if (record.type != RrType::ns || name == nullptr) continue;
+    for (const RrType type : {RrType::a, RrType::aaaa}) {
+      const auto addresses = outside_.resolve(*name, type);
+      if (!addresses) continue;
+      for (const dns::ReplyRecord& one : addresses->answer) {
+        const auto* address = std::get_if<base::IpAddress>(&one.data);
+        if (address != nullptr && found.size() < max_servers) found.push_back(*address);
+      }
+    }
+  }
+  return found;
+}
+
+void Examination::check_servers() {
+  for (const base::IpAddress& address : find_servers()) {
+    if (check_server(address) && !server_) server_ = address;
+  }
+}
+
+/// \return whether it can be asked for comparison.
+bool Examination::check_server(const base::IpAddress& address) {
+  const auto reply = outside_.ask(address, ServerTransport::udp, zone_, RrType::soa);
+  if (!reply) {
+    if (reply.error() == dns::ServerError::unreachable) return false;  // no such family here
+    say(Level::note, "port-53",
+        fmt::format("{} cannot be asked past the resolver: {}", address.to_string(),
+                    to_string(reply.error())),
+        "nothing, unless wg-updater --server is wanted: then UDP port 53 has to be let out");
+    return false;
+  }
+  if (!reply->authoritative) {
+    say(facts_.daemon.server ? Level::problem : Level::warning, "port-53",
+        fmt::format("something on the way answers in place of {}: it says {}, without authority",
+                    address.to_string(), dns::to_string(reply->rcode)),
+        "this network redirects port 53: use its resolver, without wg-updater --server, or ask its "
+        "operator");
+    return false;
+  }
+  say(Level::ok, "port-53", fmt::format("{} itself can be asked", address.to_string()));
+  return true;
+}
+
+void Examination::check_ttl() {
+  const auto ours = outside_.ask(*server_, ServerTransport::udp, *probe_, RrType::txt);
+  const auto seen = outside_.resolve(*probe_, RrType::txt);
+  const auto* said = ours ? find_text(*ours) : nullptr;
+  const auto* kept = seen ? find_text(*seen) : nullptr;
+  if (said == nullptr || kept == nullptr) return;
+  if (kept->ttl.seconds <= said->ttl.seconds) {
+    return say(
+        Level::ok, "ttl",
+        fmt::format("the resolver keeps endpoints for no longer than {} s", said->ttl.seconds));
+  }
+  say(Level::warning, "ttl",
+      fmt::format("the resolver keeps endpoints for {} s or more; the zone says {} s",
+                  kept->ttl.seconds, said->ttl.seconds),
+      "remove its minimum TTL (unbound: cache-min-ttl: 0), or wg-updater --server with the public "
+      "host's address");
+}
+
+// ---- this host's own record
+
+LookupResult Examination::look_up(const wg::PublicKey& key) {
+  const Ask ask = [&](const dns::Name& name,
+                      RrType type) -> base::Expected<dns::Reply, LookupError> {
+    auto reply = outside_.resolve(name, type);
+    if (!reply) return base::Unexpected(updater::to_lookup_error(reply.error()));
+    return *std::move(reply);
+  };
+  return look_up_peer(ask, key, zone_, /*with_text=*/true);
+}
+
+void Examination::check_own() {
+  if (!facts_.device.public_key) {
+    return say(Level::problem, "own-record",
+               fmt::format("{} has no private key", facts_.device.name),
+               "PrivateKey in its configuration");
+  }
+  const wg::PublicKey& key = *facts_.device.public_key;
+  const LookupResult found = look_up(key);
+  check_own_text();
+  const auto published = found.text ? found.text->mapping : std::nullopt;
+  const auto nat =
+      (facts_.daemon.nat ? facts_.daemon.nat : published).value_or(schema::NatMapping::unknown);
+  if (is_symmetric(nat)) {
+    say(Level::warning, "nat",
+        fmt::format("the NAT here is symmetric ({}): only peers that let in what they did not ask "
+                    "for can be reached",
+                    to_string(nat)),
+        "IPv6, a router that keeps the port, or a forwarded UDP port as this peer's fixed endpoint "
+        "on the public host");
+  }
+  if (found.endpoints) return check_mapping(found.endpoints->endpoints.front());
+  if (hides_address(key, found)) return;
+  switch (found.endpoints.error()) {
+    case LookupError::no_such_name:
+      return say(Level::problem, "own-record",
+                 fmt::format("the public host does not know this host's key {}", key.to_base64()),
+                 "add the peer there: `wg-dnsd peer add`, or a [Peer] of its interface");
+    case LookupError::no_endpoint:
+      return say(Level::problem, "own-record",
+                 "the public host knows this host's key, but has not seen it",
+                 "the findings about handshake and keepalive come first");
+    default:
+      return say(Level::problem, "own-record",
+                 fmt::format("this host's own record cannot be read: {}",
+                             to_string(found.endpoints.error())),
+                 "something between here and wg-dnsd changes answers: wg-updater --server with the "
+                 "public host's address");
+  }
+}
+
+void Examination::check_mapping(const base::Endpoint& seen) {
+  const bool is_own = std::any_of(facts_.host.begin(), facts_.host.end(),
+                                  [&](const auto& one) { return one.address == seen.address; });
+  const bool keeps_port = seen.port == facts_.device.listen_port;
+  const auto port = base::to_number(facts_.device.listen_port);
+  say(Level::ok, "own-record",
+      is_own && keeps_port
+          ? fmt::format("the world sees this host at its own address, {}", seen.to_string())
+          : fmt::format("the world sees this host at {}: behind a NAT that {} port {}",
+                        seen.to_string(), keeps_port ? "keeps" : "changes", port));
+}
+
+/// A time in it that is ahead of this host's clock, where the operator opens times (since).
+void Examination::check_own_text() {
+  const dns::Name service = schema::service_name(*facts_.device.public_key, zone_);
+  const auto reply = outside_.resolve(service, RrType::txt);
+  const auto* record = reply ? find_text(*reply) : nullptr;
+  if (record == nullptr) return;
+  const auto text = schema::parse_peer_text(std::get<dns::TxtRecord>(record->data).strings);
+  if (!text || !text->since || *text->since <= facts_.now + clock_tolerance) return;
+  say(Level::problem, "clock",
+      fmt::format("this host's clock, or the public host's, is wrong: that one first saw this "
+                  "endpoint {} s from now",
+                  (*text->since - facts_.now).count()),
+      "set both clocks, and keep them by NTP");
+}
+
+// ---- the others'
+
+void Examination::check_peers() {
+  std::size_t count = 0;
+  std::size_t found_count = 0;
+  for (const wg::DevicePeer& peer : facts_.device.peers) {
+    if (facts_.daemon.hubs.count(peer.public_key) != 0) continue;
+    if (++count > max_peers) break;
+    const LookupResult found = look_up(peer.public_key);
+    if (found.text && found.text->is_hub) continue;
+    if (found.endpoints) ++found_count;
+    check_peer(peer.public_key, found);
+  }
+  if (found_count > 0)
+    say(Level::ok, "peers", fmt::format("DNS says where {} of them are", found_count));
+}
+
+void Examination::check_peer(const wg::PublicKey& key, const LookupResult& found) {
+  if (hides_address(key, found) || found.endpoints) return;
+  switch (found.endpoints.error()) {
+    case LookupError::no_such_name:
+      return say(Level::warning, "peers",
+                 fmt::format("the public host does not know {}", key.to_base64()),
+                 "add the peer there, or remove it here");
+    case LookupError::no_endpoint:
+      return say(Level::note, "peers",
+                 fmt::format("the public host has not seen {}", key.to_base64()),
+                 "off, or without PersistentKeepalive = 25 towards the public host");
+    default:
+      return say(Level::warning, "peers",
+                 fmt::format("the record of {} cannot be read: {}", key.to_base64(),
+                             to_string(found.endpoints.error())),
+                 "wg-updater --server with the public host's address");
+  }
+}
+
+/// Whether the zone itself has a private address that the resolver does not tell. Said once.
+bool Examination::hides_address(const wg::PublicKey& key, const LookupResult& found) {
+  if (found.endpoints || !server_ || found.endpoints.error() == LookupError::no_such_name)
+    return false;
+  const Ask ask = [&](const dns::Name& name,
+                      RrType type) -> base::Expected<dns::Reply, LookupError> {
+    auto reply = outside_.ask(*server_, ServerTransport::udp, name, type);
+    if (!reply) return base::Unexpected(to_lookup_error(reply.error()));
+    return *std::move(reply);
+  };
+  const LookupResult direct = look_up_peer(ask, key, zone_, /*with_text=*/false);
+  if (!direct.endpoints) return false;
+  const auto& endpoints = direct.endpoints->endpoints;
+  const auto hidden = std::find_if(endpoints.begin(), endpoints.end(), [](const auto& one) {
+    return one.address.scope() == base::AddressScope::private_use;
+  });
+  if (hidden == endpoints.end()) return false;
+  if (!std::exchange(hides_private_, true)) {
+    say(Level::warning, "rebind",
+        fmt::format("the resolver hides private addresses: {} of {} is in the zone",
+                    hidden->address.to_string(), key.to_base64()),
+        fmt::format(rebind_remedy, zone_.to_string()));
+  }
+  return true;
+}
+
+}  // namespace
+
+std::vector<Diagnosis> examine(const DoctorFacts& facts, dns::Outside& outside) {
+  return Examination(facts, outside).run();
+}
+
+}  // namespace updater

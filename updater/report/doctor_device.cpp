@@ -1,0 +1,153 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "updater/peer/candidates.hpp"
+#include "updater/report/doctor.hpp"
+
+/// What the device, its peers and the clock tell.
+namespace updater {
+namespace {
+
+using namespace std::chrono_literals;
+using dns::Diagnosis;
+using Level = Diagnosis::Level;
+using Diagnoses = std::vector<Diagnosis>;
+
+/// A session's life. Source: REJECT_AFTER_TIME of the WireGuard protocol.
+constexpr auto session_life = 180s;
+/// Most NATs keep a mapping for longer than this, and few for much longer.
+constexpr auto longest_keepalive = 60s;
+/// Clocks of two files on one host, and of a handshake, differ by less.
+constexpr auto clock_tolerance = 5s;
+
+constexpr const char* keepalive_remedy =
+    "PersistentKeepalive = 25 in this peer's section of this host's WireGuard configuration";
+
+void check_endpoint(const DoctorFacts& facts, const wg::DevicePeer& hub, Diagnoses& found) {
+  const std::string name = wg::describe_peer("", hub.public_key);
+  if (!hub.endpoint) {
+    found.push_back({Level::problem, "hub", fmt::format("the public host {} has no endpoint", name),
+                     "Endpoint = HOST:PORT in this peer's section"});
+    return;
+  }
+  if (const auto reason = refuse_endpoint(*hub.endpoint, facts.device, facts.host)) {
+    found.push_back({Level::problem, "hub",
+                     fmt::format("the public host's endpoint {} cannot work: {}",
+                                 hub.endpoint->to_string(), *reason),
+                     "correct Endpoint, or the AllowedIPs that contain it"});
+  }
+}
+
+void check_handshake(const DoctorFacts& facts, const wg::DevicePeer& hub, Diagnoses& found) {
+  const std::string where = hub.endpoint ? hub.endpoint->to_string() : "no endpoint";
+  constexpr const char* remedy =
+      "check the host's Endpoint and key, that UDP to it may leave, that the host knows this key, "
+      "and that this host's clock did not fall back: then it is ignored without a word";
+  if (!hub.latest_handshake) {
+    found.push_back({Level::problem, "handshake",
+                     fmt::format("the public host at {} has never completed a handshake, {} octets "
+                                 "were sent and {} received",
+                                 where, hub.tx_bytes, hub.rx_bytes),
+                     remedy});
+    return;
+  }
+  const auto age = std::chrono::floor<std::chrono::seconds>(facts.now - *hub.latest_handshake);
+  if (age < -clock_tolerance) return;  // the clock's matter
+  if (age >= session_life) {
+    found.push_back(
+        {Level::problem, "handshake",
+         fmt::format("the public host at {} has been silent for {} s", where, age.count()),
+         remedy});
+  } else {
+    found.push_back({Level::ok, "handshake",
+                     fmt::format("the public host at {} answered {} s ago", where,
+                                 std::max<std::int64_t>(age.count(), 0)),
+                     ""});
+  }
+}
+
+void check_keepalive(const DoctorFacts& facts, const wg::DevicePeer& hub, Diagnoses& found) {
+  const auto user = facts.daemon.user_keepalives.find(hub.public_key);
+  const auto shown = hub.persistent_keepalive;
+  if (shown == 0s) {
+    found.push_back({Level::problem, "keepalive",
+                     "no keepalive goes to the public host: it loses sight of this host as soon as "
+                     "the NAT forgets it",
+                     keepalive_remedy});
+  } else if (shown > longest_keepalive) {
+    found.push_back({Level::warning, "keepalive",
+                     fmt::format("a keepalive goes to the public host every {} s only; many NATs "
+                                 "forget sooner",
+                                 shown.count()),
+                     keepalive_remedy});
+  } else if (user != facts.daemon.user_keepalives.end() && user->second == 0) {
+    found.push_back({Level::note, "keepalive",
+                     fmt::format("the keepalive of {} s to the public host is wg-updater's, and "
+                                 "ends with it",
+                                 shown.count()),
+                     keepalive_remedy});
+  } else {
+    found.push_back({Level::ok, "keepalive",
+                     fmt::format("a keepalive goes to the public host every {} s", shown.count()),
+                     ""});
+  }
+}
+
+void check_clock(const DoctorFacts& facts, Diagnoses& found) {
+  constexpr const char* remedy =
+      "set the clock, and keep it by NTP; peers ignore this host until it is ahead of its last "
+      "handshake: wg-dnsd peer reset on the public host ends that at once";
+  const auto complain = [&](std::chrono::seconds behind, const char* what) {
+    found.push_back(
+        {Level::problem, "clock",
+         fmt::format("this host's clock is behind: {} {} s from now", what, behind.count()),
+         remedy});
+  };
+  if (facts.saved && *facts.saved > facts.now + clock_tolerance)
+    return complain(*facts.saved - facts.now, "wg-updater's state file was written");
+  for (const wg::DevicePeer& peer : facts.device.peers) {
+    if (!peer.latest_handshake || *peer.latest_handshake <= facts.now + clock_tolerance) continue;
+    return complain(std::chrono::ceil<std::chrono::seconds>(*peer.latest_handshake - facts.now),
+                    "the last handshake of a peer was");
+  }
+  found.push_back({Level::ok, "clock", "nothing that this host knows is ahead of its clock", ""});
+}
+
+/// WireGuard gives a prefix to one peer alone, without a word to the one that had it.
+void check_allowed_ips(const DoctorFacts& facts, Diagnoses& found) {
+  for (const wg::DevicePeer& peer : facts.device.peers) {
+    if (!peer.allowed_ips.empty()) continue;
+    found.push_back(
+        {Level::warning, "allowed-ips",
+         fmt::format("{} has no AllowedIPs, so nothing is sent to it", peer.public_key.to_base64()),
+         "give it some; each prefix belongs to one peer, the last one that names it"});
+  }
+}
+
+}  // namespace
+
+std::vector<Diagnosis> examine_device(const DoctorFacts& facts) {
+  Diagnoses found;
+  bool has_hub = false;
+  for (const wg::DevicePeer& peer : facts.device.peers) {
+    if (facts.daemon.hubs.count(peer.public_key) == 0) continue;
+    has_hub = true;
+    check_endpoint(facts, peer, found);
+    check_handshake(facts, peer, found);
+    check_keepalive(facts, peer, found);
+  }
+  if (!has_hub) {
+    found.push_back({Level::problem, "hub",
+                     fmt::format("no peer of {} is the public host, so nobody sees where this host "
+                                 "is",
+                                 facts.device.name),
+                     "--hub KEY, the key that `wg-dnsd pubkey` or `wg show` says on the public "
+                     "host, which has to be a [Peer] here"});
+  }
+  check_clock(facts, found);
+  check_allowed_ips(facts, found);
+  return found;
+}
+
+}  // namespace updater

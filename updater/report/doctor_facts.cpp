@@ -1,0 +1,94 @@
+#include "updater/report/doctor_facts.hpp"
+
+#include <sys/stat.h>
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace updater {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr unsigned max_keepalive = 65535;  // seconds, of WireGuard
+
+/// \return nullopt: one of them is no key.
+std::optional<std::set<wg::PublicKey>> read_keys(const Json& json) {
+  std::set<wg::PublicKey> keys;
+  for (const Json& item : json) {
+    const auto key =
+        item.is_string() ? wg::PublicKey::parse(item.get<std::string>()) : std::nullopt;
+    if (!key) return std::nullopt;
+    keys.insert(*key);
+  }
+  return keys;
+}
+
+}  // namespace
+
+std::string write_daemon_facts(const DaemonFacts& facts) {
+  Json hubs = Json::array();
+  for (const wg::PublicKey& hub : facts.hubs) hubs.push_back(hub.to_base64());
+  Json keepalives = Json::object();
+  for (const auto& [key, keepalive] : facts.user_keepalives)
+    keepalives[key.to_base64()] = keepalive;
+  const Json json{{"zone", facts.zone.to_string()},
+                  {"server", facts.server ? Json(facts.server->to_string()) : Json(nullptr)},
+                  {"hubs", std::move(hubs)},
+                  {"user-keepalives", std::move(keepalives)},
+                  {"nat", facts.nat ? Json(to_string(*facts.nat)) : Json(nullptr)},
+                  {"state-file", facts.state_file}};
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+base::Expected<DaemonFacts, std::string> parse_daemon_facts(std::string_view text) {
+  const auto refuse = [] {
+    return base::Unexpected(
+        std::string("the daemon's answer cannot be read: it is of another version; restart it"));
+  };
+  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return refuse();
+  const Json zone = json.value("zone", Json());
+  const Json server = json.value("server", Json());
+  const Json hubs = json.value("hubs", Json());
+  const Json keepalives = json.value("user-keepalives", Json());
+  const Json nat = json.value("nat", Json());
+  const Json state_file = json.value("state-file", Json());
+  if (!zone.is_string() || !hubs.is_array() || !keepalives.is_object() || !state_file.is_string() ||
+      (!server.is_null() && !server.is_string()) || (!nat.is_null() && !nat.is_string()))
+    return refuse();
+  DaemonFacts facts;
+  const auto name = dns::Name::parse(zone.get<std::string>());
+  const auto keys = read_keys(hubs);
+  if (!name || !keys) return refuse();
+  facts.zone = *name;
+  facts.hubs = *keys;
+  if (server.is_string()) facts.server = base::Endpoint::parse(server.get<std::string>());
+  if (server.is_string() && !facts.server) return refuse();
+  if (nat.is_string()) facts.nat = schema::parse_nat_mapping(nat.get<std::string>());
+  if (nat.is_string() && !facts.nat) return refuse();
+  for (const auto& [key, keepalive] : keepalives.items()) {
+    const auto peer = wg::PublicKey::parse(key);
+    if (!peer || !keepalive.is_number_unsigned() || keepalive > max_keepalive) return refuse();
+    facts.user_keepalives.emplace(*peer, keepalive.get<std::int64_t>());
+  }
+  facts.state_file = state_file.get<std::string>();
+  return facts;
+}
+
+base::Expected<DoctorFacts, std::string> collect_facts(const std::string& interface,
+                                                       DaemonFacts daemon) {
+  auto device = wg::read_device(interface);
+  if (!device) return base::Unexpected(device.error().message);
+  DoctorFacts facts;
+  facts.device = *std::move(device);
+  if (auto host = base::read_interface_addresses()) facts.host = *std::move(host);
+  facts.now = base::read_clock().wall;
+  struct stat file {};
+  if (!daemon.state_file.empty() && ::stat(daemon.state_file.c_str(), &file) == 0)
+    facts.saved = base::WallTime(std::chrono::seconds(file.st_mtim.tv_sec));
+  facts.daemon = std::move(daemon);
+  return facts;
+}
+
+}  // namespace updater

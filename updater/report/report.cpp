@@ -1,0 +1,207 @@
+#include "updater/report/report.hpp"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace updater {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr int format_version = 1;
+/// A live session is rekeyed every 120 s and dead at 180 s.
+constexpr std::chrono::seconds session_life{180};
+
+std::string write_octets(std::uint64_t octets) {
+  constexpr const char* units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  auto value = static_cast<double>(octets);
+  std::size_t unit = 0;
+  while (value >= 1024 && unit + 1 < std::size(units)) {
+    value /= 1024;
+    ++unit;
+  }
+  return unit == 0 ? fmt::format("{} B", octets) : fmt::format("{:.1f} {}", value, units[unit]);
+}
+
+std::string write_age(const std::optional<std::chrono::seconds>& age) {
+  return age ? fmt::format("{} s", age->count()) : "never";
+}
+
+std::string write_round_trip(const PeerReport& peer) {
+  return peer.round_trip
+             ? fmt::format("{:.1f} ms", static_cast<double>(peer.round_trip->count()) / 1000)
+             : "-";
+}
+
+std::string write_time(base::WallTime when) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(base::WallTime::clock::to_time_t(when)));
+}
+
+Json to_json(const std::optional<base::Endpoint>& endpoint) {
+  return endpoint ? Json(endpoint->to_string()) : Json(nullptr);
+}
+
+Json to_json(const std::optional<schema::NatMapping>& nat) {
+  return nat ? Json(to_string(*nat)) : Json(nullptr);
+}
+
+std::string_view write_nat(const std::optional<schema::NatMapping>& nat) {
+  return nat ? to_string(*nat) : "-";
+}
+
+const PeerReport* find_hub(const Report& report) {
+  const auto hub = std::find_if(report.peers.begin(), report.peers.end(),
+                                [](const PeerReport& peer) { return peer.is_hub; });
+  return hub == report.peers.end() ? nullptr : &*hub;
+}
+
+}  // namespace
+
+std::string write_status(const Report& report) {
+  std::string text = fmt::format("{} in {}, seen at {}, NAT {}\n", report.interface, report.zone,
+                                 report.seen_at ? report.seen_at->to_string() : "(unknown)",
+                                 write_nat(report.nat));
+  text +=
+      fmt::format("{:13} {:9} {:7} {:24} {:10} {:7} {:>10} {:>10} {:>10} {:>9}\n", "PEER", "STATE",
+                  "PATH", "ENDPOINT", "FROM", "NAT", "HANDSHAKE", "RECEIVED", "SENT", "RTT");
+  for (const PeerReport& peer : report.peers) {
+    text +=
+        fmt::format("{:13} {:9} {:7} {:24} {:10} {:7} {:>10} {:>10} {:>10} {:>9}\n",
+                    wg::describe_peer(peer.name, peer.key), peer.state, peer.path(),
+                    peer.endpoint ? peer.endpoint->to_string() : "-", peer.endpoint_from,
+                    write_nat(peer.nat), write_age(peer.handshake_age), write_octets(peer.rx_bytes),
+                    write_octets(peer.tx_bytes), write_round_trip(peer));
+    if (!peer.is_hub && !peer.is_direct() && !peer.story.events().empty())
+      text += fmt::format("              {}\n", peer.story.events().back().text);
+  }
+  return text;
+}
+
+std::string write_status_json(const Report& report) {
+  Json peers = Json::array();
+  for (const PeerReport& peer : report.peers) {
+    Json published = Json::array();
+    for (const base::Endpoint& endpoint : peer.published) published.push_back(endpoint.to_string());
+    Json item = {{"key", peer.key.to_base64()},
+                 {"name", peer.name.empty() ? Json(nullptr) : Json(peer.name)},
+                 {"hub", peer.is_hub},
+                 {"state", peer.state},
+                 {"path", peer.path()},
+                 {"endpoint", to_json(peer.endpoint)},
+                 {"endpoint-from", peer.endpoint_from},
+                 {"rx-bytes", peer.rx_bytes},
+                 {"tx-bytes", peer.tx_bytes},
+                 {"nat", to_json(peer.nat)},
+                 {"published", std::move(published)}};
+    item["handshake-age-seconds"] =
+        peer.handshake_age ? Json(peer.handshake_age->count()) : Json(nullptr);
+    item["round-trip-microseconds"] =
+        peer.round_trip ? Json(peer.round_trip->count()) : Json(nullptr);
+    item["lookup-error"] =
+        peer.lookup_error ? Json(std::string(to_string(*peer.lookup_error))) : Json(nullptr);
+    item["hopeless"] = peer.hopeless.empty() ? Json(nullptr) : Json(peer.hopeless);
+    item["last-event"] =
+        peer.story.events().empty() ? Json(nullptr) : Json(peer.story.events().back().text);
+    peers.push_back(std::move(item));
+  }
+  const Json root = {{"version", format_version},  {"interface", report.interface},
+                     {"zone", report.zone},        {"seen-at", to_json(report.seen_at)},
+                     {"nat", to_json(report.nat)}, {"peers", std::move(peers)}};
+  return root.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string write_story(const Report& report, const PeerReport& peer) {
+  std::string text = fmt::format(
+      "{}\nstate {}, path {}, endpoint {}, handshake {}, round trip {}, NAT there {}, here {}\n",
+      peer.key.to_base64(), peer.state, peer.path(),
+      peer.endpoint ? peer.endpoint->to_string() : "none",
+      peer.handshake_age ? write_age(peer.handshake_age) + " ago" : "never", write_round_trip(peer),
+      write_nat(peer.nat), write_nat(report.nat));
+  std::string published;
+  for (const base::Endpoint& endpoint : peer.published) published += " " + endpoint.to_string();
+  text += fmt::format("in DNS:{}\n", published.empty() ? " nothing" : published);
+  for (const Event& event : peer.story.events())
+    text += fmt::format("{}  {}{}\n", write_time(event.when), event.text,
+                        event.times > 1 ? fmt::format(" ({} times)", event.times) : "");
+  for (const std::string& advice : advise(report, peer)) text += "what to do: " + advice + "\n";
+  return text;
+}
+
+const PeerReport* find_peer(const Report& report, std::string_view text) {
+  const PeerReport* found = nullptr;
+  for (const PeerReport& peer : report.peers) {
+    if (text.empty() || peer.key.to_base64().rfind(text, 0) != 0) continue;
+    if (found != nullptr) return nullptr;
+    found = &peer;
+  }
+  return found;
+}
+
+std::vector<std::string> advise(const Report& report, const PeerReport& peer) {
+  std::vector<std::string> advice;
+  if (report.clock_behind)
+    advice.push_back(
+        fmt::format("this host's clock is behind: the last handshake of a peer was {} s from now. "
+                    "Set it, and keep it by NTP: who has seen a handshake of later than now "
+                    "ignores this host until then",
+                    report.clock_behind->count()));
+  if (peer.is_hub || peer.is_direct()) return advice;
+  const PeerReport* hub = find_hub(report);
+  if (hub == nullptr) {
+    advice.emplace_back("name the public host with --hub: no peer of this interface is one");
+  } else if (hub->handshake_age.value_or(session_life) >= session_life) {
+    advice.emplace_back(
+        "this host has no session with the public host, so nobody learns where it is: check that "
+        "peer's Endpoint, and that UDP to it is allowed");
+  }
+  if (!peer.is_looked_up) return advice;
+  if (peer.lookup_error) {
+    switch (*peer.lookup_error) {
+      case LookupError::no_such_name:
+        advice.emplace_back(
+            "the public host does not know this key: add the peer there, or check the zone's name");
+        break;
+      case LookupError::no_endpoint:
+        advice.emplace_back(
+            "the public host has not seen this peer: over there, check PersistentKeepalive = 25 "
+            "towards the public host, and that its clock is right");
+        break;
+      case LookupError::foreign:
+      case LookupError::malformed:
+        advice.emplace_back(
+            "something between here and wg-dnsd changes answers: try --server with its address");
+        break;
+      default:
+        advice.emplace_back(
+            "the zone cannot be asked: check the delegation with `wg-dnsd doctor` on the public "
+            "host, and this host's resolver with `dig " +
+            report.zone + " SOA`");
+        break;
+    }
+    return advice;
+  }
+  if (peer.published.empty()) return advice;
+  if (!peer.hopeless.empty()) {
+    advice.push_back(
+        peer.hopeless +
+        ". On one of the two sides: give it IPv6 if the other has it, or a router that keeps the "
+        "port; or forward a UDP port, and name it as that peer's endpoint on the public host. "
+        "Otherwise send through the public host: its AllowedIPs there, in place of this peer's");
+  } else if (peer.is_heard) {
+    advice.emplace_back(
+        "its packets arrive but no session follows: ours do not reach it, or the preshared keys "
+        "differ");
+  } else {
+    advice.emplace_back(
+        "nothing comes from it: see that wg-updater runs on it, that UDP is allowed on both sides, "
+        "and that not both NATs, or one against a strict one, are symmetric; `wg-updater why` "
+        "there "
+        "tells the other half");
+  }
+  return advice;
+}
+
+}  // namespace updater

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "updater/settings/config.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace updater {
+
+/// Adds every option of `run` to an application; parsing `app` fills `line`, which must outlive the
+/// parse. Unknown options are CLI11's errors, wrong values load_config's.
+void add_run_options(CLI::App& app, CommandLine& line);
+
+/// Adds what `doctor` takes: the interface, and whatever of the above names a daemon, or stands in
+/// its place.
+void add_doctor_options(CLI::App& app, CommandLine& line);
+
+/// `-device wg0 -dns 203.0.113.10:53 -zone wg.example.org` as wgsd-client takes it, one or two
+/// dashes, also with `=`: one round. \return the words in this program's own way; others stay as
+/// they are.
+[[nodiscard]] std::vector<std::string> translate_wgsd_client(const std::vector<std::string>& words);
+
+}  // namespace updater

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+#include <functional>
+#include <optional>
+#include <random>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "updater/tunnel/lan.hpp"
+#include "updater/tunnel/private_client.hpp"
+
+namespace updater {
+
+/// Announces this host's LAN addresses at the hub's tunnel address, and asks there for those of the
+/// other peers; whether they answer here is what the kernel's neighbour table says, after the
+/// kernel asked. (Not an echo: hosts that refuse echoes answer ARP, and nothing else of a neighbour
+/// is touched for a claim of somebody's.) Used from the thread of its io_context.
+class LanExchange {
+ public:
+  using Done = std::function<void(const LanResult&)>;
+
+  /// \param context, client outlive the exchange.
+  LanExchange(asio::io_context& context, PrivateClient& client, const dns::Name& zone, Done done);
+
+  /// A new reading, after which an announcement may be due. \param server none: nobody is told, and
+  /// nobody asked.
+  void follow(const base::Now& now, const wg::Device& device,
+              std::span<const base::InterfaceAddress> host,
+              const std::optional<base::Endpoint>& server);
+  /// What a peer says of its own network; `done` is called once, never from inside this call.
+  /// \param written those that the operator wrote down; they come first.
+  void ask(const wg::PublicKey& peer, schema::LanEndpoints written);
+
+ private:
+  /// Endpoints whose neighbours were asked.
+  struct Check {
+    wg::PublicKey peer;
+    struct Item {
+      LanCandidate candidate;
+      std::optional<unsigned> link;  ///< where its answer is awaited
+    };
+    std::vector<Item> items;
+    base::SteadyTime until;
+  };
+
+  void announce(const schema::LanEndpoints& own);
+  void learn(const wg::PublicKey& peer, const schema::LanEndpoints& written,
+             const base::Expected<schema::LanEndpoints, LookupError>& told);
+  void wait_for_neighbours();
+  void look_at_neighbours();
+
+  PrivateClient& client_;
+  dns::Name zone_;
+  Done done_;
+  asio::steady_timer timer_;
+  std::vector<Check> checks_;
+  std::minstd_rand random_;
+  LanAnnouncer announcer_;
+  std::optional<std::string> told_trouble_;  // in the log
+
+  // Of the last reading.
+  std::string tunnel_;
+  std::optional<wg::PublicKey> key_;
+  std::vector<base::InterfaceAddress> host_;
+  std::optional<base::Endpoint> server_;
+};
+
+}  // namespace updater
