@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "control/to_line.hpp"
+
 namespace dnsd {
 namespace {
 
@@ -29,11 +31,6 @@ constexpr std::array<std::pair<std::string_view, ControlRequest::Command>, 12> c
     {"peer list", ControlRequest::Command::peer_list},
     {"peer reset", ControlRequest::Command::peer_reset},
 }};
-
-/// Replaces octets that are not UTF-8 instead of throwing.
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 /// \return false: the value is not of that kind.
 bool take_member(const std::string& member, const Json& value, ControlRequest& request) {
@@ -90,8 +87,9 @@ base::Expected<ControlRequest, std::string> parse_control_request(std::string_vi
   ControlRequest request;
   for (const auto& [member, value] : json.items()) {
     if (!take_member(member, value, request)) {
-      return base::Unexpected(
-          fmt::format("not understood: {}", dump({{member, value}}).substr(0, shown_octets)));
+      std::string shown = control::to_line(Json{{member, value}});
+      shown.pop_back();  // the newline
+      return base::Unexpected(fmt::format("not understood: {}", shown.substr(0, shown_octets)));
     }
   }
   return request;
@@ -119,7 +117,7 @@ std::string write_control_request(const ControlRequest& request) {
     json["view"] = to_string(request.view);
   }
   if (request.json) json["json"] = true;
-  return dump(json) + "\n";
+  return control::to_line(json);
 }
 
 }  // namespace dnsd

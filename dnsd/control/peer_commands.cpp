@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "control/to_line.hpp"
 #include "dnsd/control/added_peers.hpp"
 #include "noise/key_file.hpp"
 #include "schema/owner_name.hpp"
@@ -150,7 +151,7 @@ PeerCommandReply list(bool json, const PeerCommandContext& context) {
                                         {"name", peer.name},
                                         {"allowed_ips", allowed},
                                         {"preshared_key", peer.preshared_key.has_value()}};
-      reply.text += line.dump() + "\n";
+      reply.text += control::to_line(line);
     } else {
       reply.text += fmt::format("{} {} {}\n", peer.public_key.to_base64(),
                                 peer.name.empty() ? "-" : peer.name,

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "control/to_line.hpp"
+
 namespace dnsd {
 namespace {
 
@@ -80,7 +82,7 @@ std::string write_doctor_facts(const DoctorFacts& facts) {
                     {"stale", facts.stale},
                     {"silent", facts.silent_count},
                     {"silent_peers", silent}}}};
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return control::to_line(json);
 }
 
 base::Expected<DoctorFacts, std::string> parse_doctor_facts(std::string_view text) {

@@ -7,6 +7,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "control/to_line.hpp"
 #include "dnsd/settings/view.hpp"
 
 namespace dnsd {
@@ -251,7 +252,7 @@ std::string Explanation::json() const {
     if (peer_->sightings.fixed) peer["fixed"] = peer_->sightings.fixed->to_string();
     json["peer"] = std::move(peer);
   }
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return control::to_line(json);
 }
 
 std::optional<dns::Name> parse_question_name(const std::string& text, dns::NameView apex) {

@@ -8,16 +8,12 @@
 #include <nlohmann/json.hpp>
 
 #include "base/version.hpp"
+#include "control/to_line.hpp"
 
 namespace dnsd {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-/// Octets that are not UTF-8 are replaced: messages may quote what somebody wrote.
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
 
 std::string_view to_string(Health health) {
   switch (health) {
@@ -260,7 +256,7 @@ std::string status_json(const DaemonStatus& status, const ServedCounters& served
     json["odd_peers"].push_back(one);
   }
   if (status.tunnel != nullptr) json["tunnel"] = tunnel_json(*status.tunnel);
-  return dump(json);
+  return control::to_line(json);
 }
 
 std::string peer_text(const wg::PublicKey& key, const PeerRecord& peer, const PeerOddity& oddity) {
@@ -291,7 +287,7 @@ std::string peer_json(const wg::PublicKey& key, const PeerRecord& peer, const Pe
   json["hub"] = peer.detail->is_hub;
   if (peer.detail->mapping) json["map"] = to_string(*peer.detail->mapping);
   add_json(json, oddity);
-  return dump(json);
+  return control::to_line(json);
 }
 
 }  // namespace dnsd

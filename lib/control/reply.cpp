@@ -5,6 +5,8 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "control/to_line.hpp"
+
 namespace control {
 
 using Json = nlohmann::json;
@@ -16,7 +18,7 @@ std::string write_chunk(std::string_view text) {
 std::string write_result(const Result& result) {
   Json json{{"exit", result.exit}};
   if (!result.error.empty()) json["error"] = result.error;
-  return fmt::format("0\n{}\n", json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  return "0\n" + to_line(json);
 }
 
 std::string_view ReplyReader::feed(std::string_view received) {

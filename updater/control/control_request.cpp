@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "control/to_line.hpp"
+
 namespace updater {
 namespace {
 
@@ -19,10 +21,6 @@ struct Word {
 constexpr std::array<Word, 3> commands{{{ControlRequest::Command::status, "status"},
                                         {ControlRequest::Command::why, "why"},
                                         {ControlRequest::Command::doctor, "doctor"}}};
-
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 }  // namespace
 
@@ -53,7 +51,7 @@ std::string write_control_request(const ControlRequest& request) {
                         })->word}};
   if (request.json) json["json"] = true;
   if (!request.peer.empty()) json["peer"] = request.peer;
-  return dump(json) + "\n";
+  return control::to_line(json);
 }
 
 std::string default_control_socket(const std::string& interface) {

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "control/to_line.hpp"
+
 namespace updater {
 namespace {
 
@@ -38,7 +40,7 @@ std::string write_daemon_facts(const DaemonFacts& facts) {
                   {"user-keepalives", std::move(keepalives)},
                   {"nat", facts.nat ? Json(to_string(*facts.nat)) : Json(nullptr)},
                   {"state-file", facts.state_file}};
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return control::to_line(json);
 }
 
 base::Expected<DaemonFacts, std::string> parse_daemon_facts(std::string_view text) {

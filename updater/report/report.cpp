@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "control/to_line.hpp"
+
 namespace updater {
 namespace {
 
@@ -110,7 +112,7 @@ std::string write_status_json(const Report& report) {
   const Json root = {{"version", format_version},  {"interface", report.interface},
                      {"zone", report.zone},        {"seen-at", to_json(report.seen_at)},
                      {"nat", to_json(report.nat)}, {"peers", std::move(peers)}};
-  return root.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return control::to_line(root);
 }
 
 std::string write_story(const Report& report, const PeerReport& peer) {

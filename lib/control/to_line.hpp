@@ -1,0 +1,13 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+namespace control {
+
+/// JSON on one line, with its newline. Octets that are not UTF-8 are replaced: a text may quote
+/// what somebody wrote.
+[[nodiscard]] std::string to_line(const nlohmann::json& json);
+[[nodiscard]] std::string to_line(const nlohmann::ordered_json& json);
+
+}  // namespace control
