@@ -37,10 +37,11 @@ int run_doctor(const std::string& socket, const std::optional<std::string>& zone
   dns::RealOutside outside(std::nullopt);
   const std::vector<Diagnosis> diagnoses = examine(name, facts, outside);
   const std::string delegation = facts ? facts->delegation : "";
-  std::string text = dns::diagnoses_text(diagnoses);
+  std::string text = control::diagnoses_text(diagnoses);
   if (!delegation.empty()) text = "For the parent zone:\n\n" + delegation + "\n" + text;
-  fmt::print(out, "{}", json ? dns::diagnoses_json(diagnoses, {{"delegation", delegation}}) : text);
-  return dns::exit_code(diagnoses);
+  fmt::print(out, "{}",
+             json ? control::diagnoses_json(diagnoses, {{"delegation", delegation}}) : text);
+  return control::exit_code(diagnoses);
 }
 
 }  // namespace dnsd

@@ -3,7 +3,7 @@
 #include <optional>
 #include <vector>
 
-#include "dns/diagnosis.hpp"
+#include "control/diagnosis.hpp"
 #include "dns/outside.hpp"
 #include "dnsd/report/doctor_facts.hpp"
 
@@ -11,7 +11,7 @@
 /// what is outside is asked through an interface.
 namespace dnsd {
 
-using dns::Diagnosis;
+using control::Diagnosis;
 
 /// \param facts none: no daemon of this host is asked about, and what others see is judged alone.
 [[nodiscard]] std::vector<Diagnosis> examine(const dns::Name& zone,

@@ -35,12 +35,12 @@ int run_doctor(const std::string& interface, const std::string& socket,
   dns::RealOutside outside(collected->daemon.server);
   const auto diagnoses = examine(*collected, outside);
   const std::string text =
-      json ? dns::diagnoses_json(diagnoses, {{"interface", interface},
-                                             {"zone", collected->daemon.zone.to_string()}})
-           : dns::diagnoses_text(diagnoses);
+      json ? control::diagnoses_json(diagnoses, {{"interface", interface},
+                                                 {"zone", collected->daemon.zone.to_string()}})
+           : control::diagnoses_text(diagnoses);
   if (std::fwrite(text.data(), 1, text.size(), out) != text.size() || std::fflush(out) != 0)
     return fail("the output cannot be written");
-  return dns::exit_code(diagnoses);
+  return control::exit_code(diagnoses);
 }
 
 }  // namespace updater

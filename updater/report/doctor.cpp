@@ -15,7 +15,7 @@ namespace updater {
 namespace {
 
 using namespace std::chrono_literals;
-using dns::Diagnosis;
+using control::Diagnosis;
 using dns::RrType;
 using dns::ServerTransport;
 using Level = Diagnosis::Level;

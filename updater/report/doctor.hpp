@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "dns/diagnosis.hpp"
+#include "control/diagnosis.hpp"
 #include "dns/outside.hpp"
 #include "updater/report/doctor_facts.hpp"
 
@@ -13,9 +13,10 @@
 /// saw itself. WireGuard's own answer to a clock that fell back is silence.
 namespace updater {
 
-[[nodiscard]] std::vector<dns::Diagnosis> examine(const DoctorFacts& facts, dns::Outside& outside);
+[[nodiscard]] std::vector<control::Diagnosis> examine(const DoctorFacts& facts,
+                                                      dns::Outside& outside);
 
 /// The part of it that needs no DNS.
-[[nodiscard]] std::vector<dns::Diagnosis> examine_device(const DoctorFacts& facts);
+[[nodiscard]] std::vector<control::Diagnosis> examine_device(const DoctorFacts& facts);
 
 }  // namespace updater

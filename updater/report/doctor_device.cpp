@@ -10,7 +10,7 @@ namespace updater {
 namespace {
 
 using namespace std::chrono_literals;
-using dns::Diagnosis;
+using control::Diagnosis;
 using Level = Diagnosis::Level;
 using Diagnoses = std::vector<Diagnosis>;
 

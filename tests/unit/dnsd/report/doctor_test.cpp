@@ -113,7 +113,7 @@ bool says(const std::vector<Diagnosis>& diagnoses, Level level, const std::strin
 TEST_CASE("where all is well the doctor finds nothing, and says what it looked at") {
   World world;
   const auto diagnoses = dnsd::examine(zone, healthy_facts(), world);
-  CHECK(dns::exit_code(diagnoses) == 0);
+  CHECK(control::exit_code(diagnoses) == 0);
   std::string checks;
   for (const Diagnosis& one : diagnoses) {
     CHECK(one.level == Level::ok);
@@ -239,21 +239,21 @@ TEST_CASE("each fault is found, with its level and a remedy") {
     DoctorFacts facts = healthy_facts();
     row.plant(world, facts);
     const auto diagnoses = dnsd::examine(zone, facts, world);
-    CAPTURE(dns::diagnoses_text(diagnoses));
+    CAPTURE(control::diagnoses_text(diagnoses));
     CHECK(says(diagnoses, row.level, row.check, row.says));
-    CHECK(dns::exit_code(diagnoses) == row.exit);
+    CHECK(control::exit_code(diagnoses) == row.exit);
     for (const Diagnosis& one : diagnoses) CHECK(one.remedy.empty() == (one.level == Level::ok));
   }
 }
 
 TEST_CASE("without a daemon the parent's word is followed") {
   World world;
-  CHECK(dns::exit_code(dnsd::examine(zone, std::nullopt, world)) == 0);
+  CHECK(control::exit_code(dnsd::examine(zone, std::nullopt, world)) == 0);
   world.delegation.additional = {at(own_server, "203.0.113.66")};
   world.broken[{"203.0.113.66", dns::Transport::tcp}] = ServerError::timeout;
   const auto diagnoses = dnsd::examine(zone, std::nullopt, world);
   CHECK(says(diagnoses, Level::problem, "tcp", "203.0.113.66 over TCP"));
-  CHECK(dns::exit_code(diagnoses) == 2);
+  CHECK(control::exit_code(diagnoses) == 2);
 }
 
 TEST_CASE("what the doctor prints is for people and for programs") {
@@ -261,11 +261,11 @@ TEST_CASE("what the doctor prints is for people and for programs") {
   world.kept_ttl = 60;
   const DoctorFacts facts = healthy_facts();
   const auto diagnoses = dnsd::examine(zone, facts, world);
-  const std::string shown = dns::diagnoses_text(diagnoses);
+  const std::string shown = control::diagnoses_text(diagnoses);
   CHECK(shown.find("\nwarning  ttl         this host's resolver") != std::string::npos);
   CHECK(shown.find("\n                     remedy: remove its minimum TTL") != std::string::npos);
   const auto json =
-      nlohmann::json::parse(dns::diagnoses_json(diagnoses, {{"delegation", facts.delegation}}));
+      nlohmann::json::parse(control::diagnoses_json(diagnoses, {{"delegation", facts.delegation}}));
   CHECK(json["state"] == "warning");
   CHECK(json["delegation"] == facts.delegation);
   CHECK(json["findings"].size() == diagnoses.size());

@@ -13,7 +13,7 @@
 namespace {
 
 using namespace samples;
-using dns::Diagnosis;
+using control::Diagnosis;
 using dns::Rcode;
 using dns::Reply;
 using dns::ReplyRecord;
@@ -137,7 +137,7 @@ bool says(const std::vector<Diagnosis>& found, Level level, std::string_view che
 TEST_CASE("where all is well the updater's doctor says so") {
   World world;
   const auto found = updater::examine(healthy_facts(), world);
-  CHECK(dns::exit_code(found) == 0);
+  CHECK(control::exit_code(found) == 0);
   for (const Diagnosis& one : found) {
     CAPTURE(one.text);
     CHECK(one.level == Level::ok);
@@ -234,10 +234,10 @@ TEST_CASE("the updater's doctor finds each fault, with a remedy") {
     DoctorFacts facts = healthy_facts();
     row.breaks(world, facts);
     const auto found = updater::examine(facts, world);
-    CAPTURE(dns::diagnoses_text(found));
+    CAPTURE(control::diagnoses_text(found));
     CHECK(says(found, row.level, row.check, row.words));
     const int expected = row.level == Level::problem ? 2 : row.level == Level::warning ? 1 : 0;
-    CHECK(dns::exit_code(found) == expected);
+    CHECK(control::exit_code(found) == expected);
     for (const Diagnosis& one : found) CHECK(one.remedy.empty() == (one.level == Level::ok));
   }
 }

@@ -6,7 +6,7 @@
 #include <vector>
 
 /// What a `doctor` command found: how it is told to people, programs and monitoring.
-namespace dns {
+namespace control {
 
 struct Diagnosis {
   enum class Level : std::uint8_t {
@@ -30,4 +30,4 @@ struct Diagnosis {
     const std::vector<Diagnosis>& diagnoses,
     const std::vector<std::pair<std::string, std::string>>& members);
 
-}  // namespace dns
+}  // namespace control

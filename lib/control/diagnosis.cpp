@@ -1,11 +1,13 @@
-#include "dns/diagnosis.hpp"
+#include "control/diagnosis.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-namespace dns {
+#include "control/to_line.hpp"
+
+namespace control {
 namespace {
 
 std::string_view to_string(Diagnosis::Level level) {
@@ -58,7 +60,7 @@ std::string diagnoses_json(const std::vector<Diagnosis>& diagnoses,
   Json json{{"state", worst == diagnoses.end() ? "ok" : to_string(worst->level)}};
   for (const auto& [name, value] : members) json[name] = value;
   json["findings"] = std::move(list);
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return to_line(json);
 }
 
-}  // namespace dns
+}  // namespace control
