@@ -209,7 +209,7 @@ void UdpServer::take_turn() {
   if (answer_waiting(watched_.is_open() ? watched_.native_handle() : socket_.get())) {
     if (watched_.is_open()) socket_ = base::FileDescriptor(watched_.release());
   } else if (!watched_.is_open()) {
-    asio::error_code ec;
+    std::error_code ec;
     watched_.assign(socket_.get(), ec);
     if (!ec) (void)socket_.release();  // otherwise unwatched for another turn
   }
@@ -218,7 +218,7 @@ void UdpServer::take_turn() {
 
 void UdpServer::wait() {
   watched_.async_wait(asio::posix::stream_descriptor::wait_read,
-                      [self = shared_from_this()](const asio::error_code& ec) {
+                      [self = shared_from_this()](const std::error_code& ec) {
                         if (!ec && self->watched_.is_open()) self->take_turn();
                       });
 }
@@ -230,7 +230,7 @@ void UdpServer::go_on() {
 }
 
 void UdpServer::close() {
-  asio::error_code ignored;
+  std::error_code ignored;
   watched_.close(ignored);
   socket_ = {};
 }

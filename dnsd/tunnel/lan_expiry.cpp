@@ -21,7 +21,7 @@ void LanExpiry::arm() {
   if (armed_ || !due) return;
   armed_ = true;
   timer_.expires_at(*due);
-  timer_.async_wait([this](const asio::error_code& ec) {
+  timer_.async_wait([this](const std::error_code& ec) {
     if (ec) return;
     armed_ = false;
     if (table_.expire(base::SteadyTime::clock::now())) content_changed_();

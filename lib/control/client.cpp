@@ -22,7 +22,7 @@ base::Expected<Result, std::string> ask(const Daemon& daemon, const std::string&
   const std::string& path = daemon.path;
   asio::io_context io;
   Protocol::socket socket(io);
-  asio::error_code ec;
+  std::error_code ec;
   if (path.size() > max_path) {
     ec = asio::error::name_too_long;
   } else {

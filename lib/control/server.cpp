@@ -49,7 +49,7 @@ class Server::Session : public std::enable_shared_from_this<Session> {
     limit(request_patience);
     asio::async_read_until(
         socket_, asio::dynamic_buffer(buffer_, max_request + 1), '\n',
-        [self = shared_from_this()](const asio::error_code& ec, std::size_t size) {
+        [self = shared_from_this()](const std::error_code& ec, std::size_t size) {
           if (ec) return self->end();
           self->answer(std::string_view(self->buffer_).substr(0, size - 1));
         });
@@ -73,23 +73,22 @@ class Server::Session : public std::enable_shared_from_this<Session> {
     const bool is_last = piece.empty();
     buffer_ = is_last ? write_result(reply_.result) : write_chunk(piece);
     limit(reply_patience);
-    asio::async_write(
-        socket_, asio::buffer(buffer_),
-        [self = shared_from_this(), is_last](const asio::error_code& ec, std::size_t) {
-          if (ec || is_last) return self->end();
-          self->send();
-        });
+    asio::async_write(socket_, asio::buffer(buffer_),
+                      [self = shared_from_this(), is_last](const std::error_code& ec, std::size_t) {
+                        if (ec || is_last) return self->end();
+                        self->send();
+                      });
   }
 
   void limit(std::chrono::steady_clock::duration patience) {
     timer_.expires_after(patience);
-    timer_.async_wait([self = shared_from_this()](const asio::error_code& ec) {
+    timer_.async_wait([self = shared_from_this()](const std::error_code& ec) {
       if (!ec) self->end();
     });
   }
 
   void end() {
-    asio::error_code ignored;
+    std::error_code ignored;
     socket_.close(ignored);
     timer_.cancel();
   }
@@ -119,7 +118,7 @@ base::Expected<void, Server::OpenError> Server::open(const std::string& path) {
   const auto fail = [&](const std::error_code& why) {
     return base::Unexpected(OpenError{false, fmt::format("{}: {}", path, why.message())});
   };
-  asio::error_code ec;
+  std::error_code ec;
   if (path.size() > max_path) return fail(std::make_error_code(std::errc::filename_too_long));
   const auto folder = std::filesystem::path(path).parent_path();
   if (!folder.empty()) std::filesystem::create_directories(folder, ec);
@@ -157,11 +156,11 @@ base::Expected<void, Server::OpenError> Server::open(const std::string& path) {
 }
 
 void Server::accept() {
-  acceptor_.async_accept([this](const asio::error_code& ec, Protocol::socket socket) {
+  acceptor_.async_accept([this](const std::error_code& ec, Protocol::socket socket) {
     if (ec == asio::error::operation_aborted) return;
     if (ec) {
       pause_.expires_after(accept_pause);
-      pause_.async_wait([this](const asio::error_code& stopped) {
+      pause_.async_wait([this](const std::error_code& stopped) {
         if (!stopped) accept();
       });
       return;
