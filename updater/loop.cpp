@@ -222,7 +222,7 @@ void Loop::miss_device(const wg::DeviceError& error) {
     memory_file_.save(machine_.memory());
   }
   device_missing_ = true;
-  wait_until(base::read_clock().steady + missing_poll_interval);
+  wait_until(base::read_steady() + missing_poll_interval);
 }
 
 void Loop::carry_out(const Plan& plan) {

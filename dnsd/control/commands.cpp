@@ -56,8 +56,8 @@ control::Reply Commands::answer(std::string_view line) {
 DaemonStatus Commands::status() const {
   DaemonStatus status{
       .zone = context_.config.zone.to_string(),
-      .uptime = std::chrono::duration_cast<std::chrono::seconds>(base::SteadyTime::clock::now() -
-                                                                 context_.started),
+      .uptime =
+          std::chrono::duration_cast<std::chrono::seconds>(base::read_steady() - context_.started),
       .is_ready = context_.live.is_ready(),
       .listeners = context_.listeners.status(),
       .observatory = context_.observatory.status(),

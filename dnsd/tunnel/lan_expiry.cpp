@@ -24,7 +24,7 @@ void LanExpiry::arm() {
   timer_.async_wait([this](const std::error_code& ec) {
     if (ec) return;
     armed_ = false;
-    if (table_.expire(base::SteadyTime::clock::now())) content_changed_();
+    if (table_.expire(base::read_steady())) content_changed_();
     arm();
   });
 }

@@ -16,8 +16,13 @@ struct Now {
   WallTime wall;
 };
 
+/// The moment on the steady clock alone: for deadlines that no pure code decides.
+[[nodiscard]] inline SteadyTime read_steady() {
+  return std::chrono::steady_clock::now();
+}
+
 [[nodiscard]] inline Now read_clock() {
-  return {std::chrono::steady_clock::now(),
+  return {read_steady(),
           std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now())};
 }
 

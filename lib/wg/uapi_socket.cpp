@@ -14,6 +14,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/clock.hpp"
 #include "wg/secret.hpp"
 #include "wg/uapi.hpp"
 
@@ -88,7 +89,7 @@ std::error_code send_all(int descriptor, std::string_view text) {
 }
 
 std::error_code receive_all(int descriptor, UapiReader& reader) {
-  const auto deadline = std::chrono::steady_clock::now() + reply_limit;
+  const auto deadline = base::read_steady() + reply_limit;
   WipedBuffer<char> buffer(piece_size);
   const std::span<char> piece = buffer.span();
   for (;;) {
@@ -99,8 +100,7 @@ std::error_code receive_all(int descriptor, UapiReader& reader) {
       return last_error();
     }
     if (!reader.feed({piece.data(), static_cast<std::size_t>(received)})) return {};
-    if (std::chrono::steady_clock::now() > deadline)
-      return std::make_error_code(std::errc::timed_out);
+    if (base::read_steady() > deadline) return std::make_error_code(std::errc::timed_out);
   }
 }
 

@@ -69,7 +69,7 @@ class EchoProber::Socket {
   }
 
   void send(const Probe& probe) {
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = base::read_steady();
     for (auto item = waiting_.begin(); item != waiting_.end();)
       item = now - item->second.sent > patience ? waiting_.erase(item) : std::next(item);
     const std::uint16_t sequence = ++sequence_;
@@ -123,8 +123,8 @@ class EchoProber::Socket {
     if (found == waiting_.end() || found->second.target != source) return;
     const Waiting waiting = found->second;
     waiting_.erase(found);
-    done_(waiting.peer, std::chrono::duration_cast<std::chrono::microseconds>(
-                            std::chrono::steady_clock::now() - waiting.sent));
+    done_(waiting.peer, std::chrono::duration_cast<std::chrono::microseconds>(base::read_steady() -
+                                                                              waiting.sent));
   }
 
   asio::posix::stream_descriptor descriptor_;

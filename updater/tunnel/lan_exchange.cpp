@@ -64,7 +64,7 @@ void LanExchange::announce(const schema::LanEndpoints& own) {
         } else if (const auto read = dns::parse_update_reply(*reply, id, zone_)) {
           rcode = *read;
         }
-        announcer_.learn(base::read_clock().steady, rcode, random_);
+        announcer_.learn(base::read_steady(), rcode, random_);
         const auto& trouble = announcer_.trouble();
         if (trouble && !told_trouble_)
           spdlog::warn(
@@ -104,7 +104,7 @@ void LanExchange::learn(const wg::PublicKey& peer, const schema::LanEndpoints& w
     }
   }
   if (all.empty()) return done_({peer, base::Unexpected(told.error())});
-  Check check{peer, {}, std::chrono::steady_clock::now() + neighbour_patience};
+  Check check{peer, {}, base::read_steady() + neighbour_patience};
   for (const base::Endpoint& endpoint : all) {
     const auto link = find_link(endpoint.address, tunnel_, host_);
     const bool is_asked = link && base::ask_neighbour(endpoint.address, *link);
@@ -122,7 +122,7 @@ void LanExchange::wait_for_neighbours() {
 }
 
 void LanExchange::look_at_neighbours() {
-  const auto now = std::chrono::steady_clock::now();
+  const auto now = base::read_steady();
   std::vector<Check> over;
   for (Check& check : checks_) {
     for (Check::Item& item : check.items) {
