@@ -121,6 +121,13 @@ void write_fragment_header(ByteWriter& writer, const IpPacket& packet, std::uint
   writer.u32(identification);
 }
 
+/// Of the message that begins at `start`, its checksum still 0. \param before the sum of what is
+/// covered besides.
+void patch_icmp_checksum(ByteWriter& writer, std::size_t start, std::uint32_t before) {
+  const std::uint16_t sum = fold(add_sum(writer.written().subspan(start), before));
+  writer.patch_u16(start + 2, static_cast<std::uint16_t>(~sum));
+}
+
 }  // namespace
 
 Expected<IpPacket, IpError> parse_ip_packet(Bytes octets) {
@@ -155,18 +162,24 @@ Expected<UdpDatagram, IpError> parse_udp(const IpPacket& packet) {
 }
 
 Expected<IcmpMessage, IpError> parse_icmp(const IpPacket& packet) {
-  ByteReader reader(packet.payload);
-  IcmpMessage message;
-  message.type = reader.u8();
-  message.code = reader.u8();
-  reader.skip(2);
-  if (!reader.ok()) return Unexpected(IpError::malformed);
-  message.body = packet.payload.subspan(reader.offset());
+  auto message = parse_socket_icmp(packet.payload);
+  if (!message) return message;
   const std::uint32_t before = packet.source.is_ipv4()
                                    ? 0
                                    : pseudo_header_sum(packet.source, packet.destination,
                                                        IpProtocol::icmpv6, packet.payload.size());
   if (fold(add_sum(packet.payload, before)) != 0xffff) return Unexpected(IpError::checksum);
+  return message;
+}
+
+Expected<IcmpMessage, IpError> parse_socket_icmp(Bytes octets) {
+  ByteReader reader(octets);
+  IcmpMessage message;
+  message.type = reader.u8();
+  message.code = reader.u8();
+  reader.skip(2);
+  if (!reader.ok()) return Unexpected(IpError::malformed);
+  message.body = octets.subspan(reader.offset());
   return message;
 }
 
@@ -189,15 +202,20 @@ void write_udp(ByteWriter& writer, const Endpoint& source, const Endpoint& desti
 void write_icmp(ByteWriter& writer, const IpAddress& source, const IpAddress& destination,
                 const IcmpMessage& message) {
   const std::size_t start = writer.size();
+  write_socket_icmp(writer, source.family(), message);
+  if (source.is_ipv4()) return;
+  const Bytes written = writer.written().subspan(start);
+  patch_icmp_checksum(writer, start,
+                      pseudo_header_sum(source, destination, IpProtocol::icmpv6, written.size()));
+}
+
+void write_socket_icmp(ByteWriter& writer, Family family, const IcmpMessage& message) {
+  const std::size_t start = writer.size();
   writer.u8(message.type);
   writer.u8(message.code);
   writer.u16(0);
   writer.bytes(message.body);
-  const Bytes written = writer.written().subspan(start);
-  const std::uint32_t before =
-      source.is_ipv4() ? 0
-                       : pseudo_header_sum(source, destination, IpProtocol::icmpv6, written.size());
-  writer.patch_u16(start + 2, static_cast<std::uint16_t>(~fold(add_sum(written, before))));
+  if (family == Family::ipv4) patch_icmp_checksum(writer, start, 0);
 }
 
 void write_ip_packets(const IpPacket& packet, std::uint32_t identification, std::size_t mtu,

@@ -48,12 +48,18 @@ struct IcmpMessage {
 
 /// \param packet of protocol icmp (RFC 792) in IPv4 or icmpv6 (RFC 4443) in IPv6.
 [[nodiscard]] Expected<IcmpMessage, IpError> parse_icmp(const IpPacket& packet);
+/// A message that came from an ICMP socket: the kernel has checked its checksum.
+/// \param octets without an IP header.
+[[nodiscard]] Expected<IcmpMessage, IpError> parse_socket_icmp(Bytes octets);
 
 /// Header and payload, with the checksum. \param source, destination of one family.
 void write_udp(ByteWriter& writer, const Endpoint& source, const Endpoint& destination,
                Bytes payload);
 void write_icmp(ByteWriter& writer, const IpAddress& source, const IpAddress& destination,
                 const IcmpMessage& message);
+/// The same for an ICMP socket. In IPv6 the checksum stays 0: it covers the addresses, so the
+/// kernel makes it.
+void write_socket_icmp(ByteWriter& writer, Family family, const IcmpMessage& message);
 
 /// Puts IP headers before a payload, in as many fragments as `mtu` asks for (RFC 791 §3.2, RFC 8200
 /// §4.5), and hands each packet out, in order. \param packet source and destination of one family;

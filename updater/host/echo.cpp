@@ -3,49 +3,39 @@
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
 
+#include "base/ip_packet.hpp"
+
 namespace updater {
-namespace {
-
-/// RFC 1071, over an even number of octets.
-std::uint16_t make_checksum(base::Bytes octets) {
-  base::ByteReader reader(octets);
-  std::uint32_t sum = 0;
-  while (reader.remaining() >= 2) sum += reader.u16();
-  while ((sum >> 16U) != 0) sum = (sum & 0xffffU) + (sum >> 16U);
-  return static_cast<std::uint16_t>(~sum);
-}
-
-}  // namespace
 
 std::array<std::uint8_t, echo_octets> write_echo_request(base::Family family, const EchoId& id) {
   const bool is_ipv4 = family == base::Family::ipv4;
+  std::array<std::uint8_t, 4> body{};
+  base::ByteWriter body_writer(body);
+  body_writer.u16(id.id);
+  body_writer.u16(id.sequence);
   std::array<std::uint8_t, echo_octets> request{};
   base::ByteWriter writer(request);
-  writer.u8(is_ipv4 ? ICMP_ECHO : ICMPV6_ECHO_REQUEST);
-  writer.u8(0);
-  writer.u16(0);
-  writer.u16(id.id);
-  writer.u16(id.sequence);
-  if (is_ipv4) writer.patch_u16(2, make_checksum(request));
+  const std::uint8_t type = is_ipv4 ? ICMP_ECHO : ICMPV6_ECHO_REQUEST;
+  base::write_socket_icmp(writer, family, {type, 0, body});
   return request;
 }
 
 std::optional<EchoId> parse_echo_reply(base::Bytes packet, base::Family family,
                                        bool has_ip_header) {
-  base::ByteReader reader(packet);
   if (has_ip_header) {
-    const std::size_t header = (reader.u8() & 0xfU) * std::size_t{4};
-    if (header == 0) return std::nullopt;
-    reader.skip(header - 1);
+    if (packet.empty()) return std::nullopt;
+    const std::size_t header = (packet[0] & 0xfU) * std::size_t{4};
+    if (header == 0 || header > packet.size()) return std::nullopt;
+    packet = packet.subspan(header);
   }
-  const std::uint8_t type = reader.u8();
-  const std::uint8_t code = reader.u8();
-  reader.skip(2);  // the checksum: the kernel's matter
+  const auto message = base::parse_socket_icmp(packet);
+  const auto wanted = family == base::Family::ipv4 ? ICMP_ECHOREPLY : ICMPV6_ECHO_REPLY;
+  if (!message || message->type != wanted || message->code != 0) return std::nullopt;
+  base::ByteReader reader(message->body);
   EchoId id;
   id.id = reader.u16();
   id.sequence = reader.u16();
-  const auto wanted = family == base::Family::ipv4 ? ICMP_ECHOREPLY : ICMPV6_ECHO_REPLY;
-  if (!reader.ok() || type != wanted || code != 0) return std::nullopt;
+  if (!reader.ok()) return std::nullopt;
   return id;
 }
 

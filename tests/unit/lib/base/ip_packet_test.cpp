@@ -237,6 +237,26 @@ TEST_CASE("ICMP messages have their family's checksum") {
   }
 }
 
+TEST_CASE("of an ICMP socket's message the kernel makes and checks what covers the addresses") {
+  for (const Family& family : families) {
+    CAPTURE(family.name);
+    Octets buffer(64);
+    base::ByteWriter writer(buffer);
+    const Octets body = counting(13);
+    base::write_socket_icmp(writer, family.here.family(), {8, 0, body});
+    const IpPacket packet{family.there, family.here, family.icmp, writer.written()};
+    CHECK(base::parse_icmp(packet).has_value() == family.here.is_ipv4());
+    CHECK((u16(buffer, 2) == 0) == !family.here.is_ipv4());
+    buffer[2] ^= 0xffU;  // the checksum
+    const auto message = base::parse_socket_icmp(writer.written());
+    REQUIRE(message);
+    CHECK(message->type == 8);
+    CHECK(Octets(message->body.begin(), message->body.end()) == body);
+    for (std::size_t size = 0; size < 4; ++size)
+      CHECK(!base::parse_socket_icmp(base::Bytes(buffer).first(size)));
+  }
+}
+
 TEST_CASE("what is longer than the MTU leaves in fragments that fit together again") {
   for (const Family& family : families) {
     CAPTURE(family.name);
