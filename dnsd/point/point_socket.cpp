@@ -5,8 +5,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <optional>
+
+#include "base/packet_info.hpp"
 
 namespace dnsd {
 namespace {
@@ -16,66 +17,12 @@ constexpr int queue_octets = 4 << 20U;
 constexpr std::size_t incoming_octets = 9216;
 constexpr std::size_t outgoing_octets = 2048;
 
-struct alignas(cmsghdr) ControlBuffer {
-  std::array<unsigned char, CMSG_SPACE(sizeof(in6_pktinfo))> octets;
-};
-
 std::error_code last_error() {
   return {errno, std::generic_category()};
 }
 
 bool set_option(int socket, int level, int name, int value) {
   return ::setsockopt(socket, level, name, &value, sizeof value) == 0;
-}
-
-/// The address of ours that a datagram was sent to; nullopt: not to this host alone.
-std::optional<base::IpAddress> asked_address(const msghdr& header) {
-  const cmsghdr* message = CMSG_FIRSTHDR(&header);
-  if (message == nullptr || (header.msg_flags & MSG_CTRUNC) != 0) return std::nullopt;
-  if (message->cmsg_level == IPPROTO_IP && message->cmsg_type == IP_PKTINFO) {
-    in_pktinfo info{};
-    std::memcpy(&info, CMSG_DATA(message), sizeof info);
-    if (info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr) return std::nullopt;  // broadcast
-    std::array<std::uint8_t, 4> octets{};
-    std::memcpy(octets.data(), &info.ipi_addr, octets.size());
-    return base::IpAddress(octets);
-  }
-  if (message->cmsg_level == IPPROTO_IPV6 && message->cmsg_type == IPV6_PKTINFO) {
-    in6_pktinfo info{};
-    std::memcpy(&info, CMSG_DATA(message), sizeof info);
-    if (IN6_IS_ADDR_MULTICAST(&info.ipi6_addr)) return std::nullopt;
-    std::array<std::uint8_t, 16> octets{};
-    std::memcpy(octets.data(), &info.ipi6_addr, octets.size());
-    return base::IpAddress(octets);
-  }
-  return std::nullopt;
-}
-
-template <typename T>
-void write_control(msghdr& header, ControlBuffer& buffer, int level, int type, const T& value) {
-  buffer = {};
-  header.msg_control = &buffer;
-  header.msg_controllen = CMSG_SPACE(sizeof value);
-  cmsghdr* message = CMSG_FIRSTHDR(&header);
-  message->cmsg_level = level;
-  message->cmsg_type = type;
-  message->cmsg_len = CMSG_LEN(sizeof value);
-  std::memcpy(CMSG_DATA(message), &value, sizeof value);
-}
-
-/// Makes a datagram leave from `local`; unspecified: from where the route says.
-void write_source(msghdr& header, ControlBuffer& buffer, const base::IpAddress& local) {
-  if (local.is_unspecified()) return;
-  const base::Bytes octets = local.bytes();
-  if (local.is_ipv4()) {
-    in_pktinfo info{};
-    std::memcpy(&info.ipi_spec_dst, octets.data(), octets.size());
-    write_control(header, buffer, IPPROTO_IP, IP_PKTINFO, info);
-  } else {
-    in6_pktinfo info{};
-    std::memcpy(&info.ipi6_addr, octets.data(), octets.size());
-    write_control(header, buffer, IPPROTO_IPV6, IPV6_PKTINFO, info);
-  }
 }
 
 }  // namespace
@@ -100,7 +47,7 @@ class PointSocket::Buffers {
     for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
       const msghdr& header = received_[i].msg_hdr;
       const auto source = base::Endpoint::from_sockaddr(sources_[i]);
-      const auto local = asked_address(header);
+      const auto local = base::PacketInfo::read_asked(header);
       const bool is_whole = (header.msg_flags & MSG_TRUNC) == 0;
       if (!source || base::to_number(source->port) == 0 || !local || !is_whole) continue;
       take(base::MutableBytes(incoming_[i]).first(received_[i].msg_len), {*source, *local});
@@ -120,7 +67,7 @@ class PointSocket::Buffers {
     header.msg_namelen = path.remote.to_sockaddr(targets_[i]);
     header.msg_iov = &out_parts_[i];
     header.msg_iovlen = 1;
-    write_source(header, out_controls_[i], path.local);
+    out_controls_[i].write_source(header, path.local);
   }
 
   void flush(int socket) {
@@ -141,14 +88,14 @@ class PointSocket::Buffers {
  private:
   std::array<std::array<std::uint8_t, incoming_octets>, batch_size> incoming_;
   std::array<sockaddr_storage, batch_size> sources_{};
-  std::array<ControlBuffer, batch_size> controls_{};
+  std::array<base::PacketInfo, batch_size> controls_{};
   std::array<iovec, batch_size> parts_{};
   std::array<mmsghdr, batch_size> received_{};
 
   std::size_t waiting_ = 0;
   std::array<std::array<std::uint8_t, outgoing_octets>, batch_size> outgoing_;
   std::array<sockaddr_storage, batch_size> targets_{};
-  std::array<ControlBuffer, batch_size> out_controls_{};
+  std::array<base::PacketInfo, batch_size> out_controls_{};
   std::array<iovec, batch_size> out_parts_{};
   std::array<mmsghdr, batch_size> to_send_{};
 };

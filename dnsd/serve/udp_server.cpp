@@ -1,15 +1,15 @@
 #include "dnsd/serve/udp_server.hpp"
 
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
 #include <asio/post.hpp>
 #include <cerrno>
-#include <cstring>
 #include <optional>
 #include <span>
+
+#include "base/packet_info.hpp"
 
 namespace dnsd {
 namespace {
@@ -24,59 +24,6 @@ constexpr std::size_t group_size = 16;
 /// No datagram is larger (RFC 768), so none is ever cut short. The odd rest spreads the buffers
 /// over the cache's sets; pages that no large query touches cost nothing.
 constexpr std::size_t query_stride = 65536 + 192;
-
-/// Room for one IP_PKTINFO or IPV6_PKTINFO message, aligned as cmsg(3) wants it.
-struct alignas(cmsghdr) ControlBuffer {
-  std::array<unsigned char, CMSG_SPACE(sizeof(in6_pktinfo))> octets;
-};
-
-template <typename T>
-T read_data(const cmsghdr& message) {
-  T value{};
-  std::memcpy(&value, CMSG_DATA(&message), sizeof value);
-  return value;
-}
-
-/// Makes `header` carry exactly one control message in `buffer`.
-template <typename T>
-void write_control(msghdr& header, ControlBuffer& buffer, int level, int type, const T& value) {
-  buffer = {};
-  header.msg_control = &buffer;
-  header.msg_controllen = CMSG_SPACE(sizeof value);
-  cmsghdr* message = CMSG_FIRSTHDR(&header);
-  message->cmsg_level = level;
-  message->cmsg_type = type;
-  message->cmsg_len = CMSG_LEN(sizeof value);
-  std::memcpy(CMSG_DATA(message), &value, sizeof value);
-}
-
-/// Turns the control message of a query into the one of its reply: from the address that was asked.
-/// A socket of one address gets no such message, and needs none.
-/// \return false: the query was not sent to this host alone (broadcast, multicast) and gets no
-/// reply.
-bool write_reply_source(const msghdr& query, msghdr& reply, ControlBuffer& buffer) {
-  const cmsghdr* message = CMSG_FIRSTHDR(&query);
-  if ((query.msg_flags & MSG_CTRUNC) != 0) return false;
-  if (message == nullptr) return true;
-  if (message->cmsg_level == IPPROTO_IP && message->cmsg_type == IP_PKTINFO) {
-    const auto asked = read_data<in_pktinfo>(*message);
-    if (asked.ipi_addr.s_addr != asked.ipi_spec_dst.s_addr) return false;
-    in_pktinfo source{};
-    source.ipi_spec_dst = asked.ipi_addr;
-    write_control(reply, buffer, IPPROTO_IP, IP_PKTINFO, source);
-    return true;
-  }
-  if (message->cmsg_level == IPPROTO_IPV6 && message->cmsg_type == IPV6_PKTINFO) {
-    auto asked = read_data<in6_pktinfo>(*message);
-    if (IN6_IS_ADDR_MULTICAST(&asked.ipi6_addr)) return false;
-    // Elsewhere the route decides: a reply may rightly leave by another interface than the query
-    // came in by.
-    if (!IN6_IS_ADDR_LINKLOCAL(&asked.ipi6_addr)) asked.ipi6_ifindex = 0;
-    write_control(reply, buffer, IPPROTO_IPV6, IPV6_PKTINFO, asked);
-    return true;
-  }
-  return false;
-}
 
 /// Port 0 cannot be replied to: a forgery.
 bool has_port(const base::Endpoint& source) {
@@ -118,7 +65,7 @@ class UdpBatch::Buffers {
       reply_header = {};
       const auto source = base::Endpoint::from_sockaddr(sources_[i]);
       if (!source || !has_port(*source) || guard.rejects(*source, sources_[i]) ||
-          !write_reply_source(query_header, reply_header, reply_sources_[replies])) {
+          !reply_sources_[replies].write_reply_source(query_header, reply_header)) {
         continue;
       }
       const std::size_t size = served.respond(readings_[i % group_size], listener,
@@ -179,13 +126,13 @@ class UdpBatch::Buffers {
 
   std::unique_ptr<std::uint8_t[]> queries_;
   std::array<sockaddr_storage, batch_size> sources_{};
-  std::array<ControlBuffer, batch_size> asked_{};
+  std::array<base::PacketInfo, batch_size> asked_{};
   std::array<iovec, batch_size> query_parts_{};
   std::array<mmsghdr, batch_size> received_{};
   std::array<Responder::Snapshot::Reading, group_size> readings_{};
 
   std::array<std::array<std::uint8_t, dns::our_udp_octets>, batch_size> replies_{};
-  std::array<ControlBuffer, batch_size> reply_sources_{};
+  std::array<base::PacketInfo, batch_size> reply_sources_{};
   std::array<iovec, batch_size> reply_parts_{};
   std::array<mmsghdr, batch_size> to_send_{};
 };
