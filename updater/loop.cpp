@@ -20,14 +20,13 @@
 #include "control/server.hpp"
 #include "dns/query.hpp"
 #include "schema/owner_name.hpp"
-#include "updater/control/control_request.hpp"
+#include "updater/control/commands.hpp"
 #include "updater/host/local_watch.hpp"
 #include "updater/host/memory_file.hpp"
 #include "updater/host/probe.hpp"
 #include "updater/lookup/lookup_worker.hpp"
 #include "updater/machine.hpp"
 #include "updater/plan/memory.hpp"
-#include "updater/report/doctor_facts.hpp"
 #include "updater/tunnel/lan_exchange.hpp"
 #include "updater/tunnel/mesh_reader.hpp"
 #include "updater/tunnel/private_client.hpp"
@@ -75,15 +74,14 @@ class Loop {
   void read_mesh(const base::Now& now);
   void join(const base::Endpoint& server, const base::Expected<MeshList, LookupError>& list);
   void write(const std::vector<Change>& changes);
-  [[nodiscard]] control::Reply answer(std::string_view line) const;
   [[nodiscard]] Report describe() const;
-  [[nodiscard]] DaemonFacts tell_doctor(const Report& report) const;
   void write_metrics();
   void finish();
   void fail();
   void wait_until(base::SteadyTime time);
   void feed_watchdog(base::SteadyTime now);
   [[nodiscard]] bool is_daemon() const { return config_.mode == Config::Mode::daemon; }
+  [[nodiscard]] bool is_device_here() const { return seen_device_ && !device_missing_; }
   [[nodiscard]] bool is_dry_run() const { return config_.mode == Config::Mode::dry_run; }
 
   const Config& config_;
@@ -139,7 +137,12 @@ Loop::Loop(const Config& config)
              tick();
            }),
       mesh_reader_(private_client_, config.zone),
-      control_(context_, "wg-updater", [this](std::string_view line) { return answer(line); }),
+      control_(context_, "wg-updater",
+               [this](std::string_view line) {
+                 return answer_request(line, config_,
+                                       is_device_here() ? std::optional(describe()) : std::nullopt,
+                                       machine_.memory());
+               }),
       worker_(context_, config.zone, config.server, [this](const LookupResult& result) {
         if (!is_daemon() && !result.endpoints && !is_about_peer(result.endpoints.error()))
           ok_ = false;
@@ -315,49 +318,11 @@ void Loop::write(const std::vector<Change>& changes) {
   write_failing_ = !written;
 }
 
-control::Reply Loop::answer(std::string_view line) const {
-  const auto fail = [](int exit, std::string why) {
-    return control::Reply{.result = {exit, std::move(why)}};
-  };
-  const auto request = parse_control_request(line);
-  if (!request) return fail(2, request.error());
-  if (device_missing_ || !seen_device_)
-    return fail(1, config_.interface + ": there is no such interface yet; waiting for it");
-  const Report report = describe();
-  if (request->command == ControlRequest::Command::doctor)
-    return {.text = write_daemon_facts(tell_doctor(report))};
-  if (request->command == ControlRequest::Command::status)
-    return {.text = request->json ? write_status_json(report) : write_status(report)};
-  const PeerReport* peer = find_peer(report, request->peer);
-  if (peer == nullptr)
-    return fail(
-        1, fmt::format("\"{}\" is neither the key of a peer of {}, nor the beginning of one alone",
-                       request->peer, config_.interface));
-  return {.text = write_story(report, *peer)};
-}
-
 Report Loop::describe() const {
   Report report = machine_.describe(base::read_clock(), device_);
   report.interface = config_.interface;
   report.zone = config_.zone.to_string();
   return report;
-}
-
-DaemonFacts Loop::tell_doctor(const Report& report) const {
-  DaemonFacts facts;
-  facts.zone = config_.zone;
-  facts.server = config_.server;
-  facts.hubs = config_.settings.hubs;
-  for (const PeerReport& peer : report.peers) {
-    if (peer.is_hub) facts.hubs.insert(peer.key);
-  }
-  for (const auto& [key, peer] : machine_.memory()) {
-    if (!peer.keepalive.ours().empty())
-      facts.user_keepalives.emplace(key, peer.keepalive.user().count());
-  }
-  facts.nat = report.nat;
-  facts.state_file = config_.state_file.string();
-  return facts;
 }
 
 /// A failure is logged when it begins and when it ends.

@@ -1,0 +1,111 @@
+#include "updater/control/commands.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "tests/unit/updater/samples.hpp"
+#include "updater/control/control_request.hpp"
+#include "updater/report/doctor_facts.hpp"
+
+namespace {
+
+using namespace samples;
+using updater::Config;
+using updater::ControlRequest;
+using updater::Memory;
+using updater::Report;
+using Command = ControlRequest::Command;
+
+const auto hub = key(0x01);
+const auto configured_hub = key(0x02);
+const auto alice = key(0x20);
+const auto bob = key(0x50);
+
+Config config() {
+  Config made;
+  made.interface = "wg0";
+  made.zone = name("wg.example.org");
+  made.server = endpoint("192.0.2.53:53");
+  made.settings.hubs = {configured_hub};
+  made.state_file = "/var/lib/wg-updater/wg0.json";
+  return made;
+}
+
+Report report() {
+  Report made{"wg0", "wg.example.org.", endpoint("203.0.113.1:40001"), {}};
+  made.nat = schema::NatMapping::endpoint_independent;
+  for (const auto& [peer, state] :
+       {std::pair{hub, "hub"}, std::pair{alice, "direct"}, std::pair{bob, "waiting"}}) {
+    updater::PeerReport shown;
+    shown.key = peer;
+    shown.state = state;
+    shown.is_hub = peer == hub;
+    made.peers.push_back(shown);
+  }
+  return made;
+}
+
+control::Reply ask(const ControlRequest& request, const std::optional<Report>& shown = report(),
+                   const Memory& memory = {}) {
+  std::string line = updater::write_control_request(request);
+  line.pop_back();
+  return updater::answer_request(line, config(), shown, memory);
+}
+
+}  // namespace
+
+TEST_CASE("status is told to people and to programs") {
+  CHECK(ask({Command::status, false, ""}).text == updater::write_status(report()));
+  CHECK(ask({Command::status, true, ""}).text == updater::write_status_json(report()));
+  CHECK(ask({Command::status, true, ""}).result == control::Result{});
+}
+
+TEST_CASE("why tells the story of the one peer whose key begins so") {
+  const auto reply = ask({Command::why, false, bob.to_base64().substr(0, 4)});
+  CHECK(reply.result == control::Result{});
+  CHECK(reply.text == updater::write_story(report(), report().peers.back()));
+  for (const char* text : {"zzzz", ""}) {  // no peer's key, and that of each
+    CAPTURE(text);
+    const auto refused = ask({Command::why, false, text});
+    CHECK(refused.text.empty());
+    CHECK(refused.result.exit == 1);
+    CHECK(refused.result.error == "\"" + std::string(text) +
+                                      "\" is neither the key of a peer of wg0, nor the beginning "
+                                      "of one alone");
+  }
+}
+
+TEST_CASE("the doctor is told what was chosen, and what was found out") {
+  Memory memory;
+  memory[alice].keepalive = {15s, {25s}};
+  memory[bob].keepalive = {20s, {}};  // the user's own is on the device
+  const auto reply = ask({Command::doctor, false, ""}, report(), memory);
+  const auto facts = updater::parse_daemon_facts(reply.text);
+  REQUIRE(facts);
+  CHECK(*facts == updater::DaemonFacts{
+                      .zone = name("wg.example.org"),
+                      .server = endpoint("192.0.2.53:53"),
+                      .hubs = {hub, configured_hub},
+                      .user_keepalives = {{alice, 15}},
+                      .state_file = "/var/lib/wg-updater/wg0.json",
+                      .nat = schema::NatMapping::endpoint_independent,
+                  });
+}
+
+TEST_CASE("while the interface is missing no command can be answered") {
+  for (const Command command : {Command::status, Command::why, Command::doctor}) {
+    const auto reply = ask({command, false, ""}, std::nullopt);
+    CHECK(reply.text.empty());
+    CHECK(reply.result ==
+          control::Result{1, "wg0: there is no such interface yet; waiting for it"});
+  }
+}
+
+TEST_CASE("a request that is not understood is refused, whether or not the interface is there") {
+  for (const auto& shown : {std::optional(report()), std::optional<Report>()}) {
+    const auto reply = updater::answer_request("status", config(), shown, {});
+    CHECK(reply.text.empty());
+    CHECK(reply.result == control::Result{2, "the request is not a JSON object"});
+  }
+}

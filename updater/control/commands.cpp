@@ -1,0 +1,68 @@
+#include "updater/control/commands.hpp"
+
+#include <fmt/format.h>
+
+#include <string>
+#include <utility>
+
+#include "updater/control/control_request.hpp"
+#include "updater/report/doctor_facts.hpp"
+
+namespace updater {
+namespace {
+
+constexpr int exit_not_found = 1;
+constexpr int exit_usage = 2;
+
+control::Reply fail(int exit, std::string why) {
+  return {.result = {exit, std::move(why)}};
+}
+
+DaemonFacts make_facts(const Config& config, const Report& report, const Memory& memory) {
+  DaemonFacts facts;
+  facts.zone = config.zone;
+  facts.server = config.server;
+  facts.hubs = config.settings.hubs;
+  for (const PeerReport& peer : report.peers) {
+    if (peer.is_hub) facts.hubs.insert(peer.key);
+  }
+  for (const auto& [key, peer] : memory) {
+    if (!peer.keepalive.ours().empty())
+      facts.user_keepalives.emplace(key, peer.keepalive.user().count());
+  }
+  facts.nat = report.nat;
+  facts.state_file = config.state_file.string();
+  return facts;
+}
+
+control::Reply tell_story(const Report& report, const ControlRequest& request) {
+  const PeerReport* peer = find_peer(report, request.peer);
+  if (peer == nullptr)
+    return fail(
+        exit_not_found,
+        fmt::format("\"{}\" is neither the key of a peer of {}, nor the beginning of one alone",
+                    request.peer, report.interface));
+  return {.text = write_story(report, *peer)};
+}
+
+}  // namespace
+
+control::Reply answer_request(std::string_view line, const Config& config,
+                              const std::optional<Report>& report, const Memory& memory) {
+  const auto request = parse_control_request(line);
+  if (!request) return fail(exit_usage, request.error());
+  if (!report)
+    return fail(exit_not_found,
+                config.interface + ": there is no such interface yet; waiting for it");
+  switch (request->command) {
+    case ControlRequest::Command::status:
+      return {.text = request->json ? write_status_json(*report) : write_status(*report)};
+    case ControlRequest::Command::doctor:
+      return {.text = write_daemon_facts(make_facts(config, *report, memory))};
+    case ControlRequest::Command::why:
+      break;
+  }
+  return tell_story(*report, *request);
+}
+
+}  // namespace updater
