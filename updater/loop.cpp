@@ -18,8 +18,6 @@
 #include "base/replace_file.hpp"
 #include "base/version.hpp"
 #include "control/server.hpp"
-#include "dns/query.hpp"
-#include "schema/owner_name.hpp"
 #include "updater/control/commands.hpp"
 #include "updater/host/local_watch.hpp"
 #include "updater/host/memory_file.hpp"
@@ -27,10 +25,7 @@
 #include "updater/lookup/lookup_worker.hpp"
 #include "updater/machine.hpp"
 #include "updater/plan/memory.hpp"
-#include "updater/tunnel/lan_exchange.hpp"
-#include "updater/tunnel/mesh_reader.hpp"
-#include "updater/tunnel/private_client.hpp"
-#include "updater/tunnel/tunnel_address.hpp"
+#include "updater/tunnel/private_view.hpp"
 
 namespace updater {
 namespace {
@@ -39,21 +34,9 @@ using namespace std::chrono_literals;
 
 /// How often a device that is not there is looked for.
 constexpr auto missing_poll_interval = 1s;
-/// How often the list of the mesh is read.
-constexpr std::chrono::milliseconds mesh_interval = 20s;
 constexpr auto metrics_interval = 15s;
-/// Of one TXT record in the tunnel.
-constexpr std::uint16_t max_text_answer = 1232;
 
-void tell(const Note& note);
-
-bool uses_private_server(const Config& config) {
-  return config.uses_private_server && config.mode == Config::Mode::daemon;
-}
-
-bool joins_mesh(const Config& config) {
-  return uses_private_server(config) && !config.settings.mesh.ranges.empty();
-}
+void tell(const std::vector<Note>& notes);
 
 Settings settings_of(const Config& config) {
   Settings settings = config.settings;
@@ -61,18 +44,21 @@ Settings settings_of(const Config& config) {
   return settings;
 }
 
-class Loop {
+class Loop : private PrivateView::Reader {
  public:
   explicit Loop(const Config& config);
   [[nodiscard]] bool run();
 
  private:
+  void learn_lan(const LanResult& result) override;
+  void learn_text(const wg::PublicKey& peer, const PublishedText& text) override;
+  [[nodiscard]] MeshQuestions find_mesh_questions(const std::set<wg::PublicKey>& listed) override;
+  void learn_mesh(const base::IpAddress& server, const MeshList& list) override;
+
   void tick();
+  void take(const std::vector<Note>& notes);
   void miss_device(const wg::DeviceError& error);
   void carry_out(const Plan& plan);
-  void ask_privately(const wg::PublicKey& peer);
-  void read_mesh(const base::Now& now);
-  void join(const base::Endpoint& server, const base::Expected<MeshList, LookupError>& list);
   void write(const std::vector<Change>& changes);
   [[nodiscard]] Report describe() const;
   void write_metrics();
@@ -92,14 +78,7 @@ class Loop {
   asio::signal_set signals_{context_, SIGTERM, SIGINT};
   LocalWatch local_watch_;
   EchoProber prober_;
-  std::optional<base::Endpoint> private_server_;
-  std::set<wg::PublicKey> private_questions_;  // that await their answers
-  PrivateClient private_client_;
-  LanExchange lan_;
-  MeshReader mesh_reader_;
-  base::SteadyTime mesh_due_;
-  bool mesh_failing_ = false;
-  std::minstd_rand random_{std::random_device()()};
+  PrivateView private_view_;
   control::Server control_;
   wg::Device device_;  // the last reading
   std::optional<std::chrono::microseconds> watchdog_ = base::watchdog_interval();
@@ -130,13 +109,7 @@ Loop::Loop(const Config& config)
               [this](const wg::PublicKey& peer, std::chrono::microseconds round_trip) {
                 machine_.learn_round_trip(peer, round_trip);
               }),
-      private_client_(context_, config.interface),
-      lan_(context_, private_client_, config.zone,
-           [this](const LanResult& result) {
-             for (const Note& note : machine_.learn_lan(base::read_clock(), result)) tell(note);
-             tick();
-           }),
-      mesh_reader_(private_client_, config.zone),
+      private_view_(context_, config, *this),
       control_(context_, "wg-updater",
                [this](std::string_view line) {
                  return answer_request(line, config_,
@@ -146,8 +119,7 @@ Loop::Loop(const Config& config)
       worker_(context_, config.zone, config.server, [this](const LookupResult& result) {
         if (!is_daemon() && !result.endpoints && !is_about_peer(result.endpoints.error()))
           ok_ = false;
-        for (const Note& note : machine_.learn(base::read_clock(), result)) tell(note);
-        tick();
+        take(machine_.learn(base::read_clock(), result));
       }) {}
 
 bool Loop::run() {
@@ -184,17 +156,10 @@ void Loop::tick() {
   const auto read = base::read_interface_addresses();
   const auto host = read ? *read : std::vector<base::InterfaceAddress>();
   if (joins_mesh(config_)) {
-    for (const Note& note :
-         machine_.observe_mesh(now, *device, ::if_nametoindex(config_.interface.c_str())))
-      tell(note);
+    tell(machine_.observe_mesh(now, *device, ::if_nametoindex(config_.interface.c_str())));
   }
   const Plan plan = machine_.step(now, *device, host);
-  if (uses_private_server(config_)) {
-    private_server_ = config_.private_server ? config_.private_server
-                                             : find_private_server(*device, machine_.hubs(), host);
-    lan_.follow(now, *device, host, private_server_);
-    read_mesh(now);
-  }
+  private_view_.follow(now, *device, machine_.hubs(), host);
   carry_out(plan);
   if (is_daemon() && now.steady >= metrics_due_) {
     metrics_due_ = now.steady + metrics_interval;
@@ -236,60 +201,40 @@ void Loop::carry_out(const Plan& plan) {
   }
   for (const LookupRequest& request : plan.lookups) {
     worker_.start(request);
-    if (request.with_text) ask_privately(request.peer);
+    if (request.with_text) private_view_.ask_text(request.peer);
   }
-  for (const wg::PublicKey& peer : plan.lan_lookups)
-    lan_.ask(peer, config_.settings.of(peer).lan_candidates);
-  for (const Note& note : plan.notes) tell(note);
+  for (const wg::PublicKey& peer : plan.lan_lookups) private_view_.ask_lan(peer);
+  tell(plan.notes);
 }
 
-/// What the public view of the zone usually leaves out. No answer is as good as an empty one.
-void Loop::ask_privately(const wg::PublicKey& peer) {
-  if (!private_server_ || !private_questions_.insert(peer).second) return;
-  private_client_.exchange(
-      *private_server_,
-      dns::write_query(dns::random_id(), schema::service_name(peer, config_.zone), dns::RrType::txt,
-                       max_text_answer),
-      [this, peer](const PrivateClient::Result& reply) {
-        private_questions_.erase(peer);
-        const auto text = reply ? parse_text_answer(*reply, peer, config_.zone) : std::nullopt;
-        if (!text) return;
-        for (const Note& note : machine_.learn_private(base::read_clock(), peer, *text)) tell(note);
-        tick();
-      });
+/// Takes what an answer brought: says it, and decides anew at once.
+void Loop::take(const std::vector<Note>& notes) {
+  tell(notes);
+  tick();
 }
 
-void Loop::read_mesh(const base::Now& now) {
-  if (!joins_mesh(config_) || !private_server_ || now.steady < mesh_due_) return;
-  mesh_due_ = now.steady + jittered(mesh_interval, random_);
-  (void)mesh_reader_.read(
-      *private_server_,
-      [this](const std::set<wg::PublicKey>& listed) {
-        return find_questions(config_.settings.mesh, device_, listed, machine_.memory());
-      },
-      [this, server = *private_server_](const base::Expected<MeshList, LookupError>& list) {
-        join(server, list);
-      });
+void Loop::learn_lan(const LanResult& result) {
+  take(machine_.learn_lan(base::read_clock(), result));
 }
 
-/// Decides on a reading that was taken just now: nobody's peer is added twice.
-void Loop::join(const base::Endpoint& server, const base::Expected<MeshList, LookupError>& list) {
-  if (!list) {
-    if (!std::exchange(mesh_failing_, true))
-      spdlog::warn("the list of peers cannot be read at {}, which changes nothing: {}",
-                   server.to_string(), to_string(list.error()));
-    return;
-  }
-  spdlog::debug("the list of peers was read");
-  if (std::exchange(mesh_failing_, false)) spdlog::info("the list of peers can be read again");
+void Loop::learn_text(const wg::PublicKey& peer, const PublishedText& text) {
+  take(machine_.learn_private(base::read_clock(), peer, text));
+}
+
+MeshQuestions Loop::find_mesh_questions(const std::set<wg::PublicKey>& listed) {
+  return find_questions(config_.settings.mesh, device_, listed, machine_.memory());
+}
+
+/// Decides on a new reading, so that no peer is added that was added by hand meanwhile.
+void Loop::learn_mesh(const base::IpAddress& server, const MeshList& list) {
   const auto device = wg::read_device(config_.interface);
   const auto host = base::read_interface_addresses();
   const unsigned index = ::if_nametoindex(config_.interface.c_str());
   if (!device || !host || index == 0) return;
   const base::Now now = base::read_clock();
-  for (const Note& note : machine_.observe_mesh(now, *device, index)) tell(note);
-  const MeshPlan plan = machine_.plan_mesh(now, *device, index, server.address, *host, *list);
-  for (const Note& note : plan.notes) tell(note);
+  tell(machine_.observe_mesh(now, *device, index));
+  const MeshPlan plan = machine_.plan_mesh(now, *device, index, server, *host, list);
+  tell(plan.notes);
   if (plan.change == wg::Membership()) return;
   memory_file_.save(machine_.memory());
   const auto done = wg::change_membership(config_.interface, plan.change);
@@ -306,7 +251,7 @@ void Loop::write(const std::vector<Change>& changes) {
     if (is_dry_run()) {
       fmt::print("{}\n", line);
     } else {
-      tell({change.level, line});
+      tell({Note{change.level, line}});
     }
     updates.insert(updates.end(), change.updates.begin(), change.updates.end());
   }
@@ -369,17 +314,19 @@ void Loop::feed_watchdog(base::SteadyTime now) {
   base::notify_systemd("WATCHDOG=1");
 }
 
-void tell(const Note& note) {
-  switch (note.level) {
-    case Note::Level::detail:
-      spdlog::debug(note.text);
-      break;
-    case Note::Level::change:
-      spdlog::info(note.text);
-      break;
-    case Note::Level::trouble:
-      spdlog::warn(note.text);
-      break;
+void tell(const std::vector<Note>& notes) {
+  for (const Note& note : notes) {
+    switch (note.level) {
+      case Note::Level::detail:
+        spdlog::debug(note.text);
+        break;
+      case Note::Level::change:
+        spdlog::info(note.text);
+        break;
+      case Note::Level::trouble:
+        spdlog::warn(note.text);
+        break;
+    }
   }
 }
 

@@ -1,0 +1,254 @@
+#include "updater/tunnel/private_view.hpp"
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <asio/ip/udp.hpp>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "schema/owner_name.hpp"
+#include "tests/unit/updater/samples.hpp"
+
+namespace {
+
+using namespace samples;
+using asio::ip::udp;
+using updater::Config;
+using updater::LookupError;
+using Octets = std::vector<std::uint8_t>;
+
+const auto self = key(0x10);
+const auto alice = key(0x20);
+const auto bob = key(0x50);
+const auto zone = name("wg.example.org");
+
+Octets strings(const std::vector<std::string>& texts) {
+  Octets rdata;
+  for (const std::string& text : texts) {
+    rdata.push_back(static_cast<std::uint8_t>(text.size()));
+    rdata.insert(rdata.end(), text.begin(), text.end());
+  }
+  return rdata;
+}
+
+/// A DNS server on the loopback interface, which stands for the one inside the tunnel. Each
+/// question of a type gets the same record, or none.
+class Server {
+ public:
+  explicit Server(asio::io_context& context)
+      : socket_(context, {asio::ip::address_v4::loopback(), 0}) {
+    receive();
+  }
+
+  [[nodiscard]] base::Endpoint endpoint() const {
+    return {address("127.0.0.1"), base::Port{socket_.local_endpoint().port()}};
+  }
+
+  std::map<dns::RrType, Octets> records;
+  std::map<dns::RrType, int> questions;  ///< how many came
+  int updates = 0;
+
+ private:
+  void receive() {
+    socket_.async_receive_from(asio::buffer(buffer_), source_,
+                               [this](const std::error_code& ec, std::size_t size) {
+                                 if (ec) return;
+                                 answer({buffer_.begin(), buffer_.begin() + std::ptrdiff_t(size)});
+                                 receive();
+                               });
+  }
+
+  void answer(Octets packet) {
+    REQUIRE(packet.size() > 12);
+    const bool is_update = (packet[2] >> 3U) == 5;
+    if (is_update) {
+      ++updates;
+      packet.resize(12);
+      packet[2] |= 0x80U;
+      std::fill(packet.begin() + 4, packet.end(), std::uint8_t{0});
+    } else {
+      packet.resize(packet.size() - 11);  // without OPT
+      const dns::RrType type{static_cast<std::uint16_t>(packet.at(packet.size() - 3))};
+      ++questions[type];
+      const auto record = records.find(type);
+      packet[2] = 0x84;  // a reply, authoritative
+      packet[7] = record == records.end() ? 0 : 1;
+      packet[11] = 0;
+      if (record != records.end()) append(packet, type, record->second);
+    }
+    std::error_code ignored;
+    socket_.send_to(asio::buffer(packet), source_, 0, ignored);
+  }
+
+  static void append(Octets& packet, dns::RrType type, const Octets& rdata) {
+    packet.insert(packet.end(), {0xc0, 12, 0, static_cast<std::uint8_t>(type), 0, 1, 0, 0, 0, 1,
+                                 static_cast<std::uint8_t>(rdata.size() >> 8U),
+                                 static_cast<std::uint8_t>(rdata.size())});
+    packet.insert(packet.end(), rdata.begin(), rdata.end());
+  }
+
+  udp::socket socket_;
+  udp::endpoint source_;
+  std::array<std::uint8_t, 4096> buffer_{};
+};
+
+/// Notes what the view says.
+struct Reader final : updater::PrivateView::Reader {
+  void learn_lan(const updater::LanResult& result) override { lan.push_back(result); }
+  void learn_text(const wg::PublicKey& peer, const updater::PublishedText& text) override {
+    texts.emplace_back(peer, text);
+  }
+  updater::MeshQuestions find_mesh_questions(const std::set<wg::PublicKey>& listed) override {
+    return {{listed.begin(), listed.end()}, {}};
+  }
+  void learn_mesh(const base::IpAddress& server, const updater::MeshList& list) override {
+    lists.emplace_back(server, list);
+  }
+
+  std::vector<updater::LanResult> lan;
+  std::vector<std::pair<wg::PublicKey, updater::PublishedText>> texts;
+  std::vector<std::pair<base::IpAddress, updater::MeshList>> lists;
+};
+
+Config make_config(const base::Endpoint& server) {
+  Config config;
+  config.interface = "lo";
+  config.zone = zone;
+  config.private_server = server;
+  return config;
+}
+
+/// A view that asks through the loopback interface.
+struct World {
+  World() { device.name = "lo"; }
+
+  void follow(double seconds) { view.follow(at(seconds), device, {}, host); }
+
+  /// \return false: that did not happen in time.
+  template <typename Happened>
+  bool until(Happened happened) {
+    const auto end = base::read_steady() + 10s;
+    while (!happened()) {
+      if (base::read_steady() > end) return false;
+      context.run_one_for(100ms);
+    }
+    return true;
+  }
+
+  asio::io_context context;
+  Server server{context};
+  Config config = make_config(server.endpoint());
+  wg::Device device;
+  std::vector<base::InterfaceAddress> host;
+  Reader reader;
+  updater::PrivateView view{context, config, reader};
+};
+
+}  // namespace
+
+TEST_CASE("a peer's text is asked for once at a time, and handed on") {
+  World world;
+  world.server.records[dns::RrType::txt] =
+      strings({"txtvers=1", "pub=" + alice.to_base64(), "map=adm"});
+  world.follow(0);
+  world.view.ask_text(alice);
+  world.view.ask_text(alice);
+  REQUIRE(world.until([&] { return !world.reader.texts.empty(); }));
+  CHECK(world.reader.texts.front().first == alice);
+  CHECK(world.reader.texts.front().second.mapping == schema::NatMapping::address_dependent);
+  CHECK(world.server.questions[dns::RrType::txt] == 1);
+  world.view.ask_text(alice);
+  REQUIRE(world.until([&] { return world.reader.texts.size() == 2; }));
+  CHECK(world.server.questions[dns::RrType::txt] == 2);
+}
+
+TEST_CASE("LAN addresses that the operator wrote down come before those that the peer told") {
+  World world;
+  world.config.settings.peers[bob].lan_candidates = {endpoint("192.168.1.7:51820")};
+  world.server.records[dns::RrType::txt] = strings({"192.168.1.8:51820", "192.168.1.7:51820"});
+  world.follow(0);
+  world.view.ask_lan(bob);
+  CHECK(world.reader.lan.empty());
+  REQUIRE(world.until([&] { return !world.reader.lan.empty(); }));
+  const updater::LanResult& result = world.reader.lan.front();
+  CHECK(result.peer == bob);
+  REQUIRE(result.candidates);
+  REQUIRE(result.candidates->size() == 2);
+  CHECK(result.candidates->at(0).endpoint == endpoint("192.168.1.7:51820"));
+  CHECK(result.candidates->at(1).endpoint == endpoint("192.168.1.8:51820"));
+}
+
+TEST_CASE("this host's LAN addresses are announced") {
+  World world;
+  world.device.public_key = self;
+  world.device.listen_port = base::Port{51820};
+  world.host = {own("192.168.1.5")};
+  world.follow(0);
+  CHECK(world.until([&] { return world.server.updates == 1; }));
+}
+
+TEST_CASE("the list of the mesh is read where ranges are configured, and not at every reading") {
+  World world;
+  const dns::Name listed = schema::instance_name(alice, zone);
+  const base::Bytes wire = listed.view().wire();
+  world.server.records[dns::RrType::ptr] = {wire.begin(), wire.end()};
+  world.server.records[dns::RrType::txt] =
+      strings({"txtvers=1", "pub=" + alice.to_base64(), "allowed=10.77.0.3/32"});
+  CHECK(!updater::joins_mesh(world.config));
+  world.follow(0);
+  world.config.settings.mesh.ranges = {prefix("10.77.0.0/24")};
+  CHECK(updater::joins_mesh(world.config));
+  for (const double seconds : {0.0, 1.0, 10.0}) {
+    world.follow(seconds);
+    REQUIRE(world.until([&] { return world.reader.lists.size() == 1; }));
+  }
+  world.follow(30);
+  REQUIRE(world.until([&] { return world.reader.lists.size() == 2; }));
+  CHECK(world.server.questions[dns::RrType::ptr] == 2);
+  const auto& [server, list] = world.reader.lists.front();
+  CHECK(server == address("127.0.0.1"));
+  REQUIRE(list.peers.size() == 1);
+  CHECK(list.peers.front().key == alice);
+  CHECK(list.peers.front().allowed_ips == std::vector{prefix("10.77.0.3/32")});
+}
+
+TEST_CASE("a list that cannot be read is not handed on, and is read again") {
+  World world;
+  world.config.settings.mesh.ranges = {prefix("10.77.0.0/24")};
+  world.server.records[dns::RrType::ptr] = {0};  // the root: no peer's name
+  world.follow(0);
+  REQUIRE(world.until([&] { return world.server.questions[dns::RrType::ptr] == 1; }));
+  world.server.records.clear();  // now nobody is listed
+  double seconds = 0;
+  REQUIRE(world.until([&] {
+    world.follow(seconds += 30);
+    return !world.reader.lists.empty();
+  }));
+  CHECK(world.reader.lists.front().second.peers.empty());
+}
+
+TEST_CASE("without a server nothing is asked, and a peer's LAN addresses are not to be had") {
+  World world;
+  SUBCASE("no hub has an address in the tunnel") {
+    world.config.private_server.reset();
+  }
+  SUBCASE("the operator switched it off") {
+    world.config.uses_private_server = false;
+  }
+  SUBCASE("one round, and out") {
+    world.config.mode = Config::Mode::once;
+  }
+  world.config.settings.mesh.ranges = {prefix("10.77.0.0/24")};
+  world.device.public_key = self;
+  world.follow(0);
+  world.view.ask_text(alice);
+  world.view.ask_lan(bob);
+  REQUIRE(world.until([&] { return !world.reader.lan.empty(); }));
+  REQUIRE(!world.reader.lan.front().candidates);
+  CHECK(world.reader.lan.front().candidates.error() == LookupError::unreachable);
+  CHECK(world.server.questions.empty());
+  CHECK(world.server.updates == 0);
+  CHECK(world.reader.texts.empty());
+}

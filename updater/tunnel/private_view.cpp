@@ -1,0 +1,94 @@
+#include "updater/tunnel/private_view.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <utility>
+
+#include "dns/query.hpp"
+#include "schema/owner_name.hpp"
+#include "updater/plan/plan.hpp"
+#include "updater/tunnel/tunnel_address.hpp"
+
+namespace updater {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// How often the list of the mesh is read.
+constexpr std::chrono::milliseconds mesh_interval = 20s;
+/// The longest answer that is taken for one TXT record.
+constexpr std::uint16_t max_text_answer = 1232;
+
+}  // namespace
+
+bool uses_private_server(const Config& config) {
+  return config.uses_private_server && config.mode == Config::Mode::daemon;
+}
+
+bool joins_mesh(const Config& config) {
+  return uses_private_server(config) && !config.settings.mesh.ranges.empty();
+}
+
+PrivateView::PrivateView(asio::io_context& context, const Config& config, Reader& reader)
+    : config_(config),
+      reader_(reader),
+      client_(context, config.interface),
+      lan_(context, client_, config.zone,
+           [this](const LanResult& result) { reader_.learn_lan(result); }),
+      mesh_reader_(client_, config.zone) {}
+
+void PrivateView::follow(const base::Now& now, const wg::Device& device,
+                         const std::set<wg::PublicKey>& hubs,
+                         std::span<const base::InterfaceAddress> host) {
+  if (!uses_private_server(config_)) return;
+  server_ =
+      config_.private_server ? config_.private_server : find_private_server(device, hubs, host);
+  lan_.follow(now, device, host, server_);
+  read_mesh(now.steady);
+}
+
+/// The public view usually leaves a peer's text out. A failure is treated as an empty answer.
+void PrivateView::ask_text(const wg::PublicKey& peer) {
+  if (!server_ || !text_questions_.insert(peer).second) return;
+  client_.exchange(*server_,
+                   dns::write_query(dns::random_id(), schema::service_name(peer, config_.zone),
+                                    dns::RrType::txt, max_text_answer),
+                   [this, peer](const PrivateClient::Result& reply) {
+                     text_questions_.erase(peer);
+                     const auto text =
+                         reply ? parse_text_answer(*reply, peer, config_.zone) : std::nullopt;
+                     if (text) reader_.learn_text(peer, *text);
+                   });
+}
+
+void PrivateView::ask_lan(const wg::PublicKey& peer) {
+  lan_.ask(peer, config_.settings.of(peer).lan_candidates);
+}
+
+void PrivateView::read_mesh(base::SteadyTime now) {
+  if (!joins_mesh(config_) || !server_ || now < mesh_due_) return;
+  mesh_due_ = now + jittered(mesh_interval, random_);
+  (void)mesh_reader_.read(
+      *server_,
+      [this](const std::set<wg::PublicKey>& listed) { return reader_.find_mesh_questions(listed); },
+      [this, server = *server_](const base::Expected<MeshList, LookupError>& list) {
+        learn_mesh(server, list);
+      });
+}
+
+/// A failure is logged when it begins and when it ends.
+void PrivateView::learn_mesh(const base::Endpoint& server,
+                             const base::Expected<MeshList, LookupError>& list) {
+  if (!list) {
+    if (!std::exchange(mesh_failing_, true))
+      spdlog::warn("the list of peers cannot be read at {}, which changes nothing: {}",
+                   server.to_string(), to_string(list.error()));
+    return;
+  }
+  spdlog::debug("the list of peers was read");
+  if (std::exchange(mesh_failing_, false)) spdlog::info("the list of peers can be read again");
+  reader_.learn_mesh(server.address, *list);
+}
+
+}  // namespace updater

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <optional>
+#include <random>
+#include <set>
+#include <span>
+
+#include "base/clock.hpp"
+#include "base/endpoint.hpp"
+#include "base/interfaces.hpp"
+#include "updater/lookup/lookup.hpp"
+#include "updater/settings/config.hpp"
+#include "updater/tunnel/lan_exchange.hpp"
+#include "updater/tunnel/mesh_reader.hpp"
+#include "updater/tunnel/private_client.hpp"
+#include "wg/device.hpp"
+
+namespace updater {
+
+/// Whether this process asks and tells anything inside the tunnel: a daemon does, unless the
+/// operator chose `private-server: none`.
+[[nodiscard]] bool uses_private_server(const Config& config);
+/// Whether it reads the list of peers there, too: ranges for the mesh are configured.
+[[nodiscard]] bool joins_mesh(const Config& config);
+
+/// The conversation with the server inside the tunnel, which answers from the private view of the
+/// zone. Announces this host's LAN addresses there, and asks for those of the peers, for the texts
+/// of peers, and every 20 s for the list of the mesh. Used from the thread of its io_context.
+class PrivateView {
+ public:
+  /// Takes what the server says. Called from the io_context, never from inside a call of the view.
+  class Reader {
+   public:
+    Reader() = default;
+    Reader(const Reader&) = delete;
+    Reader& operator=(const Reader&) = delete;
+    virtual ~Reader() = default;
+
+    /// Called once for each ask_lan().
+    virtual void learn_lan(const LanResult& result) = 0;
+    /// Not called where no usable answer came.
+    virtual void learn_text(const wg::PublicKey& peer, const PublishedText& text) = 0;
+    /// Which peers' records the mesh needs (find_questions()).
+    [[nodiscard]] virtual MeshQuestions find_mesh_questions(
+        const std::set<wg::PublicKey>& listed) = 0;
+    /// A list that was read to its end. \param server that gave it.
+    virtual void learn_mesh(const base::IpAddress& server, const MeshList& list) = 0;
+  };
+
+  /// \param context, config, reader outlive the view.
+  PrivateView(asio::io_context& context, const Config& config, Reader& reader);
+
+  /// Takes a new reading: finds the server, and does there what is due. Does nothing where
+  /// uses_private_server() is false. \param hubs among the device's peers. \param host this host's
+  /// addresses.
+  void follow(const base::Now& now, const wg::Device& device, const std::set<wg::PublicKey>& hubs,
+              std::span<const base::InterfaceAddress> host);
+  /// Asks for a peer's text, unless an answer for this peer is awaited or there is no server.
+  void ask_text(const wg::PublicKey& peer);
+  /// Asks for a peer's LAN addresses. Those that the operator wrote down are added to the answer.
+  void ask_lan(const wg::PublicKey& peer);
+
+ private:
+  void read_mesh(base::SteadyTime now);
+  void learn_mesh(const base::Endpoint& server, const base::Expected<MeshList, LookupError>& list);
+
+  const Config& config_;
+  Reader& reader_;
+  std::optional<base::Endpoint> server_;
+  std::set<wg::PublicKey> text_questions_;  // that await their answers
+  PrivateClient client_;
+  LanExchange lan_;
+  MeshReader mesh_reader_;
+  base::SteadyTime mesh_due_;
+  bool mesh_failing_ = false;  // in the log
+  std::minstd_rand random_{std::random_device()()};
+};
+
+}  // namespace updater
