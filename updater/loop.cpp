@@ -27,12 +27,21 @@
 #include "updater/plan/memory.hpp"
 #include "updater/tunnel/private_view.hpp"
 
+// One process of wg-updater: it ties the state machine to the world. Each tick reads the device and
+// this host's addresses, lets the machine step, and carries the plan out in its order. An answer
+// (look-up, private view, change of routes) is given to the machine and followed by a tick at once.
+//
+// All of it runs on the thread that calls run(). Only the look-ups have threads of their own, and
+// LookupWorker brings their results here.
+//
+// Elsewhere: every decision (machine.hpp), the conversation inside the tunnel
+// (tunnel/private_view.hpp), the answers on the control socket (control/commands.hpp).
 namespace updater {
 namespace {
 
 using namespace std::chrono_literals;
 
-/// How often a device that is not there is looked for.
+/// How often a missing device is looked for.
 constexpr auto missing_poll_interval = 1s;
 constexpr auto metrics_interval = 15s;
 
@@ -80,7 +89,7 @@ class Loop : private PrivateView::Reader {
   EchoProber prober_;
   PrivateView private_view_;
   control::Server control_;
-  wg::Device device_;  // the last reading
+  wg::Device device_;  // as last read
   std::optional<std::chrono::microseconds> watchdog_ = base::watchdog_interval();
   base::SteadyTime watchdog_fed_;
   bool device_missing_ = false;
@@ -89,7 +98,7 @@ class Loop : private PrivateView::Reader {
   base::SteadyTime metrics_due_;
   bool metrics_failing_ = false;
   bool ok_ = true;
-  // The last member: its threads may deliver until it is gone.
+  // The last member: until it is destroyed its threads may deliver results.
   LookupWorker worker_;
 };
 
@@ -129,7 +138,7 @@ bool Loop::run() {
   if (is_daemon())
     spdlog::info("wg-updater {} for {} in {}", base::version, config_.interface,
                  config_.zone.to_string());
-  // Without it peers are connected all the same.
+  // A control socket that cannot be opened is no reason to stop: peers are connected without it.
   if (is_daemon() && !config_.control.empty()) {
     const auto opened = control_.open(config_.control);
     if (!opened) spdlog::warn("nobody can ask this daemon: {}", opened.error().message);
@@ -172,7 +181,8 @@ void Loop::tick() {
   wait_until(plan.next);
 }
 
-/// A daemon waits for its device; what waiting cannot mend ends it when it is so from the start.
+/// A daemon waits for its device. It ends only at the start, and only for an error that waiting
+/// cannot mend.
 void Loop::miss_device(const wg::DeviceError& error) {
   using Kind = wg::DeviceError::Kind;
   const bool is_hopeless =
@@ -207,7 +217,7 @@ void Loop::carry_out(const Plan& plan) {
   tell(plan.notes);
 }
 
-/// Takes what an answer brought: says it, and decides anew at once.
+/// Logs what an answer changed, and decides anew at once.
 void Loop::take(const std::vector<Note>& notes) {
   tell(notes);
   tick();
@@ -225,7 +235,7 @@ MeshQuestions Loop::find_mesh_questions(const std::set<wg::PublicKey>& listed) {
   return find_questions(config_.settings.mesh, device_, listed, machine_.memory());
 }
 
-/// Decides on a new reading, so that no peer is added that was added by hand meanwhile.
+/// Reads the device again before deciding: somebody may have added a peer by hand meanwhile.
 void Loop::learn_mesh(const base::IpAddress& server, const MeshList& list) {
   const auto device = wg::read_device(config_.interface);
   const auto host = base::read_interface_addresses();

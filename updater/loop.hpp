@@ -5,8 +5,8 @@
 namespace updater {
 
 /// Runs the event loop: polls the device, looks peers up, carries plans out. A daemon waits for a
-/// device that is missing or vanishes, and says each once. \return false: it failed at run time,
-/// which is in the log.
+/// device that is missing or vanishes, and logs each once. \return false: it failed at run time;
+/// the log says why.
 [[nodiscard]] bool run(const Config& config);
 
 }  // namespace updater

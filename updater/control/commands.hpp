@@ -10,9 +10,8 @@
 
 namespace updater {
 
-/// Answers one request that came on the control socket (control_request.hpp): status, why and the
-/// facts for doctor. Pure. \param line without its newline. \param report of this moment; none: the
-/// interface is missing. \param memory of this moment.
+/// Answers one request of the control socket (control_request.hpp): status, why, or the facts for
+/// doctor. Pure. \param line without its newline. \param report none: the interface is missing.
 [[nodiscard]] control::Reply answer_request(std::string_view line, const Config& config,
                                             const std::optional<Report>& report,
                                             const Memory& memory);

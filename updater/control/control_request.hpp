@@ -8,15 +8,15 @@
 #include "base/expected.hpp"
 #include "control/client.hpp"
 
-/// What a running updater can be asked on its control socket (control/reply.hpp): a JSON object on
-/// one line, `{"command":"why","peer":"xTIB"}`.
+/// A request on the control socket of a running updater (control/reply.hpp): a JSON object on one
+/// line, `{"command":"why","peer":"xTIB"}`.
 namespace updater {
 
 struct ControlRequest {
   enum class Command : std::uint8_t { status, why, doctor };
   Command command{};
-  bool json = false;  ///< status: for programs instead of for people
-  std::string peer;   ///< why: a key, or its beginning
+  bool json = false;  ///< status: JSON instead of a table
+  std::string peer;   ///< why: a key or its beginning
 
   friend bool operator==(const ControlRequest&, const ControlRequest&) = default;
 };
@@ -30,7 +30,7 @@ struct ControlRequest {
 /// $RUNTIME_DIRECTORY/IFACE.sock, else /run/wg-updater/IFACE.sock.
 [[nodiscard]] std::string default_control_socket(const std::string& interface);
 
-/// The daemon that answers on `path`, for control::ask and its like.
+/// The daemon that answers on `path`, for the functions of control/client.hpp.
 [[nodiscard]] inline control::Daemon daemon_at(std::string path) {
   return {"wg-updater", std::move(path)};
 }

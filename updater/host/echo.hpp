@@ -21,12 +21,12 @@ struct EchoId {
   friend bool operator==(const EchoId&, const EchoId&) = default;
 };
 
-/// With its checksum in IPv4; in IPv6 the kernel makes it, because it covers the addresses.
+/// With its checksum in IPv4. In IPv6 the kernel makes it, because it covers the addresses.
 [[nodiscard]] std::array<std::uint8_t, echo_octets> write_echo_request(base::Family family,
                                                                        const EchoId& id);
 
-/// \param packet as received. \param has_ip_header as raw IPv4 sockets give it. \return nullopt: it
-/// is no echo reply.
+/// \param packet as received. \param has_ip_header raw IPv4 sockets give the packet with its
+/// header. \return nullopt: it is no echo reply.
 [[nodiscard]] std::optional<EchoId> parse_echo_reply(base::Bytes packet, base::Family family,
                                                      bool has_ip_header);
 

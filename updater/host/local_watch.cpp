@@ -87,7 +87,7 @@ void LocalWatch::compare() {
   changed_(resourced);
 }
 
-/// Leaves what is known when the kernel does not tell.
+/// Where the addresses cannot be read, the known ones stay.
 void LocalWatch::read_addresses(Connection& connection) const {
   auto addresses = base::read_interface_addresses();
   if (!addresses) return;

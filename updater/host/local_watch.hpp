@@ -16,11 +16,11 @@
 
 namespace updater {
 
-/// How this host is connected, outside the tunnel.
+/// How this host is connected outside the tunnel.
 struct Connection {
-  /// Those that peers may be told, of interfaces that are up, in an order of their own.
+  /// The addresses that may be announced, of interfaces that are up, sorted by interface index.
   std::vector<base::InterfaceAddress> addresses;
-  std::map<base::IpAddress, std::optional<base::Route>> ways;  ///< to peers; none: no way
+  std::map<base::IpAddress, std::optional<base::Route>> ways;  ///< routes to peers; none: no route
 
   friend bool operator==(const Connection&, const Connection&) = default;
 };
@@ -31,23 +31,23 @@ struct Connection {
 [[nodiscard]] std::set<base::IpAddress> find_resourced(const Connection& before,
                                                        const Connection& now);
 
-/// Tells when this host is connected in another way: its addresses outside the tunnel, or the
-/// kernel's ways to the endpoints of the device's peers. Notices of the kernel that change neither
-/// (containers, renewed leases, other links) are nothing. Used from the thread of its io_context.
+/// Tells when this host's addresses outside the tunnel change, or the kernel's routes to the
+/// endpoints of the device's peers. Other notices of the kernel (containers, renewed leases, other
+/// links) are ignored. Used from the thread of its io_context.
 class LocalWatch {
  public:
   /// \param resourced find_resourced() of the change.
   using Changed = std::function<void(const std::set<base::IpAddress>& resourced)>;
 
   /// \param context outlives the watch. \param interface the tunnel.
-  /// \param changed called some 100 ms after the change: an address and its routes come one after
-  /// the other.
+  /// \param changed called about 100 ms after a change, because an address and its routes are
+  /// reported one after the other.
   LocalWatch(asio::io_context& context, std::string interface, Changed changed);
   ~LocalWatch();
   LocalWatch(const LocalWatch&) = delete;
   LocalWatch& operator=(const LocalWatch&) = delete;
 
-  /// A new reading: from now on the ways to these peers count.
+  /// Takes a new reading. From now on the routes to these peers are watched.
   void follow(const wg::Device& device);
 
  private:
@@ -58,8 +58,8 @@ class LocalWatch {
 
   std::string interface_;
   Changed changed_;
-  std::optional<base::InterfaceWatch> watch_;  ///< none: the kernel gave none, which is said once
-  asio::posix::stream_descriptor readable_;    ///< watch_'s own, borrowed
+  std::optional<base::InterfaceWatch> watch_;  ///< none: it could not be opened, which is logged
+  asio::posix::stream_descriptor readable_;    ///< the descriptor of watch_, borrowed
   asio::steady_timer timer_;
   bool settling_ = false;
   std::uint32_t mark_ = 0;

@@ -8,17 +8,17 @@
 
 namespace updater {
 
-/// The file of the memory. Not thread-safe: one owner.
+/// The file that keeps the memory over restarts. Not thread-safe.
 class MemoryFile {
  public:
   enum class Access : std::uint8_t { read_only, read_write };
   MemoryFile(std::filesystem::path path, Access access);
 
-  /// A file that cannot be understood is said once and kept aside as `FILE.bad`; then, and when
-  /// there is none yet, the memory is empty.
+  /// \return empty if there is no file yet, or it cannot be read. A file that cannot be understood
+  /// is logged and kept as `FILE.bad`.
   [[nodiscard]] Memory load() const;
-  /// Replaces the file in one step: after a crash it is the old one or the new one. A failure is
-  /// logged when it begins and when it ends. Read-only: does nothing.
+  /// Replaces the file atomically. A failure is logged when it begins and when it ends. Does
+  /// nothing if the access is read-only.
   void save(const Memory& memory);
 
  private:

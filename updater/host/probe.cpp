@@ -98,9 +98,10 @@ class EchoProber::Socket {
                            });
   }
 
-  /// Errors that the network reported wait on the socket, too, and are taken by reading.
+  /// Reads replies and pending errors: an error that the network reported makes the socket
+  /// readable, too, and reading clears it.
   void read_all() {
-    constexpr int most = 64;  // then others get their turn
+    constexpr int most = 64;  // then other handlers get their turn
     for (int i = 0; i < most; ++i) {
       std::array<std::uint8_t, 256> buffer{};
       sockaddr_storage from{};
@@ -117,7 +118,7 @@ class EchoProber::Socket {
 
   void take(base::Bytes packet, const base::IpAddress& source) {
     const auto reply = parse_echo_reply(packet, source.family(), is_raw_ && is_ipv4_);
-    // On a socket for echoes alone the kernel has chosen the id, and filters.
+    // On a ping socket the kernel has chosen the id, and gives only replies with it.
     if (!reply || (is_raw_ && reply->id != id_)) return;
     const auto found = waiting_.find(reply->sequence);
     if (found == waiting_.end() || found->second.target != source) return;

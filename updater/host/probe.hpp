@@ -14,23 +14,22 @@ namespace updater {
 /// Sends ICMP echo requests without payload through one interface (RFC 792, RFC 4443 §4), and
 /// tells when their replies come. Used from the thread of its io_context.
 ///
-/// A socket for echoes alone is used where net.ipv4.ping_group_range allows it, else a raw one,
-/// which needs CAP_NET_RAW. With neither, probing stays off, which is said once.
+/// Uses a ping socket where net.ipv4.ping_group_range allows it (icmp(7)), otherwise a raw socket,
+/// which needs CAP_NET_RAW. With neither, probing stays off, which is logged once.
 class EchoProber {
  public:
-  /// \param round_trip from the sending to the reading of the reply.
+  /// \param round_trip from sending the request to reading the reply.
   using Done = std::function<void(const wg::PublicKey& peer, std::chrono::microseconds round_trip)>;
 
-  /// \param context outlives the prober. \param interface packets leave by no other.
+  /// \param context outlives the prober. \param interface the only one that packets leave by.
   EchoProber(asio::io_context& context, std::string interface, Done done);
   ~EchoProber();
   EchoProber(const EchoProber&) = delete;
   EchoProber& operator=(const EchoProber&) = delete;
 
-  /// One request; a reply that takes longer than 30 s is no reply. An error of the network is
-  /// silence, too.
+  /// Sends one request. Replies later than 30 s are ignored, and so are errors of the network.
   void send(const Probe& probe);
-  /// The interface is another one now, although of the same name.
+  /// Call it when the interface vanished: one of the same name may be another interface.
   void forget_interface();
 
  private:

@@ -11,6 +11,12 @@
 #include "schema/peer_text.hpp"
 #include "updater/lookup/lookup.hpp"
 
+// The checks of `wg-updater doctor` that ask DNS, in the order of run(): is the zone found, do its
+// servers answer, does the resolver keep answers for too long, is this host's own record right, are
+// the peers' records found. Each finding is one line with a remedy.
+//
+// Pure, but for dns::Outside, which may block: the command runs it on its only thread. The checks
+// of the device are in doctor_device.cpp; what is examined is collected in doctor_facts.cpp.
 namespace updater {
 namespace {
 
@@ -20,9 +26,9 @@ using dns::RrType;
 using dns::ServerTransport;
 using Level = Diagnosis::Level;
 
-/// Peers whose records are compared; a fleet's are of one kind.
+/// At most this many peers' records are compared. A fault of the fleet shows in these.
 constexpr std::size_t max_peers = 20;
-/// Addresses of name servers that are asked.
+/// At most this many addresses of name servers are asked.
 constexpr std::size_t max_servers = 8;
 constexpr auto clock_tolerance = 5s;
 
@@ -92,12 +98,12 @@ class Examination {
   std::optional<dns::Name> probe_;  // a TXT record that every zone of wg-dnsd has
   std::vector<Diagnosis> diagnoses_;
   std::optional<base::IpAddress> server_;  // one that answers for the zone, past every resolver
-  bool hides_private_ = false;             // said
+  bool hides_private_ = false;             // reported: the resolver hides private addresses
 };
 
 // ---- the way to the zone
 
-/// \return whether the resolver finds it.
+/// \return whether the resolver finds the zone.
 bool Examination::check_zone() {
   const auto reply = outside_.resolve(*probe_, RrType::txt);
   if (!reply) {
@@ -164,11 +170,11 @@ void Examination::check_servers() {
   }
 }
 
-/// \return whether it can be asked for comparison.
+/// \return whether the server answers for the zone, so that others can be compared with it.
 bool Examination::check_server(const base::IpAddress& address) {
   const auto reply = outside_.ask(address, ServerTransport::udp, zone_, RrType::soa);
   if (!reply) {
-    if (reply.error() == dns::ServerError::unreachable) return false;  // no such family here
+    if (reply.error() == dns::ServerError::unreachable) return false;  // this host lacks the family
     say(Level::note, "port-53",
         fmt::format("{} cannot be asked past the resolver: {}", address.to_string(),
                     to_string(reply.error())),
@@ -269,7 +275,8 @@ void Examination::check_mapping(const base::Endpoint& seen) {
                         seen.to_string(), keeps_port ? "keeps" : "changes", port));
 }
 
-/// A time in it that is ahead of this host's clock, where the operator opens times (since).
+/// Compares the time in the record with this host's clock. The public view has a time only where
+/// the operator opens `since`.
 void Examination::check_own_text() {
   const dns::Name service = schema::service_name(*facts_.device.public_key, zone_);
   const auto reply = outside_.resolve(service, RrType::txt);
@@ -284,7 +291,7 @@ void Examination::check_own_text() {
       "set both clocks, and keep them by NTP");
 }
 
-// ---- the others'
+// ---- the peers' records
 
 void Examination::check_peers() {
   std::size_t count = 0;
@@ -320,7 +327,7 @@ void Examination::check_peer(const wg::PublicKey& key, const LookupResult& found
   }
 }
 
-/// Whether the zone itself has a private address that the resolver does not tell. Said once.
+/// Whether the zone has a private address that the resolver leaves out. Reported once.
 bool Examination::hides_address(const wg::PublicKey& key, const LookupResult& found) {
   if (found.endpoints || !server_ || found.endpoints.error() == LookupError::no_such_name)
     return false;

@@ -6,17 +6,17 @@
 #include "dns/outside.hpp"
 #include "updater/report/doctor_facts.hpp"
 
-/// `wg-updater doctor`: what keeps this host from being found, and from finding others. Pure: what
-/// is outside is asked through an interface.
+/// `wg-updater doctor`: what keeps this host from being found, and from finding others. Pure: DNS
+/// is asked through an interface.
 ///
-/// Of the clock only what can be known is said: that it is behind something that this host wrote or
-/// saw itself. WireGuard's own answer to a clock that fell back is silence.
+/// Of the clock only a certain fault is reported: it is behind something that this host wrote or
+/// saw itself. Peers ignore the handshakes of a host whose clock fell back, without an error.
 namespace updater {
 
 [[nodiscard]] std::vector<control::Diagnosis> examine(const DoctorFacts& facts,
                                                       dns::Outside& outside);
 
-/// The part of it that needs no DNS.
+/// The checks that need no DNS.
 [[nodiscard]] std::vector<control::Diagnosis> examine_device(const DoctorFacts& facts);
 
 }  // namespace updater

@@ -5,7 +5,7 @@
 #include "updater/peer/candidates.hpp"
 #include "updater/report/doctor.hpp"
 
-/// What the device, its peers and the clock tell.
+/// The checks of the device, its peers and the clock.
 namespace updater {
 namespace {
 
@@ -14,11 +14,11 @@ using control::Diagnosis;
 using Level = Diagnosis::Level;
 using Diagnoses = std::vector<Diagnosis>;
 
-/// A session's life. Source: REJECT_AFTER_TIME of the WireGuard protocol.
+/// How long a session lives. Source: REJECT_AFTER_TIME of the WireGuard protocol.
 constexpr auto session_life = 180s;
-/// Most NATs keep a mapping for longer than this, and few for much longer.
+/// A longer keepalive is reported: few NATs keep an idle mapping for much longer.
 constexpr auto longest_keepalive = 60s;
-/// Clocks of two files on one host, and of a handshake, differ by less.
+/// Times of files on one host and of a handshake differ by less than this.
 constexpr auto clock_tolerance = 5s;
 
 constexpr const char* keepalive_remedy =
@@ -53,7 +53,7 @@ void check_handshake(const DoctorFacts& facts, const wg::DevicePeer& hub, Diagno
     return;
   }
   const auto age = std::chrono::floor<std::chrono::seconds>(facts.now - *hub.latest_handshake);
-  if (age < -clock_tolerance) return;  // the clock's matter
+  if (age < -clock_tolerance) return;  // reported as a fault of the clock
   if (age >= session_life) {
     found.push_back(
         {Level::problem, "handshake",
@@ -114,7 +114,8 @@ void check_clock(const DoctorFacts& facts, Diagnoses& found) {
   found.push_back({Level::ok, "clock", "nothing that this host knows is ahead of its clock", ""});
 }
 
-/// WireGuard gives a prefix to one peer alone, without a word to the one that had it.
+/// WireGuard gives a prefix to one peer only, and takes it from the one that had it without an
+/// error.
 void check_allowed_ips(const DoctorFacts& facts, Diagnoses& found) {
   for (const wg::DevicePeer& peer : facts.device.peers) {
     if (!peer.allowed_ips.empty()) continue;

@@ -14,7 +14,7 @@ using Json = nlohmann::json;
 
 constexpr unsigned max_keepalive = 65535;  // seconds, of WireGuard
 
-/// \return nullopt: one of them is no key.
+/// \return nullopt: one of the items is no key.
 std::optional<std::set<wg::PublicKey>> read_keys(const Json& json) {
   std::set<wg::PublicKey> keys;
   for (const Json& item : json) {

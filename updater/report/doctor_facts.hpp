@@ -17,25 +17,25 @@
 
 namespace updater {
 
-/// What the running daemon tells `wg-updater doctor`: what was chosen, and what it has found out.
+/// What the running daemon tells `wg-updater doctor`: its configuration, and what it has found out.
 struct DaemonFacts {
   dns::Name zone;
   std::optional<base::Endpoint> server;  ///< --server
   std::set<wg::PublicKey> hubs;          ///< of --hub and of role=hub
-  /// The user's own, of the peers whose keepalive is the daemon's at the moment, seconds.
+  /// For the peers whose keepalive the daemon has set: the user's own value, seconds.
   std::map<wg::PublicKey, std::int64_t> user_keepalives;
   std::string state_file;
-  std::optional<schema::NatMapping> nat = std::nullopt;  ///< this host's; none: nobody tells it
+  std::optional<schema::NatMapping> nat = std::nullopt;  ///< this host's NAT; none: unknown
 
   friend bool operator==(const DaemonFacts&, const DaemonFacts&) = default;
 };
 
 /// JSON, one line.
 [[nodiscard]] std::string write_daemon_facts(const DaemonFacts& facts);
-/// \error one sentence: a daemon of another version.
+/// \error one sentence: the daemon is of another version.
 [[nodiscard]] base::Expected<DaemonFacts, std::string> parse_daemon_facts(std::string_view text);
 
-/// Everything that is judged, but for what DNS says.
+/// Everything that is examined, except what DNS says.
 struct DoctorFacts {
   DaemonFacts daemon;
   wg::Device device;  ///< read just now

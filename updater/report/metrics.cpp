@@ -10,12 +10,12 @@ namespace {
 using namespace std::chrono_literals;
 using State = DirectPeer::State;
 
-/// Upper bounds, seconds; what is longer counts in the last bucket.
+/// Upper bounds of the buckets, seconds. Longer times count in one more bucket.
 constexpr std::array<double, 9> bounds = {0.5, 1, 2, 5, 10, 20, 60, 300, 3600};
-/// A tunnel that was lost sooner than this after it had become direct.
+/// A tunnel flaps if it is lost sooner than this after it became direct.
 constexpr auto flap_time = 60s;
 
-/// In every file, so that a counter does not appear with its first failure only.
+/// These counters stand in every file, even at 0, so that a rate can be taken of the first failure.
 constexpr std::array<std::string_view, 3> failure_reasons = {"hopeless", "no_answer", "write"};
 
 constexpr std::array<std::string_view, 6> states = {"direct",   "hub",     "ignored",
@@ -89,7 +89,7 @@ void Metrics::count_step(base::SteadyTime now, const wg::PublicKey& peer, State 
     times.unreached_since = now;
   }
   if (!is_reached(before) && is_reached(after)) {
-    // One that works when it appears was not made to.
+    // A tunnel that works when the peer appears is not our success.
     if (times.unreached_since && *times.unreached_since != now) {
       const double took = std::chrono::duration<double>(now - *times.unreached_since).count();
       const auto bucket = std::lower_bound(bounds.begin(), bounds.end(), took) - bounds.begin();

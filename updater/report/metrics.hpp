@@ -13,21 +13,21 @@
 #include "updater/peer/direct_peer.hpp"
 #include "updater/report/report.hpp"
 
-/// What happened to the peers of one interface since the start, in numbers, for node_exporter's
-/// textfile collector. Plain values.
+/// Counters of what happened to the peers of one interface since the start, for the textfile
+/// collector of node_exporter. Plain values.
 namespace updater {
 
 class Metrics {
  public:
-  /// A peer's state before and after one step.
+  /// Counts what one step changed. \param before, after the peer's state.
   void count_step(base::SteadyTime now, const wg::PublicKey& peer, DirectPeer::State before,
                   DirectPeer::State after);
   void count_hopeless() { ++failures_["hopeless"]; }
   void count_lookup(const LookupResult& result);
   void count_write_failure() { ++failures_["write"]; }
-  /// Forgets the times of a peer that is gone.
+  /// Forgets the times of a peer that was removed.
   void forget(const wg::PublicKey& peer) { peers_.erase(peer); }
-  /// A peer that is to be connected appears.
+  /// A peer appeared that is to be connected.
   void meet(base::SteadyTime now, const wg::PublicKey& peer) { peers_[peer].unreached_since = now; }
 
   /// In Prometheus' text format 0.0.4. \param report with interface and peers.
@@ -35,12 +35,12 @@ class Metrics {
 
  private:
   struct Times {
-    std::optional<base::SteadyTime> unreached_since;  ///< since it appeared, or was lost
-    std::optional<base::SteadyTime> direct_since;     ///< the last time; none: it never was
+    std::optional<base::SteadyTime> unreached_since;  ///< when it appeared, or was lost
+    std::optional<base::SteadyTime> direct_since;     ///< the last time; none: never
   };
 
   std::map<wg::PublicKey, Times> peers_;
-  std::array<std::uint64_t, 10> times_to_direct_{};  ///< by bucket, the last one without a bound
+  std::array<std::uint64_t, 10> times_to_direct_{};  ///< by bucket; the last has no bound
   double seconds_to_direct_ = 0;
   std::uint64_t suspicions_ = 0;
   std::uint64_t recoveries_after_suspicion_ = 0;

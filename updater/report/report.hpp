@@ -9,7 +9,7 @@
 #include "base/endpoint.hpp"
 #include "updater/peer/peer_report.hpp"
 
-/// What a running updater tells of its peers: `wg-updater status` and `wg-updater why`. Pure.
+/// What `wg-updater status` and `wg-updater why` print. Pure.
 namespace updater {
 
 struct Report {
@@ -18,22 +18,22 @@ struct Report {
   std::optional<base::Endpoint> seen_at;  ///< where DNS says that this host is
   std::vector<PeerReport> peers;
   std::optional<schema::NatMapping> nat =
-      std::nullopt;  ///< how this host's NAT maps; none: nobody tells it
-  /// This host's clock behind the latest handshake of a peer; none: behind none.
+      std::nullopt;  ///< how this host's NAT maps; none: unknown
+  /// How far this host's clock is behind the latest handshake of a peer; none: it is not.
   std::optional<std::chrono::seconds> clock_behind = std::nullopt;
 };
 
 /// A table for people.
 [[nodiscard]] std::string write_status(const Report& report);
-/// One JSON object on one line, its format described in wg-updater(8); "version" is 1.
+/// One JSON object on one line, in the format of wg-updater(8); "version" is 1.
 [[nodiscard]] std::string write_status_json(const Report& report);
-/// The story of one peer, and what a person can do.
+/// What happened to one peer, and what a person can do.
 [[nodiscard]] std::string write_story(const Report& report, const PeerReport& peer);
 
-/// The peer whose key is, or begins with, `text`; nullptr: none, or several.
+/// The peer whose key is `text` or begins with it; nullptr: no peer, or several.
 [[nodiscard]] const PeerReport* find_peer(const Report& report, std::string_view text);
-/// What a person can do about a peer that is not direct, or about this host's clock; empty: nothing
-/// is known to be wrong.
+/// What a person can do about a peer that is not direct, or about this host's clock. Empty: no
+/// fault is known.
 [[nodiscard]] std::vector<std::string> advise(const Report& report, const PeerReport& peer);
 
 }  // namespace updater

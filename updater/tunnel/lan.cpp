@@ -17,17 +17,17 @@ using namespace std::chrono_literals;
 using base::SteadyTime;
 using std::chrono::milliseconds;
 
-/// The server forgets after 300 s: two may be lost.
+/// The server forgets an announcement after 300 s, so two renewals may be lost.
 constexpr milliseconds renewal_interval = 100s;
 constexpr std::array<milliseconds, 5> back_off = {2s, 5s, 15s, 30s, 60s};
-/// Of a peer that is somewhere else, for all that is known.
+/// How often a peer is asked that is probably behind another NAT.
 constexpr auto far_interval = 60s;
 
 bool is_in_tunnel(const base::IpAddress& address, const wg::Device& device,
                   std::span<const base::InterfaceAddress> host) {
   for (const wg::DevicePeer& peer : device.peers) {
     for (const base::Prefix& prefix : peer.allowed_ips) {
-      // A default route through the tunnel, whole or in halves, is not the tunnel's network.
+      // 0.0.0.0/0, ::/0 and their halves are default routes, not the network of the tunnel.
       if (prefix.length() > 1 && prefix.contains(address)) return true;
     }
   }
@@ -149,7 +149,7 @@ std::optional<schema::LanEndpoints> LanAnnouncer::announce_if_due(SteadyTime now
   const bool is_nothing = own.empty() && !sent_;
   const bool is_change = sent_ != own;
   const bool is_due = is_change || now >= next_;
-  // Withdrawn for good.
+  // The server has taken the withdrawal.
   const bool is_done = own.empty() && told_ == own;
   if (is_nothing || is_done || !is_due) return std::nullopt;
   pending_ = true;

@@ -13,38 +13,40 @@
 #include "updater/lookup/lookup.hpp"
 #include "wg/device.hpp"
 
-/// What peers tell each other of their own networks (doc/protocol.md, "LAN announcements"): what
-/// this host says and when, what the others said, and what of it is believed. Pure.
+/// LAN announcements (doc/protocol.md): what this host tells of its own network and when, what the
+/// other peers told, and which of their endpoints may be used. Pure.
 namespace updater {
 
-/// This host's own addresses with the device's port, for the other peers: at most
-/// schema::max_lan_endpoints, private ones first. Not those of the tunnel, nor any inside its
-/// allowed-ips. \return empty: nothing to tell, or the device has no port yet.
+/// The endpoints that this host announces: its addresses with the device's port, private ones
+/// first, at most schema::max_lan_endpoints. Addresses of the tunnel and those inside its
+/// allowed-ips are left out. \return empty: there is none, or the device has no port yet.
 [[nodiscard]] schema::LanEndpoints find_own_lan_endpoints(
     const wg::Device& device, std::span<const base::InterfaceAddress> host);
 
-/// The link of this host, the tunnel excepted, on which the address lies; nullopt: on none.
+/// The interface index of the link on which the address lies, the tunnel excepted; nullopt: it lies
+/// on none.
 [[nodiscard]] std::optional<unsigned> find_link(const base::IpAddress& address,
                                                 const std::string& tunnel,
                                                 std::span<const base::InterfaceAddress> host);
 
-/// Why an endpoint that a peer claims on its own network is never set, besides the reasons of
-/// refuse_endpoint(): loopback and link-local addresses, public ones that are on no link of this
-/// host, those of the tunnel, and those of the hub. nullopt: it may be.
-/// \param hubs where the hubs are.
+/// Why an endpoint that a peer announced must not be set, besides the reasons of
+/// refuse_endpoint(): it is a loopback or link-local address, a public one that is on no link of
+/// this host, one of the tunnel, or the hub's. nullopt: it may be set.
+/// \param hubs addresses of the hubs.
 [[nodiscard]] std::optional<std::string> refuse_lan_endpoint(
     const base::Endpoint& endpoint, const wg::Device& device,
     std::span<const base::InterfaceAddress> host, std::span<const base::IpAddress> hubs);
 
-/// The answer to `_lan.K.Z` TXT. More than schema::max_lan_endpoints, a second record or an
-/// endpoint that nobody may announce make the whole of it malformed. \param packet as received.
+/// The answer to `_lan.K.Z` TXT. The whole answer is malformed if it has more than
+/// schema::max_lan_endpoints endpoints, a second record, or an endpoint that may not be announced.
+/// \param packet as received.
 [[nodiscard]] base::Expected<schema::LanEndpoints, LookupError> parse_lan_answer(
     base::Bytes packet, const wg::PublicKey& peer, const dns::Name& zone);
 
-/// What a peer says, and the link says about it.
+/// One endpoint that a peer announced.
 struct LanCandidate {
   base::Endpoint endpoint;
-  bool answers = false;  ///< on a link of this host, where somebody has the address
+  bool answers = false;  ///< it is on a link of this host, and a host there has the address
 
   friend bool operator==(const LanCandidate&, const LanCandidate&) = default;
 };
@@ -54,20 +56,20 @@ struct LanResult {
   base::Expected<std::vector<LanCandidate>, LookupError> candidates;
 };
 
-/// What one peer told of its own network, and when to ask again.
+/// What one peer told of its own network, and when to ask it again.
 class LanView {
  public:
-  /// Whether to ask now; then the answer is awaited. \param may_be_near the peer may be behind the
-  /// same NAT: as often as called, else once a minute.
+  /// Whether to ask now. If so, the answer is awaited from now on. \param may_be_near the peer may
+  /// be behind the same NAT: ask at every call. Otherwise once a minute.
   [[nodiscard]] bool ask_if_due(base::SteadyTime now, bool may_be_near);
-  /// A failed question changes nothing, but for "there is none", which takes the old ones away.
-  /// \return whether the answer was refused, and the one before was not.
+  /// Takes an answer. "There is none" removes the old candidates; other failures change nothing.
+  /// \return whether this answer was refused and the one before it was not.
   bool learn(const LanResult& result);
-  /// \return whether a candidate answers now that did not before; once.
+  /// \return whether a candidate answers that did not answer before. A second call says false.
   [[nodiscard]] bool take_news();
 
   [[nodiscard]] const std::vector<LanCandidate>& candidates() const { return candidates_; }
-  /// The answer is awaited, or said that the peer has told nothing yet.
+  /// The answer is awaited, or the last one said that the peer has announced nothing yet.
   [[nodiscard]] bool may_come() const { return may_come_; }
   [[nodiscard]] bool has_told(const base::Endpoint& endpoint) const;
 
@@ -80,30 +82,30 @@ class LanView {
   bool refused_ = false;
 };
 
-/// When this host's announcement is sent: at once when its addresses change, again each 100 s, and
-/// after a failure in growing pauses.
+/// When this host sends its announcement: at once when its addresses change, every 100 s as a
+/// renewal, and after a failure in growing pauses.
 class LanAnnouncer {
  public:
-  /// \param own of find_own_lan_endpoints(). \return what to announce now, after which learn() is
-  /// awaited; empty: withdraw; nullopt: nothing is due.
+  /// \param own of find_own_lan_endpoints(). \return what to announce now; empty: withdraw it;
+  /// nullopt: nothing is due. After an announcement nothing is due until learn() is called.
   [[nodiscard]] std::optional<schema::LanEndpoints> announce_if_due(
       base::SteadyTime now, const schema::LanEndpoints& own);
-  /// \param rcode of the reply; an error: there was none.
+  /// \param rcode of the reply; an error: no reply came.
   void learn(base::SteadyTime now, const base::Expected<dns::Rcode, LookupError>& rcode,
              std::minstd_rand& random);
-  /// Another server, or another device: nobody was told.
+  /// The server or the device is another one, which was told nothing yet.
   void forget();
 
-  /// Why the last one was not taken; none: it was.
+  /// Why the server did not take the last announcement; none: it did.
   [[nodiscard]] const std::optional<std::string>& trouble() const { return trouble_; }
 
  private:
   std::optional<schema::LanEndpoints>
-      told_;  ///< what the server has; none: nothing, for all we know
-  std::optional<schema::LanEndpoints> sent_;  ///< the last, taken or not
+      told_;  ///< what the server has; none: nothing, as far as is known
+  std::optional<schema::LanEndpoints> sent_;  ///< the last announcement, taken or not
   bool pending_ = false;
   unsigned failures_ = 0;
-  base::SteadyTime next_;  ///< of the same again
+  base::SteadyTime next_;  ///< when to send the same again
   std::optional<std::string> trouble_;
 };
 

@@ -17,7 +17,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// A neighbour that is there answers within milliseconds; the kernel asks three times, 1 s apart.
+/// A present neighbour answers within milliseconds. The kernel asks three times, 1 s apart.
 constexpr auto neighbour_patience = 1200ms;
 constexpr auto neighbour_interval = 20ms;
 /// An answer has at most schema::max_lan_text_octets of data.

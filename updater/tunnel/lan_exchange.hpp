@@ -15,9 +15,10 @@
 namespace updater {
 
 /// Announces this host's LAN addresses at the hub's tunnel address, and asks there for those of the
-/// other peers; whether they answer here is what the kernel's neighbour table says, after the
-/// kernel asked. (Not an echo: hosts that refuse echoes answer ARP, and nothing else of a neighbour
-/// is touched for a claim of somebody's.) Used from the thread of its io_context.
+/// other peers. The kernel then looks for each address on the link (ARP, neighbour discovery), and
+/// its neighbour table says whether a host has it. Not an echo request: hosts that refuse echoes
+/// still answer ARP, and a peer's mere claim should not send more than that to a neighbour. Used
+/// from the thread of its io_context.
 class LanExchange {
  public:
   using Done = std::function<void(const LanResult&)>;
@@ -25,22 +26,22 @@ class LanExchange {
   /// \param context, client outlive the exchange.
   LanExchange(asio::io_context& context, PrivateClient& client, const dns::Name& zone, Done done);
 
-  /// A new reading, after which an announcement may be due. \param server none: nobody is told, and
-  /// nobody asked.
+  /// Takes a new reading, after which an announcement may be due. \param server none: nothing is
+  /// announced or asked.
   void follow(const base::Now& now, const wg::Device& device,
               std::span<const base::InterfaceAddress> host,
               const std::optional<base::Endpoint>& server);
-  /// What a peer says of its own network; `done` is called once, never from inside this call.
-  /// \param written those that the operator wrote down; they come first.
+  /// Asks for a peer's endpoints on its own network. `done` is called once, never from inside this
+  /// call. \param written the endpoints that the operator configured; they come first.
   void ask(const wg::PublicKey& peer, schema::LanEndpoints written);
 
  private:
-  /// Endpoints whose neighbours were asked.
+  /// The endpoints of one peer whose addresses the kernel looks for.
   struct Check {
     wg::PublicKey peer;
     struct Item {
       LanCandidate candidate;
-      std::optional<unsigned> link;  ///< where its answer is awaited
+      std::optional<unsigned> link;  ///< interface index where its answer is awaited
     };
     std::vector<Item> items;
     base::SteadyTime until;
@@ -59,9 +60,9 @@ class LanExchange {
   std::vector<Check> checks_;
   std::minstd_rand random_;
   LanAnnouncer announcer_;
-  std::optional<std::string> told_trouble_;  // in the log
+  std::optional<std::string> told_trouble_;  // the trouble that was logged last
 
-  // Of the last reading.
+  // From the last reading.
   std::string tunnel_;
   std::optional<wg::PublicKey> key_;
   std::vector<base::InterfaceAddress> host_;

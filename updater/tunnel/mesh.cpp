@@ -9,6 +9,10 @@
 #include "schema/owner_name.hpp"
 #include "schema/peer_text.hpp"
 
+// Mesh joining, in the order of the header: what a list changes, what a reading shows, which
+// records are to be asked for, and how the answers are read. Pure functions without state: what is
+// remembered between calls is in Memory. MeshReader asks the questions; the loop reads the device,
+// saves the memory and makes the change.
 namespace updater {
 namespace {
 
@@ -26,7 +30,7 @@ bool may_join(const MeshSettings& settings, const wg::Device& device, const wg::
          settings.deny.count(key) == 0 && find_memory(memory, key).mesh != Mesh::removed;
 }
 
-/// The networks that a listed peer may have.
+/// The host routes of a listed peer that lie inside a range.
 std::vector<base::Prefix> find_hosts(const MeshSettings& settings, const ListedPeer& peer) {
   std::vector<base::Prefix> hosts;
   for (const base::Prefix& prefix : peer.allowed_ips) {
@@ -39,8 +43,8 @@ std::vector<base::Prefix> find_hosts(const MeshSettings& settings, const ListedP
   return hosts;
 }
 
-/// Why one of the networks is somebody's already; nullopt: none is. A host route contains nothing
-/// but itself.
+/// Why one of the routes cannot be given to the peer; nullopt: all can. Comparing for equality is
+/// enough, because a host route contains nothing but itself.
 std::optional<std::string> find_conflict(const std::vector<base::Prefix>& hosts,
                                          const std::set<base::Prefix>& taken,
                                          const base::IpAddress& server,
@@ -64,7 +68,7 @@ std::optional<wg::PublicKey> read_instance(const dns::Name& name, const dns::Nam
   return peer->key;
 }
 
-/// What makes an answer unusable, whatever is in it.
+/// Why an answer cannot be used, whatever its records are; nullopt: it can.
 std::optional<LookupError> find_fault(const base::Expected<dns::Reply, dns::ReplyError>& reply) {
   if (!reply || reply->truncated || !reply->authoritative) return LookupError::malformed;
   switch (reply->rcode) {
@@ -140,10 +144,10 @@ std::vector<Note> observe_mesh(const Settings& settings, const wg::Device& devic
   std::size_t here = 0;
   for (auto& [key, peer] : memory) {
     const bool is_here = device.find(key) != nullptr;
-    // Added by hand: it is the user's now.
+    // Somebody added it by hand, so it is not ours.
     if (peer.mesh == Mesh::removed && is_here) peer.mesh = Mesh::none;
     if (peer.mesh != Mesh::adding && peer.mesh != Mesh::added) continue;
-    // On another device, or never seen: the write failed.
+    // The device is another one, or the peer was never seen because the write failed.
     const bool is_void =
         peer.mesh_device != interface_index || (!is_here && peer.mesh == Mesh::adding);
     if (is_void) {
@@ -185,7 +189,7 @@ base::Expected<std::set<wg::PublicKey>, LookupError> parse_mesh_list(base::Bytes
   const dns::Name owner = mesh_list_name(zone);
   const auto reply = dns::parse_reply(packet, owner, dns::RrType::ptr);
   if (const auto fault = find_fault(reply)) return base::Unexpected(*fault);
-  // The name has a TXT record in every view of every zone of this kind.
+  // The name exists in every zone of wg-dnsd: it has a TXT record in both views.
   if (reply->rcode == dns::Rcode::nxdomain) return base::Unexpected(LookupError::no_such_name);
   std::set<wg::PublicKey> keys;
   for (const dns::ReplyRecord& record : reply->answer) {
@@ -218,7 +222,7 @@ base::Expected<std::optional<ListedPeer>, LookupError> parse_mesh_peer(base::Byt
 
 dns::Name mesh_list_name(const dns::Name& zone) {
   dns::Name name = zone;
-  // Total: the names of peers, which are longer, fit.
+  // Cannot fail: longer names of peers fit below the same zone.
   (void)(name.prepend(schema::protocol_label) && name.prepend(schema::service_label));
   return name;
 }

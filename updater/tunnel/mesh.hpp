@@ -15,71 +15,70 @@
 #include "wg/device.hpp"
 
 /// Mesh joining: which of the peers that the public host lists are added to the device, and which
-/// are removed again. Only with a configured range. Pure.
+/// are removed again. Needs a configured range. Pure.
 namespace updater {
 
-/// A peer of the list that the device does not have, as its TXT record says.
+/// A listed peer that the device does not have, as its TXT record describes it.
 struct ListedPeer {
   wg::PublicKey key;
   std::vector<base::Prefix> allowed_ips;
   bool is_hub = false;
 };
 
-/// A list that was read to its end, the records of its peers included.
+/// A list that was read completely, with the records of its peers.
 struct MeshList {
-  std::vector<ListedPeer> peers;    ///< those that may be new
-  std::set<wg::PublicKey> unknown;  ///< of those that are not listed: nobody registers them
+  std::vector<ListedPeer> peers;    ///< those that may have to be added
+  std::set<wg::PublicKey> unknown;  ///< peers that were asked for and are not registered
 };
 
-/// What every list changes, and what is said of it.
+/// What a list changes, and the lines for the log.
 struct MeshPlan {
   wg::Membership change;
   std::vector<Note> notes;
 };
 
-/// Decides what a list changes, and marks in `memory` who is added and who is removed; that has to
-/// be on disk before the change is made. A peer is added when
+/// Decides what a list changes, and marks in `memory` which peers are added and removed. The memory
+/// has to be on disk before the change is made. A peer is added when
 ///   - it is not this device, not a hub, not denied, and was not removed by hand;
-///   - the host routes (/32, /128) in its allowed-ips that lie inside a range, of which at most
-///     wg::max_new_allowed_ips, are at least one: it gets these, and no other;
+///   - its allowed-ips have at least one host route (/32, /128) inside a range. The peer gets these
+///     routes and no other, at most wg::max_new_allowed_ips;
 ///   - none of these equals a prefix of another peer, or is an address of this host or the server;
-///   - no more than `settings.mesh.max` peers were added by us.
-/// A peer is removed when we added it and nobody registers it any more.
-/// \param settings with at least one range; names. \param interface_index the device's. \param
-/// server that gave the list. \param host this host's addresses.
+///   - fewer than `settings.mesh.max` peers were added by us.
+/// A peer is removed when we added it and it is no longer registered.
+/// \param settings with at least one range; its names are for the log. \param interface_index the
+/// device's. \param server that gave the list. \param host this host's addresses.
 [[nodiscard]] MeshPlan plan_mesh(const Settings& settings, const wg::Device& device,
                                  unsigned interface_index, const base::IpAddress& server,
                                  std::span<const base::InterfaceAddress> host, const MeshList& list,
                                  Memory& memory);
 
-/// Takes a reading: a peer that we added was seen, or is gone without us: it was removed by hand,
-/// and is not added again until it is added by hand. Not so when the device is another one, nor
-/// when all that we added, two or more, are gone at once: that is a configuration that was loaded
-/// anew.
-/// \param settings names. \return lines for the log.
+/// Takes a reading of the device. A peer that we added and that is missing now was removed by hand:
+/// it is not added again until somebody adds it by hand. Two exceptions: the device is another one,
+/// or all peers that we added, two or more, are missing at once, because a configuration was loaded
+/// anew. Then they may be added again.
+/// \param settings its names are for the log. \return lines for the log.
 [[nodiscard]] std::vector<Note> observe_mesh(const Settings& settings, const wg::Device& device,
                                              unsigned interface_index, Memory& memory);
 
-/// Whose records have to be read: the listed ones that may be added, and of the others those that
-/// may have to be removed.
+/// The peers whose records have to be read.
 struct MeshQuestions {
-  std::vector<wg::PublicKey> listed;
-  std::vector<wg::PublicKey> missing;
+  std::vector<wg::PublicKey> listed;   ///< listed, and may have to be added
+  std::vector<wg::PublicKey> missing;  ///< not listed, and may have to be removed
 };
 [[nodiscard]] MeshQuestions find_questions(const MeshSettings& settings, const wg::Device& device,
                                            const std::set<wg::PublicKey>& listed,
                                            const Memory& memory);
 
-/// More are nobody's list: it would not fit one answer inside the tunnel.
+/// A longer list is refused: it would not fit one answer inside the tunnel.
 inline constexpr std::size_t max_listed = 1000;
 
-/// The answer to `_wireguard._udp.Z` PTR. \param packet as received. \error of anything that is not
-/// a whole list of peers' names in the zone, from a server that answers for it.
+/// The answer to `_wireguard._udp.Z` PTR. \param packet as received. \error for anything but a
+/// complete list of peers' names in the zone, from a server that is authoritative for it.
 [[nodiscard]] base::Expected<std::set<wg::PublicKey>, LookupError> parse_mesh_list(
     base::Bytes packet, const dns::Name& zone);
 
-/// The answer to a listed peer's TXT. \return nullopt: nobody registers it. \error as above; a
-/// record of another key is foreign.
+/// The answer to a listed peer's TXT. \return nullopt: the peer is not registered. \error as above;
+/// a record of another key is foreign.
 [[nodiscard]] base::Expected<std::optional<ListedPeer>, LookupError> parse_mesh_peer(
     base::Bytes packet, const wg::PublicKey& peer, const dns::Name& zone);
 

@@ -8,7 +8,7 @@
 namespace updater {
 namespace {
 
-/// What the server sends at most inside the tunnel, where there is no TCP (doc/protocol.md).
+/// The longest answer of a server inside the tunnel, where there is no TCP (doc/protocol.md).
 constexpr std::uint16_t max_answer = 16384;
 
 }  // namespace
@@ -18,7 +18,7 @@ struct MeshReader::Reading {
   Select select;
   Done done;
   MeshList list = {};
-  std::size_t awaited = 0;  ///< answers
+  std::size_t awaited = 0;  ///< answers that have not come yet
   std::optional<LookupError> error = {};
 };
 

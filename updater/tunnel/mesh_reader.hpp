@@ -9,20 +9,20 @@
 
 namespace updater {
 
-/// Reads the list of peers at the private server: the list, then the TXT of each peer that it
-/// raises a question about. One answer that is missing or wrong makes the whole reading fail. Used
-/// from the thread of the client's io_context.
+/// Reads the list of peers at the private server, then the TXT record of each peer that `select`
+/// names. The whole reading fails if one answer is missing or wrong. Used from the thread of the
+/// client's io_context.
 class MeshReader {
  public:
-  /// Which peers' records to read, once the list is known.
+  /// Chooses the peers whose records to read, when the list is known.
   using Select = std::function<MeshQuestions(const std::set<wg::PublicKey>& listed)>;
   using Done = std::function<void(const base::Expected<MeshList, LookupError>&)>;
 
   /// \param client outlives the reader.
   MeshReader(PrivateClient& client, const dns::Name& zone) : client_(client), zone_(zone) {}
 
-  /// \param done is called once, never from inside this call. \return false, and nothing happens: a
-  /// reading is under way.
+  /// \param done is called once, never from inside this call. \return false: a reading is under way
+  /// already, and this call did nothing.
   bool read(const base::Endpoint& server, Select select, Done done);
 
  private:

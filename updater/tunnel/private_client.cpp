@@ -19,7 +19,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// How long each sending waits; a tunnel that begins with a handshake takes its time.
+/// How long to wait after each sending. The first message may have to wait for a handshake.
 constexpr std::array<std::chrono::milliseconds, 4> patience = {500ms, 1s, 2s, 4s};
 constexpr std::size_t max_running = 8;
 constexpr std::size_t max_reply = 65535;
@@ -76,7 +76,7 @@ class PrivateClient::Exchange : public std::enable_shared_from_this<Exchange> {
   }
 
   void send() {
-    // What cannot leave now is a packet that was lost.
+    // A failure counts as a lost packet: the next attempt sends again.
     (void)::send(descriptor_.native_handle(), message_.data(), message_.size(), MSG_NOSIGNAL);
     timer_.expires_after(patience.at(attempt_));
     timer_.async_wait([self = shared_from_this()](const std::error_code& ec) {
@@ -101,7 +101,7 @@ class PrivateClient::Exchange : public std::enable_shared_from_this<Exchange> {
   void receive() {
     std::vector<std::uint8_t> reply(max_reply);
     const auto size = ::recv(descriptor_.native_handle(), reply.data(), reply.size(), 0);
-    // Nobody listens there: no reason to ask four times.
+    // No server listens there, so asking again is useless.
     if (size < 0 && errno == ECONNREFUSED) finish(base::Unexpected(LookupError::unreachable));
     if (size < 2 || reply[0] != message_[0] || reply[1] != message_[1]) return;
     reply.resize(static_cast<std::size_t>(size));

@@ -15,25 +15,26 @@
 
 namespace updater {
 
-/// Exchanges DNS messages with a server inside the tunnel, over UDP: each from a socket of its own
-/// that is bound to the WireGuard interface and connected to the server. So what is read here came
-/// through the tunnel from that address, whatever routes this host has. There is no TCP inside.
-/// Used from the thread of its io_context.
+/// Exchanges DNS messages with a server inside the tunnel, over UDP. Each exchange has a socket of
+/// its own, bound to the WireGuard interface and connected to the server: whatever it receives came
+/// through the tunnel and from that address, whatever routes this host has. There is no TCP inside
+/// the tunnel. Used from the thread of its io_context.
 class PrivateClient {
  public:
-  /// The reply with the id of the message; or timeout, unreachable.
+  /// The reply, which has the id of the message. \error timeout, unreachable.
   using Result = base::Expected<std::vector<std::uint8_t>, LookupError>;
   using Done = std::function<void(const Result&)>;
 
   /// \param context outlives the client.
   PrivateClient(asio::io_context& context, std::string interface);
-  /// What is under way ends silently.
+  /// Drops the exchanges that are under way: their `done` is not called.
   ~PrivateClient();
   PrivateClient(const PrivateClient&) = delete;
   PrivateClient& operator=(const PrivateClient&) = delete;
 
-  /// Sends it up to four times within 7.5 s, and calls `done` once, never from inside this call.
-  /// Eight are under way at a time, the others wait. \param message at least a header.
+  /// Sends the message up to four times within 7.5 s, and calls `done` once, never from inside this
+  /// call. At most eight exchanges run at a time; the others wait. \param message at least a
+  /// header.
   void exchange(const base::Endpoint& server, std::vector<std::uint8_t> message, Done done);
 
  private:
@@ -45,7 +46,7 @@ class PrivateClient {
   std::string interface_;
   std::deque<std::shared_ptr<Exchange>> waiting_;
   std::set<std::shared_ptr<Exchange>> running_;
-  bool told_ = false;  // that no socket can be bound to the interface
+  bool told_ = false;  // logged: no socket can be bound to the interface
 };
 
 }  // namespace updater

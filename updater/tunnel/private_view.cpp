@@ -48,7 +48,7 @@ void PrivateView::follow(const base::Now& now, const wg::Device& device,
   read_mesh(now.steady);
 }
 
-/// The public view usually leaves a peer's text out. A failure is treated as an empty answer.
+/// The public view usually leaves out what the text says. A failure counts as an empty answer.
 void PrivateView::ask_text(const wg::PublicKey& peer) {
   if (!server_ || !text_questions_.insert(peer).second) return;
   client_.exchange(*server_,

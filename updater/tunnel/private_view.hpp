@@ -68,12 +68,12 @@ class PrivateView {
   const Config& config_;
   Reader& reader_;
   std::optional<base::Endpoint> server_;
-  std::set<wg::PublicKey> text_questions_;  // that await their answers
+  std::set<wg::PublicKey> text_questions_;  // peers whose answers are awaited
   PrivateClient client_;
   LanExchange lan_;
   MeshReader mesh_reader_;
   base::SteadyTime mesh_due_;
-  bool mesh_failing_ = false;  // in the log
+  bool mesh_failing_ = false;  // logged
   std::minstd_rand random_{std::random_device()()};
 };
 

@@ -10,16 +10,16 @@
 
 namespace updater {
 
-/// The peer's own address inside the tunnel: its first host route of a family of which the device
-/// has an address itself; nullopt: nothing can be sent to the peer alone.
+/// The peer's own address inside the tunnel: its first host route (/32, /128) of a family in which
+/// the device itself has an address. nullopt: there is none, so nothing can be sent to the peer.
 [[nodiscard]] std::optional<base::IpAddress> find_tunnel_address(
     const wg::DevicePeer& peer, const wg::Device& device,
     std::span<const base::InterfaceAddress> host);
 
-/// Where the private view of the zone is asked, and this host's announcements go: port 53 at the
-/// hub's own address inside the tunnel, which is the only host route of its family in the hub's
-/// allowed-ips. \param host to prefer the family in which the device can ask.
-/// \return nullopt: no hub has such an address, or one has several of a family.
+/// The server of the private view, where this host's announcements go, too: port 53 at the hub's
+/// own address inside the tunnel. That is the only host route of its family in the hub's
+/// allowed-ips. \param host this host's addresses: the device has to have one of that family.
+/// \return nullopt: no hub has such an address; a hub with several of the family has none.
 [[nodiscard]] std::optional<base::Endpoint> find_private_server(
     const wg::Device& device, const std::set<wg::PublicKey>& hubs,
     std::span<const base::InterfaceAddress> host);
