@@ -2,22 +2,16 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <fstream>
-#include <iterator>
-#include <system_error>
+#include "base/read_file.hpp"
 
 namespace dnsd {
 namespace {
 
 std::shared_ptr<const CookieJar> open_cookie_jar(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (!file.is_open() || file.bad()) {
-    throw ConfigError(
-        fmt::format("cookie-secret-file {}: {}", path, std::generic_category().message(errno)));
-  }
-  const auto secrets = parse_cookie_secrets(text);
+  const auto text = base::read_file(path);
+  if (!text)
+    throw ConfigError(fmt::format("cookie-secret-file {}: {}", path, text.error().message()));
+  const auto secrets = parse_cookie_secrets(*text);
   if (!secrets) throw ConfigError(fmt::format("cookie-secret-file {}: {}", path, secrets.error()));
   return std::make_shared<const CookieJar>(secrets->current, secrets->previous);
 }

@@ -8,12 +8,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "base/file_descriptor.hpp"
+#include "base/read_file.hpp"
 #include "wg/config_file.hpp"
 
 namespace dnsd {
@@ -26,24 +26,24 @@ constexpr std::string_view head =
 struct WipedText {
   std::string text;
   WipedText() = default;
+  explicit WipedText(std::string whole) : text(std::move(whole)) {}
   WipedText(const WipedText&) = delete;
   WipedText& operator=(const WipedText&) = delete;
   ~WipedText() { OPENSSL_cleanse(text.data(), text.size()); }
 };
 
-std::string describe(const std::string& path, int error) {
-  return fmt::format("{}: {}", path, std::generic_category().message(error));
+std::string describe(const std::string& path, const std::error_code& error) {
+  return fmt::format("{}: {}", path, error.message());
 }
 
 /// \error it is there and cannot be read
 base::Expected<std::vector<wg::ConfigPeer>, std::string> read(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file.is_open()) {
-    if (errno == ENOENT) return std::vector<wg::ConfigPeer>();
-    return base::Unexpected(describe(path, errno));
+  auto text = base::read_file(path);
+  if (!text) {
+    if (text.error() == std::errc::no_such_file_or_directory) return std::vector<wg::ConfigPeer>();
+    return base::Unexpected(describe(path, text.error()));
   }
-  WipedText whole;
-  whole.text.assign(std::istreambuf_iterator<char>(file), {});
+  const WipedText whole(*std::move(text));
   auto parsed = wg::parse_config_file(whole.text);
   if (!parsed)
     return base::Unexpected(
@@ -82,7 +82,7 @@ base::Expected<void, std::string> write(const std::string& path,
     if (written) done += static_cast<std::size_t>(count);
   }
   if (written && ::fsync(file.get()) == 0 && ::rename(fresh.c_str(), path.c_str()) == 0) return {};
-  const std::string problem = describe(path, errno);
+  const std::string problem = describe(path, {errno, std::generic_category()});
   (void)::unlink(fresh.c_str());
   return base::Unexpected(problem);
 }

@@ -5,8 +5,9 @@
 #include <bit>
 #include <charconv>
 #include <filesystem>
-#include <fstream>
 #include <sstream>
+
+#include "base/read_file.hpp"
 
 namespace dnsd {
 namespace {
@@ -56,9 +57,10 @@ std::optional<OpenSocket> parse_line(const std::string& line) {
                     .is_listening = word[3] == "0A"};
 }
 
-std::string read_file(const fs::path& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+/// A process that ended meanwhile, and a protocol that this kernel lacks, have no text.
+std::string text_of(const fs::path& path) {
+  auto text = base::read_file(path);
+  return text ? *std::move(text) : std::string();
 }
 
 /// Fills in program and process.
@@ -74,7 +76,7 @@ void find_process(std::uint64_t inode, PortHolder& holder) {
       std::error_code unreadable;
       if (fs::read_symlink(file->path(), unreadable) != wanted) continue;
       holder.process = number;
-      holder.program = read_file(process.path() / "comm");
+      holder.program = text_of(process.path() / "comm");
       if (!holder.program.empty() && holder.program.back() == '\n') holder.program.pop_back();
       return;
     }
@@ -104,7 +106,7 @@ std::optional<PortHolder> find_port_holder(dns::Transport transport,
   const std::string name = transport == dns::Transport::udp ? "/proc/net/udp" : "/proc/net/tcp";
   const bool is_ipv4 = endpoint.address.is_ipv4();
   for (const auto& path : is_ipv4 ? std::vector{name, name + "6"} : std::vector{name + "6"}) {
-    for (const OpenSocket& socket : parse_open_sockets(read_file(path))) {
+    for (const OpenSocket& socket : parse_open_sockets(text_of(path))) {
       // A socket on [::] may hold IPv4 as well; the kernel does not show whether it does.
       const bool holds_both = is_ipv4 && !socket.local.address.is_ipv4() &&
                               socket.local.address.is_unspecified() &&

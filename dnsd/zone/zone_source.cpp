@@ -2,23 +2,16 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <iterator>
-
+#include "base/read_file.hpp"
 #include "dnsd/zone/name_servers.hpp"
 
 namespace dnsd {
 namespace {
 
 std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (!file.is_open() || file.bad()) {
-    throw ConfigError(fmt::format("{}: {}", path, std::strerror(errno)));
-  }
-  return text;
+  auto text = base::read_file(path);
+  if (!text) throw ConfigError(fmt::format("{}: {}", path, text.error().message()));
+  return *std::move(text);
 }
 
 /// \param line 0: the whole.

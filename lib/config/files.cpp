@@ -2,13 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <system_error>
 
+#include "base/read_file.hpp"
 #include "config/error.hpp"
 
 namespace config {
@@ -29,11 +28,9 @@ std::string read_whole_file(const std::string& path) {
   if (ec) fail(path, fmt::format("cannot be read: {}", ec.message()));
   if (size > max_file_octets)
     fail(path, fmt::format("is longer than {} MiB", max_file_octets >> 20U));
-  std::ifstream file(path, std::ios::binary);
-  std::string text(static_cast<std::size_t>(size), '\0');
-  if (!file.is_open() || !file.read(text.data(), static_cast<std::streamsize>(text.size())))
-    fail(path, fmt::format("cannot be read: {}", std::generic_category().message(errno)));
-  return text;
+  auto text = base::read_file(path);
+  if (!text) fail(path, fmt::format("cannot be read: {}", text.error().message()));
+  return *std::move(text);
 }
 
 std::string absolute_path(const std::string& folder, const std::string& path) {

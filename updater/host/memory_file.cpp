@@ -2,23 +2,18 @@
 
 #include <spdlog/spdlog.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 #include <system_error>
 #include <utility>
 
+#include "base/read_file.hpp"
 #include "base/replace_file.hpp"
 
 namespace updater {
 namespace {
 
 std::string read_boot_id() {
-  std::ifstream file("/proc/sys/kernel/random/boot_id");
-  std::string id;
-  std::getline(file, id);
-  return id;
+  const auto text = base::read_file("/proc/sys/kernel/random/boot_id");
+  return text ? text->substr(0, text->find('\n')) : std::string();
 }
 
 }  // namespace
@@ -27,14 +22,13 @@ MemoryFile::MemoryFile(std::filesystem::path path, Access access)
     : path_(std::move(path)), access_(access), boot_(read_boot_id()) {}
 
 Memory MemoryFile::load() const {
-  std::ifstream file(path_, std::ios::binary);
-  if (!file) {
-    if (errno != ENOENT)
-      spdlog::warn("{}: cannot be read: {}", path_.string(), std::strerror(errno));
+  const auto text = base::read_file(path_);
+  if (!text) {
+    if (text.error() != std::errc::no_such_file_or_directory)
+      spdlog::warn("{}: cannot be read: {}", path_.string(), text.error().message());
     return {};
   }
-  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  auto memory = parse_memory(text, boot_);
+  auto memory = parse_memory(*text, boot_);
   if (memory) return *std::move(memory);
   const std::filesystem::path aside = path_.string() + ".bad";
   std::error_code ec;
