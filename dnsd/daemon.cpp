@@ -32,6 +32,7 @@
 #include "dnsd/observe/observation_points.hpp"
 #include "dnsd/observe/observatory.hpp"
 #include "dnsd/serve/answer_threads.hpp"
+#include "dnsd/settings/cookie_secret_file.hpp"
 #include "dnsd/state/state_store.hpp"
 #include "dnsd/tunnel/lan_expiry.hpp"
 #include "dnsd/tunnel/tunnel_host.hpp"
@@ -126,7 +127,7 @@ Daemon::Daemon(const CommandLine& line, InheritedSockets inherited)
       store_(config_.state_dir),
       static_part_(read_static_part(config_, read_host(config_))),
       published_(make_zone(config_, static_part_, peers_, live_)),
-      policy_(make_policy(config_, nullptr)),
+      policy_(make_policy(config_, load_cookie_secrets(config_), nullptr)),
       observatory_(io_, config_, peers_, live_, store_),
       responder_(published_, policy_),
       lan_expiry_(io_, live_.lan, [this] { observatory_.content_changed(); }),
@@ -231,7 +232,7 @@ std::optional<std::string> Daemon::reload() {
     const HostAddresses host = read_host(next);
     StaticPart part = read_static_part(next, host);
     auto zone = make_zone(next, part, peers_, live_);
-    auto policy = make_policy(next, policy_.get().get());
+    auto policy = make_policy(next, load_cookie_secrets(next), policy_.get().get());
     if (auto changed = listeners_.change(next.listen, host); !changed) {
       throw ConfigError(changed.error());
     }
@@ -383,7 +384,7 @@ void check_config(const CommandLine& line, std::FILE* out) {
   const PeerTable peers;
   const LiveState live;
   (void)make_zone(config, read_static_part(config, read_host(config)), peers, live);
-  (void)make_policy(config, nullptr);
+  (void)make_policy(config, load_cookie_secrets(config), nullptr);
   fmt::print(out, "{}", to_yaml(config));
 }
 

@@ -1,14 +1,11 @@
 #include "dnsd/answer/cookie.hpp"
 
-#include <fmt/format.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
 
-#include <algorithm>
-#include <charconv>
 #include <memory>
 #include <stdexcept>
 
@@ -111,33 +108,6 @@ CookieState CookieJar::check(base::Bytes client_cookie, base::Bytes server_cooki
   };
   if (matches(current_)) return age <= fresh_seconds ? CookieState::fresh : CookieState::aging;
   return previous_ && matches(*previous_) ? CookieState::aging : CookieState::invalid;
-}
-
-base::Expected<CookieSecrets, std::string> parse_cookie_secrets(std::string_view text) {
-  std::array<CookieSecret, 2> secrets{};
-  std::size_t count = 0;
-  for (std::size_t line = 1; !text.empty(); ++line) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    std::string_view word = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    while (!word.empty() && (word.back() == ' ' || word.back() == '\r' || word.back() == '\t'))
-      word.remove_suffix(1);
-    if (word.empty() || word.front() == '#') continue;
-    if (count == secrets.size())
-      return base::Unexpected(fmt::format("line {}: more than two secrets", line));
-    CookieSecret& secret = secrets[count++];
-    bool valid = word.size() == 2 * secret.size();
-    for (std::size_t i = 0; valid && i < secret.size(); ++i) {
-      const char* const first = word.data() + 2 * i;
-      const auto [stop, ec] = std::from_chars(first, first + 2, secret[i], 16);
-      valid = ec == std::errc() && stop == first + 2;
-    }
-    if (!valid) return base::Unexpected(fmt::format("line {}: a secret is 32 hex digits", line));
-  }
-  if (count == 0)
-    return base::Unexpected(
-        std::string("no secret; write 32 hex digits, for example from `openssl rand -hex 16`"));
-  return CookieSecrets{secrets[0], count == 2 ? std::optional(secrets[1]) : std::nullopt};
 }
 
 }  // namespace dnsd

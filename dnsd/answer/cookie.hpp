@@ -3,13 +3,11 @@
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <string>
-#include <string_view>
 
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
-#include "base/expected.hpp"
 #include "base/ip_address.hpp"
+#include "dnsd/settings/cookie_secret_file.hpp"
 
 /// DNS cookies (RFC 7873) in the form that all servers of one name share (RFC 9018): whoever echoes
 /// one has received a reply at the address that he claims.
@@ -17,7 +15,6 @@ namespace dnsd {
 
 inline constexpr std::size_t client_cookie_octets = 8;   // RFC 7873 §4
 inline constexpr std::size_t server_cookie_octets = 16;  // RFC 9018 §4
-using CookieSecret = std::array<std::uint8_t, 16>;
 using ServerCookie = std::array<std::uint8_t, server_cookie_octets>;
 
 /// What the server's part of a client's cookie is worth.
@@ -54,15 +51,5 @@ class CookieJar {
   CookieSecret current_;
   std::optional<CookieSecret> previous_;
 };
-
-/// Reads `cookie-secret-file`: one or two lines of 32 hex digits, the first makes new cookies, the
-/// second is still accepted. Empty lines and lines that begin with '#' are skipped. \error what is
-/// wrong, with the line; never the secret.
-struct CookieSecrets {
-  CookieSecret current{};
-  std::optional<CookieSecret> previous;
-};
-[[nodiscard]] base::Expected<CookieSecrets, std::string> parse_cookie_secrets(
-    std::string_view text);
 
 }  // namespace dnsd

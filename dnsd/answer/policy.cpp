@@ -1,27 +1,13 @@
 #include "dnsd/answer/policy.hpp"
 
-#include <fmt/format.h>
-
-#include "base/read_file.hpp"
-
 namespace dnsd {
-namespace {
 
-std::shared_ptr<const CookieJar> open_cookie_jar(const std::string& path) {
-  const auto text = base::read_file(path);
-  if (!text)
-    throw ConfigError(fmt::format("cookie-secret-file {}: {}", path, text.error().message()));
-  const auto secrets = parse_cookie_secrets(*text);
-  if (!secrets) throw ConfigError(fmt::format("cookie-secret-file {}: {}", path, secrets.error()));
-  return std::make_shared<const CookieJar>(secrets->current, secrets->previous);
-}
-
-}  // namespace
-
-std::shared_ptr<const Policy> make_policy(const Config& config, const Policy* previous) {
+std::shared_ptr<const Policy> make_policy(const Config& config,
+                                          const std::optional<CookieSecrets>& secrets,
+                                          const Policy* previous) {
   Policy policy;
-  if (config.cookie_secret_file) {
-    policy.cookies = open_cookie_jar(*config.cookie_secret_file);
+  if (secrets) {
+    policy.cookies = std::make_shared<const CookieJar>(secrets->current, secrets->previous);
     policy.cookies_are_from_file = true;
   } else if (previous != nullptr && !previous->cookies_are_from_file) {
     policy.cookies = previous->cookies;

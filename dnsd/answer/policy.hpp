@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "dnsd/answer/cookie.hpp"
 #include "dnsd/answer/rate_limit.hpp"
 #include "dnsd/settings/config.hpp"
+#include "dnsd/settings/cookie_secret_file.hpp"
 
 namespace dnsd {
 
@@ -23,10 +25,12 @@ struct Policy {
   std::string version;                          ///< CHAOS version.bind; empty: not told
 };
 
-/// The policy that the configuration asks for. \param previous what is in force: the rate limiter
-/// goes on counting when its limit is the same, and without a cookie-secret-file the secret stays.
-/// Null at start. \throws ConfigError when the secret file cannot be read.
+/// The policy that the configuration asks for. Opens no file. \param secrets what the
+/// configuration's cookie-secret-file holds; none: a secret is drawn. \param previous what is in
+/// force, null at start: the rate limiter keeps its counts when its limit is the same, and a secret
+/// that was drawn stays.
 [[nodiscard]] std::shared_ptr<const Policy> make_policy(const Config& config,
+                                                        const std::optional<CookieSecrets>& secrets,
                                                         const Policy* previous);
 
 }  // namespace dnsd

@@ -5,7 +5,7 @@
 namespace bench {
 
 ServedTable::ServedTable(std::uint64_t peers)
-    : policy_(dnsd::make_policy({}, nullptr)),
+    : policy_(dnsd::make_policy({}, std::nullopt, nullptr)),
       zone_(make_zone(peers)),
       responder_(zone_, policy_) {}
 

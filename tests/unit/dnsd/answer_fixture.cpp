@@ -94,7 +94,8 @@ void AnswerFixture::rebuild() {
     throw std::runtime_error(std::to_string(zone.error().line) + ": " + zone.error().message);
   published_ =
       std::make_unique<dnsd::PublishedZone>(std::make_shared<const dnsd::Zone>(*std::move(zone)));
-  policy_ = std::make_unique<dnsd::PublishedPolicy>(dnsd::make_policy(policy, nullptr));
+  policy_ =
+      std::make_unique<dnsd::PublishedPolicy>(dnsd::make_policy(policy, std::nullopt, nullptr));
 }
 
 std::vector<std::uint8_t> AnswerFixture::ask(base::Bytes query, const dnsd::Listener& listener,

@@ -353,16 +353,3 @@ TEST_CASE("random names below a wildcard or a delegation are one flood") {
     CHECK(answered == 10);
   }
 }
-
-TEST_CASE("a reload keeps counting and keeps the cookies, unless that is what changed") {
-  dnsd::Config config;
-  const auto first = dnsd::make_policy(config, nullptr);
-  const auto same = dnsd::make_policy(config, first.get());
-  CHECK(same->rate_limiter == first->rate_limiter);
-  CHECK(same->cookies == first->cookies);
-  config.rate_limit = 5;
-  CHECK(dnsd::make_policy(config, first.get())->rate_limiter != first->rate_limiter);
-  config.cookie_secret_file = "/nonexistent/secret";
-  CHECK_THROWS_WITH_AS((void)dnsd::make_policy(config, first.get()),
-                       doctest::Contains("/nonexistent/secret"), dnsd::ConfigError);
-}

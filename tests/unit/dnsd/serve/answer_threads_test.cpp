@@ -37,7 +37,7 @@ class Server {
  public:
   explicit Server(std::size_t threads = 2, dnsd::TcpLimits limits = {})
       : published_(make_zone()),
-        policy_(dnsd::make_policy({}, nullptr)),
+        policy_(dnsd::make_policy({}, std::nullopt, nullptr)),
         responder_(published_, policy_),
         threads_(responder_, threads, limits) {}
 
