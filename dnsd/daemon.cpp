@@ -32,6 +32,7 @@
 #include "dnsd/observe/observation_points.hpp"
 #include "dnsd/observe/observatory.hpp"
 #include "dnsd/serve/answer_threads.hpp"
+#include "dnsd/settings/config_file.hpp"
 #include "dnsd/settings/cookie_secret_file.hpp"
 #include "dnsd/state/state_store.hpp"
 #include "dnsd/tunnel/lan_expiry.hpp"

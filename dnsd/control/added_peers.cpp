@@ -14,7 +14,7 @@
 
 #include "base/file_descriptor.hpp"
 #include "base/read_file.hpp"
-#include "wg/config_file.hpp"
+#include "dnsd/settings/peer_reader.hpp"
 
 namespace dnsd {
 namespace {
@@ -26,7 +26,6 @@ constexpr std::string_view head =
 struct WipedText {
   std::string text;
   WipedText() = default;
-  explicit WipedText(std::string whole) : text(std::move(whole)) {}
   WipedText(const WipedText&) = delete;
   WipedText& operator=(const WipedText&) = delete;
   ~WipedText() { OPENSSL_cleanse(text.data(), text.size()); }
@@ -43,11 +42,8 @@ base::Expected<std::vector<wg::ConfigPeer>, std::string> read(const std::string&
     if (text.error() == std::errc::no_such_file_or_directory) return std::vector<wg::ConfigPeer>();
     return base::Unexpected(describe(path, text.error()));
   }
-  const WipedText whole(*std::move(text));
-  auto parsed = wg::parse_config_file(whole.text);
-  if (!parsed)
-    return base::Unexpected(
-        fmt::format("{}:{}: {}", path, parsed.error().line, parsed.error().message));
+  auto parsed = parse_peers_file(path, *std::move(text));
+  if (!parsed) return base::Unexpected(parsed.error());
   return std::move(parsed->peers);
 }
 

@@ -12,7 +12,6 @@
 #include "config/error.hpp"
 #include "dns/name.hpp"
 #include "dns/types.hpp"
-#include "dnsd/settings/command_line.hpp"
 #include "dnsd/settings/listen_address.hpp"
 #include "dnsd/settings/view.hpp"
 #include "wg/config_file.hpp"
@@ -56,11 +55,11 @@ struct ConfiguredPeer {
 struct Config {
   dns::Name zone;
   std::vector<std::string> interfaces;   ///< in order of precedence
-  std::vector<ConfiguredPoint> points;   ///< likewise, after the interfaces
+  std::vector<ConfiguredPoint> points;   ///< in order of precedence, after the interfaces
   std::vector<std::string> peers_files;  ///< absolute paths; their peers are in `peers`
   std::vector<ConfiguredPeer> peers;     ///< each public key and each name once
-  std::size_t peers_in_yaml = 0;     ///< so many of `peers`, the first ones, stand in the YAML file
-  bool publish_listed_only = false;  ///< publish: listed
+  std::size_t peers_in_yaml = 0;      ///< how many of `peers`, the first ones, are of the YAML file
+  bool publish_listed_only = false;   ///< publish: listed
   std::vector<ListenAddress> listen;  ///< empty: port 53 on all addresses, public
   std::optional<std::string> zone_file;
   std::vector<NameServer> name_servers;  ///< empty: ns1.Z
@@ -101,14 +100,8 @@ struct Config {
 /// peers that the configuration names.
 [[nodiscard]] std::string added_peers_file(const Config& config);
 
-/// Reads the configuration file and the files of peers that it and the command line name, and lays
-/// the words of the command line over it: an option that is given there replaces the file's, lists
-/// as a whole. Relative paths in a file start from its folder. Called at start and at each reload.
-/// \throws ConfigError
-[[nodiscard]] Config load_config(const CommandLine& line);
-
-/// The effective configuration as YAML (--check-config): every option with its value. It loads
-/// again to the same Config.
-[[nodiscard]] std::string to_yaml(const Config& config);
+/// Checks what no single option can: that there is a zone, that nothing expires before it is stale,
+/// and that no two points share a key file or a tunnel address. \throws ConfigError
+void check_whole(const Config& config);
 
 }  // namespace dnsd

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "base/bytes.hpp"
-#include "dnsd/settings/config_reader.hpp"
+#include "dnsd/settings/config_file.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const base::Bytes bytes(data, size);

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "dnsd/settings/config_reader.hpp"
+#include "dnsd/settings/config_file.hpp"
 #include "noise/crypto.hpp"
 
 namespace {

@@ -1,0 +1,101 @@
+#include "dnsd/settings/config_file.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "config/yaml_file.hpp"
+#include "dnsd/settings/options.hpp"
+#include "dnsd/settings/peer_reader.hpp"
+
+namespace dnsd {
+namespace {
+
+using config::fail;
+using config::folder_from_environment;
+using config::YamlSetting;
+
+std::string all_words() {
+  std::string words;
+  for (const Option& option : all_options()) words += fmt::format("{}, ", option.word);
+  return words + "peers";
+}
+
+void take_yaml_file(Config& config, PeerReader& peers, const std::string& path,
+                    const ReadFile& read_file) {
+  const auto parsed = config::parse_yaml_file(read_file(path));
+  if (!parsed) fail(fmt::format("{}:{}", path, parsed.error().line), parsed.error().message);
+  for (const YamlSetting& setting : parsed->settings) {
+    if (setting.word == "peers") {
+      peers.take_yaml(setting);
+      continue;
+    }
+    const Option* option = config::find_option(all_options(), setting.word);
+    if (option == nullptr) config::fail_unknown(path, setting, all_words());
+    config::take_setting(config, *option, setting, path);
+  }
+}
+
+std::string endpoint_text(const ConfiguredPeer& peer) {
+  if (const auto* address = std::get_if<base::Endpoint>(&*peer.endpoint))
+    return address->to_string();
+  const auto& host = std::get<wg::HostEndpoint>(*peer.endpoint);
+  return fmt::format("{}:{}", host.host, base::to_number(host.port));
+}
+
+std::string write_peer(const ConfiguredPeer& peer) {
+  std::string out =
+      fmt::format("  - public-key: {}\n", config::to_yaml_value(peer.public_key.to_base64()));
+  const auto write = [&](std::string_view word, const std::string& value) {
+    if (!value.empty()) out += config::write_setting("    ", word, false, {value});
+  };
+  write("name", peer.name);
+  if (peer.endpoint) write("endpoint", endpoint_text(peer));
+  write("preshared-key-file", peer.preshared_key_file);
+  if (peer.allowed_ips.empty()) return out;
+  std::vector<std::string> prefixes;
+  for (const base::Prefix& prefix : peer.allowed_ips) prefixes.push_back(prefix.to_string());
+  return out + config::write_setting("    ", "allowed-ips", true, prefixes);
+}
+
+}  // namespace
+
+Config load_config(const CommandLine& line) {
+  return read_config(line, config::read_whole_file);
+}
+
+Config read_config(const CommandLine& line, const ReadFile& read_file) {
+  Config config;
+  config.state_dir = folder_from_environment("STATE_DIRECTORY", "/var/lib/wg-dnsd");
+  config.control_socket =
+      folder_from_environment("RUNTIME_DIRECTORY", "/run/wg-dnsd") + "/control.sock";
+  PeerReader peers(line.config_file.value_or(""), read_file);
+  if (line.config_file) take_yaml_file(config, peers, *line.config_file, read_file);
+  config::take_words(config, all_options(), line.words);
+  for (const std::string& path : config.peers_files) peers.take_file(path);
+  peers.take_added_file(added_peers_file(config));
+  // One order, whichever word came first in the file: --check-config's output loads to the same.
+  std::stable_sort(config.listen.begin(), config.listen.end(),
+                   [](const auto& a, const auto& b) { return a.view < b.view; });
+  check_whole(config);
+  PeerReader::Result read = std::move(peers).finish();
+  config.peers = std::move(read.peers);
+  config.peers_in_yaml = read.in_yaml;
+  config.warnings = std::move(read.warnings);
+  return config;
+}
+
+std::string to_yaml(const Config& config) {
+  std::string out = config::write_options(config, all_options());
+  out += config.peers_in_yaml == 0 ? "peers: []\n" : "peers:\n";
+  for (std::size_t i = 0; i < config.peers_in_yaml; ++i) out += write_peer(config.peers[i]);
+  if (config.peers.size() > config.peers_in_yaml)
+    out +=
+        fmt::format("# and {} peers of peers-file\n", config.peers.size() - config.peers_in_yaml);
+  return out;
+}
+
+}  // namespace dnsd

@@ -1,0 +1,294 @@
+// Where the peers of a configuration come from: the maps of `peers` in the YAML file, the files of
+// `peers-file`, and the file of peers that were added at run time, which control/added_peers
+// writes. The first must be right; the others are WireGuard's, and what DNS cannot say of them is
+// skipped. Runs on the control thread, at start and at each reload. The YAML file as a whole is
+// read by config_file, the format of WireGuard's files by wg/config_file.
+#include "dnsd/settings/peer_reader.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+#include <unordered_set>
+#include <utility>
+#include <variant>
+
+#include "config/options.hpp"
+#include "noise/key_file.hpp"
+#include "schema/owner_name.hpp"
+#include "wg/key_index.hpp"
+
+namespace dnsd {
+namespace {
+
+using config::fail;
+using config::YamlMap;
+using config::YamlSetting;
+using config::YamlValue;
+
+/// Of a peer in YAML; allowed-ips is the one that may be a list.
+constexpr std::array<std::string_view, 4> peer_words{"name", "public-key", "endpoint",
+                                                     "preshared-key-file"};
+
+/// An SRV target: a name of LDH labels whose last one is not a number, so that no misspelt
+/// address passes (RFC 1123 §2.1).
+bool is_host_name(std::string_view host) {
+  if (host.ends_with('.')) host.remove_suffix(1);
+  const std::string_view last = host.substr(host.rfind('.') + 1);
+  if (!dns::Name::parse(host) || last.find_first_not_of("0123456789") == std::string_view::npos)
+    return false;
+  for (std::size_t begin = 0; begin <= host.size();) {
+    const std::size_t end = std::min(host.find('.', begin), host.size());
+    if (!dns::is_ldh_label(host.substr(begin, end - begin))) return false;
+    begin = end + 1;
+  }
+  return true;
+}
+
+wg::PublicKey read_public_key(const std::string& where, const std::string& value) {
+  const auto key = wg::PublicKey::parse(value);
+  if (!key || key->is_zero())
+    fail(where,
+         fmt::format("'{}' is not a public key: 44 characters as wg pubkey prints them", value));
+  return *key;
+}
+
+const std::string& read_name(const std::string& where, const std::string& value) {
+  if (const auto wrong = schema::check_peer_label(value))
+    fail(where, fmt::format("'{}' {}", value, *wrong));
+  return value;
+}
+
+std::variant<base::Endpoint, wg::HostEndpoint> read_endpoint(const std::string& where,
+                                                             const std::string& value) {
+  if (const auto endpoint = base::Endpoint::parse(value)) {
+    if (endpoint->address.scope() == base::AddressScope::never)
+      fail(where, fmt::format("'{}' cannot be published: nobody else reaches this address", value));
+    return *endpoint;
+  }
+  const std::size_t colon = value.rfind(':');
+  const auto port = colon == std::string::npos
+                        ? std::nullopt
+                        : base::parse_port(std::string_view(value).substr(colon + 1));
+  const std::string host = value.substr(0, colon);
+  if (!port || !is_host_name(host))
+    fail(where, fmt::format("'{}' is not ADDRESS:PORT, \"[IPv6]:PORT\" or HOST:PORT with a port "
+                            "of 1 to 65535",
+                            value));
+  return wg::HostEndpoint{host, *port};
+}
+
+/// One map of the YAML file's `peers`.
+class YamlPeer {
+ public:
+  YamlPeer(const std::string& file, const config::ReadFile& read_file)
+      : file_(file), read_file_(read_file) {}
+
+  ConfiguredPeer read(const YamlMap& map) {
+    for (const YamlSetting& setting : map.settings) take(setting);
+    if (!has_key_) fail(fmt::format("{}:{}", file_, map.line), "this peer has no public-key");
+    return std::move(peer_);
+  }
+
+ private:
+  void take(const YamlSetting& setting) {
+    if (setting.word == "allowed-ips") return take_allowed_ips(setting);
+    if (std::find(peer_words.begin(), peer_words.end(), setting.word) == peer_words.end())
+      config::fail_unknown(file_, setting,
+                           fmt::format("{}, allowed-ips", fmt::join(peer_words, ", ")));
+    const std::string where = config::place_of(file_, setting.word, setting.line);
+    const std::string& value =
+        config::single_value(file_, setting, "several allowed-ips alone are a list").text;
+    if (setting.word == "public-key") {
+      peer_.public_key = read_public_key(where, value);
+      has_key_ = true;
+    } else if (setting.word == "name") {
+      peer_.name = read_name(where, value);
+    } else if (setting.word == "endpoint") {
+      peer_.endpoint = read_endpoint(where, value);
+    } else {
+      take_preshared_key_file(where, value);
+    }
+  }
+
+  void take_allowed_ips(const YamlSetting& setting) {
+    constexpr std::string_view allowed = "ADDRESS or ADDRESS/LENGTH; several stand in a list";
+    for (const YamlValue& value : config::list_of_values(file_, setting, allowed)) {
+      const auto prefix = base::Prefix::parse(value.text);
+      if (!prefix)
+        fail(config::place_of(file_, setting.word, value.line),
+             fmt::format("'{}' is not {}", value.text, allowed));
+      peer_.allowed_ips.push_back(*prefix);
+    }
+  }
+
+  void take_preshared_key_file(const std::string& where, const std::string& value) {
+    if (value.empty()) fail(where, "is empty; right is a file that `wg genpsk` wrote");
+    peer_.preshared_key_file = config::absolute_path(config::folder_of(file_), value);
+    std::string text = read_file_(peer_.preshared_key_file);
+    peer_.preshared_key = noise::parse_secret<wg::PresharedKey>(text);
+    OPENSSL_cleanse(text.data(), text.size());
+    if (!peer_.preshared_key)
+      fail(where,
+           fmt::format("{} is not a preshared key: 44 characters, as `wg genpsk` prints them",
+                       peer_.preshared_key_file));
+  }
+
+  const std::string& file_;
+  const config::ReadFile& read_file_;
+  ConfiguredPeer peer_;
+  bool has_key_ = false;
+};
+
+std::uint8_t fold(char c) {
+  return base::to_lower(static_cast<std::uint8_t>(c));
+}
+
+}  // namespace
+
+void PeerReader::take_yaml(const YamlSetting& setting) {
+  using Kind = YamlSetting::Kind;
+  if (setting.kind == Kind::value || setting.kind == Kind::map)
+    fail(config::place_of(yaml_file_, setting.word, setting.line),
+         "is a list of maps, each with at least a public-key");
+  if (!setting.values.empty())
+    fail(config::place_of(yaml_file_, setting.word, setting.values.front().line),
+         "a peer is a map with at least a public-key; files of peers go to peers-file");
+  for (const YamlMap& map : setting.maps)
+    keep(YamlPeer(yaml_file_, read_file_).read(map), 0, map.line);
+  result_.in_yaml = result_.peers.size();
+}
+
+void PeerReader::take_file(const std::string& path) {
+  files_.push_back(path);
+  auto parsed = parse_peers_file(path, read_file_(path));
+  if (!parsed) throw ConfigError(parsed.error());
+  for (const wg::ConfigError& warning : parsed->warnings) warn(path, warning.line, warning.message);
+  result_.peers.reserve(result_.peers.size() + parsed->peers.size());
+  for (wg::ConfigPeer& peer : parsed->peers) {
+    ConfiguredPeer configured{peer.public_key, std::move(peer.name), std::move(peer.allowed_ips),
+                              std::move(peer.endpoint)};
+    configured.preshared_key = std::move(peer.preshared_key);
+    drop_what_dns_cannot_say(configured, path, peer.line);
+    keep(std::move(configured), files_.size(), peer.line);
+  }
+}
+
+void PeerReader::take_added_file(const std::string& path) {
+  std::error_code ec;
+  if (!std::filesystem::exists(path, ec)) return;
+  std::vector<ConfiguredPeer>& peers = result_.peers;
+  std::unordered_set<wg::PublicKey> known;
+  for (const ConfiguredPeer& peer : peers) known.insert(peer.public_key);
+  std::size_t kept = peers.size();
+  take_file(path);
+  for (std::size_t i = kept; i < peers.size(); ++i) {
+    if (known.contains(peers[i].public_key)) {
+      warn(path, places_[i].line, "this peer stands in the configuration now, which counts");
+      continue;
+    }
+    if (kept != i) peers[kept] = std::move(peers[i]);
+    places_[kept++] = places_[i];
+  }
+  peers.erase(peers.begin() + static_cast<std::ptrdiff_t>(kept), peers.end());
+  places_.resize(kept);
+}
+
+PeerReader::Result PeerReader::finish() && {
+  check_keys();
+  check_names();
+  return std::move(result_);
+}
+
+void PeerReader::keep(ConfiguredPeer&& peer, std::size_t file, std::size_t line) {
+  result_.peers.push_back(std::move(peer));
+  places_.push_back({static_cast<std::uint32_t>(file), static_cast<std::uint32_t>(line)});
+}
+
+/// These files are WireGuard's, and right for WireGuard: what we cannot publish is left out, with
+/// a line in the log.
+void PeerReader::drop_what_dns_cannot_say(ConfiguredPeer& peer, const std::string& path,
+                                          std::size_t line) {
+  if (!peer.name.empty()) {
+    if (const auto wrong = schema::check_peer_label(peer.name)) {
+      warn(path, line, fmt::format("the name '{}' is skipped: it {}", peer.name, *wrong));
+      peer.name.clear();
+    }
+  }
+  if (!peer.endpoint) return;
+  const auto* address = std::get_if<base::Endpoint>(&*peer.endpoint);
+  const auto* host = std::get_if<wg::HostEndpoint>(&*peer.endpoint);
+  const bool publishable = address != nullptr
+                               ? address->address.scope() != base::AddressScope::never
+                               : is_host_name(host->host);
+  if (publishable) return;
+  warn(path, line,
+       fmt::format("the endpoint of {} is skipped: '{}' cannot be published",
+                   wg::describe_peer(peer.name, peer.public_key),
+                   address != nullptr ? address->to_string() : host->host));
+  peer.endpoint.reset();
+}
+
+/// The parser of WireGuard's files found each key once in each file; together they may not.
+void PeerReader::check_keys() const {
+  const bool from_one_file = std::all_of(places_.begin(), places_.end(), [&](const Place& place) {
+    return place.file != 0 && place.file == places_.front().file;
+  });
+  if (from_one_file) return;
+  wg::KeyIndex index;
+  const auto key_at = [&](std::uint32_t i) -> const wg::PublicKey& {
+    return result_.peers[i].public_key;
+  };
+  for (std::uint32_t i = 0; i < result_.peers.size(); ++i) {
+    if (const auto first = index.find(key_at(i), key_at))
+      fail_double(fmt::format("the public key {}", key_at(i).to_base64()), i, *first);
+    index.add(i, key_at);
+  }
+}
+
+void PeerReader::check_names() const {
+  const std::vector<ConfiguredPeer>& peers = result_.peers;
+  std::vector<std::uint32_t> named;
+  for (std::uint32_t i = 0; i < peers.size(); ++i) {
+    if (!peers[i].name.empty()) named.push_back(i);
+  }
+  const auto less = [&](std::uint32_t a, std::uint32_t b) {
+    const std::string& x = peers[a].name;
+    const std::string& y = peers[b].name;
+    return std::lexicographical_compare(x.begin(), x.end(), y.begin(), y.end(),
+                                        [](char c, char d) { return fold(c) < fold(d); });
+  };
+  std::stable_sort(named.begin(), named.end(), less);
+  for (std::size_t i = 1; i < named.size(); ++i) {
+    if (less(named[i - 1], named[i])) continue;
+    fail_double(fmt::format("the name '{}'", peers[named[i]].name), named[i], named[i - 1]);
+  }
+}
+
+void PeerReader::fail_double(const std::string& what, std::size_t second, std::size_t first) const {
+  fail(place_of_peer(second), fmt::format("{} stands at {} already", what, place_of_peer(first)));
+}
+
+std::string PeerReader::place_of_peer(std::size_t index) const {
+  const Place& place = places_[index];
+  return fmt::format("{}:{}", place.file == 0 ? yaml_file_ : files_[place.file - 1], place.line);
+}
+
+void PeerReader::warn(const std::string& path, std::size_t line, const std::string& message) {
+  result_.warnings.push_back(fmt::format("{}:{}: {}", path, line, message));
+}
+
+base::Expected<wg::ConfigFile, std::string> parse_peers_file(const std::string& path,
+                                                             std::string&& text) {
+  auto parsed = wg::parse_config_file(text);
+  OPENSSL_cleanse(text.data(), text.size());
+  if (!parsed)
+    return base::Unexpected(
+        fmt::format("{}:{}: {}", path, parsed.error().line, parsed.error().message));
+  return *std::move(parsed);
+}
+
+}  // namespace dnsd
