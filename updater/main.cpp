@@ -15,6 +15,7 @@
 #include "updater/control/doctor_command.hpp"
 #include "updater/loop.hpp"
 #include "updater/settings/command_line.hpp"
+#include "updater/settings/config_file.hpp"
 
 namespace {
 

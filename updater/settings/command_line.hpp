@@ -1,8 +1,10 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "config/options.hpp"
 #include "updater/settings/config.hpp"
 
 namespace CLI {
@@ -10,6 +12,19 @@ class App;
 }
 
 namespace updater {
+
+/// The file of --config where the command line names none.
+inline constexpr const char* default_config_file = "/etc/wg-updater/wg-updater.yaml";
+
+/// What the command line of `run` said, before any file is read.
+struct CommandLine {
+  std::string interface;
+  Config::Mode mode = Config::Mode::daemon;
+  std::optional<std::string> config_file;  ///< --config FILE
+  bool check_config = false;  ///< --check-config: print the effective configuration and exit
+  /// Those of the configuration file; what they mean and allow is decided by load_config alone.
+  config::Words words;
+};
 
 /// Adds every option of `run` to an application; parsing `app` fills `line`, which must outlive the
 /// parse. Unknown options are CLI11's errors, wrong values load_config's.

@@ -6,8 +6,7 @@
 #include <string>
 
 #include "base/endpoint.hpp"
-#include "config/files.hpp"
-#include "config/options.hpp"
+#include "config/error.hpp"
 #include "dns/name.hpp"
 #include "updater/settings/settings.hpp"
 
@@ -40,31 +39,5 @@ struct Config {
 
   friend bool operator==(const Config&, const Config&) = default;
 };
-
-/// Where the file is looked for that nobody named.
-inline constexpr const char* default_config_file = "/etc/wg-updater/wg-updater.yaml";
-
-/// What the command line of `run` said, before any file is read.
-struct CommandLine {
-  std::string interface;
-  Config::Mode mode = Config::Mode::daemon;
-  std::optional<std::string> config_file;  ///< --config FILE
-  bool check_config = false;  ///< --check-config: print the effective configuration and exit
-  /// Those of the configuration file; what they mean and allow is decided by load_config alone.
-  config::Words words;
-};
-
-/// Lays over each other, the later replacing the earlier, lists as a whole: the defaults; what
-/// stands at the top of the file; the section of the interface below `interfaces`; the command
-/// line. The file is --config's, else default_config_file where that exists. \throws ConfigError
-[[nodiscard]] Config load_config(const CommandLine& line);
-
-/// load_config without the disk: no file but that of --config, which comes from `read_file`, so
-/// that tests and the fuzzer reach all of it. \throws ConfigError
-[[nodiscard]] Config read_config(const CommandLine& line, const config::ReadFile& read_file);
-
-/// The effective configuration as YAML (--check-config): every option with its value, in the
-/// interface's section. It loads again to the same Config.
-[[nodiscard]] std::string to_yaml(const Config& config);
 
 }  // namespace updater

@@ -1,9 +1,14 @@
-#include "updater/settings/config.hpp"
+// How the configuration of one interface is put together: the defaults, the top of the file, the
+// section of the interface, the command line. Runs once, at start, on the only thread there is yet.
+// The options are the table in options.cpp; the shape of the file is read by config/yaml_file.
+#include "updater/settings/config_file.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
+#include <map>
 #include <system_error>
 
 #include "config/values.hpp"

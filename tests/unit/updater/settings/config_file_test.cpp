@@ -1,20 +1,17 @@
-#include "updater/settings/config.hpp"
+#include "updater/settings/config_file.hpp"
 
 #include <doctest/doctest.h>
 
 #include <cstdlib>
 
-#include "tests/unit/lib/config/option_checks.hpp"
 #include "tests/unit/updater/samples.hpp"
-#include "updater/settings/command_line.hpp"
-#include "updater/settings/options.hpp"
+#include "tests/unit/updater/settings/read_yaml.hpp"
 
 namespace {
 
 using namespace samples;
+using namespace read_yaml_fixture;
 using option_checks::error_of;
-using option_checks::read_source;
-using updater::CommandLine;
 using updater::Config;
 
 const std::string alice = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
@@ -23,26 +20,6 @@ const std::string hub = "gN65BkIKy1eCE9pP1wdc8ROUtkHLF2PfAqYdyYBz6EA=";
 
 wg::PublicKey key_of(const std::string& text) {
   return wg::PublicKey::parse(text).value();
-}
-
-CommandLine parse(std::vector<std::string> arguments) {
-  return option_checks::parse(updater::add_run_options, std::move(arguments));
-}
-
-Config read_yaml(const std::string& text, std::vector<std::string> arguments = {},
-                 const std::string& interface = "wg0") {
-  arguments.insert(arguments.begin(), {interface, "--config", "/etc/u.yaml"});
-  return updater::read_config(parse(arguments), [&](const std::string& path) {
-    REQUIRE(path == "/etc/u.yaml");
-    return text;
-  });
-}
-
-Config read_words(std::vector<std::string> arguments) {
-  return updater::read_config(parse(std::move(arguments)), [](const std::string& path) {
-    FAIL("nobody named the file " << path);
-    return std::string();
-  });
 }
 
 }  // namespace
@@ -65,33 +42,6 @@ TEST_CASE("the command line alone is enough, and files and command line speak th
   CHECK(from_words.control == "/c.sock");
   CHECK(from_words.metrics_file == "/m.prom");
   CHECK(from_words.log_level == "debug");
-}
-
-TEST_CASE("the modes are words of the command line alone; one that writes nothing wins") {
-  const std::vector<std::string> rest = {"wg0", "--zone", "a.b"};
-  const auto mode_of = [&](std::vector<std::string> words) {
-    words.insert(words.end(), rest.begin(), rest.end());
-    return read_words(words);
-  };
-  CHECK(mode_of({}).mode == Config::Mode::daemon);
-  CHECK_FALSE(mode_of({}).settings.one_round);
-  CHECK(mode_of({"--once"}).mode == Config::Mode::once);
-  CHECK(mode_of({"--once"}).settings.one_round);
-  CHECK(mode_of({"--once", "--dry-run"}).mode == Config::Mode::dry_run);
-  CHECK(mode_of({"--dry-run", "--once"}).mode == Config::Mode::dry_run);
-}
-
-TEST_CASE("the flags of wgsd-client mean one round that asks that server") {
-  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
-           {"-device", "wg0", "-dns", "203.0.113.10:53", "-zone", "wg.example.org"},
-           {"-device=wg0", "-dns=203.0.113.10:53", "-zone=wg.example.org"},
-           {"--zone", "wg.example.org", "--dns", "203.0.113.10:53", "--device", "wg0"}}) {
-    const Config config = read_words(updater::translate_wgsd_client(words));
-    CHECK(config.interface == "wg0");
-    CHECK(config.mode == Config::Mode::once);
-    CHECK(config.server == endpoint("203.0.113.10:53"));
-    CHECK(config.zone == name("wg.example.org"));
-  }
 }
 
 TEST_CASE("the section of an interface replaces the top, and the command line both") {
@@ -239,23 +189,4 @@ TEST_CASE("the folders that systemd hands over are the defaults") {
   ::unsetenv("RUNTIME_DIRECTORY");
   CHECK(handed.state_file == "/var/lib/one/wg0.json");
   CHECK(handed.control == "/run/one/wg0.sock");
-}
-
-TEST_CASE("the sample file lists every option, with its default") {
-  const std::string sample = read_source("config/wg-updater.yaml");
-  const std::string all = option_checks::uncomment(sample, "(?:  |    )?");
-  CAPTURE(all);
-  const Config expected = read_yaml("zone: wg.example.org\n");
-  CHECK(read_yaml(sample) == expected);
-  CHECK(read_yaml(all) == expected);
-  option_checks::check_all_are_in_sample(updater::all_options(), all);
-}
-
-TEST_CASE("the manual page describes every option") {
-  option_checks::check_all_are_in_manual(updater::all_options(),
-                                         read_source("doc/wg-updater.yaml.5.in"));
-}
-
-TEST_CASE("every number takes its whole range and nothing beside it") {
-  option_checks::check_numbers(updater::all_options());
 }
