@@ -52,122 +52,117 @@ bool add_mesh_range(Config& config, const std::string& value) {
   return true;
 }
 
-const auto& table() {
-  static const std::array options{
-      Option{.word = "zone",
-             .placeholder = "ZONE",
-             .help = "The zone in which wg-dnsd publishes the peers.",
-             .allowed = schema::zone_name_allowed,
-             .has_default = false,
-             .set = set_zone,
-             .get = [](const Config& c) { return std::vector<std::string>{c.zone.to_string()}; }},
-      Option{.word = "hub",
-             .shape = Shape::list,
-             .placeholder = "KEY",
-             .help = "Public key of the public host: never punched.",
-             .allowed = keys_allowed,
-             .set = [](Config& c,
-                       const std::string& value) { return add_key(c.settings.hubs, value); },
-             .clear = config::clear<&Config::settings, &Settings::hubs>,
-             .get =
-                 [](const Config& c) {
-                   return config::texts_of(c.settings.hubs, &wg::PublicKey::to_base64);
-                 }},
-      Option{.word = "server",
-             .placeholder = "ADDR[:PORT]",
-             .help = "Ask this DNS server, not the system's resolver.",
-             .allowed = "ADDRESS or ADDRESS:PORT, IPv6 with a port as [ADDRESS]:PORT, or empty",
-             .has_default = false,
-             .set = [](Config& c, const std::string& value) { return set_server(c.server, value); },
-             .get =
-                 [](const Config& c) {
-                   return std::vector<std::string>{c.server ? c.server->to_string() : ""};
-                 }},
-      Option{
-          .word = "private-server",
-          .placeholder = "ADDR[:PORT]",
-          .help = "Where LAN addresses are announced and asked for, inside the tunnel; none: "
-                  "nowhere. Default: port 53 at the hub's own address there.",
-          .allowed = "ADDRESS or ADDRESS:PORT, IPv6 with a port as [ADDRESS]:PORT, none, or empty",
-          .has_default = false,
-          .set = set_private_server,
-          .get = get_private_server},
-      Option{.word = "mesh",
-             .shape = Shape::list,
-             .placeholder = "RANGE",
-             .help = "Add the peers that the public host lists, with tunnel addresses in here.",
-             .allowed = "ADDRESS/LENGTH with a length of 1 or more",
-             .set = add_mesh_range,
-             .clear = config::clear<&Config::settings, &Settings::mesh, &MeshSettings::ranges>,
-             .get =
-                 [](const Config& c) {
-                   return config::texts_of(c.settings.mesh.ranges, &base::Prefix::to_string);
-                 }},
-      Option{
-          .word = "mesh-max",
-          .placeholder = "N",
-          .help = "How many peers are added at most.",
-          .unit = "peers",
-          .range = Option::Range{1, 10000},
-          .set_number = config::set_number<&Config::settings, &Settings::mesh, &MeshSettings::max>,
-          .get = config::get_number<&Config::settings, &Settings::mesh, &MeshSettings::max>},
-      Option{.word = "mesh-deny",
-             .shape = Shape::list,
-             .placeholder = "KEY",
-             .help = "Public key of a peer that is never added.",
-             .allowed = keys_allowed,
-             .set = [](Config& c,
-                       const std::string& value) { return add_key(c.settings.mesh.deny, value); },
-             .clear = config::clear<&Config::settings, &Settings::mesh, &MeshSettings::deny>,
-             .get =
-                 [](const Config& c) {
-                   return config::texts_of(c.settings.mesh.deny, &wg::PublicKey::to_base64);
-                 }},
-      Option{.word = "direct-keepalive",
-             .placeholder = "SECONDS",
-             .help = "Keepalive of direct peers that have none of the user's.",
-             .unit = "seconds",
-             .range = Option::Range{1, 65535},
-             .set_number = config::set_number<&Config::settings, &Settings::direct_keepalive>,
-             .get = config::get_number<&Config::settings, &Settings::direct_keepalive>},
-      Option{.word = "state",
-             .placeholder = "FILE",
-             .help = "What has to be known after a restart. Default: IFACE.json in "
-                     "$STATE_DIRECTORY, else in /var/lib/wg-updater.",
-             .allowed = "a file name",
-             .is_path = true,
-             .set = config::set_text<config::is_not_empty, &Config::state_file>,
-             .get = config::get_text<&Config::state_file>},
-      Option{.word = "control",
-             .placeholder = "SOCKET",
-             .help = "The Unix socket on which the daemon is asked. Default: IFACE.sock in "
-                     "$RUNTIME_DIRECTORY, else in /run/wg-updater.",
-             .allowed = config::socket_path_allowed,
-             .is_path = true,
-             .set = config::set_text<config::is_socket_path, &Config::control>,
-             .get = config::get_text<&Config::control>},
-      Option{.word = "metrics-file",
-             .placeholder = "FILE",
-             .help = "Metrics for node_exporter's textfile collector, every 15 s.",
-             .allowed = "a file name, of the form NAME.prom for the collector, or empty",
-             .is_path = true,
-             .has_default = false,
-             .set = config::set_text<config::is_anything, &Config::metrics_file>,
-             .get = config::get_text<&Config::metrics_file>},
-      Option{.word = "log-level",
-             .placeholder = "LEVEL",
-             .help = "What is written to standard error: this and what is worse.",
-             .allowed = config::log_level_allowed,
-             .set = config::set_text<config::is_log_level, &Config::log_level>,
-             .get = config::get_text<&Config::log_level>},
-  };
-  return options;
-}
+constexpr std::array table{
+    Option{.word = "zone",
+           .placeholder = "ZONE",
+           .help = "The zone in which wg-dnsd publishes the peers.",
+           .allowed = schema::zone_name_allowed,
+           .has_default = false,
+           .set = set_zone,
+           .get = [](const Config& c) { return std::vector<std::string>{c.zone.to_string()}; }},
+    Option{
+        .word = "hub",
+        .shape = Shape::list,
+        .placeholder = "KEY",
+        .help = "Public key of the public host: never punched.",
+        .allowed = keys_allowed,
+        .set = [](Config& c, const std::string& value) { return add_key(c.settings.hubs, value); },
+        .clear = config::clear<&Config::settings, &Settings::hubs>,
+        .get =
+            [](const Config& c) {
+              return config::texts_of(c.settings.hubs, &wg::PublicKey::to_base64);
+            }},
+    Option{.word = "server",
+           .placeholder = "ADDR[:PORT]",
+           .help = "Ask this DNS server, not the system's resolver.",
+           .allowed = "ADDRESS or ADDRESS:PORT, IPv6 with a port as [ADDRESS]:PORT, or empty",
+           .has_default = false,
+           .set = [](Config& c, const std::string& value) { return set_server(c.server, value); },
+           .get =
+               [](const Config& c) {
+                 return std::vector<std::string>{c.server ? c.server->to_string() : ""};
+               }},
+    Option{.word = "private-server",
+           .placeholder = "ADDR[:PORT]",
+           .help = "Where LAN addresses are announced and asked for, inside the tunnel; none: "
+                   "nowhere. Default: port 53 at the hub's own address there.",
+           .allowed = "ADDRESS or ADDRESS:PORT, IPv6 with a port as [ADDRESS]:PORT, none, or empty",
+           .has_default = false,
+           .set = set_private_server,
+           .get = get_private_server},
+    Option{.word = "mesh",
+           .shape = Shape::list,
+           .placeholder = "RANGE",
+           .help = "Add the peers that the public host lists, with tunnel addresses in here.",
+           .allowed = "ADDRESS/LENGTH with a length of 1 or more",
+           .set = add_mesh_range,
+           .clear = config::clear<&Config::settings, &Settings::mesh, &MeshSettings::ranges>,
+           .get =
+               [](const Config& c) {
+                 return config::texts_of(c.settings.mesh.ranges, &base::Prefix::to_string);
+               }},
+    Option{.word = "mesh-max",
+           .placeholder = "N",
+           .help = "How many peers are added at most.",
+           .unit = "peers",
+           .range = Option::Range{1, 10000},
+           .set_number = config::set_number<&Config::settings, &Settings::mesh, &MeshSettings::max>,
+           .get = config::get_number<&Config::settings, &Settings::mesh, &MeshSettings::max>},
+    Option{.word = "mesh-deny",
+           .shape = Shape::list,
+           .placeholder = "KEY",
+           .help = "Public key of a peer that is never added.",
+           .allowed = keys_allowed,
+           .set = [](Config& c,
+                     const std::string& value) { return add_key(c.settings.mesh.deny, value); },
+           .clear = config::clear<&Config::settings, &Settings::mesh, &MeshSettings::deny>,
+           .get =
+               [](const Config& c) {
+                 return config::texts_of(c.settings.mesh.deny, &wg::PublicKey::to_base64);
+               }},
+    Option{.word = "direct-keepalive",
+           .placeholder = "SECONDS",
+           .help = "Keepalive of direct peers that have none of the user's.",
+           .unit = "seconds",
+           .range = Option::Range{1, 65535},
+           .set_number = config::set_number<&Config::settings, &Settings::direct_keepalive>,
+           .get = config::get_number<&Config::settings, &Settings::direct_keepalive>},
+    Option{.word = "state",
+           .placeholder = "FILE",
+           .help = "What has to be known after a restart. Default: IFACE.json in "
+                   "$STATE_DIRECTORY, else in /var/lib/wg-updater.",
+           .allowed = "a file name",
+           .is_path = true,
+           .set = config::set_text<config::is_not_empty, &Config::state_file>,
+           .get = config::get_text<&Config::state_file>},
+    Option{.word = "control",
+           .placeholder = "SOCKET",
+           .help = "The Unix socket on which the daemon is asked. Default: IFACE.sock in "
+                   "$RUNTIME_DIRECTORY, else in /run/wg-updater.",
+           .allowed = config::socket_path_allowed,
+           .is_path = true,
+           .set = config::set_text<config::is_socket_path, &Config::control>,
+           .get = config::get_text<&Config::control>},
+    Option{.word = "metrics-file",
+           .placeholder = "FILE",
+           .help = "Metrics for node_exporter's textfile collector, every 15 s.",
+           .allowed = "a file name, of the form NAME.prom for the collector, or empty",
+           .is_path = true,
+           .has_default = false,
+           .set = config::set_text<config::is_anything, &Config::metrics_file>,
+           .get = config::get_text<&Config::metrics_file>},
+    Option{.word = "log-level",
+           .placeholder = "LEVEL",
+           .help = "What is written to standard error: this and what is worse.",
+           .allowed = config::log_level_allowed,
+           .set = config::set_text<config::is_log_level, &Config::log_level>,
+           .get = config::get_text<&Config::log_level>},
+};
 
 }  // namespace
 
 std::span<const Option> all_options() {
-  return table();
+  return table;
 }
 
 bool is_of_one_interface(const Option& option) {
