@@ -13,8 +13,8 @@
 
 namespace dnsd {
 
-/// How questions are answered, whatever the zone says. Immutable but for the counts of the rate
-/// limiter; replaced as a whole at reload.
+/// What decides how questions are answered, beside the zone. Immutable but for the counts of the
+/// rate limiter; replaced as a whole at reload.
 struct Policy {
   std::shared_ptr<const CookieJar> cookies;  ///< never null
   bool cookies_are_from_file = false;

@@ -15,7 +15,8 @@ namespace dnsd {
 /// reload reads the same files again and lays the same words over them.
 struct CommandLine {
   std::optional<std::string> config_file;  ///< --config FILE
-  /// Those of the configuration file; what they mean and allow is decided by load_config alone.
+  /// The options that the configuration file has too, as they were typed: load_config alone decides
+  /// what they mean and allow.
   config::Words words;
   bool check_config = false;      ///< --check-config: print the effective configuration and exit
   bool print_delegation = false;  ///< --print-delegation: print the parent's records and exit

@@ -15,7 +15,7 @@ std::vector<ListenAddress> default_listeners() {
 }
 
 bool covers(std::span<const ListenAddress> wanted, View view, const base::IpAddress& address) {
-  // The most specific listener gets the query, whatever its view.
+  // The most specific listener gets the query, in either view.
   const auto named = std::find_if(wanted.begin(), wanted.end(), [&](const ListenAddress& one) {
     return one.endpoint.address == address;
   });

@@ -40,7 +40,7 @@ struct Option {
   std::string_view unit = {};          ///< of a number; empty: none
   std::optional<Range> range = {};     ///< whole numbers only
   bool is_path = false;                ///< made absolute before `set` sees it
-  bool is_path_behind_equals = false;  ///< likewise, what stands behind the first '='
+  bool is_path_behind_equals = false;  ///< a path behind the first '=': made absolute
   bool has_default = true;             ///< --help shows that of a default Config
   /// Takes one value over into the config, behind those already there for a list. \return false:
   /// not allowed. Null for whole numbers.

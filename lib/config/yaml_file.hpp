@@ -8,10 +8,10 @@
 
 #include "base/expected.hpp"
 
-/// The shape of a configuration file, before anybody knows what its words mean: a map of words to
-/// values, lists of values, maps, and lists of maps, at most four maps deep. Everything else that
-/// YAML can do (anchors, tags, several documents, deeper nesting) is refused, so that a hostile
-/// file costs no more than its length.
+/// The shape of a configuration file, whatever its words mean: a map of words to values, lists of
+/// values, maps, and lists of maps, at most four maps deep. Everything else that YAML can do
+/// (anchors, tags, several documents, deeper nesting) is refused, so that a hostile file costs no
+/// more than its length.
 namespace config {
 
 /// Longer files are refused before they are read; a million peers belong into a file of peers.

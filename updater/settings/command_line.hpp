@@ -22,7 +22,8 @@ struct CommandLine {
   Config::Mode mode = Config::Mode::daemon;
   std::optional<std::string> config_file;  ///< --config FILE
   bool check_config = false;  ///< --check-config: print the effective configuration and exit
-  /// Those of the configuration file; what they mean and allow is decided by load_config alone.
+  /// The options that the configuration file has too, as they were typed: load_config alone decides
+  /// what they mean and allow.
   config::Words words;
 };
 
@@ -30,8 +31,8 @@ struct CommandLine {
 /// parse. Unknown options are CLI11's errors, wrong values load_config's.
 void add_run_options(CLI::App& app, CommandLine& line);
 
-/// Adds what `doctor` takes: the interface, and whatever of the above names a daemon, or stands in
-/// its place.
+/// Adds the options of `doctor`: the interface, and those options of `run` that name a daemon or
+/// replace what a daemon would tell.
 void add_doctor_options(CLI::App& app, CommandLine& line);
 
 /// `-device wg0 -dns 203.0.113.10:53 -zone wg.example.org` as wgsd-client takes it, one or two

@@ -29,7 +29,7 @@ struct PeerSettings {
 
 /// Which peers that the public host lists may join (mesh.hpp).
 struct MeshSettings {
-  std::vector<base::Prefix> ranges = {};  ///< of their tunnel addresses; empty: nobody joins
+  std::vector<base::Prefix> ranges = {};  ///< of their tunnel addresses; empty: no peer joins
   std::size_t max = 100;                  ///< peers that joined
   std::set<wg::PublicKey> deny = {};
 
@@ -44,11 +44,11 @@ struct Settings {
   bool one_round = false;
   bool lan = false;  ///< peers are asked for the addresses of their own networks
   MeshSettings mesh = {};
-  std::map<wg::PublicKey, PeerSettings> peers = {};  ///< those that are not as all others
+  std::map<wg::PublicKey, PeerSettings> peers = {};  ///< peers with settings of their own
 
-  /// What holds for this peer.
+  /// The settings of this peer; the defaults for a peer with none of its own.
   [[nodiscard]] const PeerSettings& of(const wg::PublicKey& peer) const;
-  /// Its keepalive where it has none of the user's.
+  /// The keepalive that a direct peer gets where the user has set none.
   [[nodiscard]] std::chrono::seconds direct_keepalive_of(const wg::PublicKey& peer) const {
     return of(peer).keepalive.value_or(direct_keepalive);
   }
