@@ -151,7 +151,7 @@ Daemon::Daemon(const CommandLine& line, InheritedSockets inherited)
                  .points = points_,
                  .threads = threads_,
                  .listeners = listeners_,
-                 .started = base::SteadyTime::clock::now(),
+                 .started = base::read_steady(),
                  .reload_problem = reload_problem_,
                  .reload = [this] { return reload(); }}),
       control_(io_, "wg-dnsd",

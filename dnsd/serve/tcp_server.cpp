@@ -46,7 +46,7 @@ class TcpConnections::Connection : public std::enable_shared_from_this<Connectio
 
   void start(ConnectionList::iterator place) {
     place_ = place;
-    const auto now = base::SteadyTime::clock::now();
+    const auto now = base::read_steady();
     last_octet_ = message_begun_ = last_sent_ = last_query_ = now;
     go_on();
   }
@@ -80,7 +80,7 @@ class TcpConnections::Connection : public std::enable_shared_from_this<Connectio
     if (size == 0) {
       finished_ = true;
     } else {
-      last_octet_ = base::SteadyTime::clock::now();
+      last_octet_ = base::read_steady();
       if (framing_.waiting() == 0) message_begun_ = last_octet_;
       framing_.append(base::Bytes(all_.received_).first(static_cast<std::size_t>(size)));
     }
@@ -105,7 +105,7 @@ class TcpConnections::Connection : public std::enable_shared_from_this<Connectio
       framing_.compact();
       all_.served_.tcp.queries.fetch_add(static_cast<std::uint64_t>(asked),
                                          std::memory_order_relaxed);
-      last_query_ = message_begun_ = base::SteadyTime::clock::now();
+      last_query_ = message_begun_ = base::read_steady();
       all_.connections_.splice(all_.connections_.end(), all_.connections_, place_);
     }
     may_hold_query_ = asked == queries_per_turn || owes_too_much();
@@ -115,7 +115,7 @@ class TcpConnections::Connection : public std::enable_shared_from_this<Connectio
 
   void append_reply(std::size_t size) {
     if (size == 0) return;
-    if (unsent() == 0) last_sent_ = base::SteadyTime::clock::now();
+    if (unsent() == 0) last_sent_ = base::read_steady();
     replies_.push_back(static_cast<std::uint8_t>(size >> 8U));
     replies_.push_back(static_cast<std::uint8_t>(size));
     const base::Bytes reply = base::Bytes(all_.reply_).first(size);
@@ -130,7 +130,7 @@ class TcpConnections::Connection : public std::enable_shared_from_this<Connectio
                                MSG_NOSIGNAL | MSG_DONTWAIT);
       if (size < 0) return errno == EAGAIN || errno == EINTR;
       sent_ += static_cast<std::size_t>(size);
-      last_sent_ = base::SteadyTime::clock::now();
+      last_sent_ = base::read_steady();
     }
     replies_.clear();
     replies_.shrink_to_fit();
@@ -197,7 +197,7 @@ class TcpConnections::Connection : public std::enable_shared_from_this<Connectio
     timer_.async_wait([self = shared_from_this()](const asio::error_code& ec) {
       if (ec || !self->is_open()) return;
       self->watching_ = false;
-      if (self->deadline() <= base::SteadyTime::clock::now()) return self->drop();
+      if (self->deadline() <= base::read_steady()) return self->drop();
       self->watch_deadline();
     });
   }
