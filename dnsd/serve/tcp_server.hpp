@@ -1,54 +1,27 @@
 #pragma once
 
-#include <array>
 #include <asio/io_context.hpp>
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/steady_timer.hpp>
-#include <chrono>
-#include <list>
 #include <map>
 #include <memory>
-#include <vector>
 
 #include "base/file_descriptor.hpp"
 #include "base/ip_address.hpp"
 #include "dnsd/answer/responder.hpp"
 #include "dnsd/serve/served_counters.hpp"
+#include "dnsd/serve/tcp_connection.hpp"
 
 namespace dnsd {
 
-/// How much patience and room TCP clients get (RFC 7766 §6.2, RFC 9210 §4). Counts are for one
-/// answer thread.
-struct TcpLimits {
-  /// Open connections. One more closes the one that asked nothing for the longest time, so that a
-  /// crowd of silent clients keeps nobody out (RFC 9210 §4.4).
-  std::size_t connections = 1000;
-  /// The same for one client: an IPv4 address or an IPv6 /64, which one subscriber holds.
-  std::size_t connections_per_client = 100;
-  /// Nothing asked, nothing owed: long enough for the next lookup of a resolver (RFC 7766 §6.2.3
-  /// asks for "a few seconds").
-  std::chrono::milliseconds idle{10'000};
-  /// No further octet of a message that has begun. NSD and Knot are as strict; a message is one
-  /// segment nearly always.
-  std::chrono::milliseconds half_sent{500};
-  /// A whole message, however steadily its octets trickle in: the patience for silence bounds the
-  /// patience for noise.
-  std::chrono::milliseconds message{10'000};
-  /// The client takes no octet of what it is owed. Leaves room for several retransmissions on a bad
-  /// path (RFC 6298: 1 s, then 2 s).
-  std::chrono::milliseconds slow_reader{5'000};
-  /// Octets of replies that wait for the client before its next query is looked at.
-  std::size_t unsent_replies = 65536;
-};
-
 /// The TCP connections of one answer thread, of all its listeners. Everything happens on the thread
 /// of `io`.
-class TcpConnections {
+class TcpConnections final : public TcpConnectionOwner {
  public:
   /// The references outlive this object.
   TcpConnections(asio::io_context& io, const Responder& responder, ServedCounters& served,
                  TcpLimits limits);
-  ~TcpConnections();
+  ~TcpConnections() override;
 
   /// Serves a connection that was accepted. \param socket non-blocking. \param listener who
   /// accepted it.
@@ -60,22 +33,14 @@ class TcpConnections {
   void close_of(const void* listener);
 
  private:
-  class Connection;
-  using ConnectionList = std::list<std::shared_ptr<Connection>>;
-
-  void remove(ConnectionList::iterator place);
+  void has_asked(TcpConnectionList::iterator place) override;
+  void is_over(TcpConnectionList::iterator place) override;
+  void remove(TcpConnectionList::iterator place);
   void make_room(const base::IpAddress& client);
 
-  asio::io_context& io_;
-  const Responder& responder_;
-  ServedCounters& served_;
-  const TcpLimits limits_;
-  ConnectionList connections_;  // the one that asked nothing for the longest time first
+  TcpRoom room_;
+  TcpConnectionList connections_;  // the one that asked nothing for the longest time first
   std::map<base::IpAddress, std::size_t> per_client_;
-
-  // Room that one call uses at a time.
-  std::array<std::uint8_t, 16384> received_{};
-  std::array<std::uint8_t, 65535> reply_{};
 };
 
 /// Accepts on one listening socket. Held by shared_ptr: a wait that is under way keeps it alive.
