@@ -29,6 +29,11 @@ struct BindAddress {
 struct BindError {
   dns::Transport transport{};
   std::error_code code;
+
+  /// \param number one of errno(3)
+  [[nodiscard]] bool is(int number) const {
+    return code == std::error_code(number, std::generic_category());
+  }
 };
 
 /// Whether a socket may be bound beside our own that overlap with it, a wildcard and an address

@@ -2,53 +2,16 @@
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 
+#include "dnsd/listen/bind_error.hpp"
+
 namespace dnsd {
 namespace {
 
-bool is_errno(const BindError& error, int value) {
-  return error.code == std::error_code(value, std::generic_category());
-}
-
-std::string describe(const BindAddress& address) {
-  const std::string text = address.endpoint.to_string();
-  return address.device.empty() ? text : text + "%" + address.device;
-}
-
-std::string describe(const PortHolder& holder) {
-  if (holder.program.empty()) return "another program (root can see which)";
-  return fmt::format("{} (process {})", holder.program, holder.process);
-}
-
-std::string_view describe(dns::Transport transport) {
-  return transport == dns::Transport::udp ? "UDP" : "TCP";
-}
-
 constexpr std::string_view waiting = "this host does not have the address: waiting for it";
-
-std::string remedy(const PortHolder& holder) {
-  // The kernel cuts program names to 15 octets.
-  if (holder.program.starts_with("systemd-resolve")) {
-    return "run: mkdir -p /etc/systemd/resolved.conf.d && "
-           "printf '[Resolve]\\nDNSStubListener=no\\n' > "
-           "/etc/systemd/resolved.conf.d/no-stub.conf && systemctl restart systemd-resolved; "
-           "then link /etc/resolv.conf to /run/systemd/resolve/resolv.conf";
-  }
-  if (holder.process == std::to_string(::getpid())) {
-    return "the service manager opened it for us under another user: give this place a socket unit "
-           "of its own, with ReusePort=yes";
-  }
-  if (holder.program == "wg-dnsd") return "another wg-dnsd runs already: stop it first";
-  if (holder.local.address.is_unspecified()) {
-    return "stop it, or restrict it to other addresses (dnsmasq and Pi-hole: bind-interfaces and "
-           "listen-address=127.0.0.1)";
-  }
-  return "stop it, or choose another address with --listen ADDR[:PORT]";
-}
 
 /// Both views and all states of one place in one line of the log.
 std::string headline(const PlannedListener& plan) {
@@ -63,29 +26,6 @@ HostAddresses sorted(HostAddresses host) {
 }
 
 }  // namespace
-
-std::string explain_bind_error(const BindAddress& address, const BindError& error,
-                               const std::optional<PortHolder>& holder) {
-  const std::string place = fmt::format("{} {}", describe(error.transport), describe(address));
-  if (is_errno(error, EADDRINUSE)) {
-    if (!holder) return fmt::format("{} is held by another program: stop it", place);
-    return fmt::format("{} is held by {}: {}", place, describe(*holder), remedy(*holder));
-  }
-  if (is_errno(error, EACCES)) {
-    return fmt::format(
-        "{} is a port for the privileged: give wg-dnsd the capability CAP_NET_BIND_SERVICE "
-        "(systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE), or run: "
-        "sysctl -w net.ipv4.ip_unprivileged_port_start={}",
-        place, base::to_number(address.endpoint.port));
-  }
-  if (is_errno(error, EPERM) && !address.device.empty()) {
-    return fmt::format(
-        "{} must be tied to {}, which needs Linux 5.7 or newer, or the capability CAP_NET_RAW",
-        place, address.device);
-  }
-  if (is_errno(error, EADDRNOTAVAIL)) return fmt::format("{}: this host does not have it", place);
-  return fmt::format("{} cannot be listened on: {}", place, error.code.message());
-}
 
 base::Expected<void, std::string> Listeners::change(std::vector<ListenAddress> wanted,
                                                     HostAddresses host) {
@@ -178,16 +118,16 @@ void Listeners::judge(const BindError& error, Place& place, Draft& draft) {
   using Origin = PlannedListener::Origin;
   const BindAddress& address = place.plan.address;
   const bool is_wildcard = place.plan.origin == Origin::wildcard;
-  if (is_errno(error, EAFNOSUPPORT) || (is_errno(error, EADDRNOTAVAIL) && is_wildcard)) {
+  if (error.is(EAFNOSUPPORT) || (error.is(EADDRNOTAVAIL) && is_wildcard)) {
     draft.remarks.push_back(fmt::format("{}: this host has no {}", describe(address),
                                         address.endpoint.address.is_ipv4() ? "IPv4" : "IPv6"));
     return;
   }
-  if (is_errno(error, EADDRNOTAVAIL)) {
+  if (error.is(EADDRNOTAVAIL)) {
     place.problem = waiting;
     return;
   }
-  if (!is_errno(error, EADDRINUSE)) {
+  if (!error.is(EADDRINUSE)) {
     place.problem = explain_bind_error(address, error, std::nullopt);
     if (draft.failure.empty()) draft.failure = place.problem;
     return;

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "base/expected.hpp"
-#include "dnsd/host/port_holder.hpp"
 #include "dnsd/listen/inherited_sockets.hpp"
 #include "dnsd/listen/listener_plan.hpp"
 #include "dnsd/serve/answer_threads.hpp"
@@ -37,9 +36,8 @@ class Listeners {
 
   /// Changes to other listeners, by difference: what stays is not touched. All or nothing.
   /// \param wanted empty: default_listeners().
-  /// \error one line that names the address, who holds it where that is readable, and the remedy;
-  /// then
-  ///        nothing has changed.
+  /// \error one line that names the address, who holds it where that is readable, and the remedy.
+  /// Nothing has changed then.
   [[nodiscard]] base::Expected<void, std::string> change(std::vector<ListenAddress> wanted,
                                                          HostAddresses host);
 
@@ -88,9 +86,5 @@ class Listeners {
   std::set<base::Endpoint> refused_;  // wildcards in whose place single addresses are listened on
   std::vector<Place> places_;
 };
-
-/// What is wrong and what would help, in one line. \param holder who is in the way, for EADDRINUSE.
-[[nodiscard]] std::string explain_bind_error(const BindAddress& address, const BindError& error,
-                                             const std::optional<PortHolder>& holder);
 
 }  // namespace dnsd
