@@ -1,13 +1,11 @@
 #include "dnsd/daemon.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <malloc.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <asio/io_context.hpp>
-#include <asio/posix/stream_descriptor.hpp>
 #include <asio/signal_set.hpp>
 #include <asio/steady_timer.hpp>
 #include <chrono>
@@ -18,7 +16,6 @@
 #include <string_view>
 
 #include "base/clock.hpp"
-#include "base/interfaces.hpp"
 #include "base/log.hpp"
 #include "base/notify.hpp"
 #include "base/version.hpp"
@@ -26,12 +23,14 @@
 #include "dnsd/answer/policy.hpp"
 #include "dnsd/answer/responder.hpp"
 #include "dnsd/control/commands.hpp"
+#include "dnsd/host/address_watch.hpp"
 #include "dnsd/host/host_addresses.hpp"
 #include "dnsd/listen/inherited_sockets.hpp"
 #include "dnsd/listen/listeners.hpp"
 #include "dnsd/observe/observation_points.hpp"
 #include "dnsd/observe/observatory.hpp"
 #include "dnsd/serve/answer_threads.hpp"
+#include "dnsd/serve/query_log_writer.hpp"
 #include "dnsd/settings/config_file.hpp"
 #include "dnsd/settings/cookie_secret_file.hpp"
 #include "dnsd/state/state_store.hpp"
@@ -43,9 +42,6 @@
 namespace dnsd {
 namespace {
 
-/// Addresses change in bursts (a whole interface comes up): what follows is done once for all of
-/// them.
-constexpr std::chrono::milliseconds address_settling{100};
 /// So many configured peers are kept in memory beside the table whatever they are: 2 MB.
 constexpr std::size_t kept_peers = 10000;
 /// Connections and sockets, with room to spare.
@@ -81,56 +77,70 @@ class Daemon {
   [[nodiscard]] std::optional<std::string> reload();
   void drop_loaded_peers();
   void handle_signal();
-  void watch_addresses();
-  void addresses_changed();
+  void follow_addresses();
   void remake_zone(const HostAddresses& host);
   void publish_zone(const StaticPart& part, std::shared_ptr<const Zone> zone);
   void tell_manager();
   void feed_watchdog(std::chrono::microseconds interval);
-  void set_query_log(std::uint32_t lines);
-  void write_query_log();
+  [[nodiscard]] CommandContext command_context();
 
+  // The order of the members is the architecture: each uses only those above it, is made after
+  // them, and is gone before them.
+
+  // What the operator decided, and the loop of the control thread.
   const CommandLine line_;
   Config config_;
   asio::io_context io_{1};
 
+  // Shared by both halves below: observing writes, serving reads without waiting.
   PeerTable peers_;
   LiveState live_;
+
+  // Observing: what survived the last run, and all sources, which fill the table.
   StateStore store_;
+  Observatory observatory_;
+
+  // Serving: the zone and the policy, which a reload replaces as a whole; the responder, which
+  // answers from them; threads with sockets, which ask it; listeners, which follow the addresses of
+  // the host.
   StaticPart static_part_;
   PublishedZone published_;
   PublishedPolicy policy_;
-  Observatory observatory_;
-
   Responder responder_;
+  AnswerThreads threads_;
+  Listeners listeners_;
+  AddressWatch address_watch_;
+  QueryLogWriter query_log_writer_;
+
+  // Observing and serving at one socket: the built-in points, and the host inside their tunnels,
+  // which peers ask and tell.
   LanExpiry lan_expiry_;
   LanUpdates lan_updates_;
   TunnelHost tunnel_host_;
   ObservationPoints points_;
-  AnswerThreads threads_;
-  Listeners listeners_;
 
+  // Asking: what people, signals and the service manager want of the whole.
+  std::string reload_problem_;
   Commands commands_;
   control::Server control_;
   asio::signal_set signals_;
-  std::optional<base::InterfaceWatch> watch_;
-  asio::posix::stream_descriptor watch_descriptor_;
-  asio::steady_timer settling_;
   asio::steady_timer watchdog_;
-  asio::steady_timer query_log_timer_;
   bool told_ready_ = false;
-  std::string reload_problem_;
 };
 
 Daemon::Daemon(const CommandLine& line, InheritedSockets inherited)
     : line_(line),
       config_(load(inherited)),
       store_(config_.state_dir),
+      observatory_(io_, config_, peers_, live_, store_),
       static_part_(read_static_part(config_, read_host(config_))),
       published_(make_zone(config_, static_part_, peers_, live_)),
       policy_(make_policy(config_, load_cookie_secrets(config_), nullptr)),
-      observatory_(io_, config_, peers_, live_, store_),
       responder_(published_, policy_),
+      threads_(responder_, config_.answer_threads, tcp_limits(config_)),
+      listeners_(threads_, std::move(inherited)),
+      address_watch_(io_, [this] { follow_addresses(); }),
+      query_log_writer_(io_, threads_.query_log()),
       lan_expiry_(io_, live_.lan, [this] { observatory_.content_changed(); }),
       lan_updates_(published_, live_.lan, [this] { lan_expiry_.note_change(); }),
       tunnel_host_(responder_, lan_updates_),
@@ -138,29 +148,28 @@ Daemon::Daemon(const CommandLine& line, InheritedSockets inherited)
               [this](const InnerPacket& packet, const SendInner& send) {
                 tunnel_host_.receive(packet, send);
               }),
-      threads_(responder_, config_.answer_threads, tcp_limits(config_)),
-      listeners_(threads_, std::move(inherited)),
-      commands_({.config = config_,
-                 .peers = peers_,
-                 .live = live_,
-                 .static_part = static_part_,
-                 .published = published_,
-                 .observatory = observatory_,
-                 .responder = responder_,
-                 .tunnel_host = tunnel_host_,
-                 .points = points_,
-                 .threads = threads_,
-                 .listeners = listeners_,
-                 .started = base::read_steady(),
-                 .reload_problem = reload_problem_,
-                 .reload = [this] { return reload(); }}),
+      commands_(command_context()),
       control_(io_, "wg-dnsd",
                [this](std::string_view request) { return commands_.answer(request); }),
       signals_(io_, SIGTERM, SIGINT, SIGHUP),
-      watch_descriptor_(io_),
-      settling_(io_),
-      watchdog_(io_),
-      query_log_timer_(io_) {}
+      watchdog_(io_) {}
+
+CommandContext Daemon::command_context() {
+  return {.config = config_,
+          .peers = peers_,
+          .live = live_,
+          .static_part = static_part_,
+          .published = published_,
+          .observatory = observatory_,
+          .responder = responder_,
+          .tunnel_host = tunnel_host_,
+          .points = points_,
+          .threads = threads_,
+          .listeners = listeners_,
+          .started = base::read_steady(),
+          .reload_problem = reload_problem_,
+          .reload = [this] { return reload(); }};
+}
 
 /// The configuration, with the places that the service manager opened for us.
 Config Daemon::load(const InheritedSockets& inherited) const {
@@ -196,12 +205,12 @@ void Daemon::start() {
   if (const auto opened = points_.change(config_); !opened)
     throw std::runtime_error(opened.error());
   drop_loaded_peers();
-  watch_addresses();
+  address_watch_.start();
   if (const auto changed = listeners_.change(config_.listen, read_host(config_)); !changed) {
     throw std::runtime_error(changed.error());
   }
   tell_manager();
-  set_query_log(config_.query_log);
+  query_log_writer_.set_rate(config_.query_log);
   if (const auto interval = base::watchdog_interval()) feed_watchdog(*interval);
 }
 
@@ -253,7 +262,7 @@ std::optional<std::string> Daemon::reload() {
     policy_.set(std::move(policy));
     observatory_.reload(config_);
     observatory_.content_changed();
-    set_query_log(config_.query_log);
+    query_log_writer_.set_rate(config_.query_log);
     const auto points = points_.change(config_);
     drop_loaded_peers();
     tell_manager();
@@ -286,32 +295,8 @@ void Daemon::publish_zone(const StaticPart& part, std::shared_ptr<const Zone> zo
   published_.set(std::move(zone));
 }
 
-void Daemon::watch_addresses() {
-  if (!watch_) {
-    auto opened = base::InterfaceWatch::open();
-    if (!opened) {
-      spdlog::error("changes of this host's addresses are not seen: {}", opened.error().message());
-      return;
-    }
-    watch_.emplace(*std::move(opened));
-    // The descriptor closes what it holds, and the watch its own: each gets one.
-    watch_descriptor_.assign(::fcntl(watch_->fd(), F_DUPFD_CLOEXEC, 0));
-  }
-  watch_descriptor_.async_wait(asio::posix::stream_descriptor::wait_read,
-                               [this](const asio::error_code& ec) {
-                                 if (ec) return;
-                                 if (!watch_->drain()) return watch_addresses();
-                                 settling_.expires_after(address_settling);
-                                 settling_.async_wait([this](const asio::error_code& stopped) {
-                                   if (stopped) return;
-                                   addresses_changed();
-                                   watch_addresses();
-                                 });
-                               });
-}
-
-void Daemon::addresses_changed() {
-  (void)watch_->drain();
+/// Listeners, and the addresses in a made zone, follow the addresses of the host.
+void Daemon::follow_addresses() {
   const HostAddresses host = read_host(config_);
   listeners_.follow(host);
   remake_zone(host);
@@ -353,24 +338,6 @@ void Daemon::feed_watchdog(std::chrono::microseconds interval) {
   watchdog_.expires_after(interval);
   watchdog_.async_wait([this, interval](const asio::error_code& ec) {
     if (!ec) feed_watchdog(interval);
-  });
-}
-
-void Daemon::set_query_log(std::uint32_t lines) {
-  threads_.query_log().set_rate(lines);
-  query_log_timer_.cancel();
-  write_query_log();
-}
-
-/// Once per second while queries are logged, and once more for what was noted before that ended.
-void Daemon::write_query_log() {
-  const QueryLog::Sample sample = threads_.query_log().take();
-  for (const std::string& line : sample.lines) spdlog::info("query: {}", line);
-  if (sample.left_out > 0) spdlog::info("query: {} more were not logged", sample.left_out);
-  if (config_.query_log == 0) return;
-  query_log_timer_.expires_after(std::chrono::seconds(1));
-  query_log_timer_.async_wait([this](const asio::error_code& ec) {
-    if (!ec) write_query_log();
   });
 }
 
