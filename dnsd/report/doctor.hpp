@@ -3,15 +3,11 @@
 #include <optional>
 #include <vector>
 
-#include "control/diagnosis.hpp"
-#include "dns/outside.hpp"
-#include "dnsd/report/doctor_facts.hpp"
+#include "dnsd/report/examination.hpp"
 
 /// `wg-dnsd doctor`: whether the world finds this server, and what to do where it does not. Pure:
 /// what is outside is asked through an interface.
 namespace dnsd {
-
-using control::Diagnosis;
 
 /// \param facts none: no daemon of this host is asked about, and what others see is judged alone.
 [[nodiscard]] std::vector<Diagnosis> examine(const dns::Name& zone,

@@ -1,0 +1,15 @@
+#pragma once
+
+#include "dnsd/report/examination.hpp"
+
+namespace dnsd {
+
+struct DelegationCheck {
+  bool resolver_works = true;  ///< this host's; otherwise nothing of the delegation is known
+  Addresses addresses;         ///< of the name servers that the parent zone delegates to
+};
+
+/// Whether the parent zone delegates to the servers that the zone itself names, at their addresses.
+[[nodiscard]] DelegationCheck check_delegation(const Examined& examined, Findings& findings);
+
+}  // namespace dnsd
