@@ -45,7 +45,7 @@ control::Reply Commands::answer(std::string_view line) {
     case ControlRequest::Command::peer_remove:
     case ControlRequest::Command::peer_list:
     case ControlRequest::Command::peer_reset:
-      return answer_about_peers(*request);
+      return run_peer_command(*request, context_);
     case ControlRequest::Command::reload:
       break;
   }
@@ -90,11 +90,10 @@ control::Reply Commands::answer_status(bool json) const {
 }
 
 control::Reply Commands::answer_doctor() const {
-  const DoctorFacts facts = collect_facts(
-      context_.config, context_.static_part, read_host(context_.config),
-      context_.listeners.wanted(), status(), context_.peers,
-      [&](const wg::PublicKey& key) { return context_.observatory.sightings(key); },
-      base::read_clock());
+  const DoctorFacts facts =
+      collect_facts(context_.config, context_.static_part, read_host(context_.config),
+                    context_.listeners.wanted(), status(), context_.peers, context_.observatory,
+                    base::read_clock());
   return {.text = write_doctor_facts(facts)};
 }
 
@@ -151,30 +150,11 @@ control::Reply Commands::answer_query(const ControlRequest& request) const {
              : fmt::format("'{}' is neither a domain name nor a public key", request.name);
     return fail(2, wrong);
   }
-  const Explanation explanation(
-      *name, *type, request.view, context_.responder, *context_.published.get(), context_.peers,
-      [&](const wg::PublicKey& key) { return context_.observatory.sightings(key); },
-      base::read_clock());
+  const Explanation explanation(*name, *type, request.view, context_.responder,
+                                *context_.published.get(), context_.peers, context_.observatory,
+                                base::read_clock());
   return {.text = request.json ? explanation.json() : explanation.text(),
           .result = {.exit = explanation.exit_code()}};
-}
-
-control::Reply Commands::answer_about_peers(const ControlRequest& request) {
-  std::vector<PointView> points;
-  for (const auto& point : context_.points.all())
-    points.push_back(
-        {point->settings().listen, point->public_key(), point->settings().tunnel_addresses});
-  PeerCommandReply reply =
-      run_peer_command(request, {.config = context_.config,
-                                 .points = points,
-                                 .name_servers = context_.static_part.name_servers,
-                                 .reload = [this] { return context_.reload(); },
-                                 .reset =
-                                     [this](const wg::PublicKey& key) {
-                                       for (const auto& point : context_.points.all())
-                                         point->reset_peer(key);
-                                     }});
-  return {.text = std::move(reply.text), .result = std::move(reply.result)};
 }
 
 std::vector<wg::PublicKey> Commands::peer_keys() const {

@@ -18,7 +18,7 @@ constexpr int exit_usage = 2;
 /// As the README recommends: NATs forget a mapping after 30 s at the earliest.
 constexpr int keepalive_seconds = 25;
 
-PeerCommandReply refuse(int exit, std::string why) {
+control::Reply refuse(int exit, std::string why) {
   return {.text = {}, .result = {.exit = exit, .error = std::move(why)}};
 }
 
@@ -33,53 +33,56 @@ const ConfiguredPeer* find_peer(const Config& config, const std::string& who) {
   return found == config.peers.end() ? nullptr : &*found;
 }
 
-PeerCommandReply refuse_unknown(const std::string& who) {
+control::Reply refuse_unknown(const std::string& who) {
   return refuse(exit_refused,
                 fmt::format("no peer '{}' is configured: give its name or its public key; see "
                             "wg-dnsd peer list",
                             who));
 }
 
-PeerCommandReply list_keys(const PeerCommandContext& context) {
-  if (context.points.empty())
+control::Reply list_keys(const CommandContext& context) {
+  if (context.points.all().empty())
     return refuse(exit_refused, "no built-in point is configured: see --observe");
-  PeerCommandReply reply;
-  for (const PointView& point : context.points)
-    reply.text += fmt::format("{} {}\n", point.key.to_base64(), point.listen.to_string());
+  control::Reply reply;
+  for (const auto& point : context.points.all())
+    reply.text += fmt::format("{} {}\n", point->public_key().to_base64(),
+                              point->settings().listen.to_string());
   return reply;
 }
 
-/// A literal address that peers reach. \return nullopt: not known
-std::optional<base::Endpoint> reachable(const PointView& point, const PeerCommandContext& context) {
-  if (!point.listen.address.is_unspecified()) return point.listen;
-  for (const NameServer& server : context.name_servers) {
+/// A literal address where peers reach a point. \param name_servers of the zone: a point on all
+/// addresses is reached at theirs. \return nullopt: not known
+std::optional<base::Endpoint> reachable(const base::Endpoint& listen,
+                                        const std::vector<NameServer>& name_servers) {
+  if (!listen.address.is_unspecified()) return listen;
+  for (const NameServer& server : name_servers) {
     for (const base::IpAddress& address : server.addresses) {
-      if (address.family() == point.listen.address.family())
-        return base::Endpoint{address, point.listen.port};
+      if (address.family() == listen.address.family()) return base::Endpoint{address, listen.port};
     }
   }
   return std::nullopt;
 }
 
-PeerCommandReply print_config(const std::string& who, const PeerCommandContext& context) {
+control::Reply print_config(const std::string& who, const CommandContext& context) {
   const ConfiguredPeer* const peer = find_peer(context.config, who);
   if (peer == nullptr) return refuse_unknown(who);
-  if (context.points.empty())
+  if (context.points.all().empty())
     return refuse(exit_refused, "no built-in point is configured: see --observe");
-  PeerCommandReply reply;
-  for (const PointView& point : context.points) {
-    const auto endpoint = reachable(point, context);
+  control::Reply reply;
+  for (const auto& point : context.points.all()) {
+    const base::Endpoint& listen = point->settings().listen;
+    const auto endpoint = reachable(listen, context.static_part.name_servers);
     if (!endpoint)
       return refuse(exit_refused,
                     fmt::format("the address of the point {} is not known: name it with --ns "
                                 "NAME=ADDRESS, or observe there",
-                                point.listen.to_string()));
+                                listen.to_string()));
     if (!reply.text.empty()) reply.text += '\n';
-    reply.text += fmt::format("[Peer]\nPublicKey = {}\n", point.key.to_base64());
+    reply.text += fmt::format("[Peer]\nPublicKey = {}\n", point->public_key().to_base64());
     if (peer->preshared_key) reply.text += "# PresharedKey = (the one that this peer has)\n";
     reply.text += fmt::format("Endpoint = {}\n", endpoint->to_string());
     std::string allowed;
-    for (const base::IpAddress& address : point.tunnel_addresses)
+    for (const base::IpAddress& address : point->settings().tunnel_addresses)
       allowed += fmt::format("{}{}/{}", allowed.empty() ? "" : ", ", address.to_string(),
                              address.is_ipv4() ? 32 : 128);
     if (!allowed.empty()) reply.text += fmt::format("AllowedIPs = {}\n", allowed);
@@ -110,7 +113,7 @@ std::optional<std::string> read_words(const ControlRequest& request, ConfiguredP
   return std::nullopt;
 }
 
-PeerCommandReply add(const ControlRequest& request, const PeerCommandContext& context) {
+control::Reply add(const ControlRequest& request, const CommandContext& context) {
   ConfiguredPeer peer;
   if (auto wrong = read_words(request, peer)) return refuse(exit_usage, std::move(*wrong));
   for (const std::string& known : {request.key, request.name}) {
@@ -127,7 +130,7 @@ PeerCommandReply add(const ControlRequest& request, const PeerCommandContext& co
   return {};
 }
 
-PeerCommandReply remove(const std::string& who, const PeerCommandContext& context) {
+control::Reply remove(const std::string& who, const CommandContext& context) {
   const ConfiguredPeer* const peer = find_peer(context.config, who);
   if (peer == nullptr) return refuse_unknown(who);
   const auto removed = erase_peer(added_peers_file(context.config), peer->public_key);
@@ -141,8 +144,8 @@ PeerCommandReply remove(const std::string& who, const PeerCommandContext& contex
   return {};
 }
 
-PeerCommandReply list(bool json, const PeerCommandContext& context) {
-  PeerCommandReply reply;
+control::Reply list(bool json, const CommandContext& context) {
+  control::Reply reply;
   for (const ConfiguredPeer& peer : context.config.peers) {
     std::vector<std::string> allowed;
     for (const base::Prefix& prefix : peer.allowed_ips) allowed.push_back(prefix.to_string());
@@ -161,17 +164,16 @@ PeerCommandReply list(bool json, const PeerCommandContext& context) {
   return reply;
 }
 
-PeerCommandReply reset(const std::string& who, const PeerCommandContext& context) {
+control::Reply reset(const std::string& who, const CommandContext& context) {
   const ConfiguredPeer* const peer = find_peer(context.config, who);
   if (peer == nullptr) return refuse_unknown(who);
-  context.reset(peer->public_key);
+  for (const auto& point : context.points.all()) point->reset_peer(peer->public_key);
   return {};
 }
 
 }  // namespace
 
-PeerCommandReply run_peer_command(const ControlRequest& request,
-                                  const PeerCommandContext& context) {
+control::Reply run_peer_command(const ControlRequest& request, const CommandContext& context) {
   using Command = ControlRequest::Command;
   switch (request.command) {
     case Command::pubkey:

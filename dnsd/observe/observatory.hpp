@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/expected.hpp"
+#include "dnsd/observe/sightings.hpp"
 #include "dnsd/peers/live_state.hpp"
 #include "dnsd/peers/peer_table.hpp"
 #include "dnsd/registry/observation.hpp"
@@ -36,19 +37,6 @@ struct ObservatoryStatus {
   bool durable = false;              ///< state survives a restart
 };
 
-/// Where one source saw a peer.
-struct SourceSighting {
-  std::string source;  ///< wg0
-  Observation observation;
-  bool is_stale = false;
-};
-
-/// Everything that is known of where a peer is.
-struct PeerSightings {
-  std::vector<SourceSighting> seen;     ///< in configuration order
-  std::optional<base::Endpoint> fixed;  ///< by the configuration
-};
-
 /// Everything between the sources and the peer table: polls the interfaces, applies the rules of
 /// design §3, remembers what was confirmed, writes the table, keeps the PTR lists, steps the
 /// serial. Lives on the control thread: every call and every completion handler runs on `io`;
@@ -58,7 +46,7 @@ struct PeerSightings {
 ///                       ├─▶ Registry ─▶ PeerTable, PtrLists, Serial
 ///     PointSources ─────┘      │
 ///                              └──────▶ StateStore
-class Observatory {
+class Observatory : public SightingReader {
  public:
   using ReadDevice =
       std::function<base::Expected<wg::Device, wg::DeviceError>(const std::string& name)>;
@@ -68,7 +56,7 @@ class Observatory {
   Observatory(asio::io_context& io, const Config& config, PeerTable& peers, LiveState& live,
               StateStore& store, ReadDevice read_device = wg::read_device);
   /// Waits for a device that is being read. What is unsaved is lost unless stop() was called.
-  ~Observatory();
+  ~Observatory() override;
   Observatory(const Observatory&) = delete;
   Observatory& operator=(const Observatory&) = delete;
 
@@ -93,7 +81,7 @@ class Observatory {
 
   [[nodiscard]] ObservatoryStatus status() const;
   /// Where each source saw a peer.
-  [[nodiscard]] PeerSightings sightings(const wg::PublicKey& key) const;
+  [[nodiscard]] PeerSightings sightings(const wg::PublicKey& key) const override;
 
  private:
   class Impl;

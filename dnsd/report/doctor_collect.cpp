@@ -57,9 +57,7 @@ void count_peer(DoctorFacts& facts, const wg::PublicKey& key, const PeerRecord& 
 
 DoctorFacts collect_facts(const Config& config, const StaticPart& part, const HostAddresses& host,
                           std::span<const ListenAddress> listening, const DaemonStatus& status,
-                          const PeerTable& peers,
-                          const std::function<PeerSightings(const wg::PublicKey&)>& sightings,
-                          base::Now now) {
+                          const PeerTable& peers, const SightingReader& reader, base::Now now) {
   DoctorFacts facts;
   facts.zone = config.zone;
   facts.serial = status.observatory.serial;
@@ -75,7 +73,7 @@ DoctorFacts collect_facts(const Config& config, const StaticPart& part, const Ho
       std::chrono::ceil<std::chrono::seconds>(config.poll_interval);
   peers.for_each([&](const wg::PublicKey& key, const PeerRecord& record) {
     if (record.detail->is_hub) return;
-    count_peer(facts, key, record, sightings(key), allowed, now);
+    count_peer(facts, key, record, reader.sightings(key), allowed, now);
   });
   return facts;
 }

@@ -1,7 +1,8 @@
 #pragma once
 
-#include <functional>
+#include <span>
 
+#include "dnsd/observe/sightings.hpp"
 #include "dnsd/report/doctor_facts.hpp"
 #include "dnsd/report/status.hpp"
 #include "dnsd/zone/zone_source.hpp"
@@ -9,10 +10,11 @@
 namespace dnsd {
 
 /// The daemon's side of `wg-dnsd doctor`.
-/// \param listening what is listened on, defaults filled in. \param sightings of one peer.
-[[nodiscard]] DoctorFacts collect_facts(
-    const Config& config, const StaticPart& part, const HostAddresses& host,
-    std::span<const ListenAddress> listening, const DaemonStatus& status, const PeerTable& peers,
-    const std::function<PeerSightings(const wg::PublicKey&)>& sightings, base::Now now);
+/// \param listening what is listened on, defaults filled in.
+[[nodiscard]] DoctorFacts collect_facts(const Config& config, const StaticPart& part,
+                                        const HostAddresses& host,
+                                        std::span<const ListenAddress> listening,
+                                        const DaemonStatus& status, const PeerTable& peers,
+                                        const SightingReader& reader, base::Now now);
 
 }  // namespace dnsd

@@ -140,7 +140,7 @@ std::string describe(Outcome outcome, const dns::Name& name, RrType type, const 
 }  // namespace
 
 Explanation::Explanation(const dns::Name& name, RrType type, View view, const Responder& responder,
-                         const Zone& zone, const PeerTable& peers, const FindSightings& sightings,
+                         const Zone& zone, const PeerTable& peers, const SightingReader& reader,
                          base::Now now)
     : name_(name), type_(type), view_(view), now_(now), outcome_(Outcome::refused) {
   // Over TCP: nothing is cut, nothing is limited.
@@ -154,7 +154,7 @@ Explanation::Explanation(const dns::Name& name, RrType type, View view, const Re
     outcome_ = zone.lookup(zone.read(name), type, view, sink).outcome;
   }
   const auto key = key_of(name, message_, zone.options().apex);
-  if (key) peer_ = Peer{*key, peers.find(*key), sightings(*key)};
+  if (key) peer_ = Peer{*key, peers.find(*key), reader.sightings(*key)};
   reason_ = describe(outcome_, name, type, zone, peer_ && peer_->record, key.has_value());
   publish_private_ = zone.options().publish_private;
 }

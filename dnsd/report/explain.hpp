@@ -1,12 +1,11 @@
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 
 #include "dns/message.hpp"
 #include "dnsd/answer/responder.hpp"
-#include "dnsd/observe/observatory.hpp"
+#include "dnsd/observe/sightings.hpp"
 
 /// `wg-dnsd query`: what is answered to a question, and why.
 namespace dnsd {
@@ -14,12 +13,10 @@ namespace dnsd {
 /// The answer to one question as a listener of that view gives it, and what it rests on.
 class Explanation {
  public:
-  using FindSightings = std::function<PeerSightings(const wg::PublicKey&)>;
-
-  /// Asks the responder as a client over TCP would, with EDNS. \param sightings called for the peer
-  /// that the name belongs to, when there is one.
+  /// Asks the responder as a client over TCP would, with EDNS. \param reader asked for the peer
+  /// that the name belongs to, when there is one. The references are used in the constructor only.
   Explanation(const dns::Name& name, dns::RrType type, View view, const Responder& responder,
-              const Zone& zone, const PeerTable& peers, const FindSightings& sightings,
+              const Zone& zone, const PeerTable& peers, const SightingReader& reader,
               base::Now now);
 
   /// For people, in the manner of dig.

@@ -2,58 +2,41 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-#include <filesystem>
+#include <chrono>
 #include <string>
+#include <thread>
 #include <vector>
 
-#include "noise/crypto.hpp"
+#include "noise/engine.hpp"
+#include "tests/unit/dnsd/control/command_fixture.hpp"
 
 namespace {
 
 using Command = dnsd::ControlRequest::Command;
 
-/// A daemon as the commands see it: the configuration is not read again, but reload is counted.
-class Fixture {
+/// One configured peer, alice, and one point.
+class Fixture : public CommandFixture {
  public:
-  Fixture() {
-    std::string name = (std::filesystem::temp_directory_path() / "wg-dnsd-cmd-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    config.state_dir = name;
+  explicit Fixture(const std::string& point_address = "127.0.0.1") {
     dnsd::ConfiguredPeer peer;
     peer.public_key = alice;
     peer.name = "alice";
     peer.allowed_ips = {*base::Prefix::parse("10.0.0.2/32")};
     config.peers.push_back(peer);
-    points.push_back(
-        {*base::Endpoint::parse("203.0.113.10:51820"),
-         point,
-         {*base::IpAddress::parse("10.0.0.254"), *base::IpAddress::parse("fd00::fe")}});
+    place = add_point(point_address, {"10.0.0.254", "fd00::fe"});
   }
-  ~Fixture() { std::filesystem::remove_all(config.state_dir); }
-  Fixture(const Fixture&) = delete;
-  Fixture& operator=(const Fixture&) = delete;
 
-  dnsd::PeerCommandReply run(dnsd::ControlRequest request) {
-    return dnsd::run_peer_command(
-        request, {.config = config,
-                  .points = points,
-                  .name_servers = name_servers,
-                  .reload =
-                      [this] {
-                        ++reloads;
-                        return reload_problem;
-                      },
-                  .reset = [this](const wg::PublicKey& key) { reset.push_back(key); }});
+  control::Reply run(const dnsd::ControlRequest& request) {
+    return dnsd::run_peer_command(request, context());
   }
-  dnsd::PeerCommandReply run(Command command, const std::string& name = {}) {
+  control::Reply run(Command command, const std::string& name = {}) {
     dnsd::ControlRequest request;
     request.command = command;
     request.name = name;
     return run(request);
   }
-  dnsd::PeerCommandReply add(const std::string& name, const std::string& key,
-                             const std::vector<std::string>& allowed_ips = {}) {
+  control::Reply add(const std::string& name, const std::string& key,
+                     const std::vector<std::string>& allowed_ips = {}) {
     dnsd::ControlRequest request;
     request.command = Command::peer_add;
     request.name = name;
@@ -62,27 +45,59 @@ class Fixture {
     return run(request);
   }
 
-  const wg::PublicKey alice = noise::KeyPair::draw().public_key();
-  const wg::PublicKey point = noise::KeyPair::draw().public_key();
-  dnsd::Config config;
-  std::vector<dnsd::PointView> points;
-  std::vector<dnsd::NameServer> name_servers;
-  std::optional<std::string> reload_problem;
-  int reloads = 0;
-  std::vector<wg::PublicKey> reset;
+  const wg::PrivateKey alice_private = draw();
+  const wg::PublicKey alice = noise::KeyPair(alice_private).public_key();
+  base::Endpoint place;
+
+ private:
+  static wg::PrivateKey draw() {
+    wg::PrivateKey key;
+    noise::fill_random(key.span());
+    return key;
+  }
+};
+
+/// A machine with a key and a clock; it sends handshakes and hears nothing.
+class Machine : public noise::Engine::Handler {
+ public:
+  Machine(const wg::PrivateKey& key, const wg::PublicKey& point)
+      : engine_(noise::KeyPair(key), *this, {}), point_(point) {
+    engine_.add_peer(point, {});
+  }
+  void greet(const base::Endpoint& place, base::Now now) {
+    REQUIRE(engine_.initiate(point_, {place, {}}, 1, now));
+  }
+
+  void send(const noise::Path& path, base::Bytes datagram) override {
+    socket_.put(path, datagram);
+    socket_.flush();
+  }
+  void received(const wg::PublicKey& /*peer*/, const noise::Received& /*received*/) override {}
+  void inner(const wg::PublicKey& /*peer*/, base::Bytes /*packet*/) override {}
+  void unknown_session(const noise::Path& /*path*/) override {}
+  void clock_behind(const wg::PublicKey& /*peer*/, std::chrono::seconds /*by*/) override {}
+
+ private:
+  dnsd::PointSocket socket_ =
+      *dnsd::PointSocket::open({*base::IpAddress::parse("127.0.0.1"), base::Port{0}});
+  noise::Engine engine_;
+  wg::PublicKey point_;
 };
 
 TEST_CASE("pubkey: each point on its line") {
   Fixture f;
-  CHECK(f.run(Command::pubkey).text == f.point.to_base64() + " 203.0.113.10:51820\n");
-  f.points.clear();
+  CHECK(f.run(Command::pubkey).text ==
+        f.point_key().to_base64() + " " + f.place.to_string() + "\n");
+  f.config.points.clear();
+  f.open_points();
   CHECK(f.run(Command::pubkey).result.exit == 1);
 }
 
 TEST_CASE("peer config: one section per point, its tunnel addresses alone") {
   Fixture f;
-  const std::string expected = "[Peer]\nPublicKey = " + f.point.to_base64() +
-                               "\nEndpoint = 203.0.113.10:51820\n"
+  const std::string expected = "[Peer]\nPublicKey = " + f.point_key().to_base64() +
+                               "\nEndpoint = " + f.place.to_string() +
+                               "\n"
                                "AllowedIPs = 10.0.0.254/32, fd00::fe/128\n"
                                "PersistentKeepalive = 25\n";
   CHECK(f.run(Command::peer_config, "Alice").text == expected);
@@ -91,13 +106,14 @@ TEST_CASE("peer config: one section per point, its tunnel addresses alone") {
 }
 
 TEST_CASE("peer config: a point on all addresses is reached at the name server's") {
-  Fixture f;
-  f.points[0].listen = *base::Endpoint::parse("0.0.0.0:51820");
+  Fixture f("0.0.0.0");
+  f.static_part.name_servers.clear();
   CHECK(f.run(Command::peer_config, "alice").result.exit == 1);
-  f.name_servers.push_back(
+  f.static_part.name_servers.push_back(
       {*dns::Name::parse("ns1.example.org"),
        {*base::IpAddress::parse("2001:db8::1"), *base::IpAddress::parse("203.0.113.77")}});
-  CHECK(f.run(Command::peer_config, "alice").text.find("Endpoint = 203.0.113.77:51820") !=
+  const base::Endpoint reached{*base::IpAddress::parse("203.0.113.77"), f.place.port};
+  CHECK(f.run(Command::peer_config, "alice").text.find("Endpoint = " + reached.to_string()) !=
         std::string::npos);
 }
 
@@ -116,12 +132,12 @@ TEST_CASE("peer add: wrong words change nothing") {
 
 TEST_CASE("peer add: what the reload refuses is taken out again") {
   Fixture f;
-  f.reload_problem = "it is wrong";
+  f.refusal = "it is wrong";
   const wg::PublicKey bob = noise::KeyPair::draw().public_key();
   const auto reply = f.add("bob", bob.to_base64());
   CHECK(reply.result.exit == 1);
   CHECK(reply.result.error == "it is wrong");
-  f.reload_problem.reset();
+  f.refusal.reset();
   CHECK(f.add("bob", bob.to_base64()).result.exit == 0);
 }
 
@@ -139,7 +155,7 @@ TEST_CASE("peer remove: only what was added") {
   CHECK(f.reloads == 2);
 }
 
-TEST_CASE("peer list and peer reset") {
+TEST_CASE("peer list: each configured peer on its line") {
   Fixture f;
   CHECK(f.run(Command::peer_list).text == f.alice.to_base64() + " alice 10.0.0.2/32\n");
   dnsd::ControlRequest request;
@@ -149,8 +165,28 @@ TEST_CASE("peer list and peer reset") {
                                    R"(","name":"alice","allowed_ips":["10.0.0.2/32"],)"
                                    R"("preshared_key":false})"
                                    "\n");
+}
+
+TEST_CASE("peer reset: a peer whose clock was set back is accepted again") {
+  Fixture f;
+  const auto counts = [&] { return f.points.all().front()->counters(); };
+  // A peer takes one initiation in 20 ms, so a greeting is repeated until it is counted.
+  const auto greet_until = [&](Machine& machine, std::chrono::seconds clock, auto is_counted) {
+    const auto end = base::read_steady() + std::chrono::seconds(20);
+    while (!is_counted() && base::read_steady() < end) {
+      const base::Now now = base::read_clock();
+      machine.greet(f.place, {now.steady, now.wall + clock});
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return is_counted();
+  };
+  Machine tomorrow(f.alice_private, f.point_key());
+  Machine today(f.alice_private, f.point_key());
+  REQUIRE(greet_until(tomorrow, std::chrono::hours(24), [&] { return counts().handshakes > 0; }));
+  REQUIRE(greet_until(today, {}, [&] { return counts().old_timestamp > 0; }));
+  const std::uint64_t before = counts().handshakes;
   CHECK(f.run(Command::peer_reset, "alice").result.exit == 0);
-  CHECK(f.reset == std::vector{f.alice});
+  CHECK(greet_until(today, {}, [&] { return counts().handshakes > before; }));
   CHECK(f.run(Command::peer_reset, "nobody").result.exit == 1);
 }
 

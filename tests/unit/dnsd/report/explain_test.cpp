@@ -15,24 +15,27 @@ using dnsd::View;
 using Json = nlohmann::json;
 
 /// What two sources would say of bob, the stale peer of the fixture.
-dnsd::PeerSightings sightings_of(const wg::PublicKey& key) {
-  dnsd::PeerSightings result;
-  if (key != AnswerFixture::key(2)) return result;
-  const base::Now now = AnswerFixture::now;
-  const auto ago = [&](int seconds, const char* endpoint) {
-    const std::chrono::seconds age(seconds);
-    return dnsd::Observation{*base::Endpoint::parse(endpoint), now.wall - 2 * age, now.wall - age,
-                             now.steady - age};
-  };
-  result.seen.push_back({"wg0", ago(500, "198.51.100.7:4242"), true});
-  result.seen.push_back({"wg1", ago(600, "192.0.2.77:1"), true});
-  return result;
-}
+class TwoSources final : public dnsd::SightingReader {
+ public:
+  [[nodiscard]] dnsd::PeerSightings sightings(const wg::PublicKey& key) const override {
+    dnsd::PeerSightings result;
+    if (key != AnswerFixture::key(2)) return result;
+    const base::Now now = AnswerFixture::now;
+    const auto ago = [&](int seconds, const char* endpoint) {
+      const std::chrono::seconds age(seconds);
+      return dnsd::Observation{*base::Endpoint::parse(endpoint), now.wall - 2 * age, now.wall - age,
+                               now.steady - age};
+    };
+    result.seen.push_back({"wg0", ago(500, "198.51.100.7:4242"), true});
+    result.seen.push_back({"wg1", ago(600, "192.0.2.77:1"), true});
+    return result;
+  }
+};
 
 dnsd::Explanation explain(const AnswerFixture& server, const std::string& name, RrType type,
                           View view) {
   return {*dns::Name::parse(name), type,         view,         server.responder(),
-          *server.zone(),          server.peers, sightings_of, AnswerFixture::now};
+          *server.zone(),          server.peers, TwoSources(), AnswerFixture::now};
 }
 
 std::string label(std::uint8_t fill) {

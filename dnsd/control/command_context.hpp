@@ -1,0 +1,46 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/clock.hpp"
+#include "dnsd/answer/responder.hpp"
+#include "dnsd/listen/listeners.hpp"
+#include "dnsd/observe/observation_points.hpp"
+#include "dnsd/observe/observatory.hpp"
+#include "dnsd/peers/live_state.hpp"
+#include "dnsd/peers/peer_table.hpp"
+#include "dnsd/serve/answer_threads.hpp"
+#include "dnsd/settings/config.hpp"
+#include "dnsd/tunnel/tunnel_host.hpp"
+#include "dnsd/zone/zone_source.hpp"
+
+namespace dnsd {
+
+/// What the commands look at: the parts of the running daemon, by reference. All of it outlives
+/// them.
+struct CommandContext {
+  const Config& config;
+
+  // Observing.
+  const PeerTable& peers;
+  const LiveState& live;
+  const Observatory& observatory;
+  const ObservationPoints& points;
+
+  // Serving.
+  const StaticPart& static_part;
+  const PublishedZone& published;
+  const Responder& responder;
+  const AnswerThreads& threads;
+  const Listeners& listeners;
+  const TunnelHost& tunnel_host;
+
+  // The daemon itself.
+  base::SteadyTime started;
+  const std::string& reload_problem;                   ///< of the last reload; empty: none
+  std::function<std::optional<std::string>()> reload;  ///< \return why nothing changed
+};
+
+}  // namespace dnsd

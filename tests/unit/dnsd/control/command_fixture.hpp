@@ -1,0 +1,115 @@
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <asio/io_context.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dnsd/control/command_context.hpp"
+#include "dnsd/point/point_socket.hpp"
+#include "dnsd/state/state_store.hpp"
+#include "dnsd/tunnel/lan_updates.hpp"
+#include "noise/crypto.hpp"
+#include "tests/unit/dnsd/answer_fixture.hpp"
+
+/// A daemon as the commands see it. Zone, peers and answers are those of AnswerFixture; the
+/// built-in points are real ones on loopback; nothing is listened on until the test asks for it.
+/// The configuration is not read again: a reload is counted.
+class CommandFixture {
+ public:
+  CommandFixture() {
+    config.zone = *dns::Name::parse("wg.example.org.");
+    config.state_dir = folder_.path;
+    static_part.name_servers.push_back(
+        {*dns::Name::parse("ns1.wg.example.org."), {*base::IpAddress::parse("203.0.113.77")}});
+  }
+
+  /// Opens the points of the configuration anew.
+  void open_points() {
+    const auto opened = points.change(config);
+    REQUIRE(opened.has_value());
+  }
+  /// Adds a point to the configuration. \return where it listens
+  base::Endpoint add_point(const std::string& address,
+                           const std::vector<std::string>& inside = {}) {
+    const base::Endpoint place = free_place(address);
+    dnsd::ConfiguredPoint point{.listen = place, .key_file = {}, .tunnel_addresses = {}};
+    for (const std::string& one : inside)
+      point.tunnel_addresses.push_back(*base::IpAddress::parse(one));
+    config.points.push_back(std::move(point));
+    open_points();
+    return place;
+  }
+  [[nodiscard]] wg::PublicKey point_key() const { return points.all().front()->public_key(); }
+
+  [[nodiscard]] dnsd::CommandContext context() {
+    return {.config = config,
+            .peers = server.peers,
+            .live = *server.live,
+            .observatory = observatory,
+            .points = points,
+            .static_part = static_part,
+            .published = server.zones(),
+            .responder = responder,
+            .threads = threads,
+            .listeners = listeners,
+            .tunnel_host = tunnel_host,
+            .started = base::read_steady(),
+            .reload_problem = reload_problem,
+            .reload = [this] {
+              ++reloads;
+              return refusal;
+            }};
+  }
+
+  // The kernel's choice of a UDP port, given back.
+  static base::Endpoint free_place(const std::string& address) {
+    const auto socket = dnsd::PointSocket::open({*base::IpAddress::parse(address), base::Port{0}});
+    REQUIRE(socket.has_value());
+    sockaddr_storage storage{};
+    socklen_t size = sizeof storage;
+    void* raw = &storage;
+    REQUIRE(::getsockname(socket->fd(), static_cast<sockaddr*>(raw), &size) == 0);
+    return *base::Endpoint::from_sockaddr(storage);
+  }
+
+ private:
+  struct Folder {
+    Folder() : path((std::filesystem::temp_directory_path() / "wg-dnsd-cmd-XXXXXX").string()) {
+      REQUIRE(::mkdtemp(path.data()) != nullptr);
+    }
+    ~Folder() { std::filesystem::remove_all(path); }
+    Folder(const Folder&) = delete;
+    Folder& operator=(const Folder&) = delete;
+    std::string path;
+  };
+  Folder folder_;
+
+ public:
+  dnsd::Config config;
+  asio::io_context io{1};
+  AnswerFixture server;
+
+  // The observatory is never started, and writes a table of its own.
+  dnsd::PeerTable observed;
+  dnsd::LiveState observed_state;
+  dnsd::StateStore store{folder_.path};
+  dnsd::Observatory observatory{io, config, observed, observed_state, store};
+
+  dnsd::StaticPart static_part;
+  dnsd::Responder responder = server.responder();
+  dnsd::AnswerThreads threads{responder, 1};
+  dnsd::Listeners listeners{threads, {}};
+  dnsd::LanUpdates updates{server.zones(), server.live->lan, [] {}};
+  dnsd::TunnelHost tunnel_host{responder, updates};
+  dnsd::ObservationPoints points{io, observatory, {}};
+
+  std::string reload_problem;          ///< of the last reload
+  std::optional<std::string> refusal;  ///< what the next reload says
+  int reloads = 0;
+};
