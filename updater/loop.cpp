@@ -109,9 +109,9 @@ Loop::Loop(const Config& config)
                                           : MemoryFile::Access::read_write),
       machine_(settings_of(config), memory_file_.load(), std::random_device()()),
       local_watch_(context_, config.interface,
-                   [this](const std::set<base::IpAddress>& resourced) {
+                   [this](const std::set<base::IpAddress>& source_changed) {
                      spdlog::info("addresses or routes of this host changed");
-                     machine_.change_local(base::read_clock(), resourced);
+                     machine_.change_local(base::read_clock(), source_changed);
                      tick();
                    }),
       prober_(context_, config.interface,

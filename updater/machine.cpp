@@ -165,12 +165,12 @@ bool Machine::is_any_unreached() const {
   });
 }
 
-void Machine::change_local(const base::Now& now, const std::set<base::IpAddress>& resourced) {
+void Machine::change_local(const base::Now& now, const std::set<base::IpAddress>& source_changed) {
   const std::string what = "this host's addresses or routes changed";
   if (own_) own_->hurry(now.steady);
   for (auto& [key, role] : peers_) {
     if (auto* peer = std::get_if<DirectPeer>(&role))
-      peer->change_local(now.steady, what, resourced);
+      peer->change_local(now.steady, what, source_changed);
     if (auto* hub = std::get_if<Hub>(&role)) hub->request_reset(what);
   }
 }

@@ -46,9 +46,9 @@ class Machine {
   void learn_round_trip(const wg::PublicKey& peer, std::chrono::microseconds round_trip);
   /// This host's addresses, or the ways to its peers, are other ones now: at the next step, which
   /// is due at once, the hub hears from it, and what did not work is tried anew.
-  /// \param resourced where packets leave for from another own address (LocalWatch): a peer there
-  /// that does not answer any more is set where it is once more.
-  void change_local(const base::Now& now, const std::set<base::IpAddress>& resourced);
+  /// \param source_changed where packets leave for from another own address (LocalWatch): a peer
+  /// there that does not answer any more is set where it is once more.
+  void change_local(const base::Now& now, const std::set<base::IpAddress>& source_changed);
   /// The device vanished, and with it every keepalive that was ours.
   void lose_device();
 

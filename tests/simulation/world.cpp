@@ -111,10 +111,10 @@ void World::readdress(std::size_t side, Time when, bool loses_source) {
   });
   events_.at(when + settle_time, [this, side, loses_source] {
     if (!sides_[side].machine) return;
-    std::set<base::IpAddress> resourced;
+    std::set<base::IpAddress> source_changed;
     const auto& to = sides_[side].tunnel->shown.endpoint;
-    if (loses_source && to) resourced.insert(to->address);
-    sides_[side].machine->change_local(at(now()), resourced);
+    if (loses_source && to) source_changed.insert(to->address);
+    sides_[side].machine->change_local(at(now()), source_changed);
     poll(side);
   });
 }

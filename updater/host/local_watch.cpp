@@ -82,9 +82,9 @@ void LocalWatch::compare() {
   read_addresses(now);
   for (auto& [to, way] : now.ways) way = find_way(to, mark_);
   if (now == connection_) return;
-  const auto resourced = find_resourced(connection_, now);
+  const auto source_changed = find_source_changed(connection_, now);
   connection_ = std::move(now);
-  changed_(resourced);
+  changed_(source_changed);
 }
 
 /// Where the addresses cannot be read, the known ones stay.
@@ -101,20 +101,20 @@ void LocalWatch::read_addresses(Connection& connection) const {
   connection.addresses = *std::move(addresses);
 }
 
-std::set<base::IpAddress> find_resourced(const Connection& before, const Connection& now) {
+std::set<base::IpAddress> find_source_changed(const Connection& before, const Connection& now) {
   std::set<base::Family> bereft;
   for (const base::InterfaceAddress& old : before.addresses) {
     const auto is_same = [&](const auto& own) { return own.address == old.address; };
     if (std::none_of(now.addresses.begin(), now.addresses.end(), is_same))
       bereft.insert(old.address.family());
   }
-  std::set<base::IpAddress> resourced;
+  std::set<base::IpAddress> source_changed;
   for (const auto& [to, way] : now.ways) {
     const auto known = before.ways.find(to);
     const bool is_other = known != before.ways.end() && source_of(way) != source_of(known->second);
-    if (is_other || bereft.count(to.family()) != 0) resourced.insert(to);
+    if (is_other || bereft.count(to.family()) != 0) source_changed.insert(to);
   }
-  return resourced;
+  return source_changed;
 }
 
 }  // namespace updater

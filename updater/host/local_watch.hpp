@@ -25,19 +25,20 @@ struct Connection {
   friend bool operator==(const Connection&, const Connection&) = default;
 };
 
-/// Addresses of peers where WireGuard may still send from an address that is wrong by now: packets
-/// leave for there from another one, or from none; or this host lost any address of that family,
-/// because WireGuard answers from the one that a packet came to, whatever the route prefers. Pure.
-[[nodiscard]] std::set<base::IpAddress> find_resourced(const Connection& before,
-                                                       const Connection& now);
+/// Addresses of peers to which WireGuard may still send from a source address that is wrong now.
+/// Either their route has another source address, or none; or this host lost any address of their
+/// family, because WireGuard answers from the address that a packet came to, whatever the route
+/// prefers. Pure.
+[[nodiscard]] std::set<base::IpAddress> find_source_changed(const Connection& before,
+                                                            const Connection& now);
 
 /// Tells when this host's addresses outside the tunnel change, or the kernel's routes to the
 /// endpoints of the device's peers. Other notices of the kernel (containers, renewed leases, other
 /// links) are ignored. Used from the thread of its io_context.
 class LocalWatch {
  public:
-  /// \param resourced find_resourced() of the change.
-  using Changed = std::function<void(const std::set<base::IpAddress>& resourced)>;
+  /// \param source_changed as find_source_changed().
+  using Changed = std::function<void(const std::set<base::IpAddress>& source_changed)>;
 
   /// \param context outlives the watch. \param interface the tunnel.
   /// \param changed called about 100 ms after a change, because an address and its routes are

@@ -297,9 +297,9 @@ void DirectPeer::hurry(SteadyTime now, std::string what) {
 }
 
 void DirectPeer::change_local(SteadyTime now, std::string what,
-                              const std::set<base::IpAddress>& resourced) {
+                              const std::set<base::IpAddress>& source_changed) {
   hurry(now, std::move(what));
-  if (endpoint_ && resourced.count(endpoint_->address) != 0)
+  if (endpoint_ && source_changed.count(endpoint_->address) != 0)
     local_change_ = LocalChange{now, std::nullopt};
 }
 

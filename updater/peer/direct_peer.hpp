@@ -60,10 +60,10 @@ class DirectPeer {
     if (local_change_ && local_change_->asked) local_change_.reset();
   }
   /// This host's addresses, or the ways to its peers, are other ones now. Only a peer in
-  /// `resourced` is doubted. \param what happened, as a clause. \param resourced as
+  /// `source_changed` is doubted. \param what happened, as a clause. \param source_changed as
   /// Machine::change_local().
   void change_local(base::SteadyTime now, std::string what,
-                    const std::set<base::IpAddress>& resourced);
+                    const std::set<base::IpAddress>& source_changed);
   /// A new chance: look up now, and try again now what did not work.
   /// \param what happened, as a clause: "our own mapping changed".
   void hurry(base::SteadyTime now, std::string what);
@@ -108,8 +108,8 @@ class DirectPeer {
     std::size_t slow_tries = 0;                    ///< likewise
   };
 
-  /// WireGuard may send to the peer from an address that is wrong by now: it is resourced (see
-  /// find_resourced()), and nothing was heard from it since.
+  /// WireGuard may send to the peer from an address that is wrong by now: it is source_changed (see
+  /// find_source_changed()), and nothing was heard from it since.
   struct LocalChange {
     base::SteadyTime at;
     std::optional<base::SteadyTime> asked;  ///< the first echo request after it

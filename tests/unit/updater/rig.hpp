@@ -54,9 +54,9 @@ class Rig {
   /// This host is connected in another way. \param towards_bob packets to bob leave from another
   /// own address.
   void change_local(double seconds, bool towards_bob = true) {
-    std::set<base::IpAddress> resourced;
-    if (towards_bob && at_bob().endpoint) resourced.insert(at_bob().endpoint->address);
-    machine_.change_local(at(seconds), resourced);
+    std::set<base::IpAddress> source_changed;
+    if (towards_bob && at_bob().endpoint) source_changed.insert(at_bob().endpoint->address);
+    machine_.change_local(at(seconds), source_changed);
   }
 
   /// Steps, and lets the device do what the plan says. The hub stays alive.

@@ -28,20 +28,21 @@ Connection at_home() {
 }
 
 std::set<base::IpAddress> after(const Connection& now) {
-  return updater::find_resourced(at_home(), now);
+  return updater::find_source_changed(at_home(), now);
 }
 
 using Peers = std::set<base::IpAddress>;
 
 }  // namespace
 
-TEST_CASE("where packets leave from another address, or from none, the peer is resourced") {
+TEST_CASE("the source changed where packets leave from another address, or from none") {
   Connection now = at_home();
   now.ways[bob] = from("192.168.1.6");
   CHECK(after(now) == Peers{bob});
   now.ways[bob].reset();
   CHECK(after(now) == Peers{bob});
-  CHECK(updater::find_resourced(now, at_home()) == Peers{bob});  // and when there is a way again
+  CHECK(updater::find_source_changed(now, at_home()) ==
+        Peers{bob});  // and when there is a way again
 }
 
 TEST_CASE("an address that is lost counts for its family, whatever the routes prefer") {
