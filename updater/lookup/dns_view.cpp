@@ -13,18 +13,19 @@ using base::SteadyTime;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+/// Pace::urgent. The intervals end with these look-ups, counted since the last hurry().
 constexpr unsigned quick_lookups = 6;
 constexpr unsigned brisk_lookups = 12;
 constexpr milliseconds quick_interval = 1100ms;
 constexpr milliseconds brisk_interval = 2200ms;
-/// With its 20 % and the time in which a host's interface is read, a peer that comes after long is
-/// reached within 12 s.
+/// Including 20 % of jitter and the public host's own reading of its interface, a peer that comes
+/// after a long time is reached within 12 s.
 constexpr milliseconds waiting_interval = 9s;
-/// Also for a key that nobody registered.
+/// Pace::calm, and also for a key that is not registered.
 constexpr milliseconds calm_interval = 60s;
-/// Percent: peers that all became direct at one instant are asked about evenly from then on.
+/// Percent. Spreads the look-ups of peers that all became direct at one moment.
 constexpr int calm_jitter = 50;
-/// A longer TTL is a mistake of somebody's, and would hide a peer that moved.
+/// A longer TTL is a mistake in the zone, and would hide a peer that moved.
 constexpr auto longest_trusted_ttl = 60s;
 constexpr auto text_interval = 8s;
 
@@ -44,7 +45,7 @@ bool DnsView::learn(const base::Now& now, const LookupResult& result, Pace pace,
       return std::find(endpoints_.begin(), endpoints_.end(), endpoint) == endpoints_.end();
     });
     is_news = news != found.end();
-    // The first answer is news, but not a change.
+    // The first answer is new, but not a change.
     if (is_news && !endpoints_.empty()) change_ = Change{*news, now.steady, answered_};
     endpoints_ = found;
     answered_ = now.steady;

@@ -10,66 +10,69 @@
 
 namespace updater {
 
-/// What DNS says about one key, and when to ask again: often while something is wrong, rarely
-/// while all is well, never within the TTL of the last answer, always jittered. Pure.
+/// What DNS says about one key, and when to ask again: often while something is wrong, rarely while
+/// all is well, never within the TTL of the last answer, always with jitter. Pure.
 class DnsView {
  public:
-  /// How urgent answers are. Urgent: so many each second, then so many every two, then every 9 s.
-  /// Calm: about each minute, so that a later change is seen as one.
+  /// How often to ask. Urgent: after 1.1 s five times, after 2.2 s six times, then every 9 s.
+  /// Calm: one about every minute, so that a later change is noticed as a change.
   enum class Pace : std::uint8_t { urgent, calm };
 
+  /// The first look-up is due at once.
   explicit DnsView(base::SteadyTime now) : text_due_(now), until_(now), next_(now) {}
 
-  /// An endpoint that appeared in an answer that was not the first.
+  /// A new endpoint in an answer other than the first.
   struct Change {
     base::Endpoint endpoint;
-    base::SteadyTime at;
-    base::SteadyTime after;  ///< of the last answer that did not have it
+    base::SteadyTime at;     ///< the answer with it
+    base::SteadyTime after;  ///< the last answer without it
   };
-  /// Takes what a look-up brought. A failed one changes no endpoint.
-  /// \return whether it has an endpoint that the answer before it had not.
+  /// Takes the result of a look-up. A failed one leaves the endpoints as they are.
+  /// \return whether the answer has an endpoint that the one before it did not have.
   bool learn(const base::Now& now, const LookupResult& result, Pace pace, std::minstd_rand& random);
 
-  /// Takes what the private view says, beside the look-ups.
+  /// Takes the key's text in the private view, which is asked apart from the look-ups.
   void learn_private(const PublishedText& text) { private_mapping_ = text.mapping; }
 
-  /// The last answer; empty: there was none.
+  /// The endpoints of the last answer; empty: there was none.
   [[nodiscard]] const std::vector<base::Endpoint>& endpoints() const { return endpoints_; }
-  /// Why the last look-up brought none; none: it did, or there was none yet.
+  /// Why the last look-up gave no endpoint; none: it gave one, or there was no look-up yet.
   [[nodiscard]] std::optional<LookupError> error() const { return error_; }
-  /// Looked up at least once, with whatever result.
+  /// Whether a look-up has ended, with any result.
   [[nodiscard]] bool is_asked() const { return asked_; }
-  /// How its NAT maps, as the last text of one view said; none: neither did.
+  /// How the key's NAT maps: as the public view says, else as the private one does; none: neither
+  /// says.
   [[nodiscard]] std::optional<schema::NatMapping> mapping() const {
     return mapping_ ? mapping_ : private_mapping_;
   }
+  /// The last change since forget_change(); none: there was none.
   [[nodiscard]] const std::optional<Change>& last_change() const { return change_; }
   void forget_change() { change_.reset(); }
 
-  /// Whether to ask now; if so, the answer is awaited from now on.
+  /// Whether to ask now. If so, learn() is awaited, and it is false until then.
   [[nodiscard]] bool ask_if_due(base::SteadyTime now);
-  /// Whether to ask for the text, too: it changes rarely.
+  /// Whether to ask for the text, too. It changes rarely.
   [[nodiscard]] bool wants_text(base::SteadyTime now) const { return now >= text_due_; }
-  /// When to ask; none: an answer is awaited.
+  /// When to ask; none: learn() is awaited.
   [[nodiscard]] std::optional<base::SteadyTime> next() const;
-  /// Something happened: ask at once, and often again.
+  /// Ask as soon as the TTL allows, and often from then on.
   void hurry(base::SteadyTime now);
-  /// All is well: ask rarely.
+  /// All is well: the next look-up is about a minute from now.
   void calm_down(base::SteadyTime now, std::minstd_rand& random);
 
  private:
   std::vector<base::Endpoint> endpoints_;
   std::optional<LookupError> error_;
   std::optional<Change> change_;
-  std::optional<schema::NatMapping> mapping_;
-  std::optional<schema::NatMapping> private_mapping_;
-  base::SteadyTime text_due_;
-  base::SteadyTime answered_;  ///< the last answer
-  bool asked_ = false;
-  bool pending_ = false;
-  unsigned lookups_ = 0;    ///< since it became urgent
-  base::SteadyTime until_;  ///< the end of the answer's TTL
-  base::SteadyTime next_;
+  std::optional<schema::NatMapping> mapping_;          ///< in the view that look-ups read
+  std::optional<schema::NatMapping> private_mapping_;  ///< in the private view
+  base::SteadyTime text_due_;                          ///< when to ask for the text again
+  base::SteadyTime answered_;                          ///< the last answer
+  bool asked_ = false;                                 ///< a look-up has ended
+  bool pending_ = false;                               ///< learn() is awaited
+  unsigned lookups_ = 0;                               ///< since the last hurry()
+  base::SteadyTime until_;                             ///< end of the answer's TTL
+  base::SteadyTime next_;                              ///< when to ask
 };
 
 }  // namespace updater

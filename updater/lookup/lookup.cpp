@@ -6,17 +6,20 @@
 #include "schema/owner_name.hpp"
 #include "schema/peer_text.hpp"
 
+/// From the replies of a resolver to a peer's endpoints. Top down: the SRV records, the addresses
+/// of their targets, then the TXT record. Asking is the caller's (lookup_worker.cpp), and so is the
+/// thread.
 namespace updater {
 namespace {
 
-/// A chain of aliases longer than this leads nowhere.
+/// A longer chain of aliases is taken for a loop.
 constexpr int max_aliases = 8;
 
 struct Target {
   std::uint16_t priority = 0;
   base::Port port{};
   dns::Name name;
-  std::optional<base::IpAddress> named_address;  ///< the one that its name says
+  std::optional<base::IpAddress> named_address;  ///< the one that its name spells; none: no such
 };
 
 /// The records of `type` in the answer that belong to `name`, through aliases.
@@ -36,7 +39,7 @@ std::vector<const dns::ReplyRecord*> find_answer(const dns::Reply& reply, dns::N
   return {};
 }
 
-/// What a reply without the wanted records says.
+/// What a reply without the wanted records means.
 LookupError explain(const dns::Reply& reply) {
   switch (reply.rcode) {
     case dns::Rcode::noerror:
@@ -50,7 +53,7 @@ LookupError explain(const dns::Reply& reply) {
   }
 }
 
-/// The target of an SRV record of this peer. \return nullopt: it is another's.
+/// The target of an SRV record of this peer. \return nullopt: the target is another peer's.
 std::optional<Target> read_target(const dns::SrvRecord& srv, const wg::PublicKey& peer,
                                   const dns::Name& zone) {
   if (srv.target.view().is_root()) return std::nullopt;  // RFC 2782: decidedly not available
@@ -67,7 +70,7 @@ std::optional<Target> read_target(const dns::SrvRecord& srv, const wg::PublicKey
 struct Addresses {
   std::vector<base::IpAddress> addresses;
   dns::Ttl ttl{0x7fffffff};
-  std::optional<LookupError> error;  ///< of what had to be asked
+  std::optional<LookupError> error;  ///< of the last address that could not be used
 };
 
 void take_address(const dns::ReplyRecord& record, const Target& target, Addresses& result) {
@@ -146,7 +149,7 @@ std::optional<PublishedText> read_text(const dns::Reply& reply, const wg::Public
     const auto text = schema::parse_peer_text(std::get<dns::TxtRecord>(record->data).strings);
     if (text && text->public_key == peer) return PublishedText{text->is_hub, text->mapping};
   }
-  // An answer without the record is an answer; a resolver in trouble is not.
+  // A reply without the record says that there is none; an error of the resolver says nothing.
   if (reply.rcode == dns::Rcode::noerror || reply.rcode == dns::Rcode::nxdomain)
     return PublishedText{};
   return std::nullopt;

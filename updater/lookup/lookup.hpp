@@ -29,11 +29,11 @@ enum class LookupError : std::uint8_t {
   foreign,         ///< records of another owner: another peer's, or nobody's
 };
 
-/// The same for one question.
+/// Why a look-up fails whose question failed like this.
 [[nodiscard]] LookupError to_lookup_error(dns::ResolverError error);
 /// One clause for the log: "the name does not exist (NXDOMAIN)".
 [[nodiscard]] std::string_view to_string(LookupError error);
-/// Whether it tells about the peer, and not about the way to the zone.
+/// Whether the error is about the peer, and not about the way to the zone.
 [[nodiscard]] bool is_about_peer(LookupError error);
 
 /// Where a peer was seen, the preferred one first.
@@ -46,9 +46,8 @@ struct PublishedEndpoints {
 
 inline constexpr std::size_t max_published = 8;
 
-/// What its TXT record says. All of it is private, unless the operator opens it: the public view,
-/// which look_up_peer() reads, then says nothing of it, and parse_text_answer() reads it from the
-/// private one.
+/// What the peer's TXT record says. Unless the operator opens it, only the private view has it:
+/// look_up_peer() reads the public view, parse_text_answer() an answer of the private one.
 struct PublishedText {
   bool is_hub = false;                        ///< role=hub
   std::optional<schema::NatMapping> mapping;  ///< map=
@@ -59,11 +58,11 @@ struct PublishedText {
 struct LookupResult {
   wg::PublicKey peer;
   base::Expected<PublishedEndpoints, LookupError> endpoints;
-  /// None: not asked, or not known. Without a record it says nothing of the peer.
+  /// None: not asked, or not answered. Without a record all its members are empty.
   std::optional<PublishedText> text;
 };
 
-/// Asks one question and returns the whole reply, or why there is none. May block.
+/// Asks one question. \return the whole reply. \error why there is none. May block.
 using Ask = std::function<base::Expected<dns::Reply, LookupError>(const dns::Name&, dns::RrType)>;
 
 /// SRV at the peer's service name, then the address of each target where the additional section
@@ -74,8 +73,8 @@ using Ask = std::function<base::Expected<dns::Reply, LookupError>(const dns::Nam
                                         const dns::Name& zone, bool with_text);
 
 /// The answer to the TXT question at the peer's service name, from a server in the tunnel.
-/// \param packet as received. \return nullopt: not known. Without a record it says nothing of the
-/// peer.
+/// \param packet as received. \return nullopt: the packet is no whole answer. Without a record all
+/// members are empty.
 [[nodiscard]] std::optional<PublishedText> parse_text_answer(base::Bytes packet,
                                                              const wg::PublicKey& peer,
                                                              const dns::Name& zone);

@@ -12,12 +12,12 @@
 namespace updater {
 namespace {
 
-/// A resolver that is slow for one name must not hold up the others; a fleet's worth is not needed.
+/// A resolver that is slow for one name must not hold up the others. More threads would not help.
 constexpr unsigned thread_count = 4;
 
 }  // namespace
 
-/// What the threads and the worker have in common; the last of them frees it.
+/// What the threads and the worker share. The last of them frees it.
 struct LookupWorker::Shared {
   // Constant after construction.
   dns::Name zone;
