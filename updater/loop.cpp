@@ -45,8 +45,6 @@ using namespace std::chrono_literals;
 constexpr auto missing_poll_interval = 1s;
 constexpr auto metrics_interval = 15s;
 
-void tell(const std::vector<Note>& notes);
-
 Settings settings_of(const Config& config) {
   Settings settings = config.settings;
   settings.lan = uses_private_server(config);
@@ -69,6 +67,7 @@ class Loop : private PrivateView::Reader {
   void miss_device(const wg::DeviceError& error);
   void carry_out(const Plan& plan);
   void write(const std::vector<Change>& changes);
+  void tell(const std::vector<Note>& notes) const;
   [[nodiscard]] Report describe() const;
   void write_metrics();
   void finish();
@@ -256,12 +255,11 @@ void Loop::write(const std::vector<Change>& changes) {
   if (changes.empty()) return;
   std::vector<wg::PeerUpdate> updates;
   for (const Change& change : changes) {
-    const std::string line = fmt::format("{}: {}: {}", config_.settings.describe(change.peer),
-                                         updater::describe(change.updates), change.reason);
+    const Note note = make_note(change);
     if (is_dry_run()) {
-      fmt::print("{}\n", line);
+      fmt::print("{}\n", to_string(note, config_.settings));
     } else {
-      tell({Note{change.level, line}});
+      tell({note});
     }
     updates.insert(updates.end(), change.updates.begin(), change.updates.end());
   }
@@ -324,17 +322,18 @@ void Loop::feed_watchdog(base::SteadyTime now) {
   base::notify_systemd("WATCHDOG=1");
 }
 
-void tell(const std::vector<Note>& notes) {
+void Loop::tell(const std::vector<Note>& notes) const {
   for (const Note& note : notes) {
+    const std::string line = to_string(note, config_.settings);
     switch (note.level) {
       case Note::Level::detail:
-        spdlog::debug(note.text);
+        spdlog::debug(line);
         break;
       case Note::Level::change:
-        spdlog::info(note.text);
+        spdlog::info(line);
         break;
       case Note::Level::trouble:
-        spdlog::warn(note.text);
+        spdlog::warn(line);
         break;
     }
   }

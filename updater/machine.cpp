@@ -5,6 +5,10 @@
 #include <algorithm>
 #include <utility>
 
+/// All peers of one device. A step meets the peers of the reading, lets each direct peer take its
+/// turn, and then the hubs, which learn from them whether to kick. What a peer decides is
+/// peer/direct_peer.cpp and peer/hub.cpp; who joins the mesh is tunnel/mesh.cpp; loop.cpp carries
+/// the plans out. One thread: the caller's.
 namespace updater {
 namespace {
 
@@ -12,14 +16,31 @@ using namespace std::chrono_literals;
 using base::SteadyTime;
 
 constexpr auto poll_interval = 1s;
-/// While some peer is being punched: its handshake decides what comes next.
+/// While a peer is punched or suspect: its next packet decides what comes next.
 constexpr auto punching_poll_interval = 250ms;
-/// By so much a clock is not adjusted, but set. Smaller steps add up until they are told.
+/// A clock that moved this far was set, not adjusted. Smaller steps add up until they are told.
 constexpr auto clock_jump = 10s;
-/// A clock behind a handshake by less is nothing that harms.
+/// A clock that is behind a handshake by less does no harm.
 constexpr auto clock_tolerance = 5s;
-/// A resolver that fails for one name and works for the next is told this often.
+/// How often the log mentions a resolver that fails for one name and works for the next.
 constexpr auto resolver_note_interval = 600s;
+
+/// The peer of that key, if it has this role; else null.
+template <typename Role, typename Peers>
+auto* find_as(Peers& peers, const wg::PublicKey& key) {
+  const auto known = peers.find(key);
+  return std::get_if<Role>(known == peers.end() ? nullptr : &known->second);
+}
+
+/// All peers that have this role, in the order of their keys.
+template <typename Role, typename Peers>
+auto find_all(Peers& peers) {
+  std::vector<decltype(std::get_if<Role>(&peers.begin()->second))> found;
+  for (auto& [key, peer] : peers) {
+    if (auto* role = std::get_if<Role>(&peer)) found.push_back(role);
+  }
+  return found;
+}
 
 }  // namespace
 
@@ -43,35 +64,34 @@ Plan Machine::step(const base::Now& now, const wg::Device& device,
   if (own_) scene.own_mapping = own_->mapping();
   std::optional<std::string> hub_kick;
   for (const wg::DevicePeer& shown : device.peers) {
-    auto* peer = std::get_if<DirectPeer>(&peers_.at(shown.public_key));
+    auto* peer = find_as<DirectPeer>(peers_, shown.public_key);
     if (peer == nullptr) continue;
-    const std::size_t told = plan.notes.size();
+    Turn turn{scene, settings_, shown, memory_[shown.public_key], plan};
     const auto before = peer->state();
     const bool was_hopeless = peer->is_hopeless();
-    peer->step(scene, settings_, shown, memory_[shown.public_key], plan);
+    peer->step(turn);
     metrics_.count_step(now.steady, shown.public_key, before, peer->state());
     if (peer->is_hopeless() && !was_hopeless) metrics_.count_hopeless();
-    for (std::size_t i = told; i < plan.notes.size(); ++i) plan.notes[i].peer = shown.public_key;
     if (auto reason = peer->take_hub_kick()) hub_kick = std::move(reason);
   }
-  // A suspicion that proves wrong is no reason.
+  // A suspicion alone is no reason to look this host up: it may prove wrong.
   if (hub_kick && own_ && is_any_unreached()) own_->hurry(now.steady);
   for (const wg::DevicePeer& shown : device.peers) {
-    auto* hub = std::get_if<Hub>(&peers_.at(shown.public_key));
+    auto* hub = find_as<Hub>(peers_, shown.public_key);
     if (hub == nullptr) continue;
+    Turn turn{scene, settings_, shown, memory_[shown.public_key], plan};
     if (hub_kick) hub->request_kick(*hub_kick);
-    hub->step(scene, settings_, shown, memory_[shown.public_key], plan);
+    hub->step(turn);
   }
   record(now, plan.notes);
-  for (const Change& change : plan.changes)
-    stories_[change.peer].add(now.wall, updater::describe(change.updates) + ": " + change.reason);
+  for (const Change& change : plan.changes) record(now, {make_note(change)});
   plan.remember = memory_ != saved_;
   if (plan.remember) saved_ = memory_;
   plan.next = next_step(now.steady);
   return plan;
 }
 
-/// Makes peers_ those of the reading. One whose counters went back was removed and added again.
+/// Makes peers_ those of the reading. A peer whose counters went back was removed and added again.
 void Machine::meet_peers(const base::Now& now, const wg::Device& device) {
   for (auto peer = peers_.begin(); peer != peers_.end();) {
     if (device.find(peer->first) != nullptr) {
@@ -92,22 +112,27 @@ void Machine::meet_peers(const base::Now& now, const wg::Device& device) {
       memory_[shown.public_key].keepalive.release();
       peers_.erase(known);
     }
-    if (settings_.of(shown.public_key).ignore) {
-      peers_.emplace(shown.public_key, Ignored());
-    } else if (settings_.hubs.count(shown.public_key) != 0) {
-      peers_.emplace(shown.public_key,
-                     Hub(now.steady, shown.public_key, SessionHealth(now, shown)));
-    } else {
-      PeerMemory& memory = memory_[shown.public_key];
-      memory.keepalive.meet(shown.persistent_keepalive,
-                            shown.endpoint && shown.endpoint == memory.last_good);
-      peers_.emplace(shown.public_key, DirectPeer(now, shown, settings_.of(shown.public_key)));
-      metrics_.meet(now.steady, shown.public_key);
-    }
+    meet(now, shown);
   }
 }
 
-/// A mistyped --hub would have the real one punched.
+/// A peer that is new on the device gets its role.
+void Machine::meet(const base::Now& now, const wg::DevicePeer& shown) {
+  const wg::PublicKey& key = shown.public_key;
+  if (settings_.of(key).ignore) {
+    peers_.emplace(key, Ignored());
+  } else if (settings_.hubs.count(key) != 0) {
+    peers_.emplace(key, Hub(now.steady, SessionHealth(now, shown)));
+  } else {
+    PeerMemory& memory = memory_[key];
+    const bool is_as_left = shown.endpoint && shown.endpoint == memory.last_good;
+    memory.keepalive.meet(shown.persistent_keepalive, is_as_left);
+    peers_.emplace(key, DirectPeer(now, shown, settings_.of(key)));
+    metrics_.meet(now.steady, key);
+  }
+}
+
+/// With a mistyped --hub the real one would be punched.
 void Machine::tell_missing_hubs(const wg::Device& device, Plan& plan) {
   for (const wg::PublicKey& hub : settings_.hubs) {
     if (device.find(hub) != nullptr) {
@@ -119,7 +144,7 @@ void Machine::tell_missing_hubs(const wg::Device& device, Plan& plan) {
   }
 }
 
-/// Nothing here waits for the wall clock, but WireGuard's handshakes carry it.
+/// Nothing here waits for the wall clock, but WireGuard's handshakes contain it.
 void Machine::watch_clock(const base::Now& now, Plan& plan) {
   const auto lead = std::chrono::round<std::chrono::seconds>(now.wall.time_since_epoch() -
                                                              now.steady.time_since_epoch());
@@ -139,7 +164,8 @@ void Machine::watch_clock(const base::Now& now, Plan& plan) {
   }
 }
 
-/// A mapping of ours that changed is a new chance for every peer: it can find us now.
+/// This host looks itself up, too: when its own mapping changed, every peer gets another attempt
+/// (learn_own()).
 void Machine::look_up_own(const base::Now& now, const wg::Device& device, Plan& plan) {
   if (settings_.one_round) return;
   if (own_key_ != device.public_key) {
@@ -151,43 +177,33 @@ void Machine::look_up_own(const base::Now& now, const wg::Device& device, Plan& 
 }
 
 void Machine::hurry_peers(SteadyTime now, const std::string& what) {
-  for (auto& [key, role] : peers_) {
-    if (auto* peer = std::get_if<DirectPeer>(&role)) peer->hurry(now, what);
-  }
+  for (DirectPeer* peer : find_all<DirectPeer>(peers_)) peer->hurry(now, what);
 }
 
 bool Machine::is_any_unreached() const {
-  return std::any_of(peers_.begin(), peers_.end(), [](const auto& item) {
-    const auto* peer = std::get_if<DirectPeer>(&item.second);
-    return peer != nullptr && !peer->is_hopeless() &&
-           (peer->state() == DirectPeer::State::waiting ||
-            peer->state() == DirectPeer::State::punching);
+  const auto peers = find_all<DirectPeer>(peers_);
+  return std::any_of(peers.begin(), peers.end(), [](const DirectPeer* peer) {
+    return !peer->is_hopeless() && (peer->state() == DirectPeer::State::waiting ||
+                                    peer->state() == DirectPeer::State::punching);
   });
 }
 
 void Machine::change_local(const base::Now& now, const std::set<base::IpAddress>& source_changed) {
   const std::string what = "this host's addresses or routes changed";
   if (own_) own_->hurry(now.steady);
-  for (auto& [key, role] : peers_) {
-    if (auto* peer = std::get_if<DirectPeer>(&role))
-      peer->change_local(now.steady, what, source_changed);
-    if (auto* hub = std::get_if<Hub>(&role)) hub->request_reset(what);
-  }
+  for (DirectPeer* peer : find_all<DirectPeer>(peers_))
+    peer->change_local(now.steady, what, source_changed);
+  for (Hub* hub : find_all<Hub>(peers_)) hub->request_reset(what);
 }
 
 void Machine::learn_round_trip(const wg::PublicKey& peer, std::chrono::microseconds round_trip) {
-  const auto known = peers_.find(peer);
-  if (known == peers_.end()) return;
-  if (auto* direct = std::get_if<DirectPeer>(&known->second)) direct->learn_round_trip(round_trip);
+  if (auto* direct = find_as<DirectPeer>(peers_, peer)) direct->learn_round_trip(round_trip);
 }
 
-/// The name at the beginning of a note says nothing in a peer's own story.
+/// Adds the notes about peers to their stories.
 void Machine::record(const base::Now& now, const std::vector<Note>& notes) {
   for (const Note& note : notes) {
-    if (!note.peer) continue;
-    const std::string name = settings_.describe(*note.peer) + ": ";
-    const bool has_name = note.text.rfind(name, 0) == 0;
-    stories_[*note.peer].add(now.wall, has_name ? note.text.substr(name.size()) : note.text);
+    if (note.peer) stories_[*note.peer].add(now.wall, note.text);
   }
 }
 
@@ -202,41 +218,58 @@ Report Machine::describe(const base::Now& now, const wg::Device& device) const {
       report.clock_behind = std::max(report.clock_behind.value_or(behind), behind);
     }
     const auto known = peers_.find(shown.public_key);
-    if (known == peers_.end()) continue;
-    PeerReport peer;
-    if (const auto* direct = std::get_if<DirectPeer>(&known->second)) {
-      peer = direct->describe(now, shown);
-    } else {
-      const auto* hub = std::get_if<Hub>(&known->second);
-      peer.key = shown.public_key;
-      peer.is_hub = hub != nullptr;
-      peer.state = peer.is_hub ? "hub" : "ignored";
-      peer.endpoint = shown.endpoint;
-      peer.endpoint_from = shown.endpoint ? "wireguard" : "-";
-      peer.rx_bytes = shown.rx_bytes;
-      peer.tx_bytes = shown.tx_bytes;
-      const auto handshake = hub != nullptr ? hub->health().last_handshake() : std::nullopt;
-      if (handshake)
-        peer.handshake_age =
-            std::chrono::duration_cast<std::chrono::seconds>(now.steady - *handshake);
-    }
-    peer.name = settings_.of(peer.key).name;
-    if (const auto story = stories_.find(peer.key); story != stories_.end())
-      peer.story = story->second;
-    report.peers.push_back(std::move(peer));
+    if (known != peers_.end()) report.peers.push_back(describe_peer(now, shown, known->second));
   }
+  return report;
+}
+
+PeerReport Machine::describe_peer(const base::Now& now, const wg::DevicePeer& shown,
+                                  const Role& role) const {
+  PeerReport report;
+  if (const auto* direct = std::get_if<DirectPeer>(&role)) {
+    report = direct->describe(now, shown);
+  } else {
+    const auto* hub = std::get_if<Hub>(&role);
+    report.key = shown.public_key;
+    report.is_hub = hub != nullptr;
+    report.state = report.is_hub ? "hub" : "ignored";
+    report.endpoint = shown.endpoint;
+    report.endpoint_from = shown.endpoint ? "wireguard" : "-";
+    report.rx_bytes = shown.rx_bytes;
+    report.tx_bytes = shown.tx_bytes;
+    const auto handshake = hub != nullptr ? hub->health().last_handshake() : std::nullopt;
+    if (handshake)
+      report.handshake_age =
+          std::chrono::duration_cast<std::chrono::seconds>(now.steady - *handshake);
+  }
+  report.name = settings_.of(report.key).name;
+  if (const auto story = stories_.find(report.key); story != stories_.end())
+    report.story = story->second;
   return report;
 }
 
 std::vector<Note> Machine::learn(const base::Now& now, const LookupResult& result) {
   metrics_.count_lookup(result);
-  std::vector<Note> notes = learn_any(now, result);
+  std::vector<Note> notes;
+  watch_resolver(now, result, notes);
+  if (own_ && result.peer == own_key_) {
+    learn_own(now, result, notes);
+    return notes;
+  }
+  auto* peer = find_as<DirectPeer>(peers_, result.peer);
+  if (peer == nullptr) return notes;
+  if (result.text && result.text->is_hub) {
+    notes.push_back(become_hub(now, result.peer));
+    return notes;
+  }
+  peer->learn(now, result, random_, notes);
   record(now, notes);
   return notes;
 }
 
-std::vector<Note> Machine::learn_any(const base::Now& now, const LookupResult& result) {
-  std::vector<Note> notes;
+/// Tells once that look-ups fail, and once that they work again.
+void Machine::watch_resolver(const base::Now& now, const LookupResult& result,
+                             std::vector<Note>& notes) {
   const bool failed = !result.endpoints && !is_about_peer(result.endpoints.error());
   if (failed && !resolver_error_ && resolver_notes_.allow(now.steady)) {
     resolver_error_ = result.endpoints.error();
@@ -246,69 +279,50 @@ std::vector<Note> Machine::learn_any(const base::Now& now, const LookupResult& r
     resolver_error_.reset();
     notes.push_back({Note::Level::change, "look-ups work again"});
   }
-  if (own_ && result.peer == own_key_) {
-    own_->learn(now, result, is_any_unreached() ? DnsView::Pace::urgent : DnsView::Pace::calm,
-                random_);
-    const auto& change = own_->last_change();
-    if (change && change->at == now.steady) {
-      notes.push_back({Note::Level::change, fmt::format("the world sees this host at {} now",
-                                                        change->endpoint.to_string())});
-      hurry_peers(now.steady, "our own mapping changed");
-    }
-    return notes;
-  }
-  const auto known = peers_.find(result.peer);
-  if (known == peers_.end()) return notes;
-  auto* peer = std::get_if<DirectPeer>(&known->second);
-  if (peer == nullptr) return notes;
-  if (result.text && result.text->is_hub) {
-    become_hub(now, result.peer, notes);
-    return notes;
-  }
-  const std::size_t told = notes.size();
-  peer->learn(now, result, random_, notes);
-  for (std::size_t i = told; i < notes.size(); ++i) notes[i].peer = result.peer;
-  return notes;
+}
+
+void Machine::learn_own(const base::Now& now, const LookupResult& result,
+                        std::vector<Note>& notes) {
+  own_->learn(now, result, is_any_unreached() ? DnsView::Pace::urgent : DnsView::Pace::calm,
+              random_);
+  const auto& change = own_->last_change();
+  if (!change || change->at != now.steady) return;
+  notes.push_back({Note::Level::change, fmt::format("the world sees this host at {} now",
+                                                    change->endpoint.to_string())});
+  hurry_peers(now.steady, "our own mapping changed");
 }
 
 std::vector<Note> Machine::learn_private(const base::Now& now, const wg::PublicKey& peer,
                                          const PublishedText& text) {
   std::vector<Note> notes;
   if (own_ && peer == own_key_) own_->learn_private(text);
-  const auto known = peers_.find(peer);
-  auto* direct = known == peers_.end() ? nullptr : std::get_if<DirectPeer>(&known->second);
+  auto* direct = find_as<DirectPeer>(peers_, peer);
   if (direct == nullptr) return notes;
   if (text.is_hub) {
-    become_hub(now, peer, notes);
+    notes.push_back(become_hub(now, peer));
   } else {
     direct->learn_private(text);
   }
-  record(now, notes);
   return notes;
 }
 
-void Machine::become_hub(const base::Now& now, const wg::PublicKey& peer,
-                         std::vector<Note>& notes) {
+/// A direct peer turns out to be one of the public host's own. The note is for the log alone.
+Note Machine::become_hub(const base::Now& now, const wg::PublicKey& peer) {
   auto& role = peers_.at(peer);
-  notes.push_back(
-      {Note::Level::change, fmt::format("{}: the public host's own (role=hub): never punched",
-                                        settings_.describe(peer))});
-  role = Hub(now.steady, peer, SessionHealth(std::get<DirectPeer>(role).health()));
+  role = Hub(now.steady, SessionHealth(std::get<DirectPeer>(role).health()));
+  return {Note::Level::change, "the public host's own (role=hub): never punched", peer};
 }
 
 std::vector<Note> Machine::learn_lan(const base::Now& now, const LanResult& result) {
   std::vector<Note> notes;
-  const auto known = peers_.find(result.peer);
-  if (known == peers_.end()) return notes;
-  if (auto* peer = std::get_if<DirectPeer>(&known->second)) peer->learn_lan(result, notes);
-  for (Note& note : notes) note.peer = result.peer;
+  if (auto* peer = find_as<DirectPeer>(peers_, result.peer)) peer->learn_lan(result, notes);
   record(now, notes);
   return notes;
 }
 
 std::vector<Note> Machine::observe_mesh(const base::Now& now, const wg::Device& device,
                                         unsigned interface_index) {
-  auto notes = updater::observe_mesh(settings_, device, interface_index, memory_);
+  auto notes = updater::observe_mesh(device, interface_index, memory_);
   record(now, notes);
   return notes;
 }
@@ -317,7 +331,7 @@ MeshPlan Machine::plan_mesh(const base::Now& now, const wg::Device& device,
                             unsigned interface_index, const base::IpAddress& server,
                             std::span<const base::InterfaceAddress> host, const MeshList& list) {
   MeshPlan plan =
-      updater::plan_mesh(settings_, device, interface_index, server, host, list, memory_);
+      updater::plan_mesh(settings_.mesh, device, interface_index, server, host, list, memory_);
   record(now, plan.notes);
   return plan;
 }
@@ -330,11 +344,11 @@ std::set<wg::PublicKey> Machine::hubs() const {
   return hubs;
 }
 
-/// No peer's own network has them.
+/// Addresses that no peer's own network has.
 std::vector<base::IpAddress> Machine::find_hub_addresses(const wg::Device& device) const {
   std::vector<base::IpAddress> addresses;
   for (const wg::DevicePeer& shown : device.peers) {
-    if (shown.endpoint && std::holds_alternative<Hub>(peers_.at(shown.public_key)))
+    if (shown.endpoint && find_as<Hub>(peers_, shown.public_key) != nullptr)
       addresses.push_back(shown.endpoint->address);
   }
   return addresses;
@@ -349,8 +363,7 @@ void Machine::lose_device() {
 std::vector<Change> Machine::give_back(const wg::Device& device) {
   std::vector<Change> changes;
   for (const wg::DevicePeer& shown : device.peers) {
-    const auto role = peers_.find(shown.public_key);
-    const auto* peer = role == peers_.end() ? nullptr : std::get_if<DirectPeer>(&role->second);
+    const auto* peer = find_as<DirectPeer>(peers_, shown.public_key);
     auto endpoint = peer == nullptr ? std::vector<wg::PeerUpdate>() : peer->leave(shown);
     if (!endpoint.empty())
       changes.push_back({shown.public_key, std::move(endpoint), "the candidate is put back",
@@ -374,22 +387,19 @@ void Machine::forget_keepalives() {
 }
 
 bool Machine::is_settled() const {
-  return std::all_of(peers_.begin(), peers_.end(), [](const auto& item) {
-    const auto* peer = std::get_if<DirectPeer>(&item.second);
-    return peer == nullptr || peer->is_settled();
-  });
+  const auto peers = find_all<DirectPeer>(peers_);
+  return std::all_of(peers.begin(), peers.end(),
+                     [](const DirectPeer* peer) { return peer->is_settled(); });
 }
 
-/// What was due is done: only what lies ahead counts, and what waits in vain wakes nobody again.
+/// Deadlines in the past are ignored: this step has handled them.
 SteadyTime Machine::next_step(SteadyTime now) const {
   SteadyTime next = now + poll_interval;
   const auto come_by = [&](std::optional<SteadyTime> due) {
     if (due && *due > now) next = std::min(next, *due);
   };
   if (own_) come_by(own_->next());
-  for (const auto& [key, role] : peers_) {
-    const auto* peer = std::get_if<DirectPeer>(&role);
-    if (peer == nullptr) continue;
+  for (const DirectPeer* peer : find_all<DirectPeer>(peers_)) {
     if (peer->state() == DirectPeer::State::punching || peer->state() == DirectPeer::State::suspect)
       next = std::min(next, now + punching_poll_interval);
     come_by(peer->next_step());

@@ -22,12 +22,14 @@
 namespace updater {
 
 /// The state machine of one device: readings and answers in, a plan out. Pure and deterministic:
-/// the same inputs and the same seed give the same plans.
+/// the same inputs and the same seed give the same plans. Not thread-safe.
 ///
-/// How a caller uses it: read the device, step(), and carry the plan out in its order; take what a
-/// look-up brought with learn(), and step() again at once, on a new reading: each decision stands
-/// on what the device shows at that moment. Every change of a plan belongs into one transaction;
-/// whether it reached the device shows at the next reading.
+/// Use: read the device, call step(), and carry the plan out in its order. Hand each answer to one
+/// of the learn functions; then read the device again at once and step(), so that each decision
+/// stands on what the device shows at that moment. All changes of a plan belong into one
+/// transaction. The next reading shows whether they reached the device.
+///
+/// The notes that the functions return, and those of a plan, are lines for the log.
 class Machine {
  public:
   /// \param memory what an earlier run left.
@@ -35,37 +37,39 @@ class Machine {
 
   [[nodiscard]] Plan step(const base::Now& now, const wg::Device& device,
                           std::span<const base::InterfaceAddress> host);
-  /// \return lines for the log. A result for a peer that is gone is dropped.
+  /// Takes the result of a look-up. One for a peer that is gone is ignored.
   [[nodiscard]] std::vector<Note> learn(const base::Now& now, const LookupResult& result);
-  /// The same for the text of a peer, or of the own key, in the private view.
+  /// Takes the text of a peer, or of the own key, in the private view.
   [[nodiscard]] std::vector<Note> learn_private(const base::Now& now, const wg::PublicKey& peer,
                                                 const PublishedText& text);
-  /// The same for what a peer says of its own network.
+  /// Takes what a peer says of its own network.
   [[nodiscard]] std::vector<Note> learn_lan(const base::Now& now, const LanResult& result);
-  /// The reply to a probe of a plan came.
+  /// Takes the reply to a probe of a plan.
   void learn_round_trip(const wg::PublicKey& peer, std::chrono::microseconds round_trip);
-  /// This host's addresses, or the ways to its peers, are other ones now: at the next step, which
-  /// is due at once, the hub hears from it, and what did not work is tried anew.
-  /// \param source_changed where packets leave for from another own address (LocalWatch): a peer
-  /// there that does not answer any more is set where it is once more.
+  /// Call when this host's addresses changed, or its routes to peers, and step() at once: the hub
+  /// then hears from this host, and peers that could not be reached are tried again.
+  /// \param source_changed find_source_changed(): a peer at one of these addresses that does not
+  /// answer any more gets the same endpoint once more.
   void change_local(const base::Now& now, const std::set<base::IpAddress>& source_changed);
-  /// The device vanished, and with it every keepalive that was ours.
+  /// Call when the device vanished: its peers are gone, and with them every keepalive of ours.
   void lose_device();
 
-  /// What puts the user's keepalives back, where the device shows ours. Endpoints stay.
+  /// What to write at the program's end: the user's keepalives, where the device shows ours.
+  /// Endpoints stay, but for one that only silences this host.
   [[nodiscard]] std::vector<Change> give_back(const wg::Device& device);
-  /// They are back: forget what was ours.
+  /// Call when these writes succeeded: no keepalive is ours any more.
   void forget_keepalives();
 
-  /// What `status` and `why` tell; interface and zone are left empty. \param device the last
-  /// reading.
+  /// What `status` and `why` show, without interface and zone. \param device the last reading.
   [[nodiscard]] Report describe(const base::Now& now, const wg::Device& device) const;
 
   [[nodiscard]] const Memory& memory() const { return memory_; }
-  /// Which of the mesh's peers are still on the device (mesh.hpp); before each step.
+  /// Takes a reading: which peers of the mesh are still on the device (mesh.hpp). Call before each
+  /// step.
   [[nodiscard]] std::vector<Note> observe_mesh(const base::Now& now, const wg::Device& device,
                                                unsigned interface_index);
-  /// What a list changes; the memory has to be on disk before that is done (mesh.hpp).
+  /// Decides what a list of peers changes (mesh.hpp). memory() has to be on disk before the change
+  /// is made.
   [[nodiscard]] MeshPlan plan_mesh(const base::Now& now, const wg::Device& device,
                                    unsigned interface_index, const base::IpAddress& server,
                                    std::span<const base::InterfaceAddress> host,
@@ -73,11 +77,11 @@ class Machine {
   [[nodiscard]] Metrics& metrics() { return metrics_; }
   /// The hubs among the peers of the last reading.
   [[nodiscard]] std::set<wg::PublicKey> hubs() const;
-  /// One whole round is done: every peer looked up, and kicked where that was right.
+  /// One round is complete: every peer was looked up, and kicked if that was right.
   [[nodiscard]] bool is_settled() const;
 
  private:
-  /// The operator wants nothing done to it.
+  /// A peer that the operator wants left alone.
   struct Ignored {
     [[nodiscard]] static bool continues(const wg::DevicePeer& /*shown*/) { return true; }
   };
@@ -85,11 +89,15 @@ class Machine {
 
   void meet_peers(const base::Now& now, const wg::Device& device);
   void tell_missing_hubs(const wg::Device& device, Plan& plan);
-  void record(const base::Now& now, const std::vector<Note>& notes);
-  void become_hub(const base::Now& now, const wg::PublicKey& peer, std::vector<Note>& notes);
-  [[nodiscard]] std::vector<Note> learn_any(const base::Now& now, const LookupResult& result);
+  void meet(const base::Now& now, const wg::DevicePeer& shown);
   void watch_clock(const base::Now& now, Plan& plan);
   void look_up_own(const base::Now& now, const wg::Device& device, Plan& plan);
+  void watch_resolver(const base::Now& now, const LookupResult& result, std::vector<Note>& notes);
+  void learn_own(const base::Now& now, const LookupResult& result, std::vector<Note>& notes);
+  [[nodiscard]] Note become_hub(const base::Now& now, const wg::PublicKey& peer);
+  void record(const base::Now& now, const std::vector<Note>& notes);
+  [[nodiscard]] PeerReport describe_peer(const base::Now& now, const wg::DevicePeer& shown,
+                                         const Role& role) const;
   [[nodiscard]] std::vector<base::IpAddress> find_hub_addresses(const wg::Device& device) const;
   [[nodiscard]] bool is_any_unreached() const;
   void hurry_peers(base::SteadyTime now, const std::string& what);
@@ -100,15 +108,15 @@ class Machine {
 
   Memory memory_;
   Memory saved_;  ///< the memory as the last plan that said `remember` left it
-  std::map<wg::PublicKey, Role> peers_;  ///< those of the last reading
+  std::map<wg::PublicKey, Role> peers_;     ///< those of the last reading
+  std::map<wg::PublicKey, Story> stories_;  ///< of the peers in peers_
   std::optional<wg::PublicKey> own_key_;
-  std::optional<DnsView> own_;                 ///< where DNS says that we are; none: no key yet
-  std::map<wg::PublicKey, Story> stories_;     ///< of the peers in peers_
-  std::optional<std::chrono::seconds> clock_;  ///< the wall clock's lead over the steady one
+  std::optional<DnsView> own_;                 ///< what DNS says of own_key_; none: no key yet
+  std::optional<std::chrono::seconds> clock_;  ///< wall clock minus steady clock
   std::minstd_rand random_;
   Metrics metrics_;
-  std::set<wg::PublicKey> missing_hubs_;  ///< of --hub; told
-  std::optional<LookupError> resolver_error_;
+  std::set<wg::PublicKey> missing_hubs_;       ///< of --hub; the log says so
+  std::optional<LookupError> resolver_error_;  ///< why the log says that look-ups fail
   base::RepeatLimit resolver_notes_;
 };
 

@@ -15,6 +15,7 @@ using namespace samples;
 const auto hub = key(0x01);
 constexpr std::array<const char*, 2> names = {"alice", "bob"};
 constexpr std::array<const char*, 2> tunnel_addresses = {"10.77.0.2", "10.77.0.3"};
+const updater::Settings settings{{hub}, 25s, false};
 constexpr Time hub_keepalive = 25;
 /// wg-dnsd reads its device so often (dnsd/settings/config.hpp).
 constexpr Time hub_poll = 0.5;
@@ -91,8 +92,7 @@ void World::make_traffic() {
 void World::start_updater(std::size_t side, Time when) {
   const auto seed = events_.seed();
   events_.at(when, [this, side, seed] {
-    sides_[side].machine = std::make_unique<updater::Machine>(updater::Settings{{hub}, 25s, false},
-                                                              updater::Memory(), seed);
+    sides_[side].machine = std::make_unique<updater::Machine>(settings, updater::Memory(), seed);
     poll(side);
   });
 }
@@ -164,7 +164,7 @@ void World::poll(std::size_t i) {
   const std::vector<base::InterfaceAddress> host = {own("192.168.1.5"),
                                                     own(tunnel_addresses[i], "wg0")};
   const updater::Plan plan = side.machine->step(at(now()), side.device, host);
-  for (const updater::Note& line : plan.notes) note(i, line.text);
+  for (const updater::Note& line : plan.notes) note(i, to_string(line, settings));
   for (const updater::Change& change : plan.changes) write(i, change);
   for (std::size_t count = 0; count < plan.probes.size(); ++count) {
     note(i, "echo request");
@@ -215,7 +215,8 @@ void World::look_up(std::size_t i, const updater::LookupRequest& request) {
                                ? schema::NatMapping::address_and_port_dependent
                                : schema::NatMapping::endpoint_independent;
     if (published) result.endpoints = updater::PublishedEndpoints{{*published}, dns::Ttl{1}};
-    for (const updater::Note& line : side.machine->learn(at(now()), result)) note(i, line.text);
+    for (const updater::Note& line : side.machine->learn(at(now()), result))
+      note(i, to_string(line, settings));
     poll(i);
   });
 }

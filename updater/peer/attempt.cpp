@@ -1,12 +1,17 @@
+#include "updater/peer/attempt.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <utility>
 
-#include "updater/peer/direct_peer.hpp"
+#include "updater/peer/nat_pair.hpp"
 
-/// One try to reach a peer, over all its candidates: endpoints in turn, kicks by role.
+/// The course of an attempt: begin(), then advance() at each step until a handshake ends it. First
+/// the rounds over the candidates, then what follows when the NATs keep the peers apart. Which
+/// endpoints are candidates is known_endpoints.cpp; which NATs never connect is nat_pair.cpp; when
+/// an attempt begins and ends is direct_peer.cpp. One thread: the caller's.
 namespace updater {
 namespace {
 
@@ -14,194 +19,255 @@ using namespace std::chrono_literals;
 using base::SteadyTime;
 using std::chrono::seconds;
 
-/// How long WireGuard's own repetition of an initiation may let us wait: 5 s and up to 333 ms of
-/// jitter. Within it a kick sends nothing, and may leave the keepalive unarmed.
+/// WireGuard repeats an initiation after 5 s and up to 333 ms of jitter. A kick within that time
+/// sends nothing, and may leave the keepalive unarmed.
 constexpr auto own_retry = 5400ms;
 /// The larger key kicks this much later, so that two initiations do not cross (design §4.8).
 constexpr auto second_role_delay = 500ms;
-/// A candidate's turn: one of WireGuard's own repetitions falls into it.
+/// A candidate's turn: long enough for one of WireGuard's own repetitions.
 constexpr auto dwell = 5600ms;
-/// An initiation of the peer came so lately that its next one is due: this candidate is right.
+/// An initiation of the peer within this time proves the candidate: the peer's next one is due.
 constexpr auto heard_window = own_retry;
-/// A response to what was heard would have come by then: two initiations have crossed.
+/// The response to an initiation has come by then. If it has not, two initiations have crossed.
 constexpr auto crossing_check = 1s;
-/// Ours go nowhere until its next one has come.
+/// How long our initiations are sent nowhere: until the peer's next one has come.
 constexpr auto yield_time = 6s;
-/// A kick that works has sent by then. One that did not fell into the 5 s after an attempt that
-/// left no trace, and is repeated until they are over.
+/// A kick that works has sent by then. One that did not came within the 5 s after an attempt of
+/// WireGuard's that left no trace; it is repeated until they are over.
 constexpr auto kick_check = 1250ms;
 constexpr unsigned max_kicks_without_sending = 4;
 /// Pauses between tries when no candidate answered.
 constexpr std::array<seconds, 5> back_off = {5s, 10s, 20s, 40s, 60s};
-/// Where initiations of ours go that must not arrive: nobody listens there, and nothing leaves.
+/// Where our initiations are sent when they must not arrive: nobody listens there, and nothing
+/// leaves this host.
 const base::Endpoint nowhere{base::IpAddress(std::array<std::uint8_t, 4>{127, 0, 0, 1}),
                              base::Port{9}};
 
+/// One attempt of WireGuard's own: what is sent later than this after its beginning is the user's
+/// traffic. Source: REKEY_ATTEMPT_TIME of the WireGuard protocol, 90 s, and its jitter.
+constexpr auto own_attempt = 110s;
+/// Pauses between tries of a hopeless attempt. Each try costs twenty packets.
+constexpr std::array<seconds, 5> slow_retries = {300s, 600s, 1200s, 2400s, 3600s};
+
+bool was_within(std::optional<SteadyTime> time, SteadyTime now,
+                std::chrono::steady_clock::duration window) {
+  return time && now - *time < window;
+}
+
+bool has_sent_lately(const SessionHealth& health, SteadyTime now) {
+  return was_within(health.last_sent(), now, own_retry);
+}
+
+bool was_heard_since(const SessionHealth& health, SteadyTime since) {
+  return health.last_heard() && *health.last_heard() >= since;
+}
+
 }  // namespace
 
-void DirectPeer::begin_attempt(const Scene& scene, const Settings& settings,
-                               const wg::DevicePeer& shown, std::vector<base::Endpoint> candidates,
-                               const std::string& reason, PeerMemory& memory, Plan& plan) {
-  const SteadyTime now = scene.now.steady;
-  const auto news = std::exchange(news_, {});
-  const bool is_first = !scene.device.public_key || *scene.device.public_key < key_;
-  const bool is_again = attempt_.has_value();
-  const SteadyTime begun = is_again ? attempt_->begun : now;
-  attempt_ = Attempt{};
-  attempt_->candidates = std::move(candidates);
-  attempt_->begun = begun;
-  attempt_->tried_since = now;
-  attempt_->next_at = now + dwell;
-  state_ = State::punching;
-  dns_.hurry(now);
+Attempt::Attempt(std::vector<base::Endpoint> candidates, SteadyTime begun, SteadyTime now)
+    : candidates_(std::move(candidates)), begun_(begun), tried_since_(now), next_at_(now + dwell) {}
 
-  auto updates = make_move(shown, attempt_->candidates.front());
-  if (updates.empty() && local_change_) updates = {{key_, shown.endpoint, std::nullopt}};
-  local_change_.reset();
+void Attempt::begin(Turn& turn, const Context& context, bool set_again, const std::string& reason) {
+  const SteadyTime now = turn.now();
+  const wg::Device& device = turn.scene.device;
+  const bool is_first = !device.public_key || *device.public_key < turn.key();
+  auto updates = make_move(turn.shown, candidates_.front());
+  if (updates.empty() && set_again) updates = {{turn.key(), turn.shown.endpoint, std::nullopt}};
   std::string role;
-  if (has_live_session(now)) {
-    append(updates, make_kick(key_, wanted_keepalive(settings, memory)));
-    attempt_->kicked_at = now;
-    last_toggle_ = now;
+  if (context.health.has_live_session(now)) {
+    append_kick(updates, turn, context);
     role = "its session is alive and opens our NAT at once";
-  } else if (sent_lately(now)) {
-    attempt_->kick_at = *health_.last_sent() + own_retry;
+  } else if (has_sent_lately(context.health, now)) {
+    kick_at_ = *context.health.last_sent() + own_retry;
     role = "WireGuard is sending by itself";
   } else if (is_first) {
-    append(updates, make_kick(key_, wanted_keepalive(settings, memory)));
-    attempt_->kicked_at = now;
-    last_toggle_ = now;
+    append_kick(updates, turn, context);
     role = "our key is the smaller one and kicks at once";
   } else {
-    attempt_->kick_at = now + second_role_delay;
+    kick_at_ = now + second_role_delay;
     role = "the other key is the smaller one; ours kicks 0.5 s later unless a handshake appears";
   }
-  const std::string why =
-      fmt::format("{}, and {}; {}", is_again && news ? *news : "it is published", reason, role);
+  const std::string why = fmt::format("{}; {}", reason, role);
   if (updates.empty()) {
-    plan.notes.push_back({Note::Level::change, fmt::format("{}: punching {}: {}", name(),
-                                                           shown.endpoint->to_string(), why)});
+    turn.tell(Note::Level::change,
+              fmt::format("punching {}: {}", turn.shown.endpoint->to_string(), why));
   } else {
-    change(plan, shown, memory, std::move(updates), why);
+    turn.write(std::move(updates), why);
   }
 }
 
-void DirectPeer::continue_attempt(const Scene& scene, const Settings& settings,
-                                  const wg::DevicePeer& shown, PeerMemory& memory, Plan& plan) {
-  const SteadyTime now = scene.now.steady;
-  Attempt& attempt = *attempt_;
-  if (settings.one_round && !attempt.kick_at) return;  // what comes next is the next round's
-  if (rest_if_hopeless(scene, settings, shown, memory, plan)) return;
-  if (attempt.kick_at && now >= *attempt.kick_at) {
-    attempt.kick_at.reset();
-    if (!sent_lately(now)) {  // a peer that was heard has been sent a response, too
-      attempt.kicked_at = now;
-      last_toggle_ = now;
-      change(plan, shown, memory, make_kick(key_, wanted_keepalive(settings, memory)),
-             "no handshake has appeared");
-      return;
-    }
+std::optional<std::string> Attempt::advance(Turn& turn, const Context& context) {
+  const SteadyTime now = turn.now();
+  if (turn.settings.one_round && !kick_at_) return std::nullopt;  // the round of this run is over
+  if (hopeless_) {
+    auto hope = find_hope(turn.scene, context);
+    if (!hope && now >= next_at_) retry_slowly(turn, context);
+    return hope;
   }
-  const bool has_sent =
-      attempt.kicked_at && health_.last_sent() && *health_.last_sent() >= *attempt.kicked_at;
-  if (attempt.kicked_at && !has_sent && now - *attempt.kicked_at >= kick_check &&
-      attempt.kicks_without_sending < max_kicks_without_sending) {
-    ++attempt.kicks_without_sending;
-    attempt.kicked_at = now;
-    last_toggle_ = now;
-    change(plan, shown, memory, make_kick(key_, wanted_keepalive(settings, memory)),
-           "the last kick sent nothing: WireGuard was inside the 5 s after an attempt");
-    return;
+  if (rest_if_hopeless(turn, context) || kick_if_due(turn, context) ||
+      silence_if_crossed(turn, context) || now < next_at_)
+    return std::nullopt;
+  if (was_within(context.health.last_heard(), now, heard_window)) {
+    next_at_ = *context.health.last_heard() + heard_window;
+    return std::nullopt;
   }
-  if (yield(scene, shown, memory, plan)) return;
-  if (now < attempt.next_at) return;
-  if (heard_lately(now)) {
-    attempt.next_at = *health_.last_heard() + heard_window;
-    return;
+  try_next_candidate(turn, context);
+  return std::nullopt;
+}
+
+/// The kick that begin() put off, or a kick once more where the last one sent nothing.
+/// \return whether it kicked.
+bool Attempt::kick_if_due(Turn& turn, const Context& context) {
+  const SteadyTime now = turn.now();
+  const auto kick = [&](std::string reason) {
+    std::vector<wg::PeerUpdate> updates;
+    append_kick(updates, turn, context);
+    turn.write(std::move(updates), std::move(reason));
+    return true;
+  };
+  if (kick_at_ && now >= *kick_at_) {
+    kick_at_.reset();
+    // A peer that was heard has been sent a response, too.
+    if (!has_sent_lately(context.health, now)) return kick("no handshake has appeared");
   }
-  try_next_candidate(scene, settings, shown, memory, plan);
+  const auto sent = context.health.last_sent();
+  const bool has_sent = kicked_at_ && sent && *sent >= *kicked_at_;
+  if (!kicked_at_ || has_sent || now - *kicked_at_ < kick_check ||
+      kicks_without_sending_ >= max_kicks_without_sending)
+    return false;
+  ++kicks_without_sending_;
+  return kick("the last kick sent nothing: WireGuard was inside the 5 s after an attempt");
 }
 
 /// Two initiations that cross cancel each other, and traffic on both sides repeats them in step for
-/// ever. So the larger key's go nowhere until the other one's has come: that one is answered where
-/// it came from, whatever endpoint is set. \return whether our own are silenced.
-bool DirectPeer::yield(const Scene& scene, const wg::DevicePeer& shown, PeerMemory& memory,
-                       Plan& plan) {
-  const SteadyTime now = scene.now.steady;
-  Attempt& attempt = *attempt_;
-  if (attempt.silent_until) {
-    const bool is_over = now >= *attempt.silent_until;
-    if (shown.endpoint == nowhere && !is_over) return true;
-    attempt.silent_until.reset();
-    if (shown.endpoint == nowhere)
-      change(plan, shown, memory, make_move(shown, attempt.candidates[attempt.index]),
-             "the other side was not heard again");
+/// ever. So the larger key sends its own nowhere until the other's next one has come. WireGuard
+/// answers that one where it came from, whatever endpoint is set.
+/// \return whether our own are silenced, or were until now.
+bool Attempt::silence_if_crossed(Turn& turn, const Context& context) {
+  const SteadyTime now = turn.now();
+  if (silent_until_) {
+    const bool is_over = now >= *silent_until_;
+    if (is_nowhere(turn.shown.endpoint) && !is_over) return true;
+    silent_until_.reset();
+    if (is_nowhere(turn.shown.endpoint))
+      turn.write(make_move(turn.shown, candidates_[index_]), "the other side was not heard again");
     return true;
   }
-  const bool is_second = scene.device.public_key && key_ < *scene.device.public_key;
-  const auto heard = health_.last_heard();
-  const bool has_crossed = is_second && heard && health_.last_initiation() &&
-                           *heard >= attempt.begun && now - *heard >= crossing_check &&
-                           now - *heard < own_retry && attempt.yielded_to != heard &&
-                           !has_live_session(now);
-  if (!has_crossed) return false;
-  attempt.yielded_to = heard;
-  attempt.silent_until = now + yield_time;
-  change(plan, shown, memory, make_move(shown, nowhere),
-         "initiations crossed: ours go nowhere until the smaller key's has come");
+  if (!has_crossed(turn, context.health)) return false;
+  yielded_to_ = context.health.last_heard();
+  silent_until_ = now + yield_time;
+  turn.write(make_move(turn.shown, nowhere),
+             "initiations crossed: ours go nowhere until the smaller key's has come");
   return true;
 }
 
-void DirectPeer::try_next_candidate(const Scene& scene, const Settings& settings,
-                                    const wg::DevicePeer& shown, PeerMemory& memory, Plan& plan) {
-  const SteadyTime now = scene.now.steady;
-  Attempt& attempt = *attempt_;
-  const base::Endpoint before = attempt.candidates[attempt.index];
-  attempt.index = (attempt.index + 1) % attempt.candidates.size();
-  if (attempt.index == 0 && state_ == State::punching) {
-    state_ = State::waiting;
-    plan.notes.push_back(
-        {Note::Level::change,
-         fmt::format("{}: no answer from {}; trying on, more slowly", name(),
-                     attempt.candidates.size() == 1
-                         ? before.to_string()
-                         : fmt::format("{} candidates", attempt.candidates.size()))});
-    // From here on the candidates are those of the day, not of the first answer.
-    auto candidates = find_candidates(scene, memory, plan);
-    if (!candidates.empty()) attempt.candidates = std::move(candidates);
+/// Whether our initiation crossed one of the peer's that has not been yielded to, and ours is the
+/// larger key.
+bool Attempt::has_crossed(const Turn& turn, const SessionHealth& health) const {
+  const SteadyTime now = turn.now();
+  const wg::Device& device = turn.scene.device;
+  const bool is_second = device.public_key && turn.key() < *device.public_key;
+  const auto heard = health.last_heard();
+  return is_second && heard && health.last_initiation() && *heard >= begun_ &&
+         now - *heard >= crossing_check && now - *heard < own_retry && yielded_to_ != heard &&
+         !health.has_live_session(now);
+}
+
+void Attempt::try_next_candidate(Turn& turn, const Context& context) {
+  const SteadyTime now = turn.now();
+  const base::Endpoint before = candidates_[index_];
+  index_ = (index_ + 1) % candidates_.size();
+  if (index_ == 0 && !round_over_) {
+    round_over_ = true;
+    turn.tell(
+        Note::Level::change,
+        fmt::format("no answer from {}; trying on, more slowly",
+                    candidates_.size() == 1 ? before.to_string()
+                                            : fmt::format("{} candidates", candidates_.size())));
+    // The first round kept to the candidates of its beginning; take the present ones now.
+    auto candidates = context.known.find_candidates(turn);
+    if (!candidates.empty()) candidates_ = std::move(candidates);
   }
-  if (state_ == State::waiting) {
-    const seconds pause = back_off.at(std::min(attempt.pauses, back_off.size() - 1));
-    ++attempt.pauses;
-    attempt.next_at = now + jittered(pause, scene.random);
+  if (round_over_) {
+    const seconds pause = back_off.at(std::min(pauses_, back_off.size() - 1));
+    ++pauses_;
+    next_at_ = now + jittered(pause, turn.scene.random);
   } else {
-    attempt.next_at = now + dwell;
+    next_at_ = now + dwell;
   }
-  auto updates = make_move(shown, attempt.candidates[attempt.index]);
-  if (has_live_session(now) || !sent_lately(now)) {
-    append(updates, make_kick(key_, wanted_keepalive(settings, memory)));
-    attempt.kicked_at = now;
-    last_toggle_ = now;
-  }
+  auto updates = make_move(turn.shown, candidates_[index_]);
+  if (context.health.has_live_session(now) || !has_sent_lately(context.health, now))
+    append_kick(updates, turn, context);
   if (!updates.empty())
-    change(plan, shown, memory, std::move(updates),
-           fmt::format("no answer from {}", before.to_string()));
+    turn.write(std::move(updates), fmt::format("no answer from {}", before.to_string()));
 }
 
-bool DirectPeer::sent_lately(SteadyTime now) const {
-  return health_.last_sent() && now - *health_.last_sent() < own_retry;
+void Attempt::append_kick(std::vector<wg::PeerUpdate>& updates, const Turn& turn,
+                          const Context& context) {
+  append(updates, make_kick(turn.key(), context.known.wanted_keepalive(turn)));
+  kicked_at_ = turn.now();
 }
 
-bool DirectPeer::heard_lately(SteadyTime now) const {
-  return health_.last_heard() && now - *health_.last_heard() < heard_window;
+/// Falls silent when the NATs on both sides never connect. \return whether it did.
+bool Attempt::rest_if_hopeless(Turn& turn, const Context& context) {
+  const SteadyTime now = turn.now();
+  const Trial trial{turn.scene.own_mapping,
+                    context.known.dns().mapping(),
+                    candidates_,
+                    now - tried_since_,
+                    round_over_,
+                    was_heard_since(context.health, tried_since_)};
+  const auto reason = find_proven_obstacle(trial);
+  if (!reason) return false;
+  hopeless_ = reason;
+  kick_at_.reset();
+  quiet_from_ = now + own_attempt;
+  next_at_ = now + jittered(slow_retries.front(), turn.scene.random);
+  auto updates = leave(turn.shown);
+  silent_until_.reset();
+  if (turn.shown.persistent_keepalive > 0s) updates.push_back({turn.key(), std::nullopt, 0s});
+  const std::string verdict = "hopeless: " + *reason;
+  if (updates.empty()) {
+    turn.tell(Note::Level::change, verdict);
+  } else {
+    turn.write(std::move(updates), verdict);
+  }
+  return true;
 }
 
-std::vector<wg::PeerUpdate> DirectPeer::leave(const wg::DevicePeer& shown) const {
-  if (!attempt_ || shown.endpoint != nowhere) return {};
-  return make_move(shown, attempt_->candidates[attempt_->index]);
+/// Why a hopeless peer is tried again at once; nullopt: there is no reason.
+std::optional<std::string> Attempt::find_hope(const Scene& scene, const Context& context) const {
+  if (can_connect(scene.own_mapping, context.known.dns().mapping()))
+    return "the NATs are of other kinds now";
+  if (was_heard_since(context.health, tried_since_)) return "something came from it";
+  if (context.health.last_sent() && *context.health.last_sent() > quiet_from_)
+    return "there is traffic for it";
+  return std::nullopt;
 }
 
-bool DirectPeer::is_nowhere(const std::optional<base::Endpoint>& endpoint) {
+/// One attempt of WireGuard's own towards the next candidate. The keepalive stays off.
+void Attempt::retry_slowly(Turn& turn, const Context& context) {
+  const SteadyTime now = turn.now();
+  auto candidates = context.known.find_candidates(turn);
+  if (!candidates.empty()) candidates_ = std::move(candidates);
+  index_ = (index_ + 1) % candidates_.size();
+  ++slow_tries_;
+  next_at_ = now + jittered(slow_retries.at(std::min(slow_tries_, slow_retries.size() - 1)),
+                            turn.scene.random);
+  quiet_from_ = now + own_attempt;
+  kicked_at_ = now;
+  auto updates = make_move(turn.shown, candidates_[index_]);
+  append(updates, make_kick(turn.key(), turn.settings.direct_keepalive));
+  updates.push_back({turn.key(), std::nullopt, 0s});
+  turn.write(std::move(updates), "now and then, although it is hopeless");
+}
+
+std::vector<wg::PeerUpdate> Attempt::leave(const wg::DevicePeer& shown) const {
+  if (!is_nowhere(shown.endpoint)) return {};
+  return make_move(shown, candidates_[index_]);
+}
+
+bool is_nowhere(const std::optional<base::Endpoint>& endpoint) {
   return endpoint == nowhere;
 }
 

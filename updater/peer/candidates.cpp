@@ -5,7 +5,7 @@
 namespace updater {
 namespace {
 
-/// Whether packets to that family can leave the host other than through the tunnel itself.
+/// Whether packets of that family can leave the host outside the tunnel itself.
 bool has_family(base::Family family, const wg::Device& device,
                 std::span<const base::InterfaceAddress> host) {
   return std::any_of(host.begin(), host.end(), [&](const base::InterfaceAddress& own) {
@@ -14,8 +14,9 @@ bool has_family(base::Family family, const wg::Device& device,
   });
 }
 
-/// The allowed-ips that would catch packets to `address`. With a firewall mark, WireGuard's own
-/// packets avoid the default route through the tunnel (wg-quick(8)), whole or in two halves.
+/// The allowed-ips that would route packets to `address` into the tunnel; nullopt: none. With a
+/// firewall mark, WireGuard's own packets avoid the tunnel's default route (wg-quick(8)), be it one
+/// route or two halves.
 std::optional<base::Prefix> find_loop(const base::IpAddress& address, const wg::Device& device) {
   for (const wg::DevicePeer& peer : device.peers) {
     for (const base::Prefix& prefix : peer.allowed_ips) {

@@ -10,8 +10,12 @@ namespace {
 using namespace std::chrono_literals;
 using schema::NatMapping;
 
-/// Four of WireGuard's own repetitions fall into it.
+/// How long an open side may take to answer: four of WireGuard's initiations.
 constexpr auto open_side_patience = 20s;
+
+bool is_known(std::optional<NatMapping> mapping) {
+  return mapping.value_or(NatMapping::unknown) != NatMapping::unknown;
+}
 
 bool are_both_symmetric(NatMapping own, NatMapping peer) {
   return is_symmetric(own) && is_symmetric(peer);
@@ -21,9 +25,9 @@ bool are_both_symmetric(NatMapping own, NatMapping peer) {
 
 std::optional<std::string> find_obstacle(std::optional<NatMapping> own,
                                          std::optional<NatMapping> peer) {
-  const NatMapping here = own.value_or(NatMapping::unknown);
-  const NatMapping there = peer.value_or(NatMapping::unknown);
-  if (here == NatMapping::unknown || there == NatMapping::unknown) return std::nullopt;
+  if (!is_known(own) || !is_known(peer)) return std::nullopt;
+  const NatMapping here = *own;
+  const NatMapping there = *peer;
   if (are_both_symmetric(here, there))
     return fmt::format(
         "both NATs are symmetric (here {}, there {}): neither side can know the other's port",
@@ -41,7 +45,7 @@ std::optional<std::string> find_obstacle(std::optional<NatMapping> own,
   return std::nullopt;
 }
 
-std::optional<std::string> find_hopeless(const Trial& trial) {
+std::optional<std::string> find_proven_obstacle(const Trial& trial) {
   const bool has_ipv6 =
       std::any_of(trial.candidates.begin(), trial.candidates.end(), [](const auto& one) {
         return !one.address.is_ipv4() && one.address.scope() == base::AddressScope::global;
@@ -52,6 +56,10 @@ std::optional<std::string> find_hopeless(const Trial& trial) {
   if (!are_both_symmetric(*trial.own, *trial.peer) && trial.lasted < open_side_patience)
     return std::nullopt;
   return obstacle;
+}
+
+bool can_connect(std::optional<NatMapping> own, std::optional<NatMapping> peer) {
+  return is_known(own) && is_known(peer) && !find_obstacle(own, peer);
 }
 
 }  // namespace updater

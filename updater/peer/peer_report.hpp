@@ -13,19 +13,20 @@
 #include "updater/lookup/lookup.hpp"
 #include "wg/public_key.hpp"
 
-/// What one peer tells of itself. Pure.
+/// What people are told of one peer. Plain values.
 namespace updater {
 
 /// Something that happened to one peer.
 struct Event {
-  base::WallTime when;
-  std::string text;
-  unsigned times = 1;  ///< in a row
+  base::WallTime when;  ///< the last time
+  std::string text;     ///< a clause, without the peer's name
+  unsigned times = 1;   ///< in a row, at least 1
 };
 
-/// The last 100 events of one peer, the oldest first. A plain value.
+/// The last 100 events of one peer, the oldest first.
 class Story {
  public:
+  /// Adds an event, or counts the last one once more if it has the same text.
   void add(base::WallTime when, std::string text);
   [[nodiscard]] const std::deque<Event>& events() const { return events_; }
 
@@ -33,29 +34,31 @@ class Story {
   std::deque<Event> events_;
 };
 
+/// The state of one peer at one moment.
 struct PeerReport {
   wg::PublicKey key;
-  std::string name;  ///< of the configuration; empty: none
+  std::string name;  ///< in the configuration; empty: none
   bool is_hub = false;
   std::string state;                       ///< waiting, punching, direct, suspect, hub, ignored
   std::optional<base::Endpoint> endpoint;  ///< as WireGuard has it
   std::string endpoint_from;  ///< dns, lan (the peer's own network), wireguard (roamed,
-                              ///< or the user's)
-  std::optional<std::chrono::seconds> handshake_age;
+                              ///< or the user's), - (no endpoint)
+  std::optional<std::chrono::seconds> handshake_age;  ///< none: there was no handshake
   std::uint64_t rx_bytes = 0;
   std::uint64_t tx_bytes = 0;
-  std::optional<std::chrono::microseconds> round_trip;
-  std::vector<base::Endpoint> published;    ///< what DNS says
-  std::optional<LookupError> lookup_error;  ///< of the last look-up
-  bool is_looked_up = false;
-  std::optional<schema::NatMapping> nat;  ///< how its NAT maps; none: nobody tells it
-  std::string hopeless;                   ///< why it was given up for now; empty: it was not
+  std::optional<std::chrono::microseconds> round_trip;  ///< none: not measured
+  std::vector<base::Endpoint> published;                ///< in DNS
+  std::optional<LookupError> lookup_error;              ///< of the last look-up; none: it succeeded
+  bool is_looked_up = false;                            ///< at least once
+  std::optional<schema::NatMapping> nat;  ///< how its NAT maps; none: DNS does not say
+  std::string hopeless;                   ///< why no attempt can succeed now; empty: one may
   bool is_heard = false;                  ///< something came from it while there was no session
   Story story;
 
   /// Whether packets go straight to it.
   [[nodiscard]] bool is_direct() const { return state == "direct" || state == "suspect"; }
-  /// direct, lan (the endpoint is a private address, or one of the peer's own network), none.
+  /// The way that packets to it take: direct, lan (its endpoint is a private address, or one of its
+  /// own network), none.
   [[nodiscard]] std::string_view path() const;
 };
 

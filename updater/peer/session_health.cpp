@@ -11,29 +11,29 @@ using namespace std::chrono_literals;
 using base::SteadyTime;
 using std::chrono::seconds;
 
-/// WireGuard rekeys at 120 s; a session younger than this has lately worked in both directions.
+/// WireGuard rekeys at 120 s, so a session younger than this has lately worked in both directions.
 /// Source: contrib/reresolve-dns of wireguard-tools.
 constexpr auto proving_age = 135s;
 /// A session's life. Source: REJECT_AFTER_TIME of the WireGuard protocol.
 constexpr auto session_life = 180s;
-/// WireGuard answers data with a keepalive after 10 s (KEEPALIVE_TIMEOUT of the protocol). Two
-/// round trips come on top, and what a kernel's timer and our readings may be late.
+/// WireGuard answers data with a keepalive after 10 s (KEEPALIVE_TIMEOUT of the protocol). The rest
+/// is for a kernel's timer and our readings, which may be late. Two round trips are added.
 constexpr auto answer_limit = 11s;
-/// A peer that answers echo requests is asked that much earlier.
+/// The same for a peer that answers echo requests: it is doubted earlier, and then asked.
 constexpr auto probing_limit = 5s;
-/// Where it was not measured.
+/// The round trip where it was not measured.
 constexpr auto assumed_round_trip = 500ms;
-/// A pause this long ends a flow, and prompt answers come within it.
+/// A pause this long ends a flow. A prompt answer comes within it.
 constexpr auto pause = 2s;
 /// Receiving without a pause for this long is a flow.
 constexpr auto flow_length = 1s;
-/// For so long after our own echo request what went both ways may be it and its reply.
+/// How long after our own echo request packets of both directions may be it and its reply.
 constexpr auto echo_memory = 3s;
 /// How much later than its keepalive's interval a packet may come.
 constexpr auto keepalive_slack = 10s;
 
-/// Whether octets of one direction between two readings hold data, and not only a keepalive and one
-/// handshake.
+/// Whether the octets of one direction between two readings contain data, and not only a keepalive
+/// and one handshake.
 bool carries_data(std::uint64_t octets) {
   for (const std::uint64_t handshake :
        {std::uint64_t{0}, SessionHealth::response_octets, SessionHealth::initiation_octets,
@@ -68,8 +68,8 @@ SessionHealth::SessionHealth(const base::Now& now, const wg::DevicePeer& peer)
       endpoint_(peer.endpoint),
       flow_start_(now.steady) {
   if (!handshake_) return;
-  // The one time that the wall clock is asked: later handshakes are seen to come. A clock that was
-  // set back must not make the handshake one of the future.
+  // Only here the wall clock counts: later handshakes are seen when they happen. If the clock was
+  // set back, the handshake must not lie in the future.
   const auto age = std::max(std::chrono::nanoseconds(0), now.wall - *handshake_);
   last_handshake_ = now.steady - std::min<std::chrono::nanoseconds>(age, 24h);
   if (age < proving_age) last_received_ = now.steady;
@@ -87,10 +87,10 @@ void SessionHealth::observe(const base::Now& now, const wg::DevicePeer& peer) {
 
   if (new_handshake) last_handshake_ = now.steady;
   const bool sent_data = sent > 0 && carries_data(sent);
-  // An initiation is heard without a session, and from an address that it does not prove.
+  // Initiations alone need no session, and do not prove the address that they come from.
   if (new_handshake || (last_handshake_ && received % initiation_octets != 0)) {
     receive(now.steady, sent_data, same_endpoint);
-    // The answer that we wait for would be to data that answered theirs: an echo, an
+    // No answer is due to data that itself was an answer: the reply to an echo, an
     // acknowledgement.
     const bool has_own_echo = echo_sent_ && now.steady - *echo_sent_ <= echo_memory;
     may_await_answer_ =
@@ -106,8 +106,8 @@ void SessionHealth::observe(const base::Now& now, const wg::DevicePeer& peer) {
 
 void SessionHealth::receive(SteadyTime now, bool sent_data, bool same_endpoint) {
   if (!last_heard_ || now - last_received_.value_or(now) > pause) flow_start_ = now;
-  // The faster of two keepalives puts the other one off for ever: such a peer is heard at rekeys
-  // only, and is not to be suspected each time.
+  // The faster of two keepalives delays the other one for ever. Such a peer is heard at rekeys
+  // only, and must not be suspected each time.
   if (last_received_ && same_endpoint)
     longest_quiet_ = std::max(longest_quiet_, now - *last_received_);
   if (unanswered_since_) {
@@ -117,6 +117,10 @@ void SessionHealth::receive(SteadyTime now, bool sent_data, bool same_endpoint) 
   }
   unanswered_since_.reset();
   last_received_ = now;
+}
+
+bool SessionHealth::has_live_session(SteadyTime now) const {
+  return last_handshake_ && now - *last_handshake_ < session_life;
 }
 
 SessionHealth::Verdict SessionHealth::judge(
@@ -137,7 +141,8 @@ SessionHealth::Verdict SessionHealth::judge(
   if (answers_promptly_ && unanswered >= pause)
     return {Session::doubtful,
             fmt::format("data is unanswered for {} s", whole_seconds(unanswered))};
-  // Of a flow that WireGuard alone answers: before one lost keepalive passes for a lost session.
+  // A flow that only WireGuard's keepalives answer: ask before one lost keepalive looks like a lost
+  // session.
   if (round_trip && unanswered >= probing_limit)
     return {Session::doubtful,
             fmt::format("data is unanswered for {} s", whole_seconds(unanswered)), true};

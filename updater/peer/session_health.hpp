@@ -10,26 +10,26 @@
 
 namespace updater {
 
-/// What successive readings of one peer tell about its session. Pure; readings about once a second.
+/// Judges the session with one peer by successive readings of it, about one a second. Pure.
 ///
-/// Counters only: a keepalive has 32 octets, a handshake initiation 148, a response 92, everything
-/// else is data. Data is answered within 10 s and a round trip by any WireGuard, keepalives never.
-/// One small packet each way between two readings is an exchange that is over: an echo, a TCP
-/// keepalive. Without that, two updaters that probe each other would never come to rest.
+/// It sees counters only: a keepalive has 32 octets, a handshake initiation 148, a response 92;
+/// everything else is data. Every WireGuard answers data within 10 s and a round trip, but never a
+/// keepalive. One small packet each way between two readings is a finished exchange, such as an
+/// echo or a TCP keepalive. Without this rule, two updaters that probe each other would never stop.
 class SessionHealth {
  public:
-  /// A keepalive's size on the wire, without UDP and IP; likewise the handshake's. Source: the
+  /// Sizes of a keepalive and of the handshake's messages, without UDP and IP headers. Source: the
   /// WireGuard protocol, "Messages".
   static constexpr std::uint64_t keepalive_octets = 32;
   static constexpr std::uint64_t initiation_octets = 148;
   static constexpr std::uint64_t response_octets = 92;
 
-  /// The first reading. A handshake younger than `proving_age` has proved its endpoint.
+  /// \param peer the first reading. A handshake younger than 135 s counts as a packet received now.
   SessionHealth(const base::Now& now, const wg::DevicePeer& peer);
 
-  /// A later reading of the same peer.
+  /// Takes a later reading of the same peer (continues()).
   void observe(const base::Now& now, const wg::DevicePeer& peer);
-  /// Whether `peer` can be a later reading: counters never go back on one and the same peer.
+  /// Whether `peer` can be a later reading: the counters of a peer never go back.
   [[nodiscard]] bool continues(const wg::DevicePeer& peer) const {
     return peer.rx_bytes >= rx_bytes_ && peer.tx_bytes >= tx_bytes_;
   }
@@ -38,27 +38,33 @@ class SessionHealth {
     none,      ///< never had a handshake
     works,     ///< nothing speaks against it
     doubtful,  ///< it may have stopped
-    dead,      ///< it has
+    dead,      ///< it has stopped
   };
   struct Verdict {
     Session session{};
-    std::string reason;    ///< of a doubtful or dead one: "its data stopped 2 s ago"
-    bool is_weak = false;  ///< doubtful after a single exchange, as most conversations end
+    std::string reason;    ///< why it does not work, as a clause: "its data stopped 2 s ago"
+    bool is_weak = false;  ///< doubtful, but only as after every exchange that ended
   };
-  /// \param keepalive the peer's persistent keepalive; 0: off. \param round_trip to the peer and
-  /// back; none: not known.
+  /// \param keepalive the peer's persistent keepalive, seconds; 0: off. \param round_trip to the
+  /// peer and back; none: not measured.
   [[nodiscard]] Verdict judge(base::SteadyTime now, std::chrono::seconds keepalive,
                               std::optional<std::chrono::microseconds> round_trip = {}) const;
-  /// We are about to send an echo request: neither it nor its reply is anybody's traffic.
+  /// The last handshake is younger than a session's life: what is sent leaves at once.
+  [[nodiscard]] bool has_live_session(base::SteadyTime now) const;
+  /// Call when an echo request is sent: neither it nor its reply is anybody's traffic.
   void expect_echo(base::SteadyTime now) { echo_sent_ = now; }
 
-  /// The last packet of a session, which proves the peer; none: not seen by us.
+  // Times of readings; none: not seen by us.
+
+  /// The last packet of a session. It proves who sent it.
   [[nodiscard]] std::optional<base::SteadyTime> last_received() const { return last_received_; }
-  /// The last growth of received bytes, initiations included, which prove nothing yet.
+  /// The last packet of any kind that was received. An initiation proves nothing yet.
   [[nodiscard]] std::optional<base::SteadyTime> last_heard() const { return last_heard_; }
+  /// The last packet that was sent.
   [[nodiscard]] std::optional<base::SteadyTime> last_sent() const { return last_sent_; }
-  /// An initiation of ours, seen where there is no session.
+  /// The last initiation of ours that is told from data: one with nothing but responses beside it.
   [[nodiscard]] std::optional<base::SteadyTime> last_initiation() const { return last_initiation_; }
+  /// The last handshake. Its age at the first reading is limited to 24 h.
   [[nodiscard]] std::optional<base::SteadyTime> last_handshake() const { return last_handshake_; }
 
  private:
@@ -74,12 +80,12 @@ class SessionHealth {
   std::optional<base::SteadyTime> last_sent_;
   std::optional<base::SteadyTime> last_initiation_;
   base::SteadyTime flow_start_;                       ///< of receiving without a pause
-  std::optional<base::SteadyTime> unanswered_since_;  ///< data that nothing came back for
-  bool answers_promptly_ = false;                     ///< the last data was
-  bool may_await_answer_ = false;              ///< data went out in the reading of the last packet
-  std::optional<base::SteadyTime> echo_sent_;  ///< our own request
-  std::chrono::steady_clock::duration
-      longest_quiet_{};  ///< it was silent for so long and came back
+  std::optional<base::SteadyTime> unanswered_since_;  ///< data that was sent; nothing came since
+  bool answers_promptly_ = false;                     ///< the last data was answered promptly
+  bool may_await_answer_ = false;  ///< the last reading with a packet had data both ways
+  std::optional<base::SteadyTime> echo_sent_;  ///< our own echo request
+  /// The longest silence after which the peer was heard again at the same endpoint.
+  std::chrono::steady_clock::duration longest_quiet_{};
 };
 
 }  // namespace updater

@@ -77,7 +77,7 @@ std::optional<PeerMemory> parse_peer(const json& value, bool same_boot) {
   }
   if (value.contains("mesh")) {
     if (!parse_mesh(value["mesh"], peer)) return std::nullopt;
-    // The device did not survive; that the user removed the peer holds on.
+    // The device did not survive the reboot. The user's removal of the peer stays valid.
     if (!same_boot && peer.mesh != Mesh::removed) peer.mesh = Mesh::none;
   }
   return peer;

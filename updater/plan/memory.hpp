@@ -12,32 +12,34 @@
 #include "updater/plan/keepalive.hpp"
 #include "wg/public_key.hpp"
 
-/// What wg-updater has to know after a restart, kill -9 included: /var/lib/wg-updater/IFACE.json.
+/// What wg-updater has to remember over a restart, even after kill -9. It is kept in
+/// /var/lib/wg-updater/IFACE.json (updater/host/memory_file.hpp).
 namespace updater {
 
 struct PeerMemory {
   Keepalive keepalive;
-  std::optional<base::Endpoint> last_good;  ///< the endpoint that worked last
+  std::optional<base::Endpoint> last_good;  ///< the last endpoint that worked; none: not known
 
-  /// Whether we added the peer to the device (mesh.hpp).
+  /// Whether we added the peer to the device (updater/tunnel/mesh.hpp).
   enum class Mesh : std::uint8_t {
-    none,     ///< we did not
-    adding,   ///< we are about to; not seen on the device yet
-    added,    ///< we did
-    removed,  ///< and it was removed by hand
+    none,     ///< not by us
+    adding,   ///< we add it now; the device has not shown it yet
+    added,    ///< by us
+    removed,  ///< added by us, then removed by hand
   };
   Mesh mesh = Mesh::none;
-  unsigned mesh_device = 0;  ///< adding, added: the interface's index
+  unsigned mesh_device = 0;  ///< for adding and added: index of the interface
 
   friend bool operator==(const PeerMemory&, const PeerMemory&) = default;
 };
 
 using Memory = std::map<wg::PublicKey, PeerMemory>;
 
-/// JSON, version 1. \param boot identifies this boot of the machine: a device does not survive a
-/// reboot, and what we set there is past.
+/// JSON, version 1. \param boot identifies this boot of the machine. A device does not survive a
+/// reboot, so its keepalives are ours only within one boot.
 [[nodiscard]] std::string write_memory(const Memory& memory, std::string_view boot);
-/// \return the memory, its keepalives released when it is from another boot; or what is wrong.
+/// \return the memory; one of another boot has its keepalives released. \error what is wrong with
+/// the file, as a clause.
 [[nodiscard]] base::Expected<Memory, std::string> parse_memory(std::string_view json,
                                                                std::string_view boot);
 

@@ -40,6 +40,14 @@ std::string describe(const std::vector<wg::PeerUpdate>& updates) {
   return text;
 }
 
+Note make_note(const Change& change) {
+  return {change.level, describe(change.updates) + ": " + change.reason, change.peer};
+}
+
+std::string to_string(const Note& note, const Settings& settings) {
+  return note.peer ? settings.describe(*note.peer) + ": " + note.text : note.text;
+}
+
 std::chrono::milliseconds jittered(std::chrono::milliseconds mean, std::minstd_rand& random,
                                    int percent) {
   const std::int64_t width = mean.count() * percent / 100;

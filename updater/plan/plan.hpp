@@ -16,24 +16,24 @@
 #include "updater/settings/settings.hpp"
 #include "wg/device.hpp"
 
-/// What goes into the state machine and what comes out of it. All of it is data: the machine
-/// touches neither a device nor a socket nor a clock.
+/// Input and output of the state machine. Plain data: the machine touches no device, no socket and
+/// no clock.
 namespace updater {
 
-/// The world at one step. Borrowed for the call.
+/// What one step decides on. Borrowed for the call.
 struct Scene {
   base::Now now;
   const wg::Device& device;                      ///< read just now
   std::span<const base::InterfaceAddress> host;  ///< this host's addresses
   std::minstd_rand& random;                      ///< for jitter
-  std::span<const base::IpAddress> hubs = {};    ///< where the hubs are
-  /// Where DNS says that this host is; none: not known yet.
+  std::span<const base::IpAddress> hubs = {};    ///< addresses of the hubs' endpoints
+  /// This host's own endpoints in DNS; none: not looked up yet.
   std::optional<std::span<const base::Endpoint>> own = {};
-  /// How this host's own NAT maps; none: nobody tells it.
+  /// How this host's own NAT maps; none: DNS does not say.
   std::optional<schema::NatMapping> own_mapping = std::nullopt;
 };
 
-/// Look this peer up now.
+/// One look-up in DNS, due now.
 struct LookupRequest {
   wg::PublicKey peer;
   bool with_text = false;  ///< ask for its TXT record, too
@@ -49,20 +49,21 @@ struct Probe {
   friend bool operator==(const Probe&, const Probe&) = default;
 };
 
-/// One line for the log.
+/// Something that people are told: a line of the log and, where it is about a peer, an event of
+/// that peer's story (PeerReport).
 struct Note {
   enum class Level : std::uint8_t { detail, change, trouble };
   Level level{};
-  std::string text;
-  std::optional<wg::PublicKey> peer = std::nullopt;  ///< whose; the machine fills it in
+  std::string text;                                  ///< without the peer's name
+  std::optional<wg::PublicKey> peer = std::nullopt;  ///< none: about this host or the device
 };
 
-/// A write to one peer, and why. Its updates belong into one transaction, in order.
+/// A write to one peer, and why. All updates belong into one transaction, in this order.
 struct Change {
   wg::PublicKey peer;
   std::vector<wg::PeerUpdate> updates;
-  std::string reason;
-  Note::Level level = Note::Level::change;  ///< of its line in the log
+  std::string reason;                       ///< a clause
+  Note::Level level = Note::Level::change;  ///< of make_note()
 };
 
 /// What to do now, in this order: remember, write, probe, look up, tell.
@@ -71,9 +72,9 @@ struct Plan {
   std::vector<Change> changes;
   std::vector<Probe> probes;
   std::vector<LookupRequest> lookups;
-  std::vector<wg::PublicKey> lan_lookups;  ///< ask what these say of their own networks
+  std::vector<wg::PublicKey> lan_lookups;  ///< peers to ask for their own networks' addresses
   std::vector<Note> notes;
-  base::SteadyTime next;  ///< read the device and step again, at the latest
+  base::SteadyTime next;  ///< the latest time of the next reading and step
 };
 
 /// A keepalive turned from 0 to its value sends at once (design §4.7): one transaction, two
@@ -81,15 +82,19 @@ struct Plan {
 [[nodiscard]] std::vector<wg::PeerUpdate> make_kick(const wg::PublicKey& peer,
                                                     std::chrono::seconds keepalive);
 
-/// The endpoint where it is another one; nothing where it is set.
+/// The update that sets `endpoint`; empty: `shown` has it already.
 [[nodiscard]] std::vector<wg::PeerUpdate> make_move(const wg::DevicePeer& shown,
                                                     const base::Endpoint& endpoint);
 void append(std::vector<wg::PeerUpdate>& updates, const std::vector<wg::PeerUpdate>& more);
 
-/// For the log: `endpoint 203.0.113.10:51820, kick, keepalive 25 s`.
+/// For people: `endpoint 203.0.113.10:51820, kick, keepalive 25 s`.
 [[nodiscard]] std::string describe(const std::vector<wg::PeerUpdate>& updates);
+/// What people are told of a change: its updates in words, and its reason.
+[[nodiscard]] Note make_note(const Change& change);
+/// A line of the log, the peer's name first: `bob (xTIB…p8Dg): lost: its handshake is 180 s old`.
+[[nodiscard]] std::string to_string(const Note& note, const Settings& settings);
 
-/// `mean` ± `percent`, so that a fleet does not act in step.
+/// A random time of `mean` ± `percent`, so that many updaters do not act at the same moment.
 [[nodiscard]] std::chrono::milliseconds jittered(std::chrono::milliseconds mean,
                                                  std::minstd_rand& random, int percent = 20);
 

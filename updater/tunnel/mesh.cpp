@@ -84,7 +84,7 @@ std::optional<LookupError> find_fault(const base::Expected<dns::Reply, dns::Repl
 
 }  // namespace
 
-MeshPlan plan_mesh(const Settings& settings, const wg::Device& device, unsigned interface_index,
+MeshPlan plan_mesh(const MeshSettings& settings, const wg::Device& device, unsigned interface_index,
                    const base::IpAddress& server, std::span<const base::InterfaceAddress> host,
                    const MeshList& list, Memory& memory) {
   MeshPlan plan;
@@ -98,27 +98,22 @@ MeshPlan plan_mesh(const Settings& settings, const wg::Device& device, unsigned 
     peer.mesh = Mesh::none;
     plan.change.removed.push_back(key);
     plan.notes.push_back(
-        {Note::Level::change,
-         fmt::format("{}: leaves the mesh: the public host does not know it any more",
-                     settings.describe(key)),
-         key});
+        {Note::Level::change, "leaves the mesh: the public host does not know it any more", key});
   }
   std::set<base::Prefix> taken;
   for (const wg::DevicePeer& peer : device.peers)
     taken.insert(peer.allowed_ips.begin(), peer.allowed_ips.end());
   for (const ListedPeer& peer : list.peers) {
-    if (peer.is_hub || !may_join(settings.mesh, device, peer.key, memory)) continue;
-    const auto hosts = find_hosts(settings.mesh, peer);
+    if (peer.is_hub || !may_join(settings, device, peer.key, memory)) continue;
+    const auto hosts = find_hosts(settings, peer);
     const auto refuse = [&](const std::string& why) {
-      plan.notes.push_back({Note::Level::trouble,
-                            fmt::format("{}: is not joined: {}", settings.describe(peer.key), why),
-                            peer.key});
+      plan.notes.push_back({Note::Level::trouble, "is not joined: " + why, peer.key});
     };
     if (hosts.empty()) {
       refuse("none of its allowed-ips is a host route inside a mesh range");
     } else if (const auto conflict = find_conflict(hosts, taken, server, host)) {
       refuse(*conflict);
-    } else if (added >= settings.mesh.max) {
+    } else if (added >= settings.max) {
       refuse(fmt::format("{} peers were joined already (mesh-max)", added));
     } else {
       ++added;
@@ -129,16 +124,13 @@ MeshPlan plan_mesh(const Settings& settings, const wg::Device& device, unsigned 
       plan.change.added.push_back({peer.key, hosts});
       std::string text;
       for (const base::Prefix& prefix : hosts) text += " " + prefix.to_string();
-      plan.notes.push_back(
-          {Note::Level::change,
-           fmt::format("{}: joins the mesh with{}", settings.describe(peer.key), text), peer.key});
+      plan.notes.push_back({Note::Level::change, "joins the mesh with" + text, peer.key});
     }
   }
   return plan;
 }
 
-std::vector<Note> observe_mesh(const Settings& settings, const wg::Device& device,
-                               unsigned interface_index, Memory& memory) {
+std::vector<Note> observe_mesh(const wg::Device& device, unsigned interface_index, Memory& memory) {
   std::vector<Note> notes;
   std::vector<wg::PublicKey> gone;
   std::size_t here = 0;
@@ -164,10 +156,7 @@ std::vector<Note> observe_mesh(const Settings& settings, const wg::Device& devic
     memory[key].mesh = is_reload ? Mesh::none : Mesh::removed;
     if (!is_reload)
       notes.push_back({Note::Level::change,
-                       fmt::format("{}: removed by hand, and not joined again until it is added by "
-                                   "hand",
-                                   settings.describe(key)),
-                       key});
+                       "removed by hand, and not joined again until it is added by hand", key});
   }
   return notes;
 }

@@ -43,11 +43,11 @@ struct MeshPlan {
 ///   - its allowed-ips have at least one host route (/32, /128) inside a range. The peer gets these
 ///     routes and no other, at most wg::max_new_allowed_ips;
 ///   - none of these equals a prefix of another peer, or is an address of this host or the server;
-///   - fewer than `settings.mesh.max` peers were added by us.
+///   - fewer than `settings.max` peers were added by us.
 /// A peer is removed when we added it and it is no longer registered.
-/// \param settings with at least one range; its names are for the log. \param interface_index the
-/// device's. \param server that gave the list. \param host this host's addresses.
-[[nodiscard]] MeshPlan plan_mesh(const Settings& settings, const wg::Device& device,
+/// \param settings with at least one range. \param interface_index the device's. \param server that
+/// gave the list. \param host this host's addresses.
+[[nodiscard]] MeshPlan plan_mesh(const MeshSettings& settings, const wg::Device& device,
                                  unsigned interface_index, const base::IpAddress& server,
                                  std::span<const base::InterfaceAddress> host, const MeshList& list,
                                  Memory& memory);
@@ -55,10 +55,9 @@ struct MeshPlan {
 /// Takes a reading of the device. A peer that we added and that is missing now was removed by hand:
 /// it is not added again until somebody adds it by hand. Two exceptions: the device is another one,
 /// or all peers that we added, two or more, are missing at once, because a configuration was loaded
-/// anew. Then they may be added again.
-/// \param settings its names are for the log. \return lines for the log.
-[[nodiscard]] std::vector<Note> observe_mesh(const Settings& settings, const wg::Device& device,
-                                             unsigned interface_index, Memory& memory);
+/// anew. Then they may be added again. \return lines for the log.
+[[nodiscard]] std::vector<Note> observe_mesh(const wg::Device& device, unsigned interface_index,
+                                             Memory& memory);
 
 /// The peers whose records have to be read.
 struct MeshQuestions {

@@ -47,7 +47,7 @@ World make_world(NatKind alice, NatKind bob, model::Traffic traffic = model::Tra
 
 }  // namespace
 
-TEST_CASE("a pair is hopeless by what both NATs do, and only when the trial has borne it out") {
+TEST_CASE("a pair is hopeless by what both NATs do, and only when the trial has proved it") {
   const std::vector<base::Endpoint> v4 = {endpoint("203.0.113.1:1"), endpoint("192.168.1.2:1")};
   const std::vector<base::Endpoint> v6 = {endpoint("[2001:db8::1]:1"), v4[0]};
   const struct {
@@ -79,7 +79,7 @@ TEST_CASE("a pair is hopeless by what both NATs do, and only when the trial has 
     CAPTURE(row.what);
     const updater::Trial trial{row.own,    row.peer,       row.candidates,
                                row.lasted, row.round_over, row.heard};
-    CHECK(updater::find_hopeless(trial).has_value() == row.expected);
+    CHECK(updater::find_proven_obstacle(trial).has_value() == row.expected);
   }
 }
 

@@ -26,6 +26,21 @@ TEST_CASE("updates are told in one line") {
   for (const auto& row : rows) CHECK(updater::describe(row.updates) == row.expected);
 }
 
+TEST_CASE("a note is told behind the name of its peer, where it has one") {
+  updater::Settings settings;
+  settings.peers[key(1)].name = "bob";
+  const auto level = updater::Note::Level::change;
+  const std::string bob = settings.describe(key(1));
+  CHECK(bob.rfind("bob (", 0) == 0);
+  CHECK(updater::to_string({level, "lost", key(1)}, settings) == bob + ": lost");
+  CHECK(updater::to_string({level, "lost", key(2)}, settings) ==
+        settings.describe(key(2)) + ": lost");
+  CHECK(updater::to_string({level, "look-ups work again"}, settings) == "look-ups work again");
+  const auto note =
+      updater::make_note({key(1), updater::make_kick(key(1), 25s), "it is published", level});
+  CHECK(updater::to_string(note, settings) == bob + ": kick, keepalive 25 s: it is published");
+}
+
 TEST_CASE("jitter stays within a fifth of the mean and is not always the same") {
   std::minstd_rand random(1);
   auto least = 10000ms;

@@ -57,10 +57,7 @@ MeshSettings settings() {
 
 updater::MeshPlan plan(const MeshSettings& chosen, const wg::Device& shown, const MeshList& list,
                        Memory& memory) {
-  updater::Settings all;
-  all.mesh = chosen;
-  all.peers[alice].name = "alice";
-  return updater::plan_mesh(all, shown, device_index, server, host, list, memory);
+  return updater::plan_mesh(chosen, shown, device_index, server, host, list, memory);
 }
 
 /// A reply with these names as PTR records, or these strings as one TXT record.
@@ -110,7 +107,7 @@ TEST_CASE("a listed peer joins with its host routes inside a range, and no other
         wg::NewPeer{alice, {prefix("10.77.0.3/32"), prefix("fd77::3/128")}});
   CHECK(result.change.removed.empty());
   REQUIRE(result.notes.size() == 1);
-  CHECK(result.notes[0].text.rfind("alice (", 0) == 0);  // as the log calls her elsewhere
+  CHECK(result.notes[0].peer == alice);
   CHECK(memory[alice].mesh == Mesh::adding);
   CHECK(memory[alice].mesh_device == device_index);
 }
@@ -209,25 +206,25 @@ TEST_CASE("a peer that vanished was removed by hand, until it is added by hand")
   memory[alice].mesh = Mesh::adding;
   memory[alice].mesh_device = device_index;
   memory[bob] = memory[alice];
-  CHECK(updater::observe_mesh({}, device({{alice, "10.77.0.3/32"}}), device_index, memory).empty());
+  CHECK(updater::observe_mesh(device({{alice, "10.77.0.3/32"}}), device_index, memory).empty());
   CHECK(memory[alice].mesh == Mesh::added);
   CHECK(memory[bob].mesh == Mesh::none);  // it was never seen: the write failed
   SUBCASE("removed") {
-    CHECK(updater::observe_mesh({}, device(), device_index, memory).size() == 1);
+    CHECK(updater::observe_mesh(device(), device_index, memory).size() == 1);
     CHECK(memory[alice].mesh == Mesh::removed);
     CHECK(updater::find_questions(settings(), device(), {alice, bob}, memory).listed ==
           std::vector{bob});
-    (void)updater::observe_mesh({}, device({{alice, "10.77.0.3/32"}}), device_index, memory);
+    (void)updater::observe_mesh(device({{alice, "10.77.0.3/32"}}), device_index, memory);
     CHECK(memory[alice].mesh == Mesh::none);
   }
   SUBCASE("another device of that name") {
-    CHECK(updater::observe_mesh({}, device(), device_index + 1, memory).empty());
+    CHECK(updater::observe_mesh(device(), device_index + 1, memory).empty());
     CHECK(memory[alice].mesh == Mesh::none);
   }
   SUBCASE("all at once: the configuration was loaded anew") {
     memory[bob].mesh = Mesh::added;
     memory[bob].mesh_device = device_index;
-    CHECK(updater::observe_mesh({}, device(), device_index, memory).empty());
+    CHECK(updater::observe_mesh(device(), device_index, memory).empty());
     CHECK(memory[alice].mesh == Mesh::none);
     CHECK(memory[bob].mesh == Mesh::none);
   }

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/endpoint.hpp"
+#include "updater/peer/known_endpoints.hpp"
+#include "updater/peer/session_health.hpp"
+#include "updater/peer/turn.hpp"
+#include "wg/device.hpp"
+
+namespace updater {
+
+/// One attempt to reach a peer: sets its candidates in turn, and makes WireGuard send to each.
+/// Pure. It lasts until a handshake appears, or something new is a reason for another attempt.
+///
+///     first round ── no candidate answered ──▶ more slowly ──┐
+///          │                                        │        │ the NATs never connect
+///          └────────────────────────────────────────┴────────▶ hopeless (nat_pair.hpp)
+///
+/// First round: 5.6 s for each candidate. More slowly: the same candidates with growing pauses.
+/// Hopeless: nothing is sent but a rare try, until something speaks for the peer.
+class Attempt {
+ public:
+  /// What an attempt looks at beside the turn. Borrowed for the call.
+  struct Context {
+    const SessionHealth& health;
+    KnownEndpoints& known;
+  };
+
+  /// \param candidates to try in this order, at least one. \param begun time of the first attempt
+  /// since the peer was lost; now, if this is the first.
+  Attempt(std::vector<base::Endpoint> candidates, base::SteadyTime begun, base::SteadyTime now);
+
+  /// Sets the first candidate, and kicks now or soon. Call once, before advance().
+  /// \param set_again the endpoint is written even if the device has it already. \param reason why
+  /// the peer is to be reached, as a clause.
+  void begin(Turn& turn, const Context& context, bool set_again, const std::string& reason);
+  /// Does what is due. \return why the peer should get another attempt, as a clause; only of a
+  /// hopeless one.
+  [[nodiscard]] std::optional<std::string> advance(Turn& turn, const Context& context);
+  /// The updates that replace an endpoint which only silences this host; empty: none is set.
+  [[nodiscard]] std::vector<wg::PeerUpdate> leave(const wg::DevicePeer& shown) const;
+
+  [[nodiscard]] base::SteadyTime begun() const { return begun_; }
+  /// Every candidate had its turn.
+  [[nodiscard]] bool is_round_over() const { return round_over_; }
+  /// Why no try can succeed (nat_pair.hpp), as a clause; none: one may.
+  [[nodiscard]] const std::optional<std::string>& hopeless() const { return hopeless_; }
+  /// When to advance at the latest, to kick; none: no kick is due.
+  [[nodiscard]] std::optional<base::SteadyTime> kick_at() const { return kick_at_; }
+  /// The last kick; none: there was none.
+  [[nodiscard]] std::optional<base::SteadyTime> kicked_at() const { return kicked_at_; }
+
+ private:
+  bool kick_if_due(Turn& turn, const Context& context);
+  bool silence_if_crossed(Turn& turn, const Context& context);
+  [[nodiscard]] bool has_crossed(const Turn& turn, const SessionHealth& health) const;
+  void try_next_candidate(Turn& turn, const Context& context);
+  void append_kick(std::vector<wg::PeerUpdate>& updates, const Turn& turn, const Context& context);
+
+  bool rest_if_hopeless(Turn& turn, const Context& context);
+  [[nodiscard]] std::optional<std::string> find_hope(const Scene& scene,
+                                                     const Context& context) const;
+  void retry_slowly(Turn& turn, const Context& context);
+
+  std::vector<base::Endpoint> candidates_;
+  std::size_t index_ = 0;         ///< of the candidate that is set
+  base::SteadyTime begun_;        ///< the first attempt since the peer was lost
+  base::SteadyTime tried_since_;  ///< this attempt
+  base::SteadyTime next_at_;      ///< of the next candidate
+  bool round_over_ = false;
+
+  std::optional<base::SteadyTime> kick_at_;    ///< a kick is due
+  std::optional<base::SteadyTime> kicked_at_;  ///< the last one
+  unsigned kicks_without_sending_ = 0;
+  std::size_t pauses_ = 0;  ///< steps of the back-off that were used
+
+  std::optional<base::SteadyTime> silent_until_;  ///< our initiations are sent nowhere
+  std::optional<base::SteadyTime> yielded_to_;    ///< when the initiation came that crossed ours
+
+  std::optional<std::string> hopeless_;
+  base::SteadyTime quiet_from_;  ///< hopeless: what is sent later is the user's traffic
+  std::size_t slow_tries_ = 0;   ///< hopeless: retries so far
+};
+
+/// Whether `endpoint` is the one that Attempt sets to silence this host.
+[[nodiscard]] bool is_nowhere(const std::optional<base::Endpoint>& endpoint);
+
+}  // namespace updater

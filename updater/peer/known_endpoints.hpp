@@ -1,0 +1,64 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "updater/lookup/dns_view.hpp"
+#include "updater/lookup/lookup.hpp"
+#include "updater/peer/turn.hpp"
+#include "updater/tunnel/lan.hpp"
+
+namespace updater {
+
+/// Where one peer may be reached: what DNS says, what the peer says of its own network, and what
+/// worked last. Says once for each endpoint and reason why one of them is never set. Pure.
+class KnownEndpoints {
+ public:
+  /// \param family the only one that the operator wants; none: any.
+  KnownEndpoints(base::SteadyTime now, std::optional<base::Family> family)
+      : family_(family), dns_(now) {}
+
+  [[nodiscard]] DnsView& dns() { return dns_; }
+  [[nodiscard]] const DnsView& dns() const { return dns_; }
+  [[nodiscard]] LanView& lan() { return lan_; }
+  [[nodiscard]] const LanView& lan() const { return lan_; }
+
+  /// As DnsView::learn(), without the endpoints of a family that the operator does not want.
+  bool learn(const base::Now& now, LookupResult result, DnsView::Pace pace,
+             std::minstd_rand& random);
+
+  /// The endpoints to try now, the best first (order_candidates()); empty: none is known. Appends a
+  /// note for each one that is newly refused.
+  [[nodiscard]] std::vector<base::Endpoint> find_candidates(Turn& turn);
+  /// Whether the endpoint may be set on the device (refuse_endpoint()). Appends a note if it is
+  /// newly refused.
+  [[nodiscard]] bool may_set(Turn& turn, const base::Endpoint& endpoint);
+  /// Whether the peer may be behind the same NAT as this host: both are seen at one address, or one
+  /// of the two is not known yet.
+  [[nodiscard]] bool may_be_near(const Scene& scene) const;
+
+  /// Whether we reach the peer for the user: DNS knows an endpoint, or one has worked before. All
+  /// other peers keep the user's keepalive.
+  [[nodiscard]] bool is_managed(const PeerMemory& memory) const {
+    return !dns_.endpoints().empty() || memory.last_good.has_value();
+  }
+  /// The keepalive of a direct tunnel to the peer, 0–65535 s; 0: off.
+  [[nodiscard]] std::chrono::seconds wanted_keepalive(const Turn& turn) const;
+
+ private:
+  [[nodiscard]] bool is_wanted(const base::Endpoint& endpoint) const {
+    return !family_ || endpoint.address.family() == *family_;
+  }
+  void tell_refused(Turn& turn, const base::Endpoint& endpoint, const std::string& reason);
+
+  std::optional<base::Family> family_;
+  DnsView dns_;
+  LanView lan_;
+  std::vector<std::pair<base::Endpoint, std::string>> refused_;  ///< told; the oldest first
+};
+
+}  // namespace updater
