@@ -3,17 +3,20 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <utility>
 
 namespace dnsd {
 
+// The lists of both views
+
 PtrLists::PtrLists(const PeerTable& table, LiveState& live, const Rules& rules)
     : table_(table),
       live_(live),
       rules_(rules),
-      lists_{List{View::public_view, PeerList(rules.max)},
-             List{View::private_view, PeerList(rules.max)}} {}
+      lists_{List{View::public_view, PtrList(rules.max)},
+             List{View::private_view, PtrList(rules.max)}} {}
 
 void PtrLists::set_rules(const Rules& rules) {
   if (std::exchange(rules_, rules) == rules) return;
@@ -72,6 +75,35 @@ void PtrLists::refill(List& list) {
   table_.for_each([&](const wg::PublicKey& key, const PeerRecord& record) {
     if (is_listed(record, list.view)) list.peers.add(key);
   });
+}
+
+// The list of one view
+
+void PtrList::add(const wg::PublicKey& key) {
+  ++total_;
+  const bool full = max_ != 0 && keys_.size() >= max_;
+  if (full && key > *keys_.rbegin()) return;
+  if (!keys_.insert(key).second) return;
+  changed_ = true;
+  if (full) keys_.erase(std::prev(keys_.end()));
+}
+
+void PtrList::remove(const wg::PublicKey& key) {
+  --total_;
+  if (keys_.erase(key) == 0) return;
+  changed_ = true;
+  needs_refill_ = needs_refill_ || total_ > keys_.size();
+}
+
+void PtrList::clear() {
+  keys_.clear();
+  total_ = 0;
+  changed_ = true;
+  needs_refill_ = false;
+}
+
+bool PtrList::take_changed() {
+  return std::exchange(changed_, false);
 }
 
 }  // namespace dnsd

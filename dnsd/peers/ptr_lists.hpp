@@ -1,17 +1,51 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <optional>
+#include <set>
+#include <vector>
 
 #include "dnsd/peers/live_state.hpp"
-#include "dnsd/peers/peer_list.hpp"
 #include "dnsd/peers/peer_table.hpp"
 #include "dnsd/settings/view.hpp"
+#include "wg/public_key.hpp"
 
 namespace dnsd {
 
-/// The PTR lists of both views: follow the peer table, and say in the log when list-max begins and
-/// ceases to cut one. One thread.
+/// The peers of the PTR list of one view: the smallest keys first, at most `max` of them. Holds no
+/// more keys than it shows, however many peers there are. Pure; one thread.
+class PtrList {
+ public:
+  /// \param max 0: no limit
+  explicit PtrList(std::size_t max) : max_(max) {}
+
+  void add(const wg::PublicKey& key);
+  void remove(const wg::PublicKey& key);
+
+  /// A listed peer left while others had been cut: which one comes next is not known here.
+  [[nodiscard]] bool needs_refill() const { return needs_refill_; }
+  /// Empties the list; then add() every peer.
+  void clear();
+  /// Another limit; then clear() and add() every peer.
+  void set_max(std::size_t max) { max_ = max; }
+
+  /// \return true once after the shown keys have changed.
+  [[nodiscard]] bool take_changed();
+  [[nodiscard]] std::vector<wg::PublicKey> keys() const { return {keys_.begin(), keys_.end()}; }
+  [[nodiscard]] std::size_t total() const { return total_; }
+  [[nodiscard]] std::size_t cut() const { return total_ - keys_.size(); }
+
+ private:
+  std::size_t max_;
+  std::size_t total_ = 0;
+  std::set<wg::PublicKey> keys_;
+  bool changed_ = false;
+  bool needs_refill_ = false;
+};
+
+/// The PTR lists of both views: those peers that have an endpoint there. They follow the peer
+/// table, and say in the log when list-max begins and ceases to cut one. One thread.
 class PtrLists {
  public:
   struct Rules {
@@ -38,7 +72,7 @@ class PtrLists {
  private:
   struct List {
     View view;
-    PeerList peers;
+    PtrList peers;
     bool was_cut = false;
   };
 

@@ -1,4 +1,4 @@
-#include "dnsd/peers/peer_list.hpp"
+#include "dnsd/peers/ptr_lists.hpp"
 
 #include <doctest/doctest.h>
 
@@ -13,7 +13,7 @@ wg::PublicKey key_of(int number) {
   return wg::PublicKey(octets);
 }
 
-std::string shown(const dnsd::PeerList& list) {
+std::string shown(const dnsd::PtrList& list) {
   std::string text;
   for (const wg::PublicKey& key : list.keys())
     text += std::to_string(key.octets()[0] * 256 + key.octets()[1]) + ' ';
@@ -23,7 +23,7 @@ std::string shown(const dnsd::PeerList& list) {
 }  // namespace
 
 TEST_CASE("the smallest keys first, so many as allowed") {
-  dnsd::PeerList list(3);
+  dnsd::PtrList list(3);
   for (const int number : {50, 10, 40, 20, 30}) list.add(key_of(number));
   CHECK(shown(list) == "10 20 30 ");
   CHECK(list.total() == 5);
@@ -38,7 +38,7 @@ TEST_CASE("the smallest keys first, so many as allowed") {
 }
 
 TEST_CASE("one that leaves a cut list asks for the next, one that was not shown does not") {
-  dnsd::PeerList list(2);
+  dnsd::PtrList list(2);
   for (const int number : {1, 2, 3}) list.add(key_of(number));
   list.remove(key_of(3));
   CHECK_FALSE(list.needs_refill());
@@ -55,7 +55,7 @@ TEST_CASE("one that leaves a cut list asks for the next, one that was not shown 
 }
 
 TEST_CASE("0 is no limit") {
-  dnsd::PeerList list(0);
+  dnsd::PtrList list(0);
   for (int i = 0; i < 1000; ++i) list.add(key_of(i));
   CHECK(list.keys().size() == 1000);
   CHECK(list.cut() == 0);
