@@ -409,7 +409,7 @@ class Observatory::Impl : public std::enable_shared_from_this<Observatory::Impl>
     std::map<SourceId, std::string> names;
     interfaces_->take_unsaved(batch, names);
     points_.take_unsaved(batch, names);
-    for (const Registry::Unsaved& unsaved : registry_.take_unsaved()) {
+    for (const UnsavedRows::Row& unsaved : registry_.take_unsaved()) {
       const auto name = names.find(unsaved.source);
       if (name == names.end()) continue;  // all of that source is forgotten
       batch.peers.push_back(

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,6 +10,10 @@
 #include "wg/public_key.hpp"
 
 namespace dnsd {
+
+/// A source of observations: the registry numbers them by the order in which they are first named.
+/// Stays over a reload.
+using SourceId = std::uint16_t;
 
 /// Where one source saw one peer, confirmed by design §3.2. A source keeps one per peer: a peer is
 /// where it was seen last, in whichever family.

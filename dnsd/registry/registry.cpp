@@ -6,9 +6,6 @@
 namespace dnsd {
 namespace {
 
-/// How far a saved sighting may lag behind an unmoved peer.
-constexpr std::chrono::seconds save_interval{60};
-
 std::optional<HostTarget> host_target_of(const ConfiguredPeer& peer) {
   const auto* host = peer.endpoint ? std::get_if<wg::HostEndpoint>(&*peer.endpoint) : nullptr;
   if (host == nullptr) return std::nullopt;
@@ -122,7 +119,7 @@ void Registry::restore(SourceId source, const SavedPeer& saved, base::Now now) {
     const auto& [endpoint, since, last_seen] = *saved.sighting;
     sighting.seen = Observation{endpoint, since, last_seen, to_steady(last_seen, now)};
     sighting.stale = true;
-    sighting.saved_last_seen = last_seen;
+    sighting.row = UnsavedRows::State(last_seen);
     schedule(saved.key, sighting);
   }
   refresh_detail(saved.key, peer);
@@ -136,7 +133,7 @@ void Registry::list(SourceId source, const wg::PublicKey& key,
   Sighting& sighting = sighting_of(peer, source);
   if (known && sighting.allowed_ips == allowed_ips) return;
   sighting.allowed_ips = std::move(allowed_ips);
-  mark_unsaved(key, sighting);
+  note_change(key, sighting);
   refresh_detail(key, peer);
   touch(key, peer);
 }
@@ -147,7 +144,7 @@ void Registry::unlist(SourceId id, const wg::PublicKey& key) {
   Peer& peer = it->second;
   Sighting* sighting = find_sighting(peer, id);
   if (sighting == nullptr) return;
-  mark_unsaved(key, *sighting);
+  note_change(key, *sighting);
   peer.sightings.erase(peer.sightings.begin() + (sighting - peer.sightings.data()));
   --source(id).listed;
   refresh_detail(key, peer);
@@ -191,12 +188,10 @@ void Registry::observe(SourceId source, const wg::PublicKey& key, const Observat
   schedule(key, sighting);
   if (peer.sightings.size() > 1) refresh_detail(key, peer);  // points may be comparable now
   if (same) {
-    // Either way: the wall clock may have been set back.
-    const auto unsaved_for = std::chrono::abs(observation.last_seen - sighting.saved_last_seen);
-    if (unsaved_for >= save_interval) mark_unsaved(key, sighting);
+    unsaved_.note_renewal({source, key}, sighting.row, observation.last_seen);
     return;
   }
-  mark_unsaved(key, sighting);
+  note_change(key, sighting);
   touch(key, peer);
 }
 
@@ -206,14 +201,14 @@ void Registry::tick(base::Now now) {
               if (sighting.stale) return;
               sighting.stale = true;
               refresh_detail(key, peer);
-              mark_unsaved(key, sighting);
+              note_change(key, sighting);
               touch(key, peer);
             });
   run_queue(expire_queue_, &Sighting::expire_due, rules_.expire_after, now,
             [&](const wg::PublicKey& key, Peer& peer, Sighting& sighting) {
               sighting.seen.reset();
               sighting.proven.reset();
-              mark_unsaved(key, sighting);
+              note_change(key, sighting);
               touch(key, peer);
             });
 }

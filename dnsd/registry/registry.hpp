@@ -12,12 +12,10 @@
 #include "dnsd/peers/peer_table.hpp"
 #include "dnsd/registry/nat_report.hpp"
 #include "dnsd/registry/observation.hpp"
+#include "dnsd/registry/unsaved_rows.hpp"
 #include "dnsd/settings/config.hpp"
 
 namespace dnsd {
-
-/// A source of observations, by the order in which it was first named; stays over a reload.
-using SourceId = std::uint16_t;
 
 /// Who is registered, and what each source says about them: what the peer table should hold. Pure:
 /// no clock, no device, no disk. One thread.
@@ -87,16 +85,11 @@ class Registry {
   /// The fixed endpoint of the configuration.
   [[nodiscard]] std::optional<base::Endpoint> fixed(const wg::PublicKey& key) const;
 
-  struct Unsaved {
-    SourceId source;
-    wg::PublicKey key;
-  };
-  /// What is not on disk yet. A renewed sighting at the same place counts only once a minute: a
-  /// million keepalives are not a million writes.
-  [[nodiscard]] std::vector<Unsaved> take_unsaved();
-  [[nodiscard]] bool has_unsaved() const { return !unsaved_.empty(); }
+  /// Rows that are not on disk yet. They are about to be written.
+  [[nodiscard]] std::vector<UnsavedRows::Row> take_unsaved();
+  [[nodiscard]] bool has_unsaved() const { return !unsaved_.is_empty(); }
   /// The write failed: once more.
-  void mark_unsaved(const Unsaved& again);
+  void mark_unsaved(const UnsavedRows::Row& again);
   void mark_all_unsaved();
   /// Adds every renewed sighting to the unsaved, for the last write before a stop.
   void flush_sightings();
@@ -109,12 +102,11 @@ class Registry {
  private:
   /// One peer as one source knows it.
   struct Sighting {
+    [[no_unique_address]] UnsavedRows::State row;  // its padding holds the next two: 8 MB
     SourceId source{};
     bool stale = false;
-    bool unsaved = false;
     std::optional<Observation> seen;
     std::unique_ptr<const Observation> proven;  // while `seen` is on trial: the one before it
-    base::WallTime saved_last_seen{};
     // Each deadline has one element in its queue; elements with another time are obsolete.
     std::optional<base::SteadyTime> stale_due;
     std::optional<base::SteadyTime> expire_due;
@@ -165,7 +157,7 @@ class Registry {
   [[nodiscard]] const Sighting* published_sighting(const Peer& peer, base::Family family) const;
 
   void touch(const wg::PublicKey& key, Peer& peer);
-  void mark_unsaved(const wg::PublicKey& key, Sighting& sighting);
+  void note_change(const wg::PublicKey& key, Sighting& sighting);
   void schedule(const wg::PublicKey& key, Sighting& sighting);
   void requeue_all();
   template <typename Due>
@@ -184,7 +176,7 @@ class Registry {
   DeadlineQueue stale_queue_;
   DeadlineQueue expire_queue_;
   std::vector<wg::PublicKey> touched_;
-  std::vector<Unsaved> unsaved_;
+  UnsavedRows unsaved_;
 };
 
 }  // namespace dnsd

@@ -114,39 +114,42 @@ const Registry::Sighting* Registry::published_sighting(const Peer& peer,
 
 // Rows
 
-std::vector<Registry::Unsaved> Registry::take_unsaved() {
-  for (const auto& [source, key] : unsaved_) {
+std::vector<UnsavedRows::Row> Registry::take_unsaved() {
+  std::vector<UnsavedRows::Row> rows = unsaved_.take();
+  for (const auto& [source, key] : rows) {
     const auto it = peers_.find(key);
-    if (it == peers_.end()) continue;
-    Sighting* sighting = find_sighting(it->second, source);
+    Sighting* sighting = it == peers_.end() ? nullptr : find_sighting(it->second, source);
     if (sighting == nullptr) continue;
-    sighting->unsaved = false;
-    if (sighting->seen) sighting->saved_last_seen = sighting->seen->last_seen;
+    if (sighting->seen) {
+      UnsavedRows::note_taken(sighting->row, sighting->seen->last_seen);
+    } else {
+      UnsavedRows::note_taken(sighting->row);
+    }
   }
-  return std::exchange(unsaved_, {});
+  return rows;
 }
 
-void Registry::mark_unsaved(const Unsaved& again) {
+void Registry::mark_unsaved(const UnsavedRows::Row& again) {
   const auto it = peers_.find(again.key);
   Sighting* sighting = it == peers_.end() ? nullptr : find_sighting(it->second, again.source);
   if (sighting == nullptr) {
-    unsaved_.push_back(again);  // a row to forget
+    unsaved_.note_gone(again);
   } else {
-    mark_unsaved(again.key, *sighting);
+    note_change(again.key, *sighting);
   }
 }
 
 void Registry::mark_all_unsaved() {
   for (auto& [key, peer] : peers_) {
-    for (Sighting& sighting : peer.sightings) mark_unsaved(key, sighting);
+    for (Sighting& sighting : peer.sightings) note_change(key, sighting);
   }
 }
 
 void Registry::flush_sightings() {
   for (auto& [key, peer] : peers_) {
     for (Sighting& sighting : peer.sightings) {
-      if (sighting.seen && sighting.seen->last_seen != sighting.saved_last_seen)
-        mark_unsaved(key, sighting);
+      if (sighting.seen)
+        unsaved_.flush({sighting.source, key}, sighting.row, sighting.seen->last_seen);
     }
   }
 }
@@ -165,9 +168,8 @@ std::optional<SavedPeer> Registry::saved(SourceId source, const wg::PublicKey& k
   return saved;
 }
 
-void Registry::mark_unsaved(const wg::PublicKey& key, Sighting& sighting) {
-  if (std::exchange(sighting.unsaved, true)) return;
-  unsaved_.push_back({sighting.source, key});
+void Registry::note_change(const wg::PublicKey& key, Sighting& sighting) {
+  unsaved_.note_change({sighting.source, key}, sighting.row);
 }
 
 }  // namespace dnsd
