@@ -21,6 +21,24 @@ std::optional<base::Endpoint> fixed_endpoint_of(const ConfiguredPeer& peer) {
 
 }  // namespace
 
+SourceId Registry::source_id(std::string_view saved_name) {
+  const auto known = std::find_if(sources_.begin(), sources_.end(), [&](const Source& source) {
+    return source.saved_name == saved_name;
+  });
+  const auto id = static_cast<SourceId>(known - sources_.begin());
+  source(id).saved_name = saved_name;
+  return id;
+}
+
+const std::string& Registry::saved_name(SourceId id) const {
+  return sources_[id].saved_name;
+}
+
+std::string Registry::source_name(SourceId id) const {
+  const std::string& name = sources_[id].saved_name;
+  return name.substr(name.find(':') + 1);
+}
+
 void Registry::begin_configuration(const Rules& rules, std::span<const SourceId> order) {
   const bool ages_changed =
       rules.stale_after != rules_.stale_after || rules.expire_after != rules_.expire_after;

@@ -5,6 +5,8 @@
 #include <optional>
 #include <queue>
 #include <span>
+#include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -36,6 +38,13 @@ class Registry {
 
   /// \param table what record() is published to; outlives the registry.
   explicit Registry(const PeerTable& table) : table_(table) {}
+
+  /// The number of a source, the same each time. \param saved_name how the state calls it:
+  /// KIND:NAME
+  [[nodiscard]] SourceId source_id(std::string_view saved_name);
+  [[nodiscard]] const std::string& saved_name(SourceId source) const;
+  /// How the log and the status call it: NAME.
+  [[nodiscard]] std::string source_name(SourceId source) const;
 
   /// A configuration: begin, configure each of its peers, end. Peers that were configured before
   /// and are not any more stay only if a source lists them.
@@ -133,6 +142,7 @@ class Registry {
   using DeadlineQueue = std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>>;
 
   struct Source {
+    std::string saved_name;
     std::uint16_t rank = 0;  // 0: first of the configuration
     bool configured = false;
     std::optional<base::Endpoint> point;  ///< where it listens
