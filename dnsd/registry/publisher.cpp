@@ -1,0 +1,135 @@
+#include "dnsd/registry/publisher.hpp"
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace dnsd {
+namespace {
+
+/// Peers of one chunk of what is loaded.
+constexpr std::size_t publish_every = 4096;
+/// How often somebody who waits is told how far the loading is.
+constexpr std::chrono::seconds progress_interval{1};
+
+}  // namespace
+
+Publisher::Publisher(asio::io_context& io, Registry& registry, PeerTable& peers, LiveState& live,
+                     std::function<void()> unsaved)
+    : registry_(registry),
+      peers_(peers),
+      live_(live),
+      unsaved_(std::move(unsaved)),
+      serial_(std::nullopt, {}),
+      lists_(peers, live, {}),
+      deadline_timer_(io),
+      step_timer_(io) {}
+
+// Table
+
+void Publisher::publish(base::SteadyTime now, Voice voice) {
+  std::vector<PeerChange> changes;
+  const std::vector<wg::PublicKey> touched = registry_.take_touched();
+  for (const wg::PublicKey& key : touched) {
+    const std::optional<PeerRecord> before = peers_.find(key);
+    std::optional<PeerRecord> after = registry_.record(key);
+    if (before == after) continue;
+    if (voice == Voice::aloud)
+      peer_log_.write(
+          key, before, after, [&] { return cause_of(key, before, after); }, now);
+    lists_.note_change(key, before, after);
+    changes.push_back({key, std::move(after)});
+  }
+  peers_.apply(changes);
+  for (const wg::PublicKey& key : touched) registry_.move_to_table(key);
+  if (!changes.empty()) content_changed();
+  arm_deadline();
+  unsaved_();
+}
+
+std::string Publisher::cause_of(const wg::PublicKey& key, const std::optional<PeerRecord>& before,
+                                const std::optional<PeerRecord>& after) const {
+  for (const auto place : {&PeerRecord::ipv4, &PeerRecord::ipv6}) {
+    if (!after || !(*after.*place)) continue;
+    if (before && *before.*place == *after.*place) continue;
+    const auto source = registry_.seen_by(key, *(*after.*place));
+    if (source) return "seen by " + registry_.source_name(*source);
+  }
+  return "fixed by the configuration";
+}
+
+void Publisher::arm_deadline() {
+  const auto due = registry_.next_deadline();
+  if (stopped_ || !due || (armed_deadline_ && *armed_deadline_ <= *due)) return;
+  armed_deadline_ = due;
+  deadline_timer_.expires_at(*due);
+  deadline_timer_.async_wait([weak = weak_from_this()](std::error_code ec) {
+    const auto self = weak.lock();
+    if (ec || !self) return;
+    self->armed_deadline_.reset();
+    const base::Now now = base::read_clock();
+    self->registry_.tick(now);
+    self->publish(now.steady, Voice::aloud);
+  });
+}
+
+// Serial and lists
+
+void Publisher::content_changed() {
+  serial_.note_change();
+  arm_step();
+}
+
+void Publisher::step(base::SteadyTime now) {
+  lists_.show();
+  // If the serial does not step, the reserved block is used up: the disk is slower than a thousand
+  // changes. set_reserved() steps again.
+  (void)serial_.step(now);
+  live_.set_serial(serial_.current());
+  unsaved_();  // the reservation may be half used
+}
+
+void Publisher::set_reserved(std::uint32_t end) {
+  serial_.set_reserved(end);
+  arm_step();
+}
+
+void Publisher::set_ready() {
+  if (!live_.is_ready()) live_.set_ready();
+}
+
+void Publisher::arm_step() {
+  const auto due = serial_.next_step();
+  if (stopped_ || step_armed_ || !due) return;
+  step_armed_ = true;
+  step_timer_.expires_at(std::max(*due, base::read_clock().steady));
+  step_timer_.async_wait([weak = weak_from_this()](std::error_code ec) {
+    const auto self = weak.lock();
+    if (ec || !self) return;
+    self->step_armed_ = false;
+    self->step(base::read_clock().steady);
+  });
+}
+
+void Publisher::stop() {
+  stopped_ = true;
+  deadline_timer_.cancel();
+  step_timer_.cancel();
+}
+
+// Loading
+
+ChunkedLoad::ChunkedLoad(Publisher& publisher, base::SteadyTime now, Publisher::Voice voice)
+    : publisher_(publisher), now_(now), voice_(voice), told_(base::read_clock().steady) {}
+
+bool ChunkedLoad::add() {
+  if (++count_ % publish_every != 0) return false;
+  publisher_.publish(now_, voice_);
+  const base::SteadyTime now = base::read_clock().steady;
+  if (now - told_ < progress_interval) return false;
+  told_ = now;
+  return true;
+}
+
+}  // namespace dnsd
