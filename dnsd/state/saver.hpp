@@ -1,0 +1,99 @@
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/thread_pool.hpp>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_map>
+
+#include "base/clock.hpp"
+#include "base/expected.hpp"
+#include "dnsd/registry/publisher.hpp"
+#include "dnsd/registry/registry.hpp"
+#include "dnsd/state/state_store.hpp"
+#include "noise/tai64n.hpp"
+
+namespace dnsd {
+
+/// Brings to the disk what is not there yet: rows of the registry, what is known of the sources
+/// themselves, and how far the serial is reserved.
+///
+/// What was confirmed is on disk within a second. A write that failed is repeated every 10 s, with
+/// what came meanwhile; it is told to the log once, and once more when writing works again. The
+/// serial goes on without its reservation then.
+///
+/// Every call and every timer is on the thread of `io`; the disk is waited for on a thread of the
+/// saver's own, and the store belongs to that thread while a write is under way. Timers and
+/// completions hold this weakly, so it is made with std::make_shared.
+class Saver : public std::enable_shared_from_this<Saver> {
+ public:
+  /// All references outlive this.
+  Saver(asio::io_context& io, Registry& registry, Publisher& publisher, StateStore& store);
+
+  /// Sets the publisher's serial to where the last run had reserved it, and reserves the first
+  /// block. Blocks, before the first answer.
+  void start(base::WallTime now);
+  /// After everything was loaded from the store. If it was found damaged meanwhile, that is told to
+  /// the log, and all that was read is saved again: an empty file stands there now.
+  void finish_loading();
+
+  /// The source is configured: it is saved, and its rows are.
+  void add_source(SourceId source);
+  /// It is not, or not any more: everything that was saved of it is deleted.
+  void forget_source(SourceId source);
+  /// Of a configured source: its own key, which the registry knows, has changed.
+  void note_own_key(SourceId source);
+  /// Of a configured point: the newest timestamp that it sent.
+  void set_last_timestamp(SourceId source, noise::Tai64n timestamp);
+  /// Of a configured point: it accepted this timestamp of a peer, the newest so far.
+  void add_mark(SourceId source, const wg::PublicKey& key, noise::Tai64n timestamp);
+  /// There may be something new to save in the registry or of the serial.
+  void save_soon();
+  /// Saves what is not yet saved, and blocks until it is. Nothing is written afterwards.
+  void stop();
+
+  /// Whether state survives a restart, as of the last write.
+  [[nodiscard]] bool is_durable() const { return durable_; }
+
+ private:
+  /// Of one configured source, beside its rows.
+  struct Source {
+    bool is_unsaved = true;  // own key or last timestamp
+    noise::Tai64n last_timestamp;
+    std::unordered_map<wg::PublicKey, noise::Tai64n> marks;  // that are unsaved
+  };
+
+  [[nodiscard]] bool has_unsaved() const;
+  void save();
+  void finish_save(const StateStore::Batch& batch,
+                   const base::Expected<void, StateStore::WriteError>& written, bool durable);
+  [[nodiscard]] StateStore::Batch take_batch();
+  void put_back(const StateStore::Batch& batch);
+  void save_everything();
+  void report(const StateStore::WriteError& error);
+
+  asio::io_context& io_;
+  Registry& registry_;
+  Publisher& publisher_;
+  StateStore& store_;  // while saving_: belongs to disk_pool_
+
+  std::map<SourceId, Source> sources_;  // that are configured
+  std::set<SourceId> forgotten_;        // that are not: none of `sources_`
+  std::string told_problem_;            // of the store
+
+  bool stopped_ = false;
+  bool armed_ = false;
+  bool saving_ = false;
+  bool write_failed_ = false;  // the last write
+  bool told_error_ = false;
+  bool serial_lost_ = false;  // a new file has no reservation yet
+  bool durable_ = false;
+  asio::steady_timer timer_;
+  // Last: its thread ends before what it was given.
+  asio::thread_pool disk_pool_{1};
+};
+
+}  // namespace dnsd
