@@ -27,7 +27,6 @@
 #include "dnsd/host/host_addresses.hpp"
 #include "dnsd/listen/inherited_sockets.hpp"
 #include "dnsd/listen/listeners.hpp"
-#include "dnsd/observe/observation_points.hpp"
 #include "dnsd/observe/observatory.hpp"
 #include "dnsd/serve/answer_threads.hpp"
 #include "dnsd/serve/query_log_writer.hpp"
@@ -96,9 +95,8 @@ class Daemon {
   PeerTable peers_;
   LiveState live_;
 
-  // Observing: what survived the last run, and all sources, which fill the table.
+  // What survived the last run.
   StateStore store_;
-  Observatory observatory_;
 
   // Serving: the zone and the policy, which a reload replaces as a whole; the responder, which
   // answers from them; threads with sockets, which ask it; listeners, which follow the addresses of
@@ -112,12 +110,15 @@ class Daemon {
   AddressWatch address_watch_;
   QueryLogWriter query_log_writer_;
 
-  // Observing and serving at one socket: the built-in points, and the host inside their tunnels,
-  // which peers ask and tell.
+  // The host inside the tunnels of the built-in points: peers ask it, and tell it their LAN
+  // addresses.
   LanExpiry lan_expiry_;
   LanUpdates lan_updates_;
   TunnelHost tunnel_host_;
-  ObservationPoints points_;
+
+  // Observing: all sources, which fill the table. Below the tunnel host, because the points'
+  // threads call that.
+  Observatory observatory_;
 
   // Asking: what people, signals and the service manager want of the whole.
   std::string reload_problem_;
@@ -132,7 +133,6 @@ Daemon::Daemon(const CommandLine& line, InheritedSockets inherited)
     : line_(line),
       config_(load(inherited)),
       store_(config_.state_dir),
-      observatory_(io_, config_, peers_, live_, store_),
       static_part_(read_static_part(config_, read_host(config_))),
       published_(make_zone(config_, static_part_, peers_, live_)),
       policy_(make_policy(config_, load_cookie_secrets(config_), nullptr)),
@@ -144,10 +144,10 @@ Daemon::Daemon(const CommandLine& line, InheritedSockets inherited)
       lan_expiry_(io_, live_.lan, [this] { observatory_.content_changed(); }),
       lan_updates_(published_, live_.lan, [this] { lan_expiry_.note_change(); }),
       tunnel_host_(responder_, lan_updates_),
-      points_(io_, observatory_,
-              [this](const InnerPacket& packet, const SendInner& send) {
-                tunnel_host_.receive(packet, send);
-              }),
+      observatory_(io_, peers_, live_, store_,
+                   [this](const InnerPacket& packet, const SendInner& send) {
+                     tunnel_host_.receive(packet, send);
+                   }),
       commands_(command_context()),
       control_(io_, "wg-dnsd",
                [this](std::string_view request) { return commands_.answer(request); }),
@@ -159,7 +159,7 @@ CommandContext Daemon::command_context() {
           .peers = peers_,
           .live = live_,
           .observatory = observatory_,
-          .points = points_,
+
           .static_part = static_part_,
           .published = published_,
           .responder = responder_,
@@ -201,8 +201,7 @@ void Daemon::start() {
   }
   handle_signal();
   publish_zone(static_part_, published_.get());
-  observatory_.start();
-  if (const auto opened = points_.change(config_); !opened)
+  if (const auto opened = observatory_.start(config_); !opened)
     throw std::runtime_error(opened.error());
   drop_loaded_peers();
   address_watch_.start();
@@ -217,7 +216,6 @@ void Daemon::start() {
 void Daemon::stop() {
   spdlog::info("stopping");
   base::notify_systemd("STOPPING=1");
-  points_.stop();
   observatory_.stop();
   io_.stop();
 }
@@ -260,10 +258,8 @@ std::optional<std::string> Daemon::reload() {
     static_part_ = std::move(part);
     publish_zone(static_part_, std::move(zone));
     policy_.set(std::move(policy));
-    observatory_.reload(config_);
-    observatory_.content_changed();
+    const auto points = observatory_.reload(config_);
     query_log_writer_.set_rate(config_.query_log);
-    const auto points = points_.change(config_);
     drop_loaded_peers();
     tell_manager();
     reload_problem_ = points ? std::string() : points.error();

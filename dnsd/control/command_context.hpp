@@ -7,7 +7,6 @@
 #include "base/clock.hpp"
 #include "dnsd/answer/responder.hpp"
 #include "dnsd/listen/listeners.hpp"
-#include "dnsd/observe/observation_points.hpp"
 #include "dnsd/observe/observatory.hpp"
 #include "dnsd/peers/live_state.hpp"
 #include "dnsd/peers/peer_table.hpp"
@@ -27,7 +26,6 @@ struct CommandContext {
   const PeerTable& peers;
   const LiveState& live;
   const Observatory& observatory;
-  const ObservationPoints& points;
 
   // Serving.
   const StaticPart& static_part;

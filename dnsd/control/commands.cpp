@@ -66,9 +66,9 @@ DaemonStatus Commands::status() const {
       .points = {},
       .odd_peers = {},
       .reload_problem = context_.reload_problem};
-  for (const auto& point : context_.points.all())
+  for (const ObservationPoint* point : context_.observatory.points().opened())
     status.points.push_back({point->settings().listen.to_string(), point->counters()});
-  for (const auto& [key, oddity] : context_.points.oddities()) {
+  for (const auto& [key, oddity] : context_.observatory.points().oddities()) {
     const auto peer = context_.peers.find(key);
     status.odd_peers.emplace_back(wg::describe_peer(peer ? peer->detail->name : std::string(), key),
                                   oddity);
@@ -124,7 +124,7 @@ control::Reply Commands::answer_zone(View view) const {
 
 control::Reply Commands::answer_peers(bool json) const {
   control::Reply reply;
-  reply.more = [this, json, odd = context_.points.oddities(), keys = peer_keys(),
+  reply.more = [this, json, odd = context_.observatory.points().oddities(), keys = peer_keys(),
                 next = std::size_t{0}]() mutable {
     std::string text;
     const std::size_t end = std::min(keys.size(), next + peers_per_piece);

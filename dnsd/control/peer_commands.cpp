@@ -41,10 +41,10 @@ control::Reply refuse_unknown(const std::string& who) {
 }
 
 control::Reply list_keys(const CommandContext& context) {
-  if (context.points.all().empty())
+  if (context.observatory.points().opened().empty())
     return refuse(exit_refused, "no built-in point is configured: see --observe");
   control::Reply reply;
-  for (const auto& point : context.points.all())
+  for (const ObservationPoint* point : context.observatory.points().opened())
     reply.text += fmt::format("{} {}\n", point->public_key().to_base64(),
                               point->settings().listen.to_string());
   return reply;
@@ -66,10 +66,10 @@ std::optional<base::Endpoint> reachable(const base::Endpoint& listen,
 control::Reply print_config(const std::string& who, const CommandContext& context) {
   const ConfiguredPeer* const peer = find_peer(context.config, who);
   if (peer == nullptr) return refuse_unknown(who);
-  if (context.points.all().empty())
+  if (context.observatory.points().opened().empty())
     return refuse(exit_refused, "no built-in point is configured: see --observe");
   control::Reply reply;
-  for (const auto& point : context.points.all()) {
+  for (const ObservationPoint* point : context.observatory.points().opened()) {
     const base::Endpoint& listen = point->settings().listen;
     const auto endpoint = reachable(listen, context.static_part.name_servers);
     if (!endpoint)
@@ -167,7 +167,7 @@ control::Reply list(bool json, const CommandContext& context) {
 control::Reply reset(const std::string& who, const CommandContext& context) {
   const ConfiguredPeer* const peer = find_peer(context.config, who);
   if (peer == nullptr) return refuse_unknown(who);
-  for (const auto& point : context.points.all()) point->reset_peer(peer->public_key);
+  context.observatory.points().reset_peer(peer->public_key);
   return {};
 }
 

@@ -1,9 +1,14 @@
 #include "dnsd/observe/interface_sources.hpp"
 
+// A poll on its way: poll() on the thread of `io` ─▶ read() ─▶ the device and InterfaceRules, on a
+// thread of `pool_` ─▶ take(), in slices, and finish() on the thread of `io` again. The rules of
+// what is seen at an interface are in interface_rules, those of what holds in the registry.
+
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <asio/post.hpp>
+#include <system_error>
 #include <utility>
 
 namespace dnsd {
@@ -17,65 +22,88 @@ constexpr std::size_t taken_at_once = 4096;
 
 }  // namespace
 
-InterfaceSources::InterfaceSources(asio::io_context& io, Registry& registry, ReadDevice read_device,
-                                   std::function<void(base::Now now)> taken)
+InterfaceSources::InterfaceSources(asio::io_context& io, Registry& registry, Publisher& publisher,
+                                   Saver& saver, ReadDevice read_device)
     : io_(io),
       registry_(registry),
+      publisher_(publisher),
+      saver_(saver),
       read_device_(std::move(read_device)),
-      taken_(std::move(taken)),
+      poll_timer_(io),
       pool_(device_threads) {}
 
 // Configuration
 
-std::vector<std::string> InterfaceSources::configure(
-    const std::vector<std::string>& configured,
-    const std::function<SourceId(const std::string& saved_name)>& draw_id) {
+void InterfaceSources::configure(const std::vector<std::string>& configured) {
   std::vector<std::shared_ptr<Interface>> interfaces;
   interfaces.reserve(configured.size());
-  for (const std::string& name : configured) interfaces.push_back(find_or_make(name, draw_id));
-  std::vector<std::string> gone;
+  for (const std::string& name : configured) interfaces.push_back(find_or_make(name));
   for (const auto& old : interfaces_) {
     if (std::find(interfaces.begin(), interfaces.end(), old) == interfaces.end())
-      gone.push_back(saved_name(old->name));
+      saver_.forget_source(old->id);
   }
   interfaces_ = std::move(interfaces);
-  return gone;
 }
 
 std::shared_ptr<InterfaceSources::Interface> InterfaceSources::find_or_make(
-    const std::string& name,
-    const std::function<SourceId(const std::string& saved_name)>& draw_id) {
+    const std::string& name) {
   for (const auto& interface : interfaces_) {
     if (interface->name == name) return interface;
   }
   auto interface = std::make_shared<Interface>();
-  interface->id = draw_id(saved_name(name));
+  interface->id = registry_.source_id("interface:" + name);
   interface->name = name;
-  unsaved_.push_back(interface->id);
+  saver_.add_source(interface->id);
   return interface;
 }
 
-std::string InterfaceSources::saved_name(const std::string& interface) {
-  return "interface:" + interface;
+void InterfaceSources::announce_ready() {
+  if (std::all_of(interfaces_.begin(), interfaces_.end(),
+                  [](const auto& interface) { return interface->known; }))
+    publisher_.set_ready();
 }
 
-std::string InterfaceSources::name_of(SourceId id) const {
+bool InterfaceSources::restore(const StateStore::SavedSource& saved, StateStore& store,
+                               base::Now now) {
+  const SourceId id = registry_.source_id(saved.name);
   const auto found = std::find_if(interfaces_.begin(), interfaces_.end(),
                                   [&](const auto& interface) { return interface->id == id; });
-  return found == interfaces_.end() ? std::string() : (*found)->name;
-}
-
-bool InterfaceSources::are_known() const {
-  return std::all_of(interfaces_.begin(), interfaces_.end(),
-                     [](const auto& interface) { return interface->known; });
+  if (found == interfaces_.end()) return false;
+  Interface& interface = **found;
+  ChunkedLoad load(publisher_, now.steady, Publisher::Voice::quiet);
+  store.load_peers(saved.name, [&](const SavedPeer& peer) {
+    interface.rules.restore(peer, now);
+    registry_.restore(id, peer, now);
+    if (load.add()) spdlog::info("{}: {} peers known so far", saved.name, load.count());
+  });
+  registry_.set_own_key(id, saved.own_key);
+  interface.known = true;
+  spdlog::info("{}: {} peers known from the last run", interface.name, load.count());
+  return true;
 }
 
 // Polls
 
+void InterfaceSources::poll_every(std::chrono::milliseconds interval) {
+  poll_interval_ = interval;
+  poll();
+}
+
 void InterfaceSources::poll() {
+  if (stopped_) return;
   for (const auto& interface : interfaces_) {
     if (!interface->in_flight) read(interface);
   }
+  poll_timer_.expires_after(poll_interval_);
+  poll_timer_.async_wait([weak = weak_from_this()](std::error_code ec) {
+    const auto self = weak.lock();
+    if (!ec && self) self->poll();
+  });
+}
+
+void InterfaceSources::stop() {
+  stopped_ = true;
+  poll_timer_.cancel();
 }
 
 /// While it is in flight, the rules of the interface belong to the other thread.
@@ -112,7 +140,7 @@ void InterfaceSources::take(const std::shared_ptr<Interface>& interface,
   const InterfaceRules::Update& update = poll->update;
   if (poll->taken == 0 && registry_.own_key(interface->id) != update.own_key) {
     registry_.set_own_key(interface->id, update.own_key);
-    unsaved_.push_back(interface->id);
+    saver_.note_own_key(interface->id);
   }
   const std::size_t seen_at = update.listed.size();
   const std::size_t gone_at = seen_at + update.seen.size();
@@ -130,7 +158,7 @@ void InterfaceSources::take(const std::shared_ptr<Interface>& interface,
     }
   }
   if (end < all) {
-    taken_(poll->now);
+    publisher_.publish(poll->now.steady, Publisher::Voice::aloud);
     asio::post(io_, [weak = weak_from_this(), weak_interface = std::weak_ptr(interface), poll] {
       const auto self = weak.lock();
       const auto taken = weak_interface.lock();
@@ -151,7 +179,8 @@ void InterfaceSources::finish(Interface& interface, const Poll& poll) {
                  poll.peers);
   interface.state = Interface::State::readable;
   interface.problem.clear();
-  taken_(poll.now);
+  publisher_.publish(poll.now.steady, Publisher::Voice::aloud);
+  announce_ready();
 }
 
 /// What was known stays, and ages.
@@ -159,55 +188,6 @@ void InterfaceSources::lose(Interface& interface, const wg::DeviceError& error) 
   interface.problem = error.message;
   if (std::exchange(interface.state, Interface::State::lost) == Interface::State::lost) return;
   spdlog::warn("{}; what was known of its peers stays, and it is tried again", error.message);
-}
-
-// State
-
-bool InterfaceSources::restore(const StateStore::SavedSource& saved, StateStore& store,
-                               base::Now now, const std::function<void()>& each) {
-  const auto found = std::find_if(
-      interfaces_.begin(), interfaces_.end(),
-      [&](const auto& interface) { return saved_name(interface->name) == saved.name; });
-  if (found == interfaces_.end()) return false;
-  Interface& interface = **found;
-  std::size_t count = 0;
-  store.load_peers(saved.name, [&](const SavedPeer& peer) {
-    interface.rules.restore(peer, now);
-    registry_.restore(interface.id, peer, now);
-    ++count;
-    each();
-  });
-  registry_.set_own_key(interface.id, saved.own_key);
-  interface.known = true;
-  spdlog::info("{}: {} peers known from the last run", interface.name, count);
-  return true;
-}
-
-void InterfaceSources::mark_all_unsaved() {
-  for (const auto& interface : interfaces_) unsaved_.push_back(interface->id);
-}
-
-void InterfaceSources::mark_unsaved(const StateStore::Batch& batch) {
-  for (const auto& interface : interfaces_) {
-    const std::string name = saved_name(interface->name);
-    for (const StateStore::SavedRow& row : batch.peers) {
-      if (row.source == name) registry_.mark_unsaved({interface->id, row.key});
-    }
-    for (const StateStore::SavedSource& saved : batch.sources) {
-      if (saved.name == name) unsaved_.push_back(interface->id);
-    }
-  }
-}
-
-void InterfaceSources::take_unsaved(StateStore::Batch& batch,
-                                    std::map<SourceId, std::string>& names) {
-  for (const auto& interface : interfaces_) {
-    const std::string name = names[interface->id] = saved_name(interface->name);
-    std::erase(batch.forgotten_sources, name);  // a later reload brought it back
-  }
-  for (const SourceId id : std::exchange(unsaved_, {})) {
-    if (names.contains(id)) batch.sources.push_back({names[id], registry_.own_key(id)});
-  }
 }
 
 }  // namespace dnsd

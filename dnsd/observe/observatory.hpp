@@ -1,91 +1,81 @@
 #pragma once
 
 #include <asio/io_context.hpp>
-#include <cstdint>
-#include <functional>
+#include <cstddef>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "base/expected.hpp"
+#include "dnsd/observe/interface_sources.hpp"
+#include "dnsd/observe/point_sources.hpp"
 #include "dnsd/observe/sightings.hpp"
+#include "dnsd/observe/source_status.hpp"
 #include "dnsd/peers/live_state.hpp"
 #include "dnsd/peers/peer_table.hpp"
-#include "dnsd/registry/observation.hpp"
+#include "dnsd/registry/publisher.hpp"
+#include "dnsd/registry/registry.hpp"
 #include "dnsd/settings/config.hpp"
-#include "wg/device.hpp"
+#include "dnsd/state/saver.hpp"
+#include "dnsd/state/state_store.hpp"
 
 namespace dnsd {
 
-class StateStore;
-struct PointMemory;
-struct PointReport;
-
-/// For `wg-dnsd status`.
-struct SourceStatus {
-  std::string name;       ///< wg0
-  bool readable = false;  ///< the last poll succeeded
-  std::string problem;    ///< why not; empty: readable, or not polled yet
-  std::size_t peers = 0;  ///< that it lists, or listed when it was last readable
-};
-struct ObservatoryStatus {
-  std::vector<SourceStatus> sources;  ///< in configuration order
-  std::size_t peers = 0;              ///< registered
-  std::uint32_t serial = 0;
-  std::size_t public_list_cut = 0;   ///< peers that list-max keeps out of the public PTR list
-  std::size_t private_list_cut = 0;  ///< and of the private one
-  bool durable = false;              ///< state survives a restart
-};
-
-/// Everything between the sources and the peer table: polls the interfaces, applies the rules of
-/// design §3, remembers what was confirmed, writes the table, keeps the PTR lists, steps the
-/// serial. Lives on the control thread: every call and every completion handler runs on `io`;
-/// devices and the disk are waited for on threads of its own.
+/// The observing half of the daemon: owns everything between what is observed and the peer table,
+/// ties it together, and hands the configuration to it.
 ///
-///     InterfaceSources ─┐
-///                       ├─▶ Registry ─▶ PeerTable, PtrLists, Serial
-///     PointSources ─────┘      │
-///                              └──────▶ StateStore
+///     InterfaceSources ─┐               ┌─▶ Publisher ─▶ PeerTable, PtrLists, Serial
+///                       ├─▶ Registry ───┤
+///     PointSources ─────┘               └─▶ Saver ─▶ StateStore
+///
+/// Lives on the control thread: every call is on the thread of `io`. Devices, the disk and the
+/// points' sockets are waited for on threads of the parts' own; what those complete runs on `io`.
 class Observatory : public SightingReader {
  public:
-  using ReadDevice =
-      std::function<base::Expected<wg::Device, wg::DeviceError>(const std::string& name)>;
+  using ReadDevice = InterfaceSources::ReadDevice;
 
-  /// All references outlive the observatory, `config` the call of start(). \param read_device
+  /// All references outlive the observatory. \param inner gets the packets inside the points'
+  /// tunnels, on the points' threads: what it uses outlives the observatory too. \param read_device
   /// called on other threads, for one interface not twice at a time.
-  Observatory(asio::io_context& io, const Config& config, PeerTable& peers, LiveState& live,
-              StateStore& store, ReadDevice read_device = wg::read_device);
+  Observatory(asio::io_context& io, PeerTable& peers, LiveState& live, StateStore& store,
+              InnerHandler inner, ReadDevice read_device = wg::read_device);
   /// Waits for a device that is being read. What is unsaved is lost unless stop() was called.
-  ~Observatory() override;
+  ~Observatory() override = default;
   Observatory(const Observatory&) = delete;
   Observatory& operator=(const Observatory&) = delete;
 
-  /// Puts the configured peers and the saved state into the table, then begins to poll. What was
-  /// saved is served, stale until seen again, from the first answer on. Blocks while it loads.
-  void start();
-  /// Applies a new configuration by difference: observations of peers and interfaces that stay are
-  /// kept. Another state-dir counts from the next start.
-  void reload(const Config& config);
-  /// The zone itself was replaced (reload): a change of content like any other.
-  void content_changed();
-  /// What an earlier run of a configured built-in point left; after start(), or after the reload()
-  /// that brought the point. It is there once.
-  [[nodiscard]] PointMemory take_memory(const base::Endpoint& point);
-  /// A point's own key: published with role=hub. \return the key that an earlier run had.
-  [[nodiscard]] std::optional<wg::PublicKey> point_key(const base::Endpoint& point) const;
-  void set_point_key(const base::Endpoint& point, const wg::PublicKey& key);
-  /// What a point has learnt. A point that is not configured any more is not listened to.
-  void take(const base::Endpoint& point, const PointReport& report);
-  /// Saves what is not yet saved. Nothing is polled afterwards.
+  /// Puts the configured peers and the saved state into the table, then begins to poll, and opens
+  /// the points. What was saved is served, stale until seen again, from the first answer on. Blocks
+  /// while it loads. \error one sentence: a point could not be opened. All else works.
+  [[nodiscard]] base::Expected<void, std::string> start(const Config& config);
+  /// Applies a new configuration by difference: observations of peers and sources that stay are
+  /// kept, and points that stay keep their sessions. Counts as a change of content. Another
+  /// state-dir counts from the next start. \error as of start()
+  [[nodiscard]] base::Expected<void, std::string> reload(const Config& config);
+  /// What the zone says beside the peers was replaced: a change of content like any other.
+  void content_changed() { publisher_->content_changed(); }
+  /// Saves what is not yet saved. Nothing is polled or received afterwards.
   void stop();
 
+  [[nodiscard]] const PointSources& points() const { return *points_; }
   [[nodiscard]] ObservatoryStatus status() const;
   /// Where each source saw a peer.
   [[nodiscard]] PeerSightings sightings(const wg::PublicKey& key) const override;
 
  private:
-  class Impl;
-  std::shared_ptr<Impl> impl_;  // completions of other threads hold it weakly
+  void configure(const Config& config, Publisher::Voice voice);
+  void restore(base::Now now);
+
+  PeerTable& peers_;
+  StateStore& store_;
+  std::string state_dir_;
+  std::size_t configured_peers_ = 0;
+
+  // Each refers to those above it, and ends before them. Shared only with their own handlers.
+  Registry registry_;
+  const std::shared_ptr<Publisher> publisher_;
+  const std::shared_ptr<Saver> saver_;
+  const std::shared_ptr<InterfaceSources> interfaces_;
+  const std::shared_ptr<PointSources> points_;
 };
 
 }  // namespace dnsd

@@ -1,154 +1,198 @@
 #include "dnsd/observe/point_sources.hpp"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <asio/post.hpp>
+#include <optional>
 #include <utility>
 
-namespace dnsd {
+#include "noise/key_file.hpp"
 
-std::string PointSources::saved_name(const base::Endpoint& listen) {
-  return "point:" + listen.to_string();
+// A report on its way: the point's thread ─▶ post ─▶ take() on the thread of `io` ─▶ registry,
+// saver ─▶ publisher. What a point does with packets is in dnsd/point, the rules of what holds are
+// in the registry.
+namespace dnsd {
+namespace {
+
+std::vector<PointPeer> point_peers(const Config& config, const wg::PublicKey& own) {
+  std::vector<PointPeer> peers;
+  peers.reserve(config.peers.size());
+  for (const ConfiguredPeer& peer : config.peers) {
+    if (peer.public_key == own) continue;
+    peers.push_back({peer.public_key, peer.preshared_key.value_or(wg::PresharedKey()), peer.name,
+                     peer.allowed_ips});
+  }
+  return peers;
 }
 
-std::vector<std::string> PointSources::configure(
-    const std::vector<ConfiguredPoint>& configured,
-    const std::function<SourceId(const std::string& saved_name)>& draw_id) {
-  std::vector<std::unique_ptr<Point>> points;
-  for (const ConfiguredPoint& one : configured) {
-    const auto known = std::find_if(points_.begin(), points_.end(), [&](const auto& point) {
-      return point && point->listen == one.listen;
-    });
-    if (known != points_.end()) {
-      points.push_back(std::move(*known));
+}  // namespace
+
+PointSources::PointSources(asio::io_context& io, Registry& registry, Publisher& publisher,
+                           Saver& saver, InnerHandler inner)
+    : io_(io),
+      registry_(registry),
+      publisher_(publisher),
+      saver_(saver),
+      inner_(std::move(inner)) {}
+PointSources::~PointSources() = default;
+
+// Configuration
+
+void PointSources::configure(const std::vector<ConfiguredPoint>& configured) {
+  std::vector<Entry> before = std::exchange(points_, {});
+  for (const ConfiguredPoint& settings : configured) {
+    const SourceId id = registry_.source_id("point:" + settings.listen.to_string());
+    const auto known = std::find_if(before.begin(), before.end(),
+                                    [&](const Entry& entry) { return entry.id == id; });
+    if (known == before.end()) {
+      registry_.set_point(id, settings.listen);
+      saver_.add_source(id);
+      points_.push_back({id, settings, {}, nullptr});
       continue;
     }
-    points.push_back(std::make_unique<Point>());
-    points.back()->id = draw_id(saved_name(one.listen));
-    points.back()->listen = one.listen;
-    registry_.set_point(points.back()->id, one.listen);
+    if (known->settings.tunnel_addresses != settings.tunnel_addresses) known->point.reset();
+    known->settings = settings;
+    points_.push_back(std::move(*known));
+    before.erase(known);
   }
-  std::vector<std::string> gone;
-  for (const auto& old : points_) {
-    if (old) gone.push_back(saved_name(old->listen));
-  }
-  points_ = std::move(points);
-  return gone;
+  for (const Entry& gone : before) saver_.forget_source(gone.id);
 }
+
+bool PointSources::restore(const StateStore::SavedSource& saved, StateStore& store, base::Now now) {
+  const SourceId id = registry_.source_id(saved.name);
+  const auto found = std::find_if(points_.begin(), points_.end(),
+                                  [&](const Entry& entry) { return entry.id == id; });
+  if (found == points_.end()) return false;
+  PointMemory& memory = found->memory;
+  ChunkedLoad load(publisher_, now.steady, Publisher::Voice::quiet);
+  store.load_peers(saved.name, [&](const SavedPeer& peer) {
+    if (!registry_.is_configured(peer.key)) {
+      registry_.mark_unsaved({id, peer.key});  // a row to forget
+      return;
+    }
+    registry_.restore(id, peer, now);
+    memory.peers.push_back(peer);
+    if (load.add()) spdlog::info("{}: {} peers known so far", saved.name, load.count());
+  });
+  for (const StateStore::SavedMark& mark : store.load_marks(saved.name))
+    memory.marks.emplace_back(mark.key, mark.timestamp);
+  memory.last_timestamp = saved.last_timestamp;
+  saver_.set_last_timestamp(id, saved.last_timestamp);
+  registry_.set_own_key(id, saved.own_key);
+  spdlog::info("{}: {} peers known from the last run", registry_.source_name(id),
+               memory.peers.size());
+  return true;
+}
+
+base::Expected<void, std::string> PointSources::open(const Config& config) {
+  std::string problem;
+  for (Entry& entry : points_) {
+    if (entry.point) {
+      entry.point->set_peers(point_peers(config, entry.point->public_key()));
+      continue;
+    }
+    const auto opened = open(entry, config);
+    if (!opened && problem.empty()) problem = opened.error();
+  }
+  if (!problem.empty()) return base::Unexpected(problem);
+  return {};
+}
+
+base::Expected<void, std::string> PointSources::open(Entry& entry, const Config& config) {
+  const base::Endpoint& listen = entry.settings.listen;
+  const std::optional<wg::PublicKey> known = registry_.own_key(entry.id);
+  const auto key = noise::read_or_make_private_key(key_file_of(config, entry.settings), known);
+  if (!key) return base::Unexpected(fmt::format("observe {}: {}", listen.to_string(), key.error()));
+  // On the point's thread nothing of this is touched but `io`: it must not be the last to let go.
+  auto opened = ObservationPoint::open(
+      {listen, entry.settings.tunnel_addresses}, *key,
+      [weak = weak_from_this(), &io = io_, id = entry.id](PointReport report) {
+        asio::post(io, [weak, id, report = std::move(report)] {
+          if (const auto self = weak.lock()) self->take(id, report);
+        });
+      },
+      inner_);
+  if (!opened) return base::Unexpected(opened.error());
+  ObservationPoint& point = **opened;
+  for (const ObservationPoint* other : this->opened()) {
+    if (other->public_key() == point.public_key())
+      return base::Unexpected(
+          fmt::format("observe: {} and {} have the same key: each point has a "
+                      "key of its own",
+                      other->settings().listen.to_string(), listen.to_string()));
+  }
+  if (known && *known != point.public_key())
+    spdlog::warn("observe {}: its public key was {} and is {} now: every peer must be told",
+                 listen.to_string(), known->to_base64(), point.public_key().to_base64());
+  if (known != point.public_key()) {
+    registry_.set_own_key(entry.id, point.public_key());
+    saver_.note_own_key(entry.id);
+    publisher_.publish(base::read_clock().steady, Publisher::Voice::quiet);
+  }
+  point.restore(std::exchange(entry.memory, {}));
+  point.set_peers(point_peers(config, point.public_key()));
+  point.start();
+  spdlog::info("observing at {} with the public key {}", listen.to_string(),
+               point.public_key().to_base64());
+  entry.point = *std::move(opened);
+  return {};
+}
+
+void PointSources::stop() {
+  points_.clear();
+}
+
+// Reports
+
+void PointSources::take(SourceId id, const PointReport& report) {
+  const auto configured = std::any_of(points_.begin(), points_.end(),
+                                      [&](const Entry& entry) { return entry.id == id; });
+  if (!configured) return;  // a reload took the point away, or we stopped
+  const base::Now now = base::read_clock();
+  for (const auto& [key, mark] : report.marks) saver_.add_mark(id, key, mark);
+  saver_.set_last_timestamp(id, report.last_timestamp);
+  for (const auto& seen : report.seen) {
+    // A report may be older than the reload that took the peer away.
+    if (registry_.is_configured(seen.key)) registry_.observe(id, seen.key, seen.observation, now);
+  }
+  registry_.tick(now);
+  publisher_.publish(now.steady, Publisher::Voice::aloud);
+}
+
+// Looking at them
 
 std::vector<SourceId> PointSources::ids() const {
   std::vector<SourceId> result;
-  for (const auto& point : points_) result.push_back(point->id);
+  for (const Entry& entry : points_) result.push_back(entry.id);
   return result;
 }
 
-std::vector<std::string> PointSources::names() const {
-  std::vector<std::string> result;
-  for (const auto& point : points_) result.push_back(point->listen.to_string());
+std::vector<const ObservationPoint*> PointSources::opened() const {
+  std::vector<const ObservationPoint*> result;
+  for (const Entry& entry : points_) {
+    if (entry.point) result.push_back(entry.point.get());
+  }
   return result;
 }
 
-std::string PointSources::name_of(SourceId id) const {
-  const auto found = std::find_if(points_.begin(), points_.end(),
-                                  [&](const auto& point) { return point->id == id; });
-  return found == points_.end() ? std::string() : (*found)->listen.to_string();
-}
-
-bool PointSources::restore(const StateStore::SavedSource& saved, StateStore& store, base::Now now,
-                           const std::function<void()>& each) {
-  const auto found = std::find_if(points_.begin(), points_.end(), [&](const auto& point) {
-    return saved_name(point->listen) == saved.name;
-  });
-  if (found == points_.end()) return false;
-  Point& point = **found;
-  store.load_peers(saved.name, [&](const SavedPeer& peer) {
-    if (!registry_.is_configured(peer.key)) {
-      registry_.mark_unsaved({point.id, peer.key});  // a row to forget
-      return;
-    }
-    registry_.restore(point.id, peer, now);
-    point.memory.peers.push_back(peer);
-    each();
-  });
-  for (const StateStore::SavedMark& mark : store.load_marks(saved.name))
-    point.memory.marks.emplace_back(mark.key, mark.timestamp);
-  point.memory.last_timestamp = point.last_timestamp = saved.last_timestamp;
-  registry_.set_own_key(point.id, saved.own_key);
-  spdlog::info("{}: {} peers known from the last run", point.listen.to_string(),
-               point.memory.peers.size());
-  return true;
-}
-
-PointMemory PointSources::take_memory(const base::Endpoint& listen) {
-  Point* const point = find(listen);
-  return point == nullptr ? PointMemory{} : std::exchange(point->memory, {});
-}
-
-std::optional<wg::PublicKey> PointSources::own_key(const base::Endpoint& listen) const {
-  const Point* const point = find(listen);
-  return point == nullptr ? std::nullopt : registry_.own_key(point->id);
-}
-
-bool PointSources::set_own_key(const base::Endpoint& listen, const wg::PublicKey& key) {
-  Point* const point = find(listen);
-  if (point == nullptr || registry_.own_key(point->id) == key) return false;
-  registry_.set_own_key(point->id, key);
-  point->unsaved = true;
-  return true;
-}
-
-bool PointSources::take(const base::Endpoint& listen, const PointReport& report, base::Now now) {
-  Point* const point = find(listen);
-  if (point == nullptr) return false;
-  for (const auto& [key, mark] : report.marks) point->marks[key] = mark;
-  if (std::exchange(point->last_timestamp, report.last_timestamp) != report.last_timestamp)
-    point->unsaved = true;
-  for (const auto& seen : report.seen) {
-    // A report may be older than the reload that took the peer away.
-    if (registry_.is_configured(seen.key))
-      registry_.observe(point->id, seen.key, seen.observation, now);
-  }
-  return true;
-}
-
-bool PointSources::has_unsaved() const {
-  return std::any_of(points_.begin(), points_.end(),
-                     [](const auto& point) { return point->unsaved || !point->marks.empty(); });
-}
-
-void PointSources::mark_all_unsaved() {
-  for (const auto& point : points_) point->unsaved = true;
-}
-
-void PointSources::mark_unsaved(const StateStore::Batch& batch) {
-  for (const auto& point : points_) {
-    const std::string name = saved_name(point->listen);
-    for (const StateStore::SavedSource& saved : batch.sources)
-      point->unsaved = point->unsaved || saved.name == name;
-    for (const StateStore::SavedMark& mark : batch.marks) {
-      if (mark.source == name) point->marks.try_emplace(mark.key, mark.timestamp);
-    }
-    for (const StateStore::SavedRow& row : batch.peers) {
-      if (row.source == name) registry_.mark_unsaved({point->id, row.key});
+PeerOddities PointSources::oddities() const {
+  PeerOddities result;
+  for (const ObservationPoint* point : opened()) {
+    for (const auto& [key, oddity] : point->oddities()) {
+      PeerOddity& known = result[key];
+      known.is_flapping = known.is_flapping || oddity.is_flapping;
+      known.clock_behind = std::max(known.clock_behind, oddity.clock_behind);
     }
   }
+  return result;
 }
 
-void PointSources::take_unsaved(StateStore::Batch& batch, std::map<SourceId, std::string>& names) {
-  for (const auto& point : points_) {
-    const std::string name = names[point->id] = saved_name(point->listen);
-    std::erase(batch.forgotten_sources, name);  // a later reload brought it back
-    if (std::exchange(point->unsaved, false))
-      batch.sources.push_back({name, registry_.own_key(point->id), point->last_timestamp});
-    for (const auto& [key, mark] : std::exchange(point->marks, {}))
-      batch.marks.push_back({name, key, mark});
+void PointSources::reset_peer(const wg::PublicKey& key) const {
+  for (const Entry& entry : points_) {
+    if (entry.point) entry.point->reset_peer(key);
   }
-}
-
-PointSources::Point* PointSources::find(const base::Endpoint& listen) const {
-  const auto found = std::find_if(points_.begin(), points_.end(),
-                                  [&](const auto& point) { return point->listen == listen; });
-  return found == points_.end() ? nullptr : found->get();
 }
 
 }  // namespace dnsd

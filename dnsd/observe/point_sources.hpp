@@ -1,76 +1,78 @@
 #pragma once
 
-#include <functional>
-#include <map>
+#include <asio/io_context.hpp>
 #include <memory>
-#include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
+#include "base/clock.hpp"
+#include "base/expected.hpp"
+#include "dnsd/point/inner_packet.hpp"
 #include "dnsd/point/observation_point.hpp"
+#include "dnsd/point/peer_oddity.hpp"
+#include "dnsd/registry/publisher.hpp"
 #include "dnsd/registry/registry.hpp"
 #include "dnsd/settings/config.hpp"
+#include "dnsd/state/saver.hpp"
 #include "dnsd/state/state_store.hpp"
 
 namespace dnsd {
 
-/// The built-in points as sources of the observatory: what each had saved, what it reports into the
-/// registry, and what of that is not on disk yet. A point reports by itself, and has the configured
-/// peers. One thread.
-class PointSources {
+/// The built-in observation points as sources: opens and closes them as the configuration says,
+/// each with the configured peers, and takes what they report into the registry. What must survive
+/// a restart besides (own key, timestamps) goes to the saver.
+///
+/// A configuration is two calls, because an opened point speaks to its peers at once: configure(),
+/// then open() when the registry knows the same configuration, and at the start what was restored.
+///
+/// Every call is on the thread of `io`; so is what comes of the points' reports, which their
+/// threads only post. Posted reports hold this weakly, so it is made with std::make_shared.
+class PointSources : public std::enable_shared_from_this<PointSources> {
  public:
-  /// How the state calls a point.
-  [[nodiscard]] static std::string saved_name(const base::Endpoint& listen);
+  /// All references outlive this. \param inner called on the points' threads
+  PointSources(asio::io_context& io, Registry& registry, Publisher& publisher, Saver& saver,
+               InnerHandler inner);
+  ~PointSources();
+  PointSources(const PointSources&) = delete;
+  PointSources& operator=(const PointSources&) = delete;
 
-  /// \param registry outlives this.
-  explicit PointSources(Registry& registry) : registry_(registry) {}
+  /// Exactly these from now on. Closes points that are gone, or that need other tunnel addresses.
+  void configure(const std::vector<ConfiguredPoint>& configured);
+  /// What an earlier run saved of one; before open(). \return false: not a configured point.
+  [[nodiscard]] bool restore(const StateStore::SavedSource& saved, StateStore& store,
+                             base::Now now);
+  /// Opens those that are not open, and gives all of them the configured peers. Points that stay
+  /// keep their sessions. \error one sentence; what could be done is done.
+  [[nodiscard]] base::Expected<void, std::string> open(const Config& config);
+  /// Closes all of them; what they had reported and was not taken yet is dropped.
+  void stop();
 
-  /// Exactly these from now on. \param draw_id the id of a saved name, the same each time.
-  /// \return the saved names of those that are gone
-  [[nodiscard]] std::vector<std::string> configure(
-      const std::vector<ConfiguredPoint>& configured,
-      const std::function<SourceId(const std::string& saved_name)>& draw_id);
-  /// In configuration order.
+  /// Of the configured points, open or not. In configuration order.
   [[nodiscard]] std::vector<SourceId> ids() const;
-  [[nodiscard]] std::vector<std::string> names() const;
-  /// \return empty: no point has this id.
-  [[nodiscard]] std::string name_of(SourceId id) const;
-
-  /// What an earlier run saved of one. \param each called after each of its peers. \return false:
-  /// not a configured point.
-  bool restore(const StateStore::SavedSource& saved, StateStore& store, base::Now now,
-               const std::function<void()>& each);
-  /// What it remembers; there once.
-  [[nodiscard]] PointMemory take_memory(const base::Endpoint& listen);
-  [[nodiscard]] std::optional<wg::PublicKey> own_key(const base::Endpoint& listen) const;
-  /// \return whether it is another one than before.
-  bool set_own_key(const base::Endpoint& listen, const wg::PublicKey& key);
-  /// \return false: not a configured point.
-  bool take(const base::Endpoint& listen, const PointReport& report, base::Now now);
-
-  /// Besides the sightings, which the registry keeps.
-  [[nodiscard]] bool has_unsaved() const;
-  void mark_all_unsaved();
-  /// What of a batch that was not written is theirs is unsaved again.
-  void mark_unsaved(const StateStore::Batch& batch);
-  /// Adds what is unsaved. \param names gets the saved name of each id
-  void take_unsaved(StateStore::Batch& batch, std::map<SourceId, std::string>& names);
+  /// Those that are open, in configuration order. Until the next call of another function.
+  [[nodiscard]] std::vector<const ObservationPoint*> opened() const;
+  /// Which peers behave oddly at any of them.
+  [[nodiscard]] PeerOddities oddities() const;
+  /// Forgets the newest timestamp of a peer whose clock was set back.
+  void reset_peer(const wg::PublicKey& key) const;
 
  private:
-  struct Point {
+  struct Entry {
     SourceId id{};
-    base::Endpoint listen;
-    PointMemory memory;  ///< of the last run, until it is taken
-    noise::Tai64n last_timestamp;
-    bool unsaved = false;                                    ///< own key or last timestamp
-    std::unordered_map<wg::PublicKey, noise::Tai64n> marks;  ///< not on disk yet
+    ConfiguredPoint settings;
+    PointMemory memory;                       // of the last run, until it is opened
+    std::unique_ptr<ObservationPoint> point;  // null: not opened, or it could not be
   };
 
-  [[nodiscard]] Point* find(const base::Endpoint& listen) const;
+  [[nodiscard]] base::Expected<void, std::string> open(Entry& entry, const Config& config);
+  void take(SourceId id, const PointReport& report);
 
+  asio::io_context& io_;
   Registry& registry_;
-  std::vector<std::unique_ptr<Point>> points_;  // in configuration order
+  Publisher& publisher_;
+  Saver& saver_;
+  const InnerHandler inner_;
+  std::vector<Entry> points_;  // in configuration order
 };
 
 }  // namespace dnsd

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "dnsd/listen/listeners.hpp"
-#include "dnsd/observe/observatory.hpp"
+#include "dnsd/observe/source_status.hpp"
 #include "dnsd/point/peer_oddity.hpp"
 #include "dnsd/serve/served_counters.hpp"
 #include "dnsd/tunnel/tunnel_host.hpp"

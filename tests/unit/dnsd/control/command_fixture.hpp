@@ -31,7 +31,7 @@ class CommandFixture {
 
   /// Opens the points of the configuration anew.
   void open_points() {
-    const auto opened = points.change(config);
+    const auto opened = observatory.reload(config);
     REQUIRE(opened.has_value());
   }
   /// Adds a point to the configuration. \return where it listens
@@ -45,14 +45,15 @@ class CommandFixture {
     open_points();
     return place;
   }
-  [[nodiscard]] wg::PublicKey point_key() const { return points.all().front()->public_key(); }
+  [[nodiscard]] wg::PublicKey point_key() const {
+    return observatory.points().opened().front()->public_key();
+  }
 
   [[nodiscard]] dnsd::CommandContext context() {
     return {.config = config,
             .peers = server.peers,
             .live = *server.live,
             .observatory = observatory,
-            .points = points,
             .static_part = static_part,
             .published = server.zones(),
             .responder = responder,
@@ -95,11 +96,10 @@ class CommandFixture {
   asio::io_context io{1};
   AnswerFixture server;
 
-  // The observatory is never started, and writes a table of its own.
+  // The observatory writes a table of its own.
   dnsd::PeerTable observed;
   dnsd::LiveState observed_state;
   dnsd::StateStore store{folder_.path};
-  dnsd::Observatory observatory{io, config, observed, observed_state, store};
 
   dnsd::StaticPart static_part;
   dnsd::Responder responder = server.responder();
@@ -107,7 +107,7 @@ class CommandFixture {
   dnsd::Listeners listeners{threads, {}};
   dnsd::LanUpdates updates{server.zones(), server.live->lan, [] {}};
   dnsd::TunnelHost tunnel_host{responder, updates};
-  dnsd::ObservationPoints points{io, observatory, {}};
+  dnsd::Observatory observatory{io, observed, observed_state, store, {}};
 
   std::string reload_problem;          ///< of the last reload
   std::optional<std::string> refusal;  ///< what the next reload says

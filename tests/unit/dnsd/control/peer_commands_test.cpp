@@ -169,7 +169,7 @@ TEST_CASE("peer list: each configured peer on its line") {
 
 TEST_CASE("peer reset: a peer whose clock was set back is accepted again") {
   Fixture f;
-  const auto counts = [&] { return f.points.all().front()->counters(); };
+  const auto counts = [&] { return f.observatory.points().opened().front()->counters(); };
   // A peer takes one initiation in 20 ms, so a greeting is repeated until it is counted.
   const auto greet_until = [&](Machine& machine, std::chrono::seconds clock, auto is_counted) {
     const auto end = base::read_steady() + std::chrono::seconds(20);

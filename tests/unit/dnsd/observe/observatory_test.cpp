@@ -99,9 +99,9 @@ class Daemon {
   dnsd::Observatory& start() {
     store_ = std::make_unique<dnsd::StateStore>(config.state_dir);
     observatory_ = std::make_unique<dnsd::Observatory>(
-        io_, config, peers, live, *store_,
+        io_, peers, live, *store_, [](const dnsd::InnerPacket&, const dnsd::SendInner&) {},
         [this](const std::string& name) { return host.read(name); });
-    observatory_->start();
+    REQUIRE(observatory_->start(config));
     return *observatory_;
   }
   // Ends as SIGTERM does, or as SIGKILL does.
@@ -263,7 +263,7 @@ TEST_CASE("a reload keeps observations of what stays, and lets go of what does n
   Config config = daemon.config;
   config.publish_private = true;
   config.list_max = 1;
-  daemon.observatory().reload(config);
+  REQUIRE(daemon.observatory().reload(config));
   CHECK(daemon.place() == "203.0.113.1:1");
   REQUIRE(daemon.until([&] { return daemon.live.list(dnsd::View::private_view)->size() == 1; }));
   CHECK(daemon.live.list(dnsd::View::public_view)->front() == alice);
@@ -271,12 +271,12 @@ TEST_CASE("a reload keeps observations of what stays, and lets go of what does n
 
   const auto serial = daemon.live.serial();
   config.interfaces = {"wg1"};
-  daemon.observatory().reload(config);
+  REQUIRE(daemon.observatory().reload(config));
   CHECK(daemon.place() == "203.0.113.9:9");
   CHECK(daemon.observatory().status().sources.size() == 1);
   CHECK(daemon.until([&] { return daemon.live.serial() != serial; }));
   config.interfaces = {"wg1", "wg0"};
-  daemon.observatory().reload(config);
+  REQUIRE(daemon.observatory().reload(config));
   CHECK(daemon.polled(6));
   CHECK(daemon.place() == "203.0.113.9:9");
 }
