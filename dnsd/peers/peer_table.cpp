@@ -82,11 +82,6 @@ Words address_words(const base::IpAddress& address) {
 
 }  // namespace
 
-bool operator==(const PeerRecord& a, const PeerRecord& b) {
-  return a.ipv4 == b.ipv4 && a.ipv6 == b.ipv6 && a.since == b.since && a.stale == b.stale &&
-         (a.detail == b.detail || *a.detail == *b.detail);
-}
-
 PeerTable::PeerTable() {
   buckets_.grow(first_buckets - 1);
 }

@@ -8,70 +8,13 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <string>
 #include <vector>
 
-#include "base/clock.hpp"
-#include "base/endpoint.hpp"
 #include "base/growing_array.hpp"
-#include "dns/name.hpp"
-#include "schema/nat_mapping.hpp"
+#include "dnsd/peers/peer.hpp"
 #include "wg/public_key.hpp"
 
 namespace dnsd {
-
-/// A fixed endpoint that is a host name: an SRV with that target, and nothing is resolved.
-struct HostTarget {
-  dns::Name name;
-  base::Port port{};
-
-  friend bool operator==(const HostTarget&, const HostTarget&) = default;
-};
-
-/// What is known of a peer beside its endpoints. Changes only by configuration; shared, never
-/// modified.
-struct PeerDetail {
-  std::string name;                                ///< one LDH label; empty: none
-  std::vector<base::Prefix> allowed_ips;           ///< published in private TXT
-  bool is_hub = false;                             ///< a key of this host: role=hub
-  std::optional<HostTarget> host_target;           ///< published while no address is
-  std::optional<schema::NatMapping> mapping = {};  ///< map=, where built-in points can be compared
-
-  friend bool operator==(const PeerDetail&, const PeerDetail&) = default;
-};
-
-/// One registered peer. A value: what find() returned stays as it was.
-struct PeerRecord {
-  std::optional<base::Endpoint> ipv4;  ///< the published endpoint of that family; its port is not 0
-  std::optional<base::Endpoint> ipv6;
-  base::WallTime since{};  ///< the newest of the published endpoints was first confirmed then
-  std::optional<base::WallTime> stale;  ///< last seen; set while every published endpoint is stale
-  std::shared_ptr<const PeerDetail> detail;  ///< never null
-
-  /// Of what is said, whoever says it: details are compared by what is in them.
-  friend bool operator==(const PeerRecord& a, const PeerRecord& b);
-};
-
-/// The published endpoints of a peer: what nearly every answer needs, and nothing else.
-struct PeerEndpoints {
-  std::optional<base::Endpoint> ipv4;
-  std::optional<base::Endpoint> ipv6;
-};
-
-/// A peer without the cost of a PeerRecord: a detail that says nothing but one prefix is not a
-/// PeerDetail.
-struct PeerSnapshot {
-  PeerEndpoints endpoints;
-  base::WallTime since{};
-  std::optional<base::WallTime> stale;
-  std::optional<base::Prefix> allowed_ip;    ///< the only one, when `detail` is null
-  std::shared_ptr<const PeerDetail> detail;  ///< null: nothing but `allowed_ip` is known
-};
-
-struct PeerChange {
-  wg::PublicKey key;
-  std::optional<PeerRecord> record;  ///< none: the peer is no longer registered
-};
 
 /// key → record, for a million peers: 104 octets each when the detail is one prefix or none.
 ///
