@@ -25,8 +25,8 @@ class Responder {
   Responder(const PublishedZone& zone, const PublishedPolicy& policy)
       : zone_(zone), policy_(policy) {}
 
-  /// What is served at one moment. Who answers many questions at once asks for it once: it counts
-  /// references that all threads share.
+  /// A snapshot of zone and policy. Take one per batch: taking it changes reference counts that all
+  /// threads share.
   class Snapshot {
    public:
     /// As Responder::respond.
@@ -35,11 +35,11 @@ class Responder {
       return respond(read(query), listener, asker, out);
     }
 
-    /// The same in steps, for who has many queries at hand. Two of them only ask for memory that
-    /// the last one reads: taken for all queries before the next step is taken for any, that
-    /// memory is waited for once, and not query by query.
+    /// respond() in four steps for batches (UDP): read() all, prefetch_bucket() all,
+    /// prefetch_entry() all, respond() to each. Cache misses then overlap. TCP and the tunnel have
+    /// one query at a time, and call respond() alone.
     struct Reading {
-      std::optional<dns::Request> request;  ///< none: say nothing
+      std::optional<dns::Request> request;  ///< none: no reply is sent
       Zone::Question question{};
     };
     /// \param query outlives the reading.

@@ -12,8 +12,9 @@
 
 namespace dnsd {
 
-/// What answers need beside the zone and the peers, and what changes without either being reloaded.
-/// Written by the control thread, `lan` by the threads that hear announcements; read by all.
+/// State that answers read and that changes between reloads: serial, readiness, PTR lists, LAN
+/// addresses. Written by the control thread, except `lan`: the threads that receive announcements
+/// write it. Any thread reads.
 class LiveState {
  public:
   using KeyList = std::vector<wg::PublicKey>;
@@ -22,13 +23,12 @@ class LiveState {
   [[nodiscard]] std::uint32_t serial() const { return serial_.load(std::memory_order_acquire); }
   void set_serial(std::uint32_t serial) { serial_.store(serial, std::memory_order_release); }
 
-  /// Whether every configured source has been read once, or saved state was loaded: until then an
-  /// unknown key is answered SERVFAIL, never an invented "no".
+  /// Whether every configured source has been read once, or saved state was loaded. Until then an
+  /// unknown key is answered SERVFAIL: nobody knows yet that it does not exist.
   [[nodiscard]] bool is_ready() const { return ready_.load(std::memory_order_acquire); }
   void set_ready() { ready_.store(true, std::memory_order_release); }
 
-  /// The peers that the PTR list of a view holds: those with an endpoint there, the smallest keys
-  /// first.
+  /// The peers in the PTR list of a view: those with an endpoint there, the smallest keys first.
   [[nodiscard]] std::shared_ptr<const KeyList> list(View view) const {
     return list_of(view).load(std::memory_order_acquire);
   }
@@ -36,7 +36,7 @@ class LiveState {
     list_of(view).store(std::move(list), std::memory_order_release);
   }
 
-  /// What peers announce of their own networks.
+  /// The addresses of their own networks that peers announce.
   LanTable lan;
 
  private:

@@ -39,7 +39,7 @@ struct PeerRecord {
   std::optional<base::Endpoint> ipv4;  ///< the published endpoint of that family; its port is not 0
   std::optional<base::Endpoint> ipv6;
   base::WallTime since{};  ///< when the newest of the published endpoints was first confirmed
-  std::optional<base::WallTime> stale;  ///< last seen then; set while all of them are stale
+  std::optional<base::WallTime> stale;       ///< last seen then; set while all of them are stale
   std::shared_ptr<const PeerDetail> detail;  ///< never null
 
   /// Details are compared by their content, not by their address.

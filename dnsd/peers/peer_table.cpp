@@ -10,9 +10,10 @@
 namespace dnsd {
 namespace {
 
-/// So many entries stay free before one is used again: who reads one of them seldom begins again.
+/// Entries that stay free before one is used again. A reader of a freed entry must start again;
+/// this makes it rare.
 constexpr std::size_t spare_entries = 64;
-/// Two buckets per peer: 1.25 entries are looked at to find one.
+/// With two buckets per peer a search looks at 1.25 entries on average.
 constexpr std::size_t buckets_per_peer = 2;
 
 constexpr unsigned time_bits = 40;  // of seconds since 1970: for 34 000 years
@@ -23,8 +24,8 @@ constexpr unsigned length_shift = time_bits + 8;
 /// What a More holds beside its times.
 enum class DetailKind : std::uint8_t { none, ipv4_prefix, ipv6_prefix, shared };
 
-// Every word that a reader may see while it is written is read with acquire and written with
-// release: whoever saw a new word also sees the version that was written before it.
+// Words that readers may see while they are written are loaded with acquire and stored with
+// release: a reader that saw a new word also sees the version that was written before it.
 template <typename T>
 T load(const T& word) {
   return __atomic_load_n(&word, __ATOMIC_ACQUIRE);
@@ -52,7 +53,7 @@ DetailKind kind_of(std::uint64_t since) {
   return static_cast<DetailKind>((since >> time_bits) & 0x0fU);
 }
 
-/// Whether a detail says nothing but one prefix, or not even that.
+/// Whether a detail is nothing but one prefix, or empty.
 bool is_plain(const PeerDetail& detail) {
   return detail.name.empty() && !detail.is_hub && !detail.host_target && !detail.mapping &&
          detail.allowed_ips.size() <= 1;
@@ -93,8 +94,8 @@ PeerTable::~PeerTable() {
 
 // Reading
 
-/// Finds the entry of a key and calls `read_entry` with it. Everything that it read counts only if
-/// the entry was not freed meanwhile; otherwise all begins again. \return false: no such key.
+/// Finds the entry of a key and calls `read_entry` with it; calls it again if the entry was freed
+/// meanwhile. \return false: no such key.
 template <typename Read>
 bool PeerTable::read(const wg::PublicKey& key, KeyHash hash, Read read_entry) const {
   const Key words = words_of(key);
@@ -252,7 +253,7 @@ void PeerTable::erase(const wg::PublicKey& key) {
   size_.fetch_sub(1, std::memory_order_relaxed);
 }
 
-/// The link that leads to the entry of the key; to the first of the chain when there is none.
+/// The entry of the key and the link to it. Without one: index 0 and the start of the chain.
 PeerTable::Place PeerTable::find_place(const Key& key, KeyHash hash) {
   std::uint32_t* const first = &bucket(hash);
   for (std::uint32_t* link = first; *link != 0; link = &entries_.element(*link).next) {
@@ -272,8 +273,8 @@ PeerTable::Index PeerTable::take_entry() {
   return ++made_;
 }
 
-/// After the entry was taken out of its chain. The count moves before the entry can be used anew:
-/// whoever walks on from it into another chain sees that.
+/// Call after the entry was taken out of its chain. The counter moves before the entry can be used
+/// again: a reader that walks from it into another chain notices.
 void PeerTable::free_entry(Index index, KeyHash hash) {
   removals_[bucket_of(hash, first_buckets)].fetch_add(1, std::memory_order_release);
   Entry& entry = entries_.element(index);
@@ -281,8 +282,8 @@ void PeerTable::free_entry(Index index, KeyHash hash) {
   free_.push_back(index);
 }
 
-/// Moves what belongs there into the next bucket: copies first, and when those can be found the
-/// originals go, so that no peer is missing in between.
+/// Adds one bucket and moves its entries there. They are copied first, and the originals are freed
+/// once the copies can be found: no peer is missing in between.
 void PeerTable::split_bucket() {
   const std::uint32_t buckets = bucket_count_.load(std::memory_order_relaxed);
   const std::uint32_t from = buckets - std::bit_floor(buckets);
@@ -308,14 +309,14 @@ void PeerTable::split_bucket() {
     Entry& entry = entries_.element(index);
     if (goes(index)) {
       store(*link, entry.next);
-      free_entry(index, KeyHash{from});  // of the hash its lowest bits, which are all that counts
+      free_entry(index, KeyHash{from});  // only the lowest bits of the hash count there
     } else {
       link = &entry.next;
     }
   }
 }
 
-/// Into an entry that nobody can find yet.
+/// \param to cannot be found by readers yet.
 void PeerTable::copy_entry(Index from, Index to) {
   const Entry& original = entries_.element(from);
   Entry& copy = entries_.element(to);
@@ -330,8 +331,8 @@ void PeerTable::copy_entry(Index from, Index to) {
   store_words(more_copy.detail, more.detail);
 }
 
-/// Fills an entry that nobody can find yet. \param before what is known beside the endpoints of the
-/// entry that it replaces: an unchanged detail is taken over.
+/// \param index an entry that readers cannot find yet. \param before of the entry that it replaces,
+/// if any: an unchanged detail is taken over from there.
 void PeerTable::write_entry(Index index, const Key& key, const PeerRecord& record,
                             const More* before) {
   Entry& entry = entries_.element(index);
@@ -370,12 +371,12 @@ void PeerTable::write_entry(Index index, const Key& key, const PeerRecord& recor
 
 // Details that are more than one prefix
 
-// The one order of these operations (seq_cst) is what counts: a reader that the writer does not see
-// here comes later, and finds the new pointer.
+// These operations need one total order (seq_cst): a reader that the writer did not count here
+// comes later, and finds the new pointer.
 std::shared_ptr<const PeerDetail> PeerTable::shared_detail(std::uint32_t number) const {
   detail_readers_.fetch_add(1);
   SharedDetail* const found = __atomic_load_n(&details_.element(number), __ATOMIC_SEQ_CST);
-  // None: the entry that said so is free by now, and its reader begins again.
+  // Null: the entry with this number was freed meanwhile; its reader starts again.
   std::shared_ptr<const PeerDetail> result = found == nullptr ? nullptr : *found;
   detail_readers_.fetch_sub(1);
   return result;
@@ -396,7 +397,7 @@ std::uint32_t PeerTable::keep_detail(const std::shared_ptr<const PeerDetail>& ke
   return number;
 }
 
-/// After the entry that had it was freed.
+/// Call after the entry with this detail was freed.
 void PeerTable::drop_detail(const More& more) {
   if (kind_of(more.since) != DetailKind::shared) return;
   const auto number = static_cast<std::uint32_t>(more.detail[0]);
@@ -413,7 +414,7 @@ PeerTable::Key PeerTable::words_of(const wg::PublicKey& key) {
   return std::bit_cast<Key>(key.octets());
 }
 
-/// Linear hashing: buckets that were split already tell one bit more apart.
+/// Linear hashing: buckets that were split already use one more bit of the hash.
 std::uint32_t PeerTable::bucket_of(KeyHash hash, std::uint32_t buckets) {
   const std::uint32_t low = std::bit_floor(buckets);
   const std::uint32_t bucket = static_cast<std::uint32_t>(hash) & (2 * low - 1);

@@ -18,14 +18,15 @@ namespace dnsd {
 
 /// key → record, for a million peers: 104 octets each when the detail is one prefix or none.
 ///
-/// Readers on any thread neither lock nor wait, wherever a writer was interrupted: an entry is
-/// never changed while it can be found. A writer makes another entry, puts it into the chain in
-/// place of the old one, and only then marks the old one free; whoever reads an entry that was
-/// freed meanwhile begins again and finds the new one. Chains hang on buckets that are split one at
-/// a time as peers come (Litwin: "Linear hashing", VLDB 1980), so nothing is ever rehashed as a
-/// whole. The hash is keyed (base/hash.hpp): keys that were chosen to collide do not.
+/// Readers on any thread neither lock nor wait, even while a writer is interrupted halfway: an
+/// entry that can be found is never changed. The writer makes another entry, puts it into the chain
+/// in place of the old one, and only then marks the old one free. A reader whose entry was freed
+/// meanwhile starts again and finds the new one. Buckets are split one at a time as peers are added
+/// (Litwin: "Linear hashing", VLDB 1980), so the table is never rehashed as a whole. The hash is
+/// keyed (base/hash.hpp): chosen keys cannot be made to collide.
 ///
-/// Of one peer each find sees one change or another, whole. There is no copy of the whole table.
+/// Each find sees one peer as one change left it, never a mixture. There is no snapshot of the
+/// whole table.
 class PeerTable {
  public:
   PeerTable();
@@ -33,29 +34,28 @@ class PeerTable {
   PeerTable& operator=(const PeerTable&) = delete;
   ~PeerTable();
 
-  /// Where a key is looked for. Of any table of this process.
+  /// The hash of a key: the same for every table of this process.
   enum class KeyHash : std::uint32_t {};
   [[nodiscard]] static KeyHash hash(const wg::PublicKey& key);
-  /// For who is about to look up many keys: the memory that find_endpoints() will read is asked
-  /// for, first one for all of them and then the other, and is there when it is read. Changes
-  /// nothing else.
+  /// Prefetch for batches: call prefetch_bucket() for every key, then prefetch_entry() for every
+  /// key, then find_endpoints(). No other effect.
   void prefetch_bucket(KeyHash hash) const;
   void prefetch_entry(KeyHash hash) const;
 
-  /// For the answer path: nothing is allocated; snapshot() takes the reference of a shared detail.
-  /// \param hash of `key`.
+  /// For the answer path: allocate nothing. snapshot() takes a reference to a shared detail.
+  /// \param hash that of `key`.
   [[nodiscard]] std::optional<PeerEndpoints> find_endpoints(const wg::PublicKey& key,
                                                             KeyHash hash) const;
   [[nodiscard]] std::optional<PeerSnapshot> snapshot(const wg::PublicKey& key, KeyHash hash) const;
-  /// For everybody else.
+  /// For all other callers; allocates.
   [[nodiscard]] std::optional<PeerRecord> find(const wg::PublicKey& key) const;
   [[nodiscard]] std::size_t size() const { return size_.load(std::memory_order_relaxed); }
 
   /// From one thread at a time. Each change becomes visible on its own, whole.
   void apply(std::span<const PeerChange> changes);
 
-  /// Calls `visit` for each peer, in no order. From the thread of apply() only, so that nothing
-  /// changes meanwhile.
+  /// Calls `visit` for each peer, in no order. From the thread of apply() only: the table must not
+  /// change meanwhile.
   void for_each(const std::function<void(const wg::PublicKey&, const PeerRecord&)>& visit) const;
 
  private:
@@ -68,11 +68,11 @@ class PeerTable {
     std::array<std::uint64_t, 2> ipv6;
     std::uint32_t ipv4;
     std::uint32_t ports;  // IPv4's in the upper half; 0: no endpoint of that family
-    /// Odd: in use. Every taking and every freeing counts.
+    /// Counts each time the entry is taken or freed. Odd: in use.
     std::uint32_t version;
     Index next;
   };
-  /// What TXT records need beside.
+  /// The rest of a peer: what only TXT records need.
   struct More {
     std::uint64_t since;  // seconds in the lower 40 bits, above them what the detail is
     std::uint64_t stale;
@@ -80,7 +80,7 @@ class PeerTable {
   };
   /// Never changed, only replaced.
   using SharedDetail = const std::shared_ptr<const PeerDetail>;
-  /// Where an entry hangs: the link that leads to it.
+  /// An entry and the link that leads to it.
   struct Place {
     std::uint32_t* link;
     Index index;
@@ -111,20 +111,20 @@ class PeerTable {
   GrowingArray<More> more_;              // of the entry of the same index
   std::atomic<std::uint32_t> bucket_count_{first_buckets};
   std::atomic<std::size_t> size_{0};
-  /// By the bucket of the hash among the first: counts what takes an entry out of a chain, before
-  /// it does. Who found nothing, and sees that it moved meanwhile, looks once more.
+  /// One counter for each of the first buckets: stepped before an entry of its hashes can be used
+  /// again. A reader that found nothing and sees the counter moved searches again.
   std::array<std::atomic<std::uint32_t>, first_buckets> removals_{};
 
-  // The writer's alone.
+  // Of the writer alone.
   Index made_ = 0;          // entries ever taken
-  std::deque<Index> free_;  // the longest free one is taken first, as readers may still look at it
+  std::deque<Index> free_;  // reused oldest first: readers may still be in the youngest
   std::uint32_t made_details_ = 0;
   std::vector<std::uint32_t> free_details_;
 
   GrowingArray<SharedDetail*> details_;  // the first is never used
-  /// How many look at one just now: what was replaced is deleted when there is nobody.
+  /// Readers that look at a detail just now: replaced details are deleted when there are none.
   mutable std::atomic<std::uint32_t> detail_readers_{0};
-  std::vector<std::unique_ptr<SharedDetail>> replaced_details_;  // the writer's alone
+  std::vector<std::unique_ptr<SharedDetail>> replaced_details_;  // of the writer alone
 };
 
 }  // namespace dnsd
