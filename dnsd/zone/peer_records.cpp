@@ -1,19 +1,16 @@
+#include "dnsd/zone/peer_records.hpp"
+
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
-#include <span>
 #include <utility>
 
-#include "dnsd/zone/zone.hpp"
+#include "base/bytes.hpp"
 
-// What the records of each node are, for replies and for the dump of a view.
 namespace dnsd {
+namespace {
 
 using dns::RrType;
-using dns::Section;
-
-namespace {
+using Form = schema::PeerName::Form;
 
 constexpr std::size_t max_text_octets = 16384;  // of one TXT record; longer allowed-ips are cut
 constexpr std::size_t max_text_string = 255;    // RFC 1035 §3.3
@@ -57,7 +54,6 @@ void write_srv_head(base::ByteWriter& writer, std::uint16_t priority, base::Port
   writer.u16(0);  // weight: there is nothing to choose between
   writer.u16(base::to_number(port));
 }
-constexpr std::size_t srv_head_octets = 6;
 
 RrType type_of(const base::IpAddress& address) {
   return address.is_ipv4() ? RrType::a : RrType::aaaa;
@@ -65,85 +61,115 @@ RrType type_of(const base::IpAddress& address) {
 
 }  // namespace
 
-/// Writes the RRset of one type. \return false: the node has none.
-bool Zone::emit(const Node& node, RrType type, const Emission& to) const {
-  const bool has_static = emit_static(node, type, to);
-  switch (node.dynamic) {
-    case Node::Dynamic::host:
-      return emit_addresses(node, type, to);
-    case Node::Dynamic::service:
-    case Node::Dynamic::instance:
-      if (type == RrType::srv) return emit_srv(node, to);
-      if (type != RrType::txt)
-        return node.dynamic == Node::Dynamic::instance && emit_addresses(node, type, to);
-      emit_text(node, to);
+// What a view is told
+
+bool PeerRecords::needs_snapshot(View view) const {
+  return options_.opens(&PublicParts::since, view) || options_.opens(&PublicParts::allowed, view) ||
+         options_.opens(&PublicParts::map, view);
+}
+
+bool PeerRecords::shows(const std::optional<base::Endpoint>& endpoint, View view) const {
+  return endpoint && is_published(*endpoint, view, options_.publish_private);
+}
+
+bool PeerRecords::show_endpoints(const PeerEndpoints& known, View view, VisiblePeer& peer) const {
+  if (shows(known.ipv4, view)) peer.endpoints.ipv4 = known.ipv4;
+  if (shows(known.ipv6, view)) peer.endpoints.ipv6 = known.ipv6;
+  return peer.has_endpoint();
+}
+
+void PeerRecords::show(PeerSnapshot known, View view, VisiblePeer& peer) const {
+  // Times and staleness are those of endpoints: told only of endpoints that are shown.
+  const bool has_endpoint = show_endpoints(known.endpoints, view, peer);
+  if (has_endpoint && options_.opens(&PublicParts::since, view)) {
+    if (known.since != base::WallTime{}) peer.since = known.since;
+    peer.stale = known.stale;
+  }
+  const bool is_told_allowed = options_.opens(&PublicParts::allowed, view);
+  if (is_told_allowed) peer.allowed_ip = known.allowed_ip;
+  if (!known.detail) return;
+  peer.detail = std::move(known.detail);
+  const PeerDetail& detail = *peer.detail;
+  if (!has_endpoint && detail.host_target) peer.host_target = &*detail.host_target;
+  if (is_told_allowed) peer.allowed_ips = detail.allowed_ips;
+  peer.is_hub = detail.is_hub && view == View::private_view;
+  if (options_.opens(&PublicParts::map, view)) peer.mapping = detail.mapping;
+}
+
+// Names and types
+
+bool PeerRecords::exists(const schema::PeerName& name, const VisiblePeer& peer) const {
+  switch (name.form) {
+    case Form::host:
+    case Form::protocol:
+    case Form::service:
+    case Form::instance:
       return true;
-    case Node::Dynamic::address:
-      if (type != type_of(*node.name->address)) return false;
-      to.add(type, options_.endpoint_ttl, node.name->address->bytes());
-      return true;
-    case Node::Dynamic::lan:
-      if (type != RrType::txt) return false;
-      emit_lan(node, to);
-      return true;
-    case Node::Dynamic::alias:
-      if (type != RrType::cname) return false;
-      to.add(type, options_.cname_ttl, alias_target(node).view().wire());
-      return true;
-    case Node::Dynamic::service_root:
-      if (type == RrType::ptr) return emit_list(to);
-      if (type != RrType::txt) return false;
-      to.add(type, options_.endpoint_ttl, base::as_bytes("\x09txtvers=1"));
-      return true;
-    case Node::Dynamic::service_types: {
-      if (type != RrType::ptr) return has_static;
-      // RFC 2181 §5.2: one RRset, one TTL, that of the operator's records when there are any.
-      const StaticNode* statics = find_static(service_types_);
-      const Rrset* merged = statics == nullptr ? nullptr : statics->find(RrType::ptr);
-      to.add(type, merged == nullptr ? options_.endpoint_ttl : merged->ttl,
-             service_root_.view().wire());
-      return true;
+    case Form::address: {
+      const auto& endpoint = name.address->is_ipv4() ? peer.endpoints.ipv4 : peer.endpoints.ipv6;
+      return endpoint && endpoint->address == *name.address;
     }
-    case Node::Dynamic::empty:
-    case Node::Dynamic::none:
+    case Form::lan:
+      return peer.lan != nullptr;
+    case Form::other:
       break;
   }
-  return has_static;
+  return false;
 }
 
-bool Zone::emit_static(const Node& node, RrType type, const Emission& to) const {
-  const Rrset* rrset = node.statics == nullptr ? nullptr : node.statics->find(type);
-  if (rrset == nullptr) return false;
-  if (type == RrType::soa) {
-    emit_soa(to.section, to.sink);
-    return true;
+PeerTypes PeerRecords::types_at(const schema::PeerName& name, const VisiblePeer& peer) const {
+  PeerTypes types;
+  const bool is_service = name.form == Form::service || name.form == Form::instance;
+  if (is_service && (peer.has_endpoint() || peer.host_target != nullptr)) types.add(RrType::srv);
+  if (is_service || name.form == Form::lan) types.add(RrType::txt);
+  if (name.form == Form::host || name.form == Form::instance) {
+    if (peer.endpoints.ipv4) types.add(RrType::a);
+    if (peer.endpoints.ipv6) types.add(RrType::aaaa);
   }
-  for (const auto& rdata : rrset->rdata) to.add(type, rrset->ttl, rdata);
-  return true;
+  if (name.form == Form::address) types.add(type_of(*name.address));
+  return types;
 }
 
-/// RFC 8482 §4.1: one RRset of those that there are.
-bool Zone::emit_any(const Node& node, const Emission& to) const {
-  for (const RrType type :
-       {RrType::srv, RrType::aaaa, RrType::a, RrType::txt, RrType::ptr, RrType::cname}) {
-    if (emit(node, type, to)) return true;
+// Records
+
+bool PeerRecords::emit(const schema::PeerName& name, const VisiblePeer& peer, RrType type,
+                       const Emission& to) const {
+  switch (name.form) {
+    case Form::host:
+      return emit_address(peer, type, to);
+    case Form::service:
+    case Form::instance:
+      if (type == RrType::srv) return emit_srv(name, peer, to);
+      if (type != RrType::txt) return name.form == Form::instance && emit_address(peer, type, to);
+      emit_text(name, peer, to);
+      return true;
+    case Form::address:
+      if (type != type_of(*name.address)) return false;
+      to.add(type, options_.endpoint_ttl, name.address->bytes());
+      return true;
+    case Form::lan:
+      if (type != RrType::txt) return false;
+      emit_lan(*peer.lan, to);
+      return true;
+    case Form::protocol:
+    case Form::other:
+      break;
   }
-  return node.statics != nullptr && !node.statics->rrsets.empty() &&
-         emit(node, node.statics->rrsets.front().type, to);
+  return false;
 }
 
-bool Zone::emit_addresses(const Node& node, RrType type, const Emission& to) const {
+bool PeerRecords::emit_address(const VisiblePeer& peer, RrType type, const Emission& to) const {
   if (type != RrType::a && type != RrType::aaaa) return false;
-  const PeerEndpoints& known = node.peer.endpoints;
-  const auto& endpoint = type == RrType::a ? known.ipv4 : known.ipv6;
-  if (!endpoint || !shows(*endpoint, to.view)) return false;
+  const auto& endpoint = type == RrType::a ? peer.endpoints.ipv4 : peer.endpoints.ipv6;
+  if (!endpoint) return false;
   to.add(type, options_.endpoint_ttl, endpoint->address.bytes());
   return true;
 }
 
-bool Zone::emit_srv(const Node& node, const Emission& to) const {
+bool PeerRecords::emit_srv(const schema::PeerName& name, const VisiblePeer& peer,
+                           const Emission& to) const {
   struct Record {
-    std::array<std::uint8_t, srv_head_octets + dns::max_name_octets> rdata;
+    std::array<std::uint8_t, dns::srv_target_offset + dns::max_name_octets> rdata;
     std::size_t size;
     const base::IpAddress* address;
 
@@ -152,218 +178,69 @@ bool Zone::emit_srv(const Node& node, const Emission& to) const {
   std::array<Record, 2> records;
   std::size_t count = 0;
   const auto make = [&](std::uint16_t priority, const std::optional<base::Endpoint>& endpoint) {
-    if (!endpoint || !shows(*endpoint, to.view)) return;
+    if (!endpoint) return;
     base::ByteWriter writer(records[count].rdata);
     write_srv_head(writer, priority, endpoint->port);
-    schema::write_address_name(endpoint->address, node.name->label, options_.apex, writer);
+    schema::write_address_name(endpoint->address, name.label, options_.apex, writer);
     records[count].size = writer.size();
     records[count++].address = &endpoint->address;
   };
-  make(priority_ipv6, node.peer.endpoints.ipv6);
-  make(priority_ipv4, node.peer.endpoints.ipv4);
-  if (count == 0) return emit_host_srv(node, to);
+  make(priority_ipv6, peer.endpoints.ipv6);
+  make(priority_ipv4, peer.endpoints.ipv4);
+  if (count == 0) return emit_host_srv(peer, to);
   const std::span<const Record> made = std::span(records).first(count);
   for (const Record& record : made) to.add(RrType::srv, options_.endpoint_ttl, record.octets());
   if (!to.with_targets) return true;
   for (const Record& record : made) {
-    const auto target = dns::parse_name_view(record.octets().subspan(srv_head_octets));
-    to.sink.add(Section::additional, *target, type_of(*record.address), options_.endpoint_ttl,
+    const auto target = dns::parse_name_view(record.octets().subspan(dns::srv_target_offset));
+    to.sink.add(dns::Section::additional, *target, type_of(*record.address), options_.endpoint_ttl,
                 record.address->bytes());
   }
   return true;
 }
 
 /// The SRV record of a peer whose endpoint is a host name.
-bool Zone::emit_host_srv(const Node& node, const Emission& to) const {
-  if (!node.peer.detail || !node.peer.detail->host_target) return false;
-  const HostTarget& host = *node.peer.detail->host_target;
-  std::array<std::uint8_t, srv_head_octets + dns::max_name_octets> rdata;
+bool PeerRecords::emit_host_srv(const VisiblePeer& peer, const Emission& to) const {
+  if (peer.host_target == nullptr) return false;
+  std::array<std::uint8_t, dns::srv_target_offset + dns::max_name_octets> rdata;
   base::ByteWriter writer(rdata);
-  write_srv_head(writer, priority_host, host.port);
-  writer.bytes(host.name.view().wire());
+  write_srv_head(writer, priority_host, peer.host_target->port);
+  writer.bytes(peer.host_target->name.view().wire());
   to.add(RrType::srv, options_.endpoint_ttl, writer.written());
-  if (to.with_targets) emit_target_addresses(host.name, to.view, to.sink);
   return true;
 }
 
-void Zone::emit_text(const Node& node, const Emission& to) const {
-  const PeerSnapshot& peer = node.peer;
+void PeerRecords::emit_text(const schema::PeerName& name, const VisiblePeer& peer,
+                            const Emission& to) const {
   std::array<std::uint8_t, max_text_octets> rdata;
   base::ByteWriter writer(rdata);
   write_text_string(writer, "txtvers=1");
-  write_text_string(writer, "pub=" + node.name->key.to_base64());
-  if (opens(&PublicParts::allowed, to.view)) {
-    if (peer.detail) write_allowed_strings(writer, peer.detail->allowed_ips);
-    if (peer.allowed_ip) write_allowed_strings(writer, {&*peer.allowed_ip, 1});
-  }
-  if (peer.since != base::WallTime{} && tells_times(peer, to.view)) {
-    write_text_string(writer, fmt::format("since={}", peer.since.time_since_epoch().count()));
+  write_text_string(writer, "pub=" + name.key.to_base64());
+  write_allowed_strings(writer, peer.allowed_ips);
+  if (peer.allowed_ip) write_allowed_strings(writer, {&*peer.allowed_ip, 1});
+  if (peer.since) {
+    write_text_string(writer, fmt::format("since={}", peer.since->time_since_epoch().count()));
     if (peer.stale)
       write_text_string(writer, fmt::format("stale={}", peer.stale->time_since_epoch().count()));
   }
-  if (peer.detail && peer.detail->is_hub && to.view == View::private_view)
-    write_text_string(writer, "role=hub");
-  if (peer.detail && peer.detail->mapping && opens(&PublicParts::map, to.view))
-    write_text_string(writer, fmt::format("map={}", to_string(*peer.detail->mapping)));
+  if (peer.is_hub) write_text_string(writer, "role=hub");
+  if (peer.mapping) write_text_string(writer, fmt::format("map={}", to_string(*peer.mapping)));
   to.add(RrType::txt, options_.endpoint_ttl, writer.written());
 }
 
-void Zone::emit_lan(const Node& node, const Emission& to) const {
+void PeerRecords::emit_lan(const schema::LanEndpoints& lan, const Emission& to) const {
   std::array<std::uint8_t, schema::max_lan_text_octets> rdata;
   base::ByteWriter writer(rdata);
-  schema::write_lan_text(writer, *node.lan);
+  schema::write_lan_text(writer, lan);
   to.add(RrType::txt, options_.endpoint_ttl, writer.written());
 }
 
-bool Zone::emit_list(const Emission& to) const {
-  if (!opens(&PublicParts::list, to.view)) return false;
-  const auto list = live_.list(to.view);
-  for (const wg::PublicKey& key : *list) {
+bool PeerRecords::emit_list(std::span<const wg::PublicKey> keys, const Emission& to) const {
+  for (const wg::PublicKey& key : keys) {
     to.add(RrType::ptr, options_.endpoint_ttl,
            schema::instance_name(key, options_.apex).view().wire());
   }
-  return !list->empty();
-}
-
-/// Addresses of what SRV and NS point to, as far as they are in this zone, in the order of the
-/// answer.
-void Zone::emit_additional(const Node& node, RrType type, const Emission& to) const {
-  if (type != RrType::srv && type != RrType::ns) return;
-  if (node.is_peer()) return;  // emit_srv() knows them
-  for (const auto& rdata : node.statics->find(type)->rdata) {
-    const auto target =
-        dns::parse_name_view(base::Bytes(rdata).subspan(type == RrType::srv ? srv_head_octets : 0));
-    if (target) emit_target_addresses(*target, to.view, to.sink);
-  }
-}
-
-void Zone::emit_target_addresses(dns::NameView target, View view, dns::RecordSink& sink) const {
-  // Glue below a cut is found as well: it is static, and no node is hidden by a cut.
-  const Question question = read(target);
-  Node node;
-  if (!question.is_ours || !find_node(question, view, node)) return;
-  const Emission to{target, view, sink, Section::additional};
-  (void)emit(node, RrType::aaaa, to);
-  (void)emit(node, RrType::a, to);
-}
-
-void Zone::emit_soa(Section section, dns::RecordSink& sink) const {
-  std::array<std::uint8_t, 2 * dns::max_name_octets + 20> rdata;
-  base::ByteWriter writer(rdata);
-  writer.bytes(base::Bytes(soa_).first(soa_.size() - 20));
-  writer.u32(live_.serial());
-  writer.bytes(base::Bytes(soa_).last(16));
-  // RFC 2308 §3: in a negative answer it lives no longer than the answer may.
-  const dns::Ttl minimum{base::ByteReader(base::Bytes(soa_).last(4)).u32()};
-  sink.add(section, options_.apex, RrType::soa,
-           section == Section::authority ? std::min(soa_ttl_, minimum) : soa_ttl_,
-           writer.written());
-}
-
-void Zone::emit_referral(dns::NameView cut, View view, dns::RecordSink& sink) const {
-  const Rrset* name_servers = find_static(cut)->find(RrType::ns);
-  for (const auto& rdata : name_servers->rdata) {
-    sink.add(Section::authority, cut, RrType::ns, name_servers->ttl, rdata);
-  }
-  for (const auto& rdata : name_servers->rdata) {
-    if (const auto target = dns::parse_name_view(rdata)) emit_target_addresses(*target, view, sink);
-  }
-}
-
-namespace {
-
-class VisitSink final : public dns::RecordSink {
- public:
-  explicit VisitSink(const Zone::Visit& visit) : visit_(visit) {}
-  void add(Section /*section*/, dns::NameView owner, RrType type, dns::Ttl ttl,
-           base::Bytes rdata) override {
-    visit_(owner, type, ttl, rdata);
-  }
-
- private:
-  const Zone::Visit& visit_;
-};
-
-constexpr std::array dynamic_types = {RrType::srv,  RrType::txt, RrType::a,
-                                      RrType::aaaa, RrType::ptr, RrType::cname};
-
-}  // namespace
-
-void Zone::for_each_record(View view, const Visit& visit) const {
-  for_each_common_record(view, visit);
-  peers_.for_each([&](const wg::PublicKey& key, const PeerRecord& record) {
-    emit_peer(key, record, view, visit);
-  });
-}
-
-void Zone::for_each_common_record(View view, const Visit& visit) const {
-  VisitSink sink(visit);
-  const auto emit_dynamic_name = [&](dns::NameView owner) {
-    Node node;
-    node.dynamic = find_fixed(owner, view, node);
-    for (const RrType type : dynamic_types) (void)emit(node, type, Emission{owner, view, sink});
-  };
-
-  emit_soa(Section::answer, sink);
-  std::vector<std::pair<dns::Name, const StaticNode*>> statics;
-  for (const auto& [name, node] : nodes_) statics.emplace_back(name, &node);
-  std::sort(statics.begin(), statics.end(),
-            [](const auto& a, const auto& b) { return a.first < b.first; });
-  for (const auto& [name, node] : statics) {
-    for (const Rrset& rrset : node->rrsets) {
-      if (rrset.type == RrType::soa) continue;
-      for (const auto& rdata : rrset.rdata) visit(name, rrset.type, rrset.ttl, rdata);
-    }
-  }
-  emit_dynamic_name(service_root_);
-  emit_dynamic_name(service_types_);
-  for (const auto& [label, key] : names_) {
-    const auto below = [&](std::initializer_list<std::string_view> labels) {
-      dns::Name name = options_.apex;
-      for (const std::string_view one : labels) (void)name.prepend(one);
-      emit_dynamic_name(name);
-    };
-    const std::string_view text = label.view().first_label_text();
-    below({text});
-    below({text, schema::protocol_label, schema::service_label});
-    below({schema::protocol_label, schema::service_label, text});
-  }
-}
-
-void Zone::for_each_peer_record(const wg::PublicKey& key, View view, const Visit& visit) const {
-  if (const auto record = peers_.find(key)) emit_peer(key, *record, view, visit);
-}
-
-void Zone::emit_peer(const wg::PublicKey& key, const PeerRecord& record, View view,
-                     const Visit& visit) const {
-  VisitSink sink(visit);
-  Node node;
-  schema::PeerName name;
-  name.key = key;
-  node.name = &name;
-  name.label = base::to_base32(key.octets());
-  node.peer = {.endpoints = {record.ipv4, record.ipv6},
-               .since = record.since,
-               .stale = record.stale,
-               .allowed_ip = {},
-               .detail = record.detail};
-  const auto emit_node = [&](dns::NameView owner, Node::Dynamic dynamic) {
-    node.dynamic = dynamic;
-    for (const RrType type : dynamic_types) (void)emit(node, type, Emission{owner, view, sink});
-  };
-  emit_node(schema::host_name(key, options_.apex), Node::Dynamic::host);
-  emit_node(schema::service_name(key, options_.apex), Node::Dynamic::service);
-  emit_node(schema::instance_name(key, options_.apex), Node::Dynamic::instance);
-  if (options_.padded_names) {
-    emit_node(schema::padded_instance_name(key, options_.apex), Node::Dynamic::instance);
-  }
-  for (const auto* endpoint : {&record.ipv4, &record.ipv6}) {
-    if (!*endpoint || !shows(**endpoint, view)) continue;
-    name.address = (*endpoint)->address;
-    emit_node(schema::address_name(*name.address, key, options_.apex), Node::Dynamic::address);
-  }
-  if (view == View::private_view) node.lan = live_.lan.find(key);
-  if (node.lan != nullptr) emit_node(schema::lan_name(key, options_.apex), Node::Dynamic::lan);
+  return !keys.empty();
 }
 
 }  // namespace dnsd

@@ -1,84 +1,86 @@
+#include "dnsd/zone/static_records.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
 
-#include "dnsd/zone/zone.hpp"
+#include "schema/owner_name.hpp"
 
-// The static part of the zone: what it may hold, and what it is refused for.
 namespace dnsd {
+namespace {
 
 using dns::RrType;
 
-Zone::Zone(const ZoneOptions& options, const Names& names, const PeerTable& peers,
-           const LiveState& live)
-    : options_(options), peers_(peers), live_(live) {
-  const auto below = [](const dns::Name& parent, std::string_view label) {
-    dns::Name name = parent;
-    (void)name.prepend(label);
-    return name;
-  };
-  protocol_root_ = below(options_.apex, schema::protocol_label);
-  service_root_ = below(protocol_root_, schema::service_label);
-  service_types_root_ = below(protocol_root_, "_dns-sd");
-  service_types_ = below(service_types_root_, "_services");
-  for (const auto& [label, key] : names) names_.emplace(below(dns::Name(), label), key);
+/// Why nothing static may stand at `owner`; nullopt: it may.
+std::optional<std::string> check_reserved(dns::NameView owner, const ZoneNames& names) {
+  if (schema::parse_peer_name(owner, names.apex()))
+    return "is a peer's name; peers' records are made by the server";
+  if (owner.equals(names.service_root())) return "is made by the server";
+  dns::Name wildcard = names.service_root();
+  (void)wildcard.prepend("*");
+  if (owner.is_at_or_below(wildcard)) return "a wildcard there would invent peers";
+  for (dns::NameView name = owner; !name.equals(names.apex()); name = name.parent()) {
+    if (!name.parent().equals(names.apex()) && !name.parent().equals(names.service_root()))
+      continue;
+    if (names.has_label(name.first_label_text()))
+      return fmt::format("is taken by the peer named {}", name.first_label_text());
+  }
+  return std::nullopt;
 }
 
-base::Expected<Zone, ZoneError> Zone::make(const ZoneOptions& options,
-                                           std::vector<dns::ZoneRecord> records, const Names& names,
-                                           const PeerTable& peers, const LiveState& live) {
-  if (options.apex.view().wire().size() > schema::max_zone_octets) {
-    return base::Unexpected(
-        ZoneError{0, fmt::format("zone {} is {} octets long; the names of its peers fit up to {}",
-                                 options.apex.to_string(), options.apex.view().wire().size(),
-                                 schema::max_zone_octets)});
-  }
-  Zone zone(options, names, peers, live);
-  std::map<dns::Name, std::size_t>
-      lines;  // of each owner's first record, for what is checked at the end
-  for (dns::ZoneRecord& record : records) {
-    lines.try_emplace(record.owner, record.line);
-    if (auto error = zone.add_static(std::move(record))) return base::Unexpected(*std::move(error));
-  }
-  if (auto error = zone.check_static(lines)) return base::Unexpected(*std::move(error));
-  return zone;
-}
-
-std::optional<ZoneError> Zone::add_static(dns::ZoneRecord record) {
-  const auto fail = [&](std::string_view why) {
-    return ZoneError{record.line, fmt::format("{} {}: {}", record.owner.to_string(),
-                                              dns::to_string(record.type), why)};
-  };
-  const bool at_apex = record.owner == options_.apex;
-  if (!record.owner.view().is_at_or_below(options_.apex)) return fail("is outside the zone");
-  if (const auto why = check_reserved(record.owner)) return fail(*why);
-  switch (record.type) {
+/// Why no record of this type may stand at `owner`; nullopt: it may.
+std::optional<std::string> check_type(RrType type, const dns::Name& owner, const ZoneNames& names) {
+  const bool at_apex = owner == names.apex();
+  switch (type) {
     case RrType::soa:
-      if (!at_apex) return fail("only the apex has an SOA");
+      if (!at_apex) return "only the apex has an SOA";
       break;
     case RrType::dname:
-      return fail("DNAME is not supported; write the names out, or use CNAMEs");
+      return "DNAME is not supported; write the names out, or use CNAMEs";
     case RrType::rrsig:
     case RrType::nsec:
     case RrType::nsec3:
-      return fail("the file is signed; give the unsigned one, answers are not signed");
+      return "the file is signed; give the unsigned one, answers are not signed";
     case RrType::ns:
-      if (!at_apex && protocol_root_.view().is_at_or_below(record.owner)) {
-        return fail("would delegate the names of the peers away");
-      }
-      if (record.owner.view().first_label_text() == "*")
-        return fail("a wildcard cannot be delegated");
+      if (!at_apex && names.protocol_root().view().is_at_or_below(owner))
+        return "would delegate the names of the peers away";
+      if (owner.view().first_label_text() == "*") return "a wildcard cannot be delegated";
       break;
     case RrType::cname:
-      if (record.owner == service_types_) return fail("is taken by the list of service types");
+      if (owner == names.service_types()) return "is taken by the list of service types";
       break;
     default:
       break;
   }
+  return std::nullopt;
+}
+
+}  // namespace
+
+base::Expected<StaticRecords, ZoneError> StaticRecords::make(const ZoneNames& names,
+                                                             std::vector<dns::ZoneRecord> records) {
+  StaticRecords made(names);
+  Lines lines;
+  for (dns::ZoneRecord& record : records) {
+    lines.try_emplace(record.owner, record.line);
+    if (auto error = made.add(std::move(record), names)) return base::Unexpected(*std::move(error));
+  }
+  if (auto error = made.check(lines, names.apex())) return base::Unexpected(*std::move(error));
+  return made;
+}
+
+std::optional<ZoneError> StaticRecords::add(dns::ZoneRecord record, const ZoneNames& names) {
+  const auto fail = [&](std::string_view why) {
+    return ZoneError{record.line, fmt::format("{} {}: {}", record.owner.to_string(),
+                                              dns::to_string(record.type), why)};
+  };
+  if (!record.owner.view().is_at_or_below(names.apex())) return fail("is outside the zone");
+  if (const auto why = check_reserved(record.owner, names)) return fail(*why);
+  if (const auto why = check_type(record.type, record.owner, names)) return fail(*why);
 
   // The name itself, and every name between it and the apex exists (RFC 4592 §2.2.2).
-  for (dns::NameView name = record.owner; !name.equals(options_.apex); name = name.parent()) {
+  for (dns::NameView name = record.owner; !name.equals(names.apex()); name = name.parent()) {
     nodes_.try_emplace(dns::Name(name));
     if (name.first_label_text() == "*") has_wildcards_ = true;
   }
@@ -99,79 +101,98 @@ std::optional<ZoneError> Zone::add_static(dns::ZoneRecord record) {
 }
 
 /// What can only be judged when every record is there.
-std::optional<ZoneError> Zone::check_static(const std::map<dns::Name, std::size_t>& lines) {
-  const StaticNode& apex = nodes_[options_.apex];
-  const Rrset* soa = apex.find(RrType::soa);
-  if (soa == nullptr) return ZoneError{0, fmt::format("{} has no SOA", options_.apex.to_string())};
-  if (apex.find(RrType::ns) == nullptr)
-    return ZoneError{0, fmt::format("{} has no NS", options_.apex.to_string())};
-  soa_ttl_ = soa->ttl;
-  soa_ = soa->rdata.front();
-  base::ByteReader minimum(base::Bytes(soa_).last(4));
-  base::ByteWriter lowered(base::MutableBytes(soa_).last(4));
-  lowered.u32(std::min(minimum.u32(), options_.negative_ttl.seconds));
+std::optional<ZoneError> StaticRecords::check(const Lines& lines, const dns::Name& apex) {
+  const StaticNode* const top = find(apex);
+  if (top == nullptr || top->find(RrType::soa) == nullptr)
+    return ZoneError{0, fmt::format("{} has no SOA", apex.to_string())};
+  if (top->find(RrType::ns) == nullptr)
+    return ZoneError{0, fmt::format("{} has no NS", apex.to_string())};
 
-  for (const auto& entry : lines) {
-    const dns::Name& name = entry.first;
-    const std::size_t line = entry.second;
-    const StaticNode& node = nodes_[name];
-    const auto fail = [&](std::string_view why) {
-      return ZoneError{line, fmt::format("{}: {}", name.to_string(), why)};
-    };
-    if (node.find(RrType::cname) != nullptr && node.rrsets.size() > 1) {
-      return fail("has a CNAME and other records (RFC 1034 §3.6.2); keep one or the other");
-    }
-    const StaticNode* at = &node;
-    for (int hop = 0; at != nullptr && at->find(RrType::cname) != nullptr; ++hop) {
-      if (hop == max_cname_hops) {
-        return fail(
-            fmt::format("its CNAMEs form a loop or a chain of more than {}", max_cname_hops));
-      }
-      const auto target = dns::parse_name_view(at->find(RrType::cname)->rdata.front());
-      at = target ? find_static(*target) : nullptr;
-    }
-    if (node.find(RrType::ns) != nullptr && name != options_.apex) has_cuts_ = true;
-    if (name != options_.apex && name.view().first_label_text() == "*" &&
-        name.view().parent().equals(options_.apex)) {
+  for (const auto& [name, line] : lines) {
+    const StaticNode& node = nodes_.at(name);
+    if (const auto why = check_cname(node))
+      return ZoneError{line, fmt::format("{}: {}", name.to_string(), *why)};
+    if (node.find(RrType::ns) != nullptr && name != apex) has_cuts_ = true;
+    if (name != apex && name.view().first_label_text() == "*" &&
+        name.view().parent().equals(apex)) {
       warnings_.push_back(fmt::format("{}line {}: {} also answers for keys that nobody registered",
                                       line == 0 ? "" : "zone file ", line, name.to_string()));
     }
-    deepest_ = std::max(deepest_, name.view().label_count() - options_.apex.view().label_count());
+    deepest_ = std::max(deepest_, name.view().label_count() - apex_labels_);
   }
+  if (!has_cuts_) return std::nullopt;
   for (const auto& [name, line] : lines) {
-    if (!has_cuts_ || name == options_.apex) continue;
-    const auto cut = find_cut(name);
-    if (!cut) continue;
-    const bool is_cut = cut->equals(name);
-    for (const Rrset& rrset : nodes_[name].rrsets) {
-      const bool glue = rrset.type == RrType::a || rrset.type == RrType::aaaa;
-      const bool belongs_to_cut = is_cut && (rrset.type == RrType::ns || rrset.type == RrType::ds);
-      if (glue || belongs_to_cut) continue;
-      return ZoneError{
-          line, fmt::format(
-                    "{} {}: is hidden by the delegation of {}; only its addresses can stand there",
-                    name.to_string(), dns::to_string(rrset.type), cut->to_string())};
-    }
+    if (name == apex) continue;
+    if (auto why = check_hidden(name)) return ZoneError{line, *std::move(why)};
   }
   return std::nullopt;
 }
 
-/// Why nothing static may stand at `owner`; nullopt: it may.
-std::optional<std::string> Zone::check_reserved(dns::NameView owner) const {
-  if (schema::parse_peer_name(owner, options_.apex))
-    return "is a peer's name; peers' records are made by the server";
-  if (owner.equals(service_root_)) return "is made by the server";
-  dns::Name wildcard = service_root_;
-  (void)wildcard.prepend("*");
-  if (owner.is_at_or_below(wildcard)) return "a wildcard there would invent peers";
-  for (dns::NameView name = owner; !name.equals(options_.apex); name = name.parent()) {
-    if (!name.parent().equals(options_.apex) && !name.parent().equals(service_root_)) continue;
-    dns::Name label;
-    (void)label.prepend(name.first_label_text());
-    if (names_.contains(label))
-      return fmt::format("is taken by the peer named {}", name.first_label_text());
+/// Why the CNAME of a node cannot stand; nullopt: it can, or there is none.
+std::optional<std::string> StaticRecords::check_cname(const StaticNode& node) const {
+  if (node.find(RrType::cname) != nullptr && node.rrsets.size() > 1)
+    return "has a CNAME and other records (RFC 1034 §3.6.2); keep one or the other";
+  const StaticNode* at = &node;
+  for (int hop = 0; at != nullptr && at->find(RrType::cname) != nullptr; ++hop) {
+    if (hop == max_cname_hops)
+      return fmt::format("its CNAMEs form a loop or a chain of more than {}", max_cname_hops);
+    const auto target = dns::parse_name_view(at->find(RrType::cname)->rdata.front());
+    at = target ? find(*target) : nullptr;
   }
   return std::nullopt;
+}
+
+/// Which records of a name a delegation hides; nullopt: none.
+std::optional<std::string> StaticRecords::check_hidden(const dns::Name& name) const {
+  const auto cut = find_cut(name);
+  if (!cut) return std::nullopt;
+  const bool is_cut = cut->equals(name);
+  for (const Rrset& rrset : nodes_.at(name).rrsets) {
+    const bool glue = rrset.type == RrType::a || rrset.type == RrType::aaaa;
+    const bool belongs_to_cut = is_cut && (rrset.type == RrType::ns || rrset.type == RrType::ds);
+    if (glue || belongs_to_cut) continue;
+    return fmt::format(
+        "{} {}: is hidden by the delegation of {}; only its addresses can stand there",
+        name.to_string(), dns::to_string(rrset.type), cut->to_string());
+  }
+  return std::nullopt;
+}
+
+std::optional<dns::NameView> StaticRecords::search_cut(dns::NameView name) const {
+  const std::size_t depth = name.label_count() - apex_labels_;
+  for (std::size_t below_apex = 1; below_apex <= std::min(depth, deepest_); ++below_apex) {
+    const dns::NameView candidate = name.ancestor(depth - below_apex);
+    const StaticNode* node = find(candidate);
+    if (node != nullptr && node->find(RrType::ns) != nullptr) return candidate;
+  }
+  return std::nullopt;
+}
+
+const StaticNode* StaticRecords::find_wildcard(dns::NameView encloser) const {
+  dns::Name wildcard(encloser);
+  return wildcard.prepend("*") ? find(wildcard) : nullptr;
+}
+
+std::vector<RrType> StaticRecords::types_at(dns::NameView name) const {
+  std::vector<RrType> types;
+  if (const StaticNode* node = find(name)) {
+    for (const Rrset& rrset : node->rrsets) types.push_back(rrset.type);
+  }
+  std::sort(types.begin(), types.end());
+  return types;
+}
+
+void StaticRecords::for_each(const Visit& visit) const {
+  std::vector<std::pair<dns::Name, const StaticNode*>> ordered;
+  for (const auto& [name, node] : nodes_) ordered.emplace_back(name, &node);
+  std::sort(ordered.begin(), ordered.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (const auto& [name, node] : ordered) {
+    for (const Rrset& rrset : node->rrsets) {
+      if (rrset.type == RrType::soa) continue;
+      for (const auto& rdata : rrset.rdata) visit(name, rrset.type, rrset.ttl, rdata);
+    }
+  }
 }
 
 }  // namespace dnsd

@@ -1,11 +1,58 @@
 #include "dnsd/zone/zone.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
 #include <utility>
+
+#include "base/bytes.hpp"
+#include "base/encoding.hpp"
 
 namespace dnsd {
 
 using dns::RrType;
+using dns::Section;
+
+namespace {
+
+constexpr std::size_t soa_numbers_octets = 20;  // RFC 1035 §3.3.13: behind the two names
+constexpr std::size_t soa_minimum_octets = 4;   // the last of them
+constexpr std::size_t soa_behind_serial = soa_numbers_octets - 4;
+
+}  // namespace
+
+base::Expected<Zone, ZoneError> Zone::make(const ZoneOptions& options,
+                                           std::vector<dns::ZoneRecord> records, const Names& names,
+                                           const PeerTable& peers, const LiveState& live) {
+  if (options.apex.view().wire().size() > schema::max_zone_octets) {
+    return base::Unexpected(
+        ZoneError{0, fmt::format("zone {} is {} octets long; the names of its peers fit up to {}",
+                                 options.apex.to_string(), options.apex.view().wire().size(),
+                                 schema::max_zone_octets)});
+  }
+  ZoneNames zone_names(options.apex, names);
+  auto statics = StaticRecords::make(zone_names, std::move(records));
+  if (!statics) return base::Unexpected(statics.error());
+  return Zone(options, std::move(zone_names), *std::move(statics), peers, live);
+}
+
+Zone::Zone(const ZoneOptions& options, ZoneNames names, StaticRecords statics,
+           const PeerTable& peers, const LiveState& live)
+    : options_(options),
+      names_(std::move(names)),
+      statics_(std::move(statics)),
+      peer_records_(options),
+      peers_(peers),
+      live_(live),
+      deepest_(std::max(statics_.deepest(), deepest_dynamic_name)) {
+  const Rrset& soa = *statics_.find(options_.apex)->find(RrType::soa);
+  soa_ttl_ = soa.ttl;
+  soa_ = soa.rdata.front();
+  base::ByteReader minimum(base::Bytes(soa_).last(soa_minimum_octets));
+  base::ByteWriter lowered(base::MutableBytes(soa_).last(soa_minimum_octets));
+  lowered.u32(std::min(minimum.u32(), options_.negative_ttl.seconds));
+}
 
 Zone::Question Zone::read(dns::NameView name) const {
   Question question{.name = name, .is_ours = name.is_at_or_below(options_.apex)};
@@ -39,11 +86,12 @@ Finding Zone::lookup(const Question& question, RrType type, View view,
   return found;
 }
 
-/// RFC 1034 §4.3.2 steps 2 to 6 for one name. On `cname`, `next` is where the chain goes on.
+/// RFC 1034 §4.3.2 steps 2 to 6 for one name. \param next set on Outcome::cname: where the chain
+/// leads.
 Finding Zone::look_up_one(const Question& question, RrType type, View view, dns::RecordSink& sink,
                           dns::Name& next) const {
   const dns::NameView name = question.name;
-  if (const auto cut = find_cut(name)) {
+  if (const auto cut = statics_.find_cut(name)) {
     // RFC 4035 §3.1.4.1: DS at the cut belongs to this side.
     if (type != RrType::ds || !cut->equals(name)) {
       emit_referral(*cut, view, sink);
@@ -51,198 +99,298 @@ Finding Zone::look_up_one(const Question& question, RrType type, View view, dns:
     }
   }
   Node node;
-  bool exists = find_node(question, view, node);
+  find_node(question, view, node);
   bool is_for_any_name = false;
-  if (!exists) {
+  if (!node.exists()) {
     if (!live_.is_ready() && question.peer) return {Outcome::failed};
-    exists = find_wildcard(name, view, node);
-    is_for_any_name = exists;
+    node.statics = find_wildcard(name, view);
+    is_for_any_name = node.exists();
   }
-  if (!exists) {
-    emit_soa(dns::Section::authority, sink);
+  if (!node.exists()) {
+    emit_soa(Section::authority, sink);
     return {Outcome::nxdomain};
   }
-  const Emission to{name, view, sink, dns::Section::answer, type != RrType::any};
+  const Emission to{name, sink, Section::answer, type != RrType::any};
   if (type == RrType::any) {
-    if (emit_any(node, to)) return {Outcome::hit, false, is_for_any_name};
-  } else if (emit(node, type, to)) {
-    emit_additional(node, type, to);
-    const bool is_endpoint = node.is_peer() && type != RrType::txt;  // TXT says it itself
-    const bool is_stale = is_endpoint && node.peer.stale && tells_times(node.peer, view);
+    if (emit_any(node, view, to)) return {Outcome::hit, false, is_for_any_name};
+  } else if (emit(node, type, view, to)) {
+    emit_additional(node, type, view, sink);
+    const bool is_stale = node.dynamic == Node::Dynamic::peer && node.peer.stale &&
+                          type != RrType::txt;  // TXT says it itself
     return {Outcome::hit, is_stale, is_for_any_name};
-  } else if (emit(node, RrType::cname, to)) {
-    next = node.dynamic == Node::Dynamic::alias
-               ? alias_target(node)
-               : dns::Name(*dns::parse_name_view(node.statics->find(RrType::cname)->rdata.front()));
+  } else if (emit(node, RrType::cname, view, to)) {
+    next = cname_target(node);
     return {Outcome::cname, false, is_for_any_name};
   }
-  emit_soa(dns::Section::authority, sink);
+  emit_soa(Section::authority, sink);
   return {Outcome::nodata, false, is_for_any_name};
 }
 
-/// \param node fresh. \return whether the name exists.
-bool Zone::find_node(const Question& question, View view, Node& node) const {
-  if (question.peer) {
+// What is at a name
+
+void Zone::find_node(const Question& question, View view, Node& node) const {
+  if (question.peer) {  // nothing static stands there
     node.name = &*question.peer;
-    node.dynamic = find_peer(question.hash, view, node);  // nothing static stands there
+    if (!find_peer(question, view, node.peer)) return;
+    const bool is_empty = node.name->form == schema::PeerName::Form::protocol;
+    node.dynamic = is_empty ? Node::Dynamic::empty : Node::Dynamic::peer;
   } else {
-    node.statics = find_static(question.name);
+    node.statics = statics_.find(question.name);
     node.dynamic = find_fixed(question.name, view, node);
   }
-  return node.statics != nullptr || node.dynamic != Node::Dynamic::none;
 }
 
-/// \param node has its name.
-Zone::Node::Dynamic Zone::find_peer(PeerTable::KeyHash hash, View view, Node& node) const {
-  const schema::PeerName& name = *node.name;
-  using Form = schema::PeerName::Form;
-  if (name.form == Form::other || (name.padded && !options_.padded_names))
-    return Node::Dynamic::none;
-  std::optional<PeerEndpoints> endpoints;
-  if (!tells_more(view)) {
-    endpoints = peers_.find_endpoints(name.key, hash);
-    if (!endpoints) return Node::Dynamic::none;
+/// Whether the peer's name exists; then `peer` is set.
+bool Zone::find_peer(const Question& question, View view, VisiblePeer& peer) const {
+  const schema::PeerName& name = *question.peer;
+  if (!peer_records_.is_possible(name)) return false;
+  bool is_shown = false;
+  if (!peer_records_.needs_snapshot(view)) {
+    const auto endpoints = peers_.find_endpoints(name.key, question.hash);
+    if (!endpoints) return false;
+    is_shown = peer_records_.show_endpoints(*endpoints, view, peer);
   }
-  if (endpoints && shows_any(*endpoints, view)) {
-    node.peer.endpoints = *endpoints;
-  } else {
-    auto snapshot = peers_.snapshot(name.key, hash);
-    if (!snapshot) return Node::Dynamic::none;
-    node.peer = *std::move(snapshot);
+  if (!is_shown) {
+    auto snapshot = peers_.snapshot(name.key, question.hash);
+    if (!snapshot) return false;
+    peer_records_.show(*std::move(snapshot), view, peer);
   }
-  switch (name.form) {
-    case Form::host:
-      return Node::Dynamic::host;
-    case Form::protocol:
-      return Node::Dynamic::empty;
-    case Form::service:
-      return Node::Dynamic::service;
-    case Form::instance:
-      return Node::Dynamic::instance;
-    case Form::address: {
-      const PeerEndpoints& known = node.peer.endpoints;
-      const auto& endpoint = name.address->is_ipv4() ? known.ipv4 : known.ipv6;
-      if (!endpoint || endpoint->address != *name.address || !shows(*endpoint, view))
-        return Node::Dynamic::none;
-      return Node::Dynamic::address;
-    }
-    case Form::lan:
-      if (view == View::private_view) node.lan = live_.lan.find(name.key);
-      return node.lan == nullptr ? Node::Dynamic::none : Node::Dynamic::lan;
-    case Form::other:
-      break;
-  }
-  return Node::Dynamic::none;
+  if (name.form == schema::PeerName::Form::lan && view == View::private_view)
+    peer.lan = live_.lan.find(name.key);
+  return peer_records_.exists(name, peer);
 }
 
-/// The names that are always there, and those of named peers.
+/// The names that hold no key: those that are always there, and the aliases.
 Zone::Node::Dynamic Zone::find_fixed(dns::NameView name, View view, Node& node) const {
-  if (name.equals(protocol_root_)) return Node::Dynamic::empty;
-  if (name.equals(service_root_)) return Node::Dynamic::service_root;
-  if (opens(&PublicParts::list, view)) {
-    if (name.equals(service_types_root_)) return Node::Dynamic::empty;
-    if (name.equals(service_types_)) return Node::Dynamic::service_types;
+  if (name.equals(names_.protocol_root())) return Node::Dynamic::empty;
+  if (name.equals(names_.service_root())) return Node::Dynamic::service_root;
+  if (options_.opens(&PublicParts::list, view)) {
+    if (name.equals(names_.service_types_root())) return Node::Dynamic::empty;
+    if (name.equals(names_.service_types())) return Node::Dynamic::service_types;
   }
-  if (names_.empty() || !opens(&PublicParts::names, view) || name.equals(options_.apex))
-    return Node::Dynamic::none;
-
-  // NAME.Z, _udp.NAME.Z, _wireguard._udp.NAME.Z or NAME._wireguard._udp.Z
-  const std::size_t depth = name.label_count() - options_.apex.view().label_count();
-  if (depth > deepest_dynamic_name) return Node::Dynamic::none;
-  const bool is_instance = depth == 3 && name.parent().equals(service_root_);
-  dns::Name label;
-  (void)label.prepend((is_instance ? name : name.ancestor(depth - 1)).first_label_text());
-  const auto found = names_.find(label);
-  if (found == names_.end()) return Node::Dynamic::none;
-  using Form = schema::PeerName::Form;
-  Form form = is_instance ? Form::instance : Form::host;
-  if (!is_instance && depth > 1) {
-    dns::Name expected(name.ancestor(depth - 1));
-    (void)expected.prepend(schema::protocol_label);
-    if (depth == 2) return name.equals(expected) ? Node::Dynamic::empty : Node::Dynamic::none;
-    (void)expected.prepend(schema::service_label);
-    if (!name.equals(expected)) return Node::Dynamic::none;
-    form = Form::service;
-  }
-  node.alias_form = form;
-  node.alias_key = &found->second;
+  if (!options_.opens(&PublicParts::names, view)) return Node::Dynamic::none;
+  const auto alias = names_.find_alias(name);
+  if (!alias) return Node::Dynamic::none;
+  if (alias->form == schema::PeerName::Form::protocol) return Node::Dynamic::empty;
+  node.alias = *alias;
   return Node::Dynamic::alias;
 }
 
-/// The name of the peer itself that a configured name stands for.
-dns::Name Zone::alias_target(const Node& node) const {
-  using Form = schema::PeerName::Form;
-  const wg::PublicKey& key = *node.alias_key;
-  if (node.alias_form == Form::host) return schema::host_name(key, options_.apex);
-  if (node.alias_form == Form::instance) return schema::instance_name(key, options_.apex);
-  return schema::service_name(key, options_.apex);
-}
-
-const Zone::StaticNode* Zone::find_static(dns::NameView name) const {
-  const auto found = nodes_.find(name);
-  return found == nodes_.end() ? nullptr : &found->second;
-}
-
-/// RFC 4592 §3.3.1: the wildcard below the closest encloser, if there is one.
-/// \param node fresh. \return whether there is one.
-bool Zone::find_wildcard(dns::NameView name, View view, Node& node) const {
-  if (!has_wildcards_) return false;
+/// RFC 4592 §3.3.1: the wildcard below the closest encloser. \return nullptr: there is none.
+const StaticNode* Zone::find_wildcard(dns::NameView name, View view) const {
+  if (!statics_.has_wildcards()) return nullptr;
   const std::size_t depth = name.label_count() - options_.apex.view().label_count();
   // A name with a hundred labels costs no more than the deepest one that can exist.
   dns::NameView encloser = name.ancestor(depth > deepest_ ? depth - deepest_ : 1);
   const auto exists = [&] {
-    Node closest;
-    return find_node(read(encloser), view, closest);
+    const Question question = read(encloser);
+    Node node;
+    find_node(question, view, node);
+    return node.exists();
   };
   while (!encloser.equals(options_.apex) && !exists()) encloser = encloser.parent();
-  dns::Name wildcard(encloser);
-  if (!wildcard.prepend("*")) return false;
-  node = Node{};
-  node.statics = find_static(wildcard);
-  return node.statics != nullptr;
+  return statics_.find_wildcard(encloser);
 }
 
-/// The highest zone cut at or above `name`, below the apex.
-std::optional<dns::NameView> Zone::find_cut(dns::NameView name) const {
-  if (!has_cuts_) return std::nullopt;
-  const std::size_t depth = name.label_count() - options_.apex.view().label_count();
-  for (std::size_t below_apex = 1; below_apex <= std::min(depth, deepest_); ++below_apex) {
-    const dns::NameView candidate = name.ancestor(depth - below_apex);
-    const StaticNode* node = find_static(candidate);
-    if (node != nullptr && node->find(RrType::ns) != nullptr) return candidate;
+/// Where the CNAME of a node leads. \param node has one.
+dns::Name Zone::cname_target(const Node& node) const {
+  if (node.dynamic == Node::Dynamic::alias) return names_.target(node.alias);
+  return dns::Name(*dns::parse_name_view(node.statics->find(RrType::cname)->rdata.front()));
+}
+
+// Writing records
+
+/// Writes the RRset of one type. \return false: the node has none.
+bool Zone::emit(const Node& node, RrType type, View view, const Emission& to) const {
+  if (node.dynamic == Node::Dynamic::peer)
+    return peer_records_.emit(*node.name, node.peer, type, to);
+  const bool has_static = emit_static(node, type, to);
+  switch (node.dynamic) {
+    case Node::Dynamic::alias:
+      if (type != RrType::cname) return false;
+      to.add(type, options_.cname_ttl, names_.target(node.alias).view().wire());
+      return true;
+    case Node::Dynamic::service_root:
+      if (type == RrType::ptr) {
+        if (!options_.opens(&PublicParts::list, view)) return false;
+        return peer_records_.emit_list(*live_.list(view), to);
+      }
+      if (type != RrType::txt) return false;
+      to.add(type, options_.endpoint_ttl, base::as_bytes("\x09txtvers=1"));
+      return true;
+    case Node::Dynamic::service_types: {
+      if (type != RrType::ptr) return has_static;
+      // RFC 2181 §5.2: one RRset, one TTL, that of the operator's records when there are any.
+      const StaticNode* statics = statics_.find(names_.service_types());
+      const Rrset* merged = statics == nullptr ? nullptr : statics->find(RrType::ptr);
+      to.add(type, merged == nullptr ? options_.endpoint_ttl : merged->ttl,
+             names_.service_root().view().wire());
+      return true;
+    }
+    case Node::Dynamic::peer:
+    case Node::Dynamic::empty:
+    case Node::Dynamic::none:
+      break;
   }
-  return std::nullopt;
+  return has_static;
 }
 
-const Zone::Rrset* Zone::StaticNode::find(RrType type) const {
-  for (const Rrset& rrset : rrsets) {
-    if (rrset.type == type) return &rrset;
+bool Zone::emit_static(const Node& node, RrType type, const Emission& to) const {
+  const Rrset* rrset = node.statics == nullptr ? nullptr : node.statics->find(type);
+  if (rrset == nullptr) return false;
+  if (type == RrType::soa) {
+    emit_soa(to.section, to.sink);
+    return true;
   }
-  return nullptr;
+  for (const auto& rdata : rrset->rdata) to.add(type, rrset->ttl, rdata);
+  return true;
 }
 
-bool Zone::shows(const base::Endpoint& endpoint, View view) const {
-  return is_published(endpoint, view, options_.publish_private);
+/// RFC 8482 §4.1: one RRset of those that there are.
+bool Zone::emit_any(const Node& node, View view, const Emission& to) const {
+  for (const RrType type :
+       {RrType::srv, RrType::aaaa, RrType::a, RrType::txt, RrType::ptr, RrType::cname}) {
+    if (emit(node, type, view, to)) return true;
+  }
+  return node.statics != nullptr && !node.statics->rrsets.empty() &&
+         emit(node, node.statics->rrsets.front().type, view, to);
 }
 
-/// Since when an endpoint is known, and whether it is stale, is told of endpoints that are shown.
-bool Zone::tells_times(const PeerSnapshot& peer, View view) const {
-  return opens(&PublicParts::since, view) && shows_any(peer.endpoints, view);
+/// The addresses of the names that SRV and NS point to, if they are in this zone, in the order of
+/// the answer. Those of a peer's endpoints are written already.
+void Zone::emit_additional(const Node& node, RrType type, View view, dns::RecordSink& sink) const {
+  if (type != RrType::srv && type != RrType::ns) return;
+  if (node.dynamic == Node::Dynamic::peer) {
+    if (const HostTarget* host = node.peer.host_target)
+      emit_target_addresses(host->name, view, sink);
+    return;
+  }
+  for (const auto& rdata : node.statics->find(type)->rdata) {
+    const auto target = dns::parse_name_view(
+        base::Bytes(rdata).subspan(type == RrType::srv ? dns::srv_target_offset : 0));
+    if (target) emit_target_addresses(*target, view, sink);
+  }
 }
 
-/// Whether the view is told anything of a peer beside its endpoints.
-bool Zone::tells_more(View view) const {
-  return opens(&PublicParts::since, view) || opens(&PublicParts::allowed, view) ||
-         opens(&PublicParts::map, view);
+void Zone::emit_target_addresses(dns::NameView target, View view, dns::RecordSink& sink) const {
+  // Glue below a cut is found as well: it is static, and no node is hidden by a cut.
+  const Question question = read(target);
+  if (!question.is_ours) return;
+  Node node;
+  find_node(question, view, node);
+  const Emission to{target, sink, Section::additional};
+  (void)emit(node, RrType::aaaa, view, to);
+  (void)emit(node, RrType::a, view, to);
 }
 
-bool Zone::shows_any(const PeerEndpoints& endpoints, View view) const {
-  return (endpoints.ipv4 && shows(*endpoints.ipv4, view)) ||
-         (endpoints.ipv6 && shows(*endpoints.ipv6, view));
+void Zone::emit_referral(dns::NameView cut, View view, dns::RecordSink& sink) const {
+  const Rrset* name_servers = statics_.find(cut)->find(RrType::ns);
+  for (const auto& rdata : name_servers->rdata) {
+    sink.add(Section::authority, cut, RrType::ns, name_servers->ttl, rdata);
+  }
+  for (const auto& rdata : name_servers->rdata) {
+    if (const auto target = dns::parse_name_view(rdata)) emit_target_addresses(*target, view, sink);
+  }
 }
 
-bool Zone::opens(bool PublicParts::*part, View view) const {
-  return view == View::private_view || options_.public_parts.*part;
+void Zone::emit_soa(Section section, dns::RecordSink& sink) const {
+  std::array<std::uint8_t, 2 * dns::max_name_octets + soa_numbers_octets> rdata;
+  const base::Bytes soa(soa_);
+  base::ByteWriter writer(rdata);
+  writer.bytes(soa.first(soa.size() - soa_numbers_octets));
+  writer.u32(live_.serial());
+  writer.bytes(soa.last(soa_behind_serial));
+  // RFC 2308 §3: in a negative answer it lives no longer than the answer may.
+  const dns::Ttl minimum{base::ByteReader(soa.last(soa_minimum_octets)).u32()};
+  sink.add(section, options_.apex, RrType::soa,
+           section == Section::authority ? std::min(soa_ttl_, minimum) : soa_ttl_,
+           writer.written());
+}
+
+// The dump of a view
+
+namespace {
+
+class VisitSink final : public dns::RecordSink {
+ public:
+  explicit VisitSink(const Zone::Visit& visit) : visit_(visit) {}
+  void add(Section /*section*/, dns::NameView owner, RrType type, dns::Ttl ttl,
+           base::Bytes rdata) override {
+    visit_(owner, type, ttl, rdata);
+  }
+
+ private:
+  const Zone::Visit& visit_;
+};
+
+}  // namespace
+
+void Zone::for_each_record(View view, const Visit& visit) const {
+  for_each_common_record(view, visit);
+  peers_.for_each([&](const wg::PublicKey& key, const PeerRecord& record) {
+    visit_peer(key, record, view, visit);
+  });
+}
+
+void Zone::for_each_common_record(View view, const Visit& visit) const {
+  VisitSink sink(visit);
+  const auto visit_name = [&](dns::NameView owner) {
+    Node node;
+    node.dynamic = find_fixed(owner, view, node);
+    for (const RrType type : {RrType::txt, RrType::ptr, RrType::cname})
+      (void)emit(node, type, view, Emission{owner, sink});
+  };
+
+  emit_soa(Section::answer, sink);
+  statics_.for_each(visit);
+  visit_name(names_.service_root());
+  visit_name(names_.service_types());
+  for (const auto& entry : names_.alias_keys()) {
+    const std::string_view label = entry.first.view().first_label_text();
+    const auto visit_below = [&](std::initializer_list<std::string_view> labels) {
+      dns::Name name = options_.apex;
+      for (const std::string_view one : labels) (void)name.prepend(one);
+      visit_name(name);
+    };
+    visit_below({label});
+    visit_below({label, schema::protocol_label, schema::service_label});
+    visit_below({schema::protocol_label, schema::service_label, label});
+  }
+}
+
+void Zone::for_each_peer_record(const wg::PublicKey& key, View view, const Visit& visit) const {
+  if (const auto record = peers_.find(key)) visit_peer(key, *record, view, visit);
+}
+
+void Zone::visit_peer(const wg::PublicKey& key, const PeerRecord& record, View view,
+                      const Visit& visit) const {
+  VisitSink sink(visit);
+  VisiblePeer peer;
+  peer_records_.show({.endpoints = {record.ipv4, record.ipv6},
+                      .since = record.since,
+                      .stale = record.stale,
+                      .allowed_ip = {},
+                      .detail = record.detail},
+                     view, peer);
+  if (view == View::private_view) peer.lan = live_.lan.find(key);
+  schema::PeerName name{.key = key, .label = base::to_base32(key.octets()), .address = {}};
+  const auto visit_name = [&](schema::PeerName::Form form, dns::NameView owner) {
+    name.form = form;
+    for (const RrType type : peer_records_.types_at(name, peer))
+      (void)peer_records_.emit(name, peer, type, Emission{owner, sink});
+  };
+  using Form = schema::PeerName::Form;
+  visit_name(Form::host, schema::host_name(key, options_.apex));
+  visit_name(Form::service, schema::service_name(key, options_.apex));
+  visit_name(Form::instance, schema::instance_name(key, options_.apex));
+  if (options_.padded_names)
+    visit_name(Form::instance, schema::padded_instance_name(key, options_.apex));
+  for (const auto& endpoint : {peer.endpoints.ipv4, peer.endpoints.ipv6}) {
+    if (!endpoint) continue;
+    name.address = endpoint->address;
+    visit_name(Form::address, schema::address_name(*name.address, key, options_.apex));
+  }
+  if (peer.lan != nullptr) visit_name(Form::lan, schema::lan_name(key, options_.apex));
 }
 
 }  // namespace dnsd

@@ -15,7 +15,6 @@ constexpr std::size_t max_server_cookie_octets = 32;  // RFC 7873 §4
 constexpr std::size_t opt_octets = 11;     // root owner, type, class, TTL, length: RFC 6891 §6.1.2
 constexpr unsigned pointer_mark = 0xc000;  // RFC 1035 §4.1.4
 constexpr std::size_t max_pointer = 0x3fff;
-constexpr std::size_t srv_target_offset = 6;  // RFC 2782: priority, weight, port
 constexpr std::size_t soa_numbers_octets = 20;
 constexpr std::uint16_t tsig_bad_key = 17;  // RFC 8945 §3
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -62,6 +63,9 @@ enum class ExtendedError : std::uint16_t {
   prohibited = 18,
   not_authoritative = 20
 };
+
+/// Where the target begins in the data of an SRV record (RFC 2782): behind priority, weight, port.
+inline constexpr std::size_t srv_target_offset = 6;
 
 /// Seconds that a record may be cached. Not a duration: at most 2^31-1, and compared only with
 /// others of its kind (RFC 2181 §8).

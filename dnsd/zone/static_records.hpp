@@ -1,0 +1,104 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/expected.hpp"
+#include "dns/name.hpp"
+#include "dns/types.hpp"
+#include "dns/zone_file.hpp"
+#include "dnsd/zone/zone_names.hpp"
+
+namespace dnsd {
+
+/// A static record that the zone cannot hold.
+struct ZoneError {
+  std::size_t line = 0;  ///< of its file; 0: not about one line
+  std::string message;
+};
+
+/// Longest chain of CNAMEs that an answer follows. A zone with a longer chain is refused.
+inline constexpr int max_cname_hops = 16;
+
+/// The records of one type at one name.
+struct Rrset {
+  dns::RrType type{};
+  dns::Ttl ttl;
+  std::vector<std::vector<std::uint8_t>> rdata;
+};
+
+/// The static records at one name. Without any it is an empty non-terminal.
+struct StaticNode {
+  std::vector<Rrset> rrsets;  ///< in the order of their first records in the file
+
+  /// \return nullptr: none of that type.
+  [[nodiscard]] const Rrset* find(dns::RrType type) const {
+    for (const Rrset& rrset : rrsets) {
+      if (rrset.type == type) return &rrset;
+    }
+    return nullptr;
+  }
+};
+
+/// The operator's records, checked: those of the zone file, or those made in its place. They are
+/// the same in every view and know nothing of peers. Immutable; any thread may read.
+class StaticRecords {
+ public:
+  using Visit = std::function<void(dns::NameView owner, dns::RrType, dns::Ttl, base::Bytes rdata)>;
+
+  /// \param names what is reserved for the server. \param records exactly one SOA and at least one
+  /// NS at the apex.
+  /// \error with the line: a record at a reserved name, a cut or DNAME above one, a CNAME beside
+  /// other data or in a loop, data below a cut that is not glue, a second SOA.
+  [[nodiscard]] static base::Expected<StaticRecords, ZoneError> make(
+      const ZoneNames& names, std::vector<dns::ZoneRecord> records);
+
+  /// \return nullptr: no such name. Empty non-terminals are found (RFC 4592 §2.2.2).
+  [[nodiscard]] const StaticNode* find(dns::NameView name) const {
+    const auto found = nodes_.find(name);
+    return found == nodes_.end() ? nullptr : &found->second;
+  }
+  /// The highest zone cut at or above `name`, below the apex. \param name at or below the apex.
+  [[nodiscard]] std::optional<dns::NameView> find_cut(dns::NameView name) const {
+    return has_cuts_ ? search_cut(name) : std::nullopt;
+  }
+  /// The node `*.encloser`. \return nullptr: there is none.
+  [[nodiscard]] const StaticNode* find_wildcard(dns::NameView encloser) const;
+  [[nodiscard]] bool has_wildcards() const { return has_wildcards_; }
+  /// Labels below the apex of the deepest name.
+  [[nodiscard]] std::size_t deepest() const { return deepest_; }
+
+  /// The types at a name, ascending; none for an empty non-terminal or a name that is not there.
+  [[nodiscard]] std::vector<dns::RrType> types_at(dns::NameView name) const;
+  /// Every record but the SOA, ordered by owner.
+  void for_each(const Visit& visit) const;
+
+  /// Things to tell the operator once: wildcards that answer for unregistered keys.
+  [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
+
+ private:
+  /// Each owner and the line of its first record.
+  using Lines = std::map<dns::Name, std::size_t>;
+
+  explicit StaticRecords(const ZoneNames& names)
+      : apex_labels_(names.apex().view().label_count()) {}
+  [[nodiscard]] std::optional<ZoneError> add(dns::ZoneRecord record, const ZoneNames& names);
+  [[nodiscard]] std::optional<ZoneError> check(const Lines& lines, const dns::Name& apex);
+  [[nodiscard]] std::optional<std::string> check_cname(const StaticNode& node) const;
+  [[nodiscard]] std::optional<std::string> check_hidden(const dns::Name& name) const;
+  [[nodiscard]] std::optional<dns::NameView> search_cut(dns::NameView name) const;
+
+  std::unordered_map<dns::Name, StaticNode, dns::NameHash, dns::NameEqual> nodes_;
+  std::size_t apex_labels_;
+  std::size_t deepest_ = 0;
+  bool has_cuts_ = false;
+  bool has_wildcards_ = false;
+  std::vector<std::string> warnings_;
+};
+
+}  // namespace dnsd
