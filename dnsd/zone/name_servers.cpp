@@ -14,9 +14,8 @@ namespace {
 using dns::RrType;
 using dns::ZoneRecord;
 
-/// For secondaries that no NOTIFY reaches: RFC 1912 §2.2 has 20 minutes as the least refresh for
-/// zones that change often, a retry that is a fraction of it, and two to four weeks until a
-/// secondary gives up.
+/// For secondaries that no NOTIFY reaches. RFC 1912 §2.2: for zones that change often refresh after
+/// at least 20 minutes, retry after a fraction of that, expire after two to four weeks.
 constexpr std::uint32_t soa_refresh = 1200;
 constexpr std::uint32_t soa_retry = 300;
 constexpr std::uint32_t soa_expire = 1209600;

@@ -8,23 +8,23 @@
 #include "dns/zone_file.hpp"
 #include "dnsd/settings/config.hpp"
 
-/// The static part of a zone that has no zone file, and what the parent zone must hold for either
-/// kind. Pure.
+/// The static part of a zone without a zone file, and for every zone what its parent must hold.
+/// Pure.
 namespace dnsd {
 
-/// The name servers that the operator wants, ns1.Z when none is named. One without addresses gets
-/// the global addresses of the host that a public listener covers, when its name is in the zone.
-/// \param listening what is listened on, defaults filled in.
+/// The name servers of the configuration; ns1.Z if there is none. One in the zone that has no
+/// addresses gets the global addresses of the host that a public listener covers.
+/// \param listening all listeners, defaults filled in.
 [[nodiscard]] std::vector<NameServer> choose_name_servers(
     const Config& config, std::span<const ListenAddress> listening,
     std::span<const base::InterfaceAddress> host);
 
 /// SOA, NS, and the addresses of the name servers that are in the zone; TTL `made-ttl`. The serial
-/// is that of the moment when it is served.
+/// is a placeholder: the zone sets it in each reply.
 [[nodiscard]] std::vector<dns::ZoneRecord> make_zone_records(
     const Config& config, std::span<const NameServer> name_servers);
 
-/// The name servers as the static part of a zone states them.
+/// The name servers that the static part of a zone names, with their addresses there.
 [[nodiscard]] std::vector<NameServer> read_name_servers(std::span<const dns::ZoneRecord> records,
                                                         const dns::Name& zone);
 
@@ -32,7 +32,7 @@ namespace dnsd {
 [[nodiscard]] std::vector<dns::ZoneRecord> make_delegation(std::span<const NameServer> name_servers,
                                                            const dns::Name& zone);
 
-/// One line for each name server in the zone that nobody could find, with the option that mends it.
+/// One line for each name server in the zone that has no address, with the option that mends it.
 [[nodiscard]] std::vector<std::string> advise_addresses(std::span<const NameServer> name_servers,
                                                         const dns::Name& zone);
 

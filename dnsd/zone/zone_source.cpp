@@ -14,7 +14,7 @@ std::string read_file(const std::string& path) {
   return *std::move(text);
 }
 
-/// \param line 0: the whole.
+/// \param line of the zone file; 0: the error is not about one line.
 [[noreturn]] void fail(const Config& config, std::size_t line, const std::string& message) {
   if (!config.zone_file) throw ConfigError(fmt::format("the zone cannot be made: {}", message));
   throw ConfigError(line == 0 ? fmt::format("{}: {}", *config.zone_file, message)
