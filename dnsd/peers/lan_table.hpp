@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "base/clock.hpp"
+#include "base/guarded.hpp"
 #include "schema/lan_text.hpp"
 #include "wg/public_key.hpp"
 
@@ -49,9 +50,12 @@ class LanTable {
   };
   using Entries = std::list<Entry>;  // the one that is due first stands first
 
-  mutable std::shared_mutex mutex_;
-  Entries entries_;                                              // guarded by mutex_
-  std::unordered_map<wg::PublicKey, Entries::iterator> by_key_;  // guarded by mutex_
+  struct State {
+    Entries entries;
+    std::unordered_map<wg::PublicKey, Entries::iterator> by_key;
+  };
+
+  base::Guarded<State, std::shared_mutex> state_;
 };
 
 }  // namespace dnsd

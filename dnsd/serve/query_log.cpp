@@ -35,8 +35,8 @@ std::string describe_reply(base::Bytes reply) {
 
 QueryLog::Sample QueryLog::take() {
   Sample result;
-  const std::lock_guard lock(mutex_);
-  result.lines = std::exchange(lines_, {});
+  const auto lines = lines_.lock();
+  result.lines = std::exchange(*lines, {});
   result.left_out = left_out_.exchange(0, std::memory_order_relaxed);
   return result;
 }
@@ -46,9 +46,9 @@ void QueryLog::sample(base::Bytes query, base::Bytes reply, const Listener& list
   const std::uint32_t rate = rate_.load(std::memory_order_relaxed);
   if (take_turn(now, rate)) {
     std::string line = describe_query(query, reply, listener, client);
-    const std::unique_lock lock(mutex_, std::try_to_lock);
-    if (lock.owns_lock() && lines_.size() < seconds_kept * rate) {
-      lines_.push_back(std::move(line));
+    const auto lines = lines_.try_lock();
+    if (lines && (*lines)->size() < seconds_kept * rate) {
+      (*lines)->push_back(std::move(line));
       return;
     }
   }

@@ -2,11 +2,11 @@
 
 #include <atomic>
 #include <cstdint>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/guarded.hpp"
 #include "base/ip_address.hpp"
 #include "dnsd/answer/responder.hpp"
 
@@ -43,8 +43,7 @@ class QueryLog {
   std::atomic<std::uint32_t> rate_{0};
   std::atomic<std::uint64_t> turns_{0};  // the second in the upper half, lines of it in the lower
   std::atomic<std::uint64_t> left_out_{0};
-  std::mutex mutex_;
-  std::vector<std::string> lines_;  // guarded by mutex_
+  base::Guarded<std::vector<std::string>> lines_;
 };
 
 /// `203.0.113.99 udp public SRV _wireguard._udp.K.Z. NOERROR 1 answers 123 octets`: octets that are
