@@ -2,6 +2,7 @@
 
 #include <openssl/crypto.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -10,7 +11,7 @@
 
 #include "base/bytes.hpp"
 
-namespace wg {
+namespace base {
 
 /// 32 octets that nobody else may see: wiped when they go, compared in constant time, and without a
 /// text form, so that no log can hold them. Copies are wiped like the first one.
@@ -28,7 +29,7 @@ class Secret {
   Secret& operator=(const Secret&) = default;
   ~Secret() { OPENSSL_cleanse(octets_.data(), octets_.size()); }
 
-  [[nodiscard]] base::Bytes bytes() const { return octets_; }
+  [[nodiscard]] Bytes bytes() const { return octets_; }
   [[nodiscard]] std::span<std::uint8_t, size> span() { return octets_; }
 
   friend bool operator==(const Secret& a, const Secret& b) {
@@ -38,13 +39,6 @@ class Secret {
  private:
   std::array<std::uint8_t, size> octets_{};
 };
-
-/// A Curve25519 private key.
-using PrivateKey = Secret<struct PrivateKeyMeaning>;
-/// The additional symmetric key of two peers; all zero: they have none (WireGuard paper §5.2).
-using PresharedKey = Secret<struct PresharedKeyMeaning>;
-/// What two parties agreed on, or what was derived from it: DH results, chaining and cipher keys.
-using SharedKey = Secret<struct SharedKeyMeaning>;
 
 /// Room for what may be a secret for a moment (whoever reads a device is shown its private keys):
 /// of fixed size, so that growing leaves no copy behind, and wiped when it goes.
@@ -66,4 +60,4 @@ class WipedBuffer {
   std::vector<Octet> octets_;
 };
 
-}  // namespace wg
+}  // namespace base

@@ -180,45 +180,45 @@ Hash hmac(base::Bytes key, base::Bytes input) {
 }
 
 template <std::size_t n>
-std::array<wg::SharedKey, n> kdf(const wg::SharedKey& key, base::Bytes input) {
+std::array<SharedKey, n> kdf(const SharedKey& key, base::Bytes input) {
   EVP_MAC_CTX* const context = contexts().hmac.get();
-  const wg::SharedKey extracted(authenticate(context, key.bytes(), input));
-  std::array<wg::SharedKey, n> result;
+  const SharedKey extracted(authenticate(context, key.bytes(), input));
+  std::array<SharedKey, n> result;
   for (std::size_t i = 0; i < n; ++i) {
     const std::array<std::uint8_t, 1> number = {static_cast<std::uint8_t>(i + 1)};
     const base::Bytes before = i == 0 ? base::Bytes() : result[i - 1].bytes();
-    result[i] = wg::SharedKey(i == 0 ? authenticate(context, extracted.bytes(), number)
-                                     : authenticate(context, extracted.bytes(), before, number));
+    result[i] = SharedKey(i == 0 ? authenticate(context, extracted.bytes(), number)
+                                 : authenticate(context, extracted.bytes(), before, number));
   }
   return result;
 }
-template std::array<wg::SharedKey, 1> kdf<1>(const wg::SharedKey& key, base::Bytes input);
-template std::array<wg::SharedKey, 2> kdf<2>(const wg::SharedKey& key, base::Bytes input);
-template std::array<wg::SharedKey, 3> kdf<3>(const wg::SharedKey& key, base::Bytes input);
+template std::array<SharedKey, 1> kdf<1>(const SharedKey& key, base::Bytes input);
+template std::array<SharedKey, 2> kdf<2>(const SharedKey& key, base::Bytes input);
+template std::array<SharedKey, 3> kdf<3>(const SharedKey& key, base::Bytes input);
 
-void seal(const wg::SharedKey& key, std::uint64_t counter, base::Bytes plain, base::Bytes also,
+void seal(const SharedKey& key, std::uint64_t counter, base::Bytes plain, base::Bytes also,
           base::MutableBytes out) {
   seal_with(key.bytes(), counter_nonce(counter), plain, also, out);
 }
 
-bool open(const wg::SharedKey& key, std::uint64_t counter, base::Bytes sealed, base::Bytes also,
+bool open(const SharedKey& key, std::uint64_t counter, base::Bytes sealed, base::Bytes also,
           base::MutableBytes out) {
   return open_with(key.bytes(), counter_nonce(counter), sealed, also, out);
 }
 
-void seal(const wg::SharedKey& key, const Nonce24& nonce, base::Bytes plain, base::Bytes also,
+void seal(const SharedKey& key, const Nonce24& nonce, base::Bytes plain, base::Bytes also,
           base::MutableBytes out) {
-  const wg::SharedKey subkey = hchacha20(key, std::span(nonce).first<16>());
+  const SharedKey subkey = hchacha20(key, std::span(nonce).first<16>());
   seal_with(subkey.bytes(), tail_nonce(nonce), plain, also, out);
 }
 
-bool open(const wg::SharedKey& key, const Nonce24& nonce, base::Bytes sealed, base::Bytes also,
+bool open(const SharedKey& key, const Nonce24& nonce, base::Bytes sealed, base::Bytes also,
           base::MutableBytes out) {
-  const wg::SharedKey subkey = hchacha20(key, std::span(nonce).first<16>());
+  const SharedKey subkey = hchacha20(key, std::span(nonce).first<16>());
   return open_with(subkey.bytes(), tail_nonce(nonce), sealed, also, out);
 }
 
-wg::SharedKey hchacha20(const wg::SharedKey& key, std::span<const std::uint8_t, 16> nonce) {
+SharedKey hchacha20(const SharedKey& key, std::span<const std::uint8_t, 16> nonce) {
   ChaChaState state = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};  // RFC 8439 §2.3
   for (std::size_t i = 0; i < 8; ++i) state[4 + i] = load_le32(key.bytes().subspan(4 * i, 4));
   for (std::size_t i = 0; i < 4; ++i) state[12 + i] = load_le32(nonce.subspan(4 * i, 4));
@@ -232,7 +232,7 @@ wg::SharedKey hchacha20(const wg::SharedKey& key, std::span<const std::uint8_t, 
     quarter_round(state, 2, 7, 8, 13);
     quarter_round(state, 3, 4, 9, 14);
   }
-  wg::SharedKey result;
+  SharedKey result;
   for (std::size_t i = 0; i < 4; ++i) {
     store_le32(result.span().subspan(4 * i, 4), state[i]);
     store_le32(result.span().subspan(16 + 4 * i, 4), state[12 + i]);
@@ -261,12 +261,12 @@ class KeyPair::Handle {
     return wg::PublicKey(octets);
   }
 
-  [[nodiscard]] std::optional<wg::SharedKey> agree(const wg::PublicKey& other) const {
+  [[nodiscard]] std::optional<SharedKey> agree(const wg::PublicKey& other) const {
     const Key peer(EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, nullptr, other.octets().data(),
                                                other.octets().size()));
     check(peer && EVP_PKEY_derive_set_peer_ex(context_.get(), peer.get(), 0) == 1, "X25519");
-    wg::SharedKey result;
-    std::size_t size = wg::SharedKey::size;
+    SharedKey result;
+    std::size_t size = SharedKey::size;
     // Refuses a result of zeros by itself: a point of small order.
     if (EVP_PKEY_derive(context_.get(), result.span().data(), &size) != 1) return std::nullopt;
     return result;
@@ -289,7 +289,7 @@ KeyPair KeyPair::draw() {
   return KeyPair(key);
 }
 
-std::optional<wg::SharedKey> KeyPair::agree(const wg::PublicKey& other) const {
+std::optional<SharedKey> KeyPair::agree(const wg::PublicKey& other) const {
   return handle_->agree(other);
 }
 

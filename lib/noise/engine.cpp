@@ -142,7 +142,7 @@ void Engine::receive(const Initiation& message, const Path& path, base::Now now)
     ++counters_.unregistered;
     return;
   }
-  const wg::SharedKey* const shared = static_static(*it);
+  const SharedKey* const shared = static_static(*it);
   const auto timestamp =
       shared == nullptr ? std::nullopt : handshake->open_timestamp(*shared, message);
   if (!timestamp) {
@@ -354,7 +354,7 @@ bool Engine::initiate(const wg::PublicKey& peer, const Path& path, int attempts,
 bool Engine::begin_attempt(Node& node, base::Now now) {
   Live& state = *node.second.live;
   Live::Attempt& attempt = *state.attempt;
-  const wg::SharedKey* const shared = static_static(node);
+  const SharedKey* const shared = static_static(node);
   if (shared == nullptr) return false;
   last_timestamp_ = std::max(Tai64n(now.wall), last_timestamp_.next());
   if (attempt.own_index != 0) indices_.erase(attempt.own_index);
@@ -399,7 +399,7 @@ void Engine::send_in(Node& node, Session& session, base::Bytes inner, base::Now 
   handler_.send(session.path(), outgoing_);
 }
 
-const wg::SharedKey* Engine::static_static(Node& node) {
+const SharedKey* Engine::static_static(Node& node) {
   auto& shared = node.second.static_static;
   if (!shared) shared = key_.agree(node.first);
   return shared ? &*shared : nullptr;

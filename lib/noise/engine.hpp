@@ -129,10 +129,10 @@ class Engine {
     Peer();
     ~Peer();  // where Live is known
     wg::PresharedKey psk;
-    std::optional<wg::SharedKey> static_static;  ///< computed at the peer's first handshake
-    Tai64n mark;                                 ///< newest timestamp accepted
-    Tai64n refused;                              ///< newest one that was too old
-    bool is_marked = false;                      ///< stands in marked_
+    std::optional<SharedKey> static_static;  ///< computed at the peer's first handshake
+    Tai64n mark;                             ///< newest timestamp accepted
+    Tai64n refused;                          ///< newest one that was too old
+    bool is_marked = false;                  ///< stands in marked_
     std::optional<base::SteadyTime> last_initiation;
     std::unique_ptr<Live> live;
   };
@@ -154,7 +154,7 @@ class Engine {
   bool begin_attempt(Node& node, base::Now now);
   void rekey(Node& node, const Session& session, base::Now now);
   void send_in(Node& node, Session& session, base::Bytes inner, base::Now now);
-  [[nodiscard]] const wg::SharedKey* static_static(Node& node);
+  [[nodiscard]] const SharedKey* static_static(Node& node);
 
   Live& live(Node& node);
   SessionIndex draw_index(Node& node);

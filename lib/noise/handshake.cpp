@@ -15,7 +15,7 @@ constexpr std::string_view identifier = "WireGuard v1 zx2c4 Jason@zx2c4.com";
 NoiseState start(const wg::PublicKey& responder) {
   static const Hash chaining_key = hash(base::as_bytes(construction));
   static const Hash named = hash(chaining_key, base::as_bytes(identifier));
-  return {wg::SharedKey(chaining_key), hash(named, responder.octets())};
+  return {SharedKey(chaining_key), hash(named, responder.octets())};
 }
 
 void mix_hash(NoiseState& state, base::Bytes data) {
@@ -25,13 +25,13 @@ void mix_key(NoiseState& state, base::Bytes data) {
   state.chaining_key = kdf<1>(state.chaining_key, data)[0];
 }
 /// \return the key of the AEAD that follows.
-wg::SharedKey mix_cipher_key(NoiseState& state, const wg::SharedKey& data) {
+SharedKey mix_cipher_key(NoiseState& state, const SharedKey& data) {
   const auto keys = kdf<2>(state.chaining_key, data.bytes());
   state.chaining_key = keys[0];
   return keys[1];
 }
 /// \return likewise.
-wg::SharedKey mix_preshared_key(NoiseState& state, const wg::PresharedKey& psk) {
+SharedKey mix_preshared_key(NoiseState& state, const wg::PresharedKey& psk) {
   const auto keys = kdf<3>(state.chaining_key, psk.bytes());
   state.chaining_key = keys[0];
   mix_hash(state, keys[1].bytes());
@@ -43,7 +43,7 @@ void mix_ephemeral(NoiseState& state, const wg::PublicKey& ephemeral) {
 }
 
 /// \return sent by the initiator, sent by the responder (§5.4.5).
-std::array<wg::SharedKey, 2> split(const NoiseState& state) {
+std::array<SharedKey, 2> split(const NoiseState& state) {
   return kdf<2>(state.chaining_key, {});
 }
 
@@ -57,7 +57,7 @@ std::optional<IncomingHandshake> IncomingHandshake::open(const KeyPair& own,
   mix_ephemeral(state, initiation.ephemeral);
   const auto shared = own.agree(initiation.ephemeral);
   if (!shared) return std::nullopt;
-  const wg::SharedKey key = mix_cipher_key(state, *shared);
+  const SharedKey key = mix_cipher_key(state, *shared);
   base::Octets32 peer{};
   if (!noise::open(key, 0, initiation.sealed_static, state.hash, peer)) return std::nullopt;
   mix_hash(state, initiation.sealed_static);
@@ -67,9 +67,9 @@ std::optional<IncomingHandshake> IncomingHandshake::open(const KeyPair& own,
   return result;
 }
 
-std::optional<Tai64n> IncomingHandshake::open_timestamp(const wg::SharedKey& static_static,
+std::optional<Tai64n> IncomingHandshake::open_timestamp(const SharedKey& static_static,
                                                         const Initiation& initiation) {
-  const wg::SharedKey key = mix_cipher_key(state_, static_static);
+  const SharedKey key = mix_cipher_key(state_, static_static);
   Tai64n::Octets timestamp{};
   if (!noise::open(key, 0, initiation.sealed_timestamp, state_.hash, timestamp))
     return std::nullopt;
@@ -87,7 +87,7 @@ std::optional<TransportKeys> IncomingHandshake::respond(const wg::PresharedKey& 
   mix_ephemeral(state_, ephemeral.public_key());
   mix_key(state_, both_ephemeral->bytes());
   mix_key(state_, with_static->bytes());
-  const wg::SharedKey key = mix_preshared_key(state_, psk);
+  const SharedKey key = mix_preshared_key(state_, psk);
   std::array<std::uint8_t, tag_octets> sealed{};
   seal(key, 0, {}, state_.hash, sealed);
   write_response(own_index, peer_index_, ephemeral.public_key(), sealed, out);
@@ -96,7 +96,7 @@ std::optional<TransportKeys> IncomingHandshake::respond(const wg::PresharedKey& 
 }
 
 std::optional<OutgoingHandshake> OutgoingHandshake::begin(
-    const KeyPair& own, const wg::PublicKey& peer, const wg::SharedKey& static_static,
+    const KeyPair& own, const wg::PublicKey& peer, const SharedKey& static_static,
     const Tai64n& timestamp, SessionIndex own_index, KeyPair ephemeral, base::MutableBytes out) {
   OutgoingHandshake result(std::move(ephemeral));
   NoiseState& state = result.state_;
@@ -104,11 +104,11 @@ std::optional<OutgoingHandshake> OutgoingHandshake::begin(
   mix_ephemeral(state, result.ephemeral_.public_key());
   const auto shared = result.ephemeral_.agree(peer);
   if (!shared) return std::nullopt;
-  const wg::SharedKey static_key = mix_cipher_key(state, *shared);
+  const SharedKey static_key = mix_cipher_key(state, *shared);
   std::array<std::uint8_t, wg::PrivateKey::size + tag_octets> sealed_static{};
   seal(static_key, 0, own.public_key().octets(), state.hash, sealed_static);
   mix_hash(state, sealed_static);
-  const wg::SharedKey timestamp_key = mix_cipher_key(state, static_static);
+  const SharedKey timestamp_key = mix_cipher_key(state, static_static);
   std::array<std::uint8_t, Tai64n::size + tag_octets> sealed_timestamp{};
   seal(timestamp_key, 0, timestamp.octets(), state.hash, sealed_timestamp);
   mix_hash(state, sealed_timestamp);
@@ -126,7 +126,7 @@ std::optional<TransportKeys> OutgoingHandshake::finish(const KeyPair& own,
   mix_ephemeral(state, response.ephemeral);
   mix_key(state, both_ephemeral->bytes());
   mix_key(state, with_static->bytes());
-  const wg::SharedKey key = mix_preshared_key(state, psk);
+  const SharedKey key = mix_preshared_key(state, psk);
   if (!noise::open(key, 0, response.sealed_nothing, state.hash, {})) return std::nullopt;
   auto keys = split(state);
   return TransportKeys{.send = keys[0], .receive = keys[1]};

@@ -14,15 +14,15 @@ namespace noise {
 
 /// The two keys of a session, each for one direction.
 struct TransportKeys {
-  wg::SharedKey send;
-  wg::SharedKey receive;
+  SharedKey send;
+  SharedKey receive;
 
   friend bool operator==(const TransportKeys&, const TransportKeys&) = default;
 };
 
 /// What both sides hash and derive as the handshake goes on.
 struct NoiseState {
-  wg::SharedKey chaining_key;
+  SharedKey chaining_key;
   Hash hash{};
 };
 
@@ -37,7 +37,7 @@ class IncomingHandshake {
   /// Who claims to speak: not proven before open_timestamp().
   [[nodiscard]] const wg::PublicKey& peer() const { return peer_; }
   /// \param static_static Dh(own key, peer()). \return nullopt: not made by that peer. Once.
-  [[nodiscard]] std::optional<Tai64n> open_timestamp(const wg::SharedKey& static_static,
+  [[nodiscard]] std::optional<Tai64n> open_timestamp(const SharedKey& static_static,
                                                      const Initiation& initiation);
   /// After open_timestamp() only. \param own_index new, ours. \param out 92 octets; the macs are
   /// left zero. \return nullopt: the peer's ephemeral key is of small order.
@@ -60,7 +60,7 @@ class OutgoingHandshake {
   /// any initiation that `own` ever sent to this peer. \param out 148 octets; the macs are left
   /// zero. \return nullopt: the peer's key is of small order.
   [[nodiscard]] static std::optional<OutgoingHandshake> begin(
-      const KeyPair& own, const wg::PublicKey& peer, const wg::SharedKey& static_static,
+      const KeyPair& own, const wg::PublicKey& peer, const SharedKey& static_static,
       const Tai64n& timestamp, SessionIndex own_index, KeyPair ephemeral, base::MutableBytes out);
   /// \return nullopt: not an answer to our initiation by that peer with that preshared key; the
   /// handshake goes on waiting.

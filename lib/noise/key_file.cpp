@@ -28,7 +28,7 @@ base::Expected<Secret, std::string> read_secret(const std::string& path, const c
                                                     const char* maker) {
   const base::FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file) return base::Unexpected(fmt::format("{}: cannot be read: {}", path, last_error()));
-  wg::WipedBuffer<char> text(max_octets);
+  base::WipedBuffer<char> text(max_octets);
   const ssize_t size = ::read(file.get(), text.span().data(), max_octets);
   if (size < 0) return base::Unexpected(fmt::format("{}: cannot be read: {}", path, last_error()));
   const auto key = parse_secret<Secret>({text.span().data(), static_cast<std::size_t>(size)});

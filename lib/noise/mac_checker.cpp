@@ -72,7 +72,7 @@ void MacWriter::write(const wg::PublicKey& peer, base::SteadyTime now, base::Mut
 
 bool MacWriter::take(const wg::PublicKey& peer, const CookieReply& reply, base::SteadyTime now) {
   if (!last_mac1_) return false;
-  const wg::SharedKey key(labelled_key(cookie_label, peer));
+  const SharedKey key(labelled_key(cookie_label, peer));
   Cookie cookie{.value = {}, .received = now};
   if (!open(key, reply.nonce, reply.sealed_cookie, *last_mac1_, cookie.value)) return false;
   last_mac1_.reset();  // one cookie per message: a second one was not asked for

@@ -34,8 +34,8 @@ class MacChecker {
   [[nodiscard]] Mac cookie_of(const base::Endpoint& source, base::SteadyTime now);
 
   KeyedBlake2s mac1_;
-  wg::SharedKey cookie_key_;
-  wg::SharedKey secret_;  // cookies are made with it; changes every two minutes
+  SharedKey cookie_key_;
+  SharedKey secret_;  // cookies are made with it; changes every two minutes
   std::optional<base::SteadyTime> secret_drawn_;
 };
 

@@ -10,7 +10,7 @@
 #include "base/endpoint.hpp"
 #include "base/expected.hpp"
 #include "wg/public_key.hpp"
-#include "wg/secret.hpp"
+#include "wg/secret_keys.hpp"
 
 /// WireGuard's own configuration format (wg(8) "CONFIGURATION FILE FORMAT", wg-quick(8)), the
 /// `[Peer]` sections of it.

@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "base/netlink.hpp"
+#include "base/secret.hpp"
 #include "wg/netlink_codec.hpp"
-#include "wg/secret.hpp"
 
 namespace wg {
 namespace {
@@ -70,7 +70,7 @@ class NetlinkSocket {
   explicit NetlinkSocket(base::NetlinkHandle socket) : socket_(std::move(socket)) {}
 
   base::NetlinkHandle socket_;
-  WipedBuffer<std::uint8_t> buffer_{datagram_size};
+  base::WipedBuffer<std::uint8_t> buffer_{datagram_size};
 };
 
 DeviceError describe(const std::string& name, std::error_code code) {

@@ -161,7 +161,7 @@ bool UapiReader::read_errno(std::string_view value) {
 }
 
 bool UapiReader::read_private_key(std::string_view value) {
-  WipedBuffer<std::uint8_t> octets(32);
+  base::WipedBuffer<std::uint8_t> octets(32);
   if (!parse_secret(value, octets.span())) return false;
   reply_.device.public_key = derive_public_key(octets.span());
   return true;

@@ -9,9 +9,9 @@
 #include <utility>
 
 #include "base/expected.hpp"
+#include "base/secret.hpp"
 #include "wg/device.hpp"
 #include "wg/peer_collector.hpp"
-#include "wg/secret.hpp"
 
 /// WireGuard's text protocol for devices in user space (wireguard.com/xplatform): lines
 /// `key=value`, ended by `errno=N` and an empty line. Text only, no sockets.
@@ -75,7 +75,7 @@ class UapiReader {
   void fail(std::string message) { error_ = UapiError{line_, std::move(message)}; }
 
   std::chrono::sys_time<std::chrono::nanoseconds> now_;
-  WipedBuffer<char> pending_{max_line};  // the start of a line whose end has not arrived
+  base::WipedBuffer<char> pending_{max_line};  // the start of a line whose end has not arrived
   std::size_t pending_size_ = 0;
   std::size_t line_ = 0;  // of the last line read
   std::size_t room_;      // for the rest of the reply

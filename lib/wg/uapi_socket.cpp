@@ -15,7 +15,7 @@
 #include <utility>
 
 #include "base/clock.hpp"
-#include "wg/secret.hpp"
+#include "base/secret.hpp"
 #include "wg/uapi.hpp"
 
 namespace wg {
@@ -90,7 +90,7 @@ std::error_code send_all(int descriptor, std::string_view text) {
 
 std::error_code receive_all(int descriptor, UapiReader& reader) {
   const auto deadline = base::read_steady() + reply_limit;
-  WipedBuffer<char> buffer(piece_size);
+  base::WipedBuffer<char> buffer(piece_size);
   const std::span<char> piece = buffer.span();
   for (;;) {
     const ssize_t received = ::recv(descriptor, piece.data(), piece.size(), 0);

@@ -82,7 +82,7 @@ double cost(std::size_t rounds, const std::function<void(std::size_t)>& call) {
 
 /// What one answered initiation consists of, each call with its count; kept beside handshake.cpp.
 double sum_of_calls() {
-  wg::SharedKey key;
+  noise::SharedKey key;
   noise::fill_random(key.span());
   const Octets data(116, 7);
   const noise::KeyPair own = noise::KeyPair::draw();

@@ -33,13 +33,13 @@ T make_secret(base::Bytes octets) {
   return T(octets.first<T::size>());
 }
 
-wg::SharedKey shared_key(std::string_view hex) {
-  return make_secret<wg::SharedKey>(from_hex(hex));
+noise::SharedKey shared_key(std::string_view hex) {
+  return make_secret<noise::SharedKey>(from_hex(hex));
 }
 
 TEST_CASE("a secret of one kind is not taken for another, and has no text") {
   static_assert(!std::is_convertible_v<wg::PresharedKey, wg::PrivateKey>);
-  static_assert(!std::is_constructible_v<wg::SharedKey, wg::PrivateKey>);
+  static_assert(!std::is_constructible_v<noise::SharedKey, wg::PrivateKey>);
   CHECK(wg::PresharedKey() == wg::PresharedKey());
   CHECK_FALSE(wg::PresharedKey() == make_secret<wg::PresharedKey>(counting(32)));
 }
@@ -78,7 +78,7 @@ TEST_CASE("HMAC over BLAKE2s, and what is derived with it") {
   const Octets key = counting(32);
   CHECK(base::to_hex(noise::hmac(key, base::as_bytes("WireGuard"))) ==
         "5415924543576b3f5ee867c94e1aab70586d33b32fae3fccd2c635b3e1d7198d");
-  const auto secret = make_secret<wg::SharedKey>(key);
+  const auto secret = make_secret<noise::SharedKey>(key);
   const auto three = noise::kdf<3>(secret, base::as_bytes("input"));
   CHECK(base::to_hex(three[0].bytes()) ==
         "87b7f70b24183c6db5dc4f6d9f4c47cdb203321aa2a0bef714896adb3107a040");
@@ -144,7 +144,7 @@ TEST_CASE("ChaCha20-Poly1305: RFC 8439 appendix A.5") {
     Octets opened(plain.size());
     CHECK_FALSE(noise::open(key, counter + 1, sealed, also, opened));
     CHECK_FALSE(noise::open(key, counter, sealed, {}, opened));
-    CHECK_FALSE(noise::open(wg::SharedKey(), counter, sealed, also, opened));
+    CHECK_FALSE(noise::open(noise::SharedKey(), counter, sealed, also, opened));
     for (std::size_t i = 0; i < sealed.size(); i += 7) {
       Octets changed = sealed;
       changed[i] ^= 1;
@@ -157,21 +157,21 @@ TEST_CASE("ChaCha20-Poly1305: RFC 8439 appendix A.5") {
 
 TEST_CASE("nothing sealed is a tag alone") {
   Octets sealed(noise::tag_octets);
-  noise::seal(wg::SharedKey(), std::uint64_t{7}, {}, {}, sealed);
-  CHECK(noise::open(wg::SharedKey(), std::uint64_t{7}, sealed, {}, {}));
-  CHECK_FALSE(noise::open(wg::SharedKey(), std::uint64_t{8}, sealed, {}, {}));
+  noise::seal(noise::SharedKey(), std::uint64_t{7}, {}, {}, sealed);
+  CHECK(noise::open(noise::SharedKey(), std::uint64_t{7}, sealed, {}, {}));
+  CHECK_FALSE(noise::open(noise::SharedKey(), std::uint64_t{8}, sealed, {}, {}));
 }
 
 TEST_CASE("HChaCha20: draft-irtf-cfrg-xchacha §2.2.1") {
   const Octets nonce = from_hex("000000090000004a0000000031415927");
-  const auto result = noise::hchacha20(make_secret<wg::SharedKey>(counting(32)),
+  const auto result = noise::hchacha20(make_secret<noise::SharedKey>(counting(32)),
                                        std::span<const std::uint8_t, 16>(nonce));
   CHECK(base::to_hex(result.bytes()) ==
         "82413b4227b27bfed30e42508a877d73a0f9e4d58a74a853c12ec41326d3ecdc");
 }
 
 TEST_CASE("XChaCha20-Poly1305: draft-irtf-cfrg-xchacha appendix A.3.1") {
-  const auto key = make_secret<wg::SharedKey>(counting(32, 0x80));
+  const auto key = make_secret<noise::SharedKey>(counting(32, 0x80));
   noise::Nonce24 nonce{};
   for (std::size_t i = 0; i < nonce.size(); ++i) nonce[i] = static_cast<std::uint8_t>(0x40 + i);
   const Octets also = from_hex("50515253c0c1c2c3c4c5c6c7");
