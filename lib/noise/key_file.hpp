@@ -11,9 +11,10 @@
 /// them, and a newline. Errors are one sentence that names the file and never what it holds.
 namespace noise {
 
-/// The text of such a file. \return nullopt: it is not one.
-template <typename Secret>
-[[nodiscard]] std::optional<Secret> parse_secret(std::string_view text);
+/// The text of such a file. \tparam Key wg::PrivateKey or wg::PresharedKey. \return nullopt: it is
+/// not one.
+template <typename Key>
+[[nodiscard]] std::optional<Key> parse_secret(std::string_view text);
 
 /// A built-in observation point's own key.
 [[nodiscard]] base::Expected<wg::PrivateKey, std::string> read_private_key(const std::string& path);
