@@ -1,22 +1,28 @@
+// One built-in observation point: its thread, its timer and the order of things in one turn. After
+// start() everything in Impl runs on that thread; the functions that another thread may call post
+// to it or copy what is guarded. A turn: receive a batch (noise::Engine decrypts, PointRules
+// decides), ask back, tick both, send, report. Elsewhere: the protocol in noise/engine.hpp, what a
+// packet proves in point_rules.hpp, log lines and oddities in point_notices.hpp, the socket in
+// point_socket.hpp; who opens points and takes their reports is in dnsd/observe/.
+
 #include "dnsd/point/observation_point.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 #include <sys/resource.h>
 
-#include <algorithm>
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
-#include <mutex>
 #include <thread>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "base/clock.hpp"
+#include "base/guarded.hpp"
+#include "dnsd/point/point_notices.hpp"
 #include "dnsd/point/point_socket.hpp"
 
 namespace dnsd {
@@ -30,8 +36,6 @@ constexpr std::chrono::seconds memory_lag{2};
 /// Below the other threads: where both want one core, answers come first. An ordinary user may only
 /// lower itself.
 constexpr int niceness = 5;
-/// One line per peer and kind of notice in this time.
-constexpr std::chrono::minutes notice_pause{10};
 
 }  // namespace
 
@@ -46,7 +50,8 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
         inner_(std::move(inner)),
         socket_(std::move(socket)),
         readable_(io_, ::fcntl(socket_.fd(), F_DUPFD_CLOEXEC, 0)),
-        timer_(io_) {}
+        timer_(io_),
+        notices_(settings_.listen) {}
   ~Impl() override {
     io_.stop();
     if (thread_.joinable()) thread_.join();
@@ -85,20 +90,13 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
       finish_turn(base::read_clock());
     });
   }
-  [[nodiscard]] noise::EngineCounters counters() const {
-    const std::lock_guard lock(told_mutex_);
-    return counters_;
-  }
-  [[nodiscard]] PeerOddities oddities() const {
-    const std::lock_guard lock(told_mutex_);
-    return oddities_;
-  }
+  [[nodiscard]] noise::EngineCounters counters() const { return counters_.copy(); }
+  [[nodiscard]] PeerOddities oddities() const { return notices_.oddities(); }
 
  private:
   struct Known {
     std::string name;
     std::vector<base::Prefix> allowed_ips;
-    std::optional<base::SteadyTime> last_notice;
   };
 
   // Peers
@@ -111,7 +109,7 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
       if (wanted.contains(entry.first)) return false;
       engine_->remove_peer(entry.first);
       rules_.forget(entry.first);
-      set_oddity(entry.first, {});
+      notices_.forget(entry.first);
       return true;
     });
     for (PointPeer& peer : peers) {
@@ -128,9 +126,10 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
     finish_turn(now);
   }
 
-  [[nodiscard]] std::string describe(const wg::PublicKey& key) const {
+  /// For the log. Empty: it has none.
+  [[nodiscard]] std::string name_of(const wg::PublicKey& key) const {
     const auto known = known_.find(key);
-    return wg::describe_peer(known == known_.end() ? std::string() : known->second.name, key);
+    return known == known_.end() ? std::string() : known->second.name;
   }
 
   // Turns
@@ -165,10 +164,7 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
     ask_back();
     socket_.flush();
     report();
-    {
-      const std::lock_guard lock(told_mutex_);
-      counters_ = engine_->counters();
-    }
+    counters_.set(engine_->counters());
     arm();
   }
 
@@ -178,13 +174,14 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
     for (const PointRules::Ask& ask : result.ask)
       (void)engine_->initiate(ask.key, ask.path, ask.attempts, now_);
     pending_.seen.insert(pending_.seen.end(), result.seen.begin(), result.seen.end());
-    for (const PointRules::Notice& notice : result.notices) tell(notice);
+    for (const PointRules::Notice& notice : result.notices)
+      notices_.tell(notice, name_of(notice.key), now_.steady);
   }
 
   void report() {
     for (const wg::PublicKey& key : engine_->take_marked()) {
       if (const auto mark = engine_->mark(key)) pending_.marks.emplace_back(key, *mark);
-      note_clock(key, {});  // accepted, or reset
+      notices_.clock_is_right(key);
     }
     const bool has_sent = engine_->last_timestamp() != pending_.last_timestamp;
     if (pending_.seen.empty() && pending_.marks.empty() && !has_sent) return;
@@ -235,70 +232,7 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
   void unknown_session(const noise::Path& path) override { rules_.unknown_session(path, now_); }
 
   void clock_behind(const wg::PublicKey& peer, std::chrono::seconds by) override {
-    note_clock(peer, std::max(by, std::chrono::seconds(1)));
-    if (!may_tell(peer)) return;
-    spdlog::warn(
-        "{}: {}: its clock is {} s behind what it was: its handshakes look like replays and are "
-        "ignored; set its clock, or accept it with: wg-dnsd peer reset",
-        settings_.listen.to_string(), describe(peer), by.count());
-  }
-
-  // Oddities: changed by this thread alone, which may read them without the lock.
-
-  void note_clock(const wg::PublicKey& peer, std::chrono::seconds behind) {
-    PeerOddity oddity = oddity_of(peer);
-    oddity.clock_behind = behind;
-    set_oddity(peer, oddity);
-  }
-  void note_flapping(const wg::PublicKey& peer, bool is_flapping) {
-    PeerOddity oddity = oddity_of(peer);
-    oddity.is_flapping = is_flapping;
-    set_oddity(peer, oddity);
-  }
-  [[nodiscard]] PeerOddity oddity_of(const wg::PublicKey& peer) const {
-    const auto found = oddities_.find(peer);
-    return found == oddities_.end() ? PeerOddity{} : found->second;
-  }
-  void set_oddity(const wg::PublicKey& peer, const PeerOddity& oddity) {
-    if (oddity_of(peer) == oddity) return;
-    const std::lock_guard lock(told_mutex_);
-    if (oddity == PeerOddity{}) {
-      oddities_.erase(peer);
-    } else {
-      oddities_[peer] = oddity;
-    }
-  }
-
-  // Log
-
-  bool may_tell(const wg::PublicKey& peer) {
-    const auto known = known_.find(peer);
-    if (known == known_.end()) return false;
-    auto& last = known->second.last_notice;
-    if (last && now_.steady - *last < notice_pause) return false;
-    last = now_.steady;
-    return true;
-  }
-
-  void tell(const PointRules::Notice& notice) {
-    if (notice.kind != PointRules::Notice::Kind::forged)
-      note_flapping(notice.key, notice.kind == PointRules::Notice::Kind::flapping);
-    if (!may_tell(notice.key)) return;
-    const std::string who =
-        fmt::format("{}: {}", settings_.listen.to_string(), describe(notice.key));
-    switch (notice.kind) {
-      case PointRules::Notice::Kind::forged:
-        spdlog::warn("{}: packets came from {}, which does not answer; back at {}", who,
-                     notice.left.to_string(), notice.place.to_string());
-        return;
-      case PointRules::Notice::Kind::flapping:
-        spdlog::warn("{}: to and fro between {} and {}: is its key used on two machines?", who,
-                     notice.left.to_string(), notice.place.to_string());
-        return;
-      case PointRules::Notice::Kind::settled:
-        spdlog::info("{}: no longer moves to and fro, now at {}", who, notice.place.to_string());
-        return;
-    }
+    notices_.clock_behind(peer, name_of(peer), by, now_.steady);
   }
 
   const Settings settings_;
@@ -315,16 +249,16 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
   std::optional<noise::Engine> engine_;
   PointRules rules_;
   std::unordered_map<wg::PublicKey, Known> known_;
-  std::unordered_map<wg::PublicKey, noise::Tai64n>
-      marks_;                     // of the last run, until the first peers
-  std::vector<SavedPeer> saved_;  // likewise
+  // Of the last run, until the first set_peers().
+  std::unordered_map<wg::PublicKey, noise::Tai64n> marks_;
+  std::vector<SavedPeer> saved_;
   PointReport pending_;
   base::Now now_{};
   std::optional<base::SteadyTime> armed_;
 
-  mutable std::mutex told_mutex_;
-  noise::EngineCounters counters_;  // guarded by told_mutex_
-  PeerOddities oddities_;           // likewise
+  // Written by the thread, read by any.
+  PointNotices notices_;
+  base::Guarded<noise::EngineCounters> counters_;
   std::thread thread_;
 };
 

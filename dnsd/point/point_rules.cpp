@@ -1,3 +1,8 @@
+// What one authenticated packet proves about the place of its peer, and what follows with time. In
+// the order of the file: restore and forget, a packet, a trial and its end, time. Pure, on the
+// thread of its observation point: what is to be sent, published or told is collected in result_,
+// and observation_point.cpp carries it out.
+
 #include "dnsd/point/point_rules.hpp"
 
 #include <algorithm>
