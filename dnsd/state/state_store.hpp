@@ -2,20 +2,20 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/expected.hpp"
 #include "dnsd/registry/observation.hpp"
+#include "dnsd/state/database.hpp"
 #include "noise/tai64n.hpp"
 
 namespace dnsd {
 
 /// What survives a restart, in SQLite (WAL) at FOLDER/state.db: what each source knew, the
-/// timestamps of handshakes, and how far the serial is reserved. `PRAGMA user_version` names the
-/// schema. Where the folder cannot be written everything works and nothing is kept.
+/// timestamps of handshakes, and how far the serial is reserved. Where the folder cannot be written
+/// everything works and nothing is kept.
 ///
 /// A file of an earlier version is brought up to this one. One that is damaged or of a later
 /// version is renamed and a new one begun: never a crash, never a wrong answer. Calls block for as
@@ -60,15 +60,12 @@ class StateStore {
 
   /// Opens, or makes, the folder and the file. What stands in the way is in problem().
   explicit StateStore(const std::string& folder);
-  ~StateStore();
-  StateStore(StateStore&&) noexcept;
-  StateStore& operator=(StateStore&&) noexcept;
 
   /// Whether anything is kept.
-  [[nodiscard]] bool is_durable() const;
+  [[nodiscard]] bool is_durable() const { return database_ != nullptr; }
   /// For the log: why nothing is kept, or what was put aside; whoever opens the store tells it, and
   /// the observatory what the reading adds. Empty: nothing to tell.
-  [[nodiscard]] const std::string& problem() const;
+  [[nodiscard]] const std::string& problem() const { return problem_; }
 
   /// End of the last reservation; none: the first start.
   [[nodiscard]] std::optional<std::uint32_t> load_serial_end();
@@ -81,8 +78,16 @@ class StateStore {
   [[nodiscard]] base::Expected<void, WriteError> write(const Batch& batch);
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  void open_or_start_afresh();
+  void open();
+  void put_aside(const std::string& kind, const std::string& reason);
+  [[nodiscard]] WriteError recover(const SqliteError& error);
+  template <typename Read>
+  void guard_read(Read read);
+
+  std::string path_;
+  Database database_;  // null: nothing is kept
+  std::string problem_;
 };
 
 }  // namespace dnsd

@@ -14,37 +14,14 @@
 #include <fstream>
 #include <string>
 
+#include "tests/unit/dnsd/state/state_fixture.hpp"
+
 namespace {
 
+using dnsd::Folder;
 using dnsd::SavedPeer;
 using dnsd::StateStore;
 using std::chrono::seconds;
-
-// A folder of its own, removed at the end.
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "wg-dnsd-state-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~Folder() {
-    std::error_code ec;
-    std::filesystem::permissions(path_, std::filesystem::perms::owner_all, ec);
-    std::filesystem::remove_all(path_, ec);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  [[nodiscard]] const std::string& path() const { return path_; }
-  [[nodiscard]] std::string file(const char* name = "state.db") const { return path_ + '/' + name; }
-  void write(const std::string& content) const {
-    std::ofstream(file(), std::ios::binary) << content;
-  }
-
- private:
-  std::string path_;
-};
 
 base::WallTime wall(int second) {
   return base::WallTime(seconds(second));
@@ -77,13 +54,6 @@ std::vector<SavedPeer> load(StateStore& store, const std::string& source = "inte
   std::vector<SavedPeer> peers;
   store.load_peers(source, [&](const SavedPeer& peer) { peers.push_back(peer); });
   return peers;
-}
-
-void run_sql(const std::string& file, const char* sql) {
-  sqlite3* database = nullptr;
-  REQUIRE(sqlite3_open(file.c_str(), &database) == SQLITE_OK);
-  REQUIRE(sqlite3_exec(database, sql, nullptr, nullptr, nullptr) == SQLITE_OK);
-  sqlite3_close(database);
 }
 
 }  // namespace
@@ -200,7 +170,7 @@ TEST_CASE("an empty file is a first start") {
 TEST_CASE("a file of a later version is kept beside, and not touched") {
   const Folder folder;
   { REQUIRE(StateStore(folder.path()).write(batch_of({alice})).has_value()); }
-  run_sql(folder.file(), "PRAGMA user_version = 7");
+  dnsd::run_sql(folder.file(), "PRAGMA user_version = 7");
   {
     StateStore store(folder.path());
     CHECK(store.is_durable());
@@ -208,7 +178,7 @@ TEST_CASE("a file of a later version is kept beside, and not touched") {
     CHECK(load(store).empty());
   }
   std::filesystem::rename(folder.file("state.db.version-7"), folder.file());
-  run_sql(folder.file(), "PRAGMA user_version = 2");
+  dnsd::run_sql(folder.file(), "PRAGMA user_version = 2");
   StateStore store(folder.path());
   CHECK(load(store) == std::vector{alice});
 }
@@ -248,7 +218,7 @@ TEST_CASE("timestamps of handshakes are kept, and forgotten with their peer and 
 TEST_CASE("a file of version 1 is brought up to this one, with what it holds") {
   const Folder folder;
   { REQUIRE(StateStore(folder.path()).write(batch_of({alice, bob})).has_value()); }
-  run_sql(
+  dnsd::run_sql(
       folder.file(),
       "ALTER TABLE source DROP COLUMN last_timestamp; DROP TABLE mark; PRAGMA user_version = 1");
   StateStore store(folder.path());
@@ -309,14 +279,15 @@ TEST_CASE("a file cut short at any page is survived") {
 TEST_CASE("rows that make no sense are left out") {
   const Folder folder;
   { REQUIRE(StateStore(folder.path()).write(batch_of({alice})).has_value()); }
-  run_sql(folder.file(),
-          "INSERT INTO peer VALUES ('interface:wg0', x'00', '1.2.3.4:5', 1, 1, '');"
-          "INSERT INTO peer VALUES ('interface:wg0', zeroblob(32), 'somewhere', 1, 1, '');"
-          "INSERT INTO peer VALUES ('interface:wg0', randomblob(32), '1.2.3.4:5', -1, 1, '');"
-          "INSERT INTO peer VALUES ('interface:wg0', randomblob(32), '1.2.3.4:5', 1,"
-          " 9223372036854775807, '');"
-          "INSERT INTO peer VALUES ('interface:wg0', randomblob(32), '1.2.3.4:5', 1, 1, '10/8,,');"
-          "INSERT INTO peer VALUES ('interface:wg0', randomblob(33), NULL, NULL, NULL, '');");
+  dnsd::run_sql(
+      folder.file(),
+      "INSERT INTO peer VALUES ('interface:wg0', x'00', '1.2.3.4:5', 1, 1, '');"
+      "INSERT INTO peer VALUES ('interface:wg0', zeroblob(32), 'somewhere', 1, 1, '');"
+      "INSERT INTO peer VALUES ('interface:wg0', randomblob(32), '1.2.3.4:5', -1, 1, '');"
+      "INSERT INTO peer VALUES ('interface:wg0', randomblob(32), '1.2.3.4:5', 1,"
+      " 9223372036854775807, '');"
+      "INSERT INTO peer VALUES ('interface:wg0', randomblob(32), '1.2.3.4:5', 1, 1, '10/8,,');"
+      "INSERT INTO peer VALUES ('interface:wg0', randomblob(33), NULL, NULL, NULL, '');");
   StateStore store(folder.path());
   CHECK(load(store) == std::vector{alice});
 }
