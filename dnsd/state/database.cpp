@@ -34,6 +34,17 @@ void execute(const Database& database, const std::string& sql) {
   check(sqlite3_exec(database.get(), sql.c_str(), nullptr, nullptr, nullptr), database.get());
 }
 
+void copy_database(const Database& from, const Database& to) {
+  // Errors of both are left in the connection that is written.
+  sqlite3_backup* const copying = sqlite3_backup_init(to.get(), "main", from.get(), "main");
+  if (copying == nullptr) check(sqlite3_errcode(to.get()), to.get());
+  const int code = sqlite3_backup_step(copying, -1);
+  // A lock that was not got is no error to finish(): SQLite would have the caller try again.
+  const int end = sqlite3_backup_finish(copying);
+  check(end, to.get());
+  check(code, nullptr);
+}
+
 // Transaction
 
 Transaction::Transaction(const Database& database) : database_(database) {

@@ -12,7 +12,7 @@ struct sqlite3_stmt;
 /// SQLite's C interface in four types: handles that close themselves, and errors that are thrown.
 /// SqliteError is caught in StateStore and leaves this folder nowhere. A database and what was made
 /// from it belong to one thread at a time. What stands in the tables is not known here: see
-/// state_store.hpp.
+/// migrations.hpp for the tables and state_store.hpp for the rows.
 namespace dnsd {
 
 struct SqliteError {
@@ -32,6 +32,8 @@ using Database = std::unique_ptr<sqlite3, CloseDatabase>;
 [[nodiscard]] Database open_database(const std::string& path);
 /// Runs statements without parameters and drops their rows. \throws SqliteError
 void execute(const Database& database, const std::string& sql);
+/// Copies one database over another, page by page. \throws SqliteError
+void copy_database(const Database& from, const Database& to);
 
 /// What is executed while it lives is on disk after commit(), or undone. Not nested.
 class Transaction {

@@ -1,6 +1,7 @@
 // The rows of state.db: which objects stand in them, and what happens when the file cannot be
 // opened, read or written. The main thread opens and reads at the start, the disk pool's thread
-// writes afterwards, never both at once. Elsewhere: SQLite's interface in database.hpp.
+// writes afterwards, never both at once. Elsewhere: SQLite's interface in database.hpp, the tables
+// and their versions in migrations.hpp.
 
 #include "dnsd/state/state_store.hpp"
 
@@ -11,28 +12,10 @@
 #include <filesystem>
 #include <system_error>
 
+#include "dnsd/state/migrations.hpp"
+
 namespace dnsd {
 namespace {
-
-constexpr const char* schema =
-    "CREATE TABLE source (name TEXT PRIMARY KEY, own_key BLOB) WITHOUT ROWID;"
-    // Times in Unix seconds; endpoint and both times are NULL for a peer that was never seen.
-    "CREATE TABLE peer (source TEXT NOT NULL, public_key BLOB NOT NULL, endpoint TEXT,"
-    " since INTEGER, last_seen INTEGER, allowed_ips TEXT NOT NULL,"
-    " PRIMARY KEY (source, public_key)) WITHOUT ROWID;"
-    "CREATE TABLE serial (only_row INTEGER PRIMARY KEY CHECK (only_row = 1),"
-    " reserved_end INTEGER NOT NULL);";
-
-/// From version 1 to version 2; timestamps are TAI64N, 12 octets.
-constexpr const char* second_schema =
-    "ALTER TABLE source ADD COLUMN last_timestamp BLOB;"
-    "CREATE TABLE mark (source TEXT NOT NULL, public_key BLOB NOT NULL, timestamp BLOB NOT NULL,"
-    " PRIMARY KEY (source, public_key)) WITHOUT ROWID;";
-
-std::int64_t read_version(const Database& database) {
-  Statement row(database, "PRAGMA user_version");
-  return row.step() ? row.number(0) : 0;
-}
 
 /// nullopt: not 32 octets.
 std::optional<wg::PublicKey> read_key(const Statement& row, int column) {
@@ -187,20 +170,15 @@ void StateStore::open() {
   execute(database_, "PRAGMA journal_mode = WAL");
   // A reserved serial must survive a loss of power; WAL's default would not wait for the disk.
   execute(database_, "PRAGMA synchronous = FULL");
-  const std::int64_t version = read_version(database_);
-  if (version == schema_version) return;
-  if (version > schema_version) {
-    put_aside(
-        fmt::format("version-{}", version),
-        fmt::format("its schema has version {}, this program knows {}", version, schema_version));
+  const std::size_t version = read_version(database_);
+  const std::size_t ours = migration_steps().size();
+  if (version > ours) {
+    put_aside(fmt::format("version-{}", version),
+              fmt::format("its schema has version {}, this program knows {}", version, ours));
     open();
     return;
   }
-  Transaction transaction(database_);
-  if (version < 1) execute(database_, schema);
-  execute(database_, second_schema);
-  execute(database_, fmt::format("PRAGMA user_version = {}", schema_version));
-  transaction.commit();
+  migrate(database_, path_, migration_steps());
 }
 
 /// Renames the file and what belongs to it; an earlier one of the same kind is replaced.

@@ -17,13 +17,12 @@ namespace dnsd {
 /// timestamps of handshakes, and how far the serial is reserved. Where the folder cannot be written
 /// everything works and nothing is kept.
 ///
-/// A file of an earlier version is brought up to this one. One that is damaged or of a later
-/// version is renamed and a new one begun: never a crash, never a wrong answer. Calls block for as
-/// long as the disk takes; one thread at a time.
+/// A file of an earlier version is copied to `state.db.VERSION` and brought up to this one
+/// (migrations.hpp). One that is damaged or of a later version is renamed to `state.db.damaged` or
+/// `state.db.version-VERSION` and a new one begun: never a crash, never a wrong answer. Calls block
+/// for as long as the disk takes; one thread at a time.
 class StateStore {
  public:
-  static constexpr int schema_version = 2;
-
   struct SavedSource {
     std::string name;
     std::optional<wg::PublicKey> own_key;

@@ -82,4 +82,20 @@ TEST_CASE("errors are thrown with SQLite's words, and damage is told from the re
   CHECK(error_of([&] { dnsd::execute(damaged, "SELECT 1 FROM sqlite_schema"); }).is_damage());
 }
 
+TEST_CASE("a copy is a database of its own, and a lock in the way is an error") {
+  const Folder folder;
+  const Database from = dnsd::open_database(folder.file());
+  dnsd::execute(from, "CREATE TABLE t (a); INSERT INTO t VALUES (1)");
+  {
+    const Database to = dnsd::open_database(folder.file("copy"));
+    dnsd::copy_database(from, to);
+    dnsd::execute(from, "DELETE FROM t");
+    CHECK(count(to) == 1);
+  }
+  const Database to = dnsd::open_database(folder.file("copy"));
+  CHECK(count(to) == 1);
+  dnsd::execute(to, "PRAGMA locking_mode = EXCLUSIVE; INSERT INTO t VALUES (2)");
+  CHECK_THROWS_AS(dnsd::copy_database(from, dnsd::open_database(folder.file("copy"))), SqliteError);
+}
+
 }  // namespace

@@ -228,6 +228,27 @@ TEST_CASE("a file of version 1 is brought up to this one, with what it holds") {
   batch.marks.push_back({"interface:wg0", alice.key, noise::Tai64n(wall(1))});
   CHECK(store.write(batch).has_value());
   CHECK(store.load_marks("interface:wg0").size() == 1);
+  CHECK(std::filesystem::exists(folder.file("state.db.1")));
+}
+
+TEST_CASE("without room for the copy of an earlier version: in memory, and the file is as it was") {
+  const Folder folder;
+  { REQUIRE(StateStore(folder.path()).write(batch_of({alice, bob})).has_value()); }
+  dnsd::run_sql(
+      folder.file(),
+      "ALTER TABLE source DROP COLUMN last_timestamp; DROP TABLE mark; PRAGMA user_version = 1");
+  std::filesystem::create_directory(folder.file("state.db.1"));
+  {
+    const StateStore store(folder.path());
+    CHECK_FALSE(store.is_durable());
+    CHECK(store.problem() == folder.file() + ": its backup " + folder.file("state.db.1") +
+                                 " cannot be written: File exists: endpoints and the serial are "
+                                 "kept in memory only");
+  }
+  std::filesystem::remove(folder.file("state.db.1"));
+  StateStore store(folder.path());
+  CHECK(store.problem().empty());
+  CHECK(load(store) == std::vector{alice, bob});
 }
 
 TEST_CASE("damage in the middle is found while reading or writing, and survived") {

@@ -1,0 +1,92 @@
+#include "dnsd/state/migrations.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+#include "base/file_descriptor.hpp"
+
+namespace dnsd {
+namespace {
+
+// Version 0 to 1: what sources saw, and how far the serial is reserved.
+void make_tables(const Database& database) {
+  execute(database,
+          "CREATE TABLE source (name TEXT PRIMARY KEY, own_key BLOB) WITHOUT ROWID;"
+          // Times in Unix seconds; endpoint and both times are NULL for a peer that was never seen.
+          "CREATE TABLE peer (source TEXT NOT NULL, public_key BLOB NOT NULL, endpoint TEXT,"
+          " since INTEGER, last_seen INTEGER, allowed_ips TEXT NOT NULL,"
+          " PRIMARY KEY (source, public_key)) WITHOUT ROWID;"
+          "CREATE TABLE serial (only_row INTEGER PRIMARY KEY CHECK (only_row = 1),"
+          " reserved_end INTEGER NOT NULL);");
+}
+
+// Version 1 to 2: timestamps of handshakes (TAI64N, 12 octets), for built-in points.
+void add_timestamps(const Database& database) {
+  execute(database,
+          "ALTER TABLE source ADD COLUMN last_timestamp BLOB;"
+          "CREATE TABLE mark (source TEXT NOT NULL, public_key BLOB NOT NULL,"
+          " timestamp BLOB NOT NULL, PRIMARY KEY (source, public_key)) WITHOUT ROWID;");
+}
+
+constexpr std::array<MigrationStep, 2> steps = {make_tables, add_timestamps};
+
+SqliteError explain(const std::string& backup, int code, const std::string& reason) {
+  return {code, fmt::format("its backup {} cannot be written: {}", backup, reason)};
+}
+
+/// An empty file for its owner alone; SQLite gives its journal the same mode.
+void make_empty(const std::string& path) {
+  (void)::unlink(path.c_str());
+  const base::FileDescriptor file(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file) throw explain(path, SQLITE_CANTOPEN, std::generic_category().message(errno));
+}
+
+/// SQLite copies it itself, through the connection that holds the file's lock: so the copy has what
+/// only stands in the write-ahead log of a daemon that was killed, which a copy of the file would
+/// lack, and pages that are damaged are copied as they are, where VACUUM INTO would stop.
+void back_up(const Database& database, const std::string& path) {
+  make_empty(path);
+  try {
+    copy_database(database, open_database(path));
+  } catch (const SqliteError& error) {
+    (void)::unlink(path.c_str());  // half a copy is none
+    if (error.is_damage()) throw;  // of the file itself
+    throw explain(path, error.code, error.message);
+  }
+}
+
+}  // namespace
+
+std::span<const MigrationStep> migration_steps() {
+  return steps;
+}
+
+std::size_t read_version(const Database& database) {
+  Statement row(database, "PRAGMA user_version");
+  const std::int64_t version = row.step() ? row.number(0) : 0;
+  return static_cast<std::size_t>(std::max<std::int64_t>(version, 0));
+}
+
+void migrate(const Database& database, const std::string& path,
+             std::span<const MigrationStep> steps_of_program) {
+  std::size_t version = read_version(database);
+  if (version >= steps_of_program.size()) return;
+  if (version > 0) back_up(database, fmt::format("{}.{}", path, version));
+  for (; version < steps_of_program.size(); ++version) {
+    Transaction transaction(database);
+    steps_of_program[version](database);
+    execute(database, fmt::format("PRAGMA user_version = {}", version + 1));
+    transaction.commit();
+  }
+}
+
+}  // namespace dnsd
