@@ -221,7 +221,7 @@ void Daemon::stop() {
 }
 
 void Daemon::handle_signal() {
-  signals_.async_wait([this](const asio::error_code& ec, int signal) {
+  signals_.async_wait([this](const std::error_code& ec, int signal) {
     if (ec) return;
     if (signal != SIGHUP) return stop();
     base::notify_systemd("RELOADING=1");
@@ -332,7 +332,7 @@ void Daemon::feed_watchdog(std::chrono::microseconds interval) {
   threads_.touch();
   base::notify_systemd("WATCHDOG=1");
   watchdog_.expires_after(interval);
-  watchdog_.async_wait([this, interval](const asio::error_code& ec) {
+  watchdog_.async_wait([this, interval](const std::error_code& ec) {
     if (!ec) feed_watchdog(interval);
   });
 }

@@ -27,7 +27,7 @@ void AddressWatch::start() {
 
 void AddressWatch::wait() {
   descriptor_.async_wait(asio::posix::stream_descriptor::wait_read,
-                         [this](const asio::error_code& ec) {
+                         [this](const std::error_code& ec) {
                            if (ec) return;
                            watch_->drain() ? settle() : wait();
                          });
@@ -35,7 +35,7 @@ void AddressWatch::wait() {
 
 void AddressWatch::settle() {
   settling_.expires_after(address_settling);
-  settling_.async_wait([this](const asio::error_code& ec) {
+  settling_.async_wait([this](const std::error_code& ec) {
     if (ec) return;
     (void)watch_->drain();  // whoever is told reads what all of the burst led to
     changed_();

@@ -136,7 +136,7 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
 
   void wait() {
     readable_.async_wait(asio::posix::stream_descriptor::wait_read,
-                         [this](const asio::error_code& ec) {
+                         [this](const std::error_code& ec) {
                            if (ec) return;
                            receive();
                            wait();
@@ -200,7 +200,7 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
     if (!due || (armed_ && *armed_ <= *due)) return;
     armed_ = due;
     timer_.expires_at(*due);
-    timer_.async_wait([this](const asio::error_code& ec) {
+    timer_.async_wait([this](const std::error_code& ec) {
       if (ec) return;
       armed_.reset();
       finish_turn(base::read_clock());

@@ -20,7 +20,7 @@ void QueryLogWriter::write() {
   if (sample.left_out > 0) spdlog::info("query: {} more were not logged", sample.left_out);
   if (rate_ == 0) return;
   timer_.expires_after(std::chrono::seconds(1));
-  timer_.async_wait([this](const asio::error_code& ec) {
+  timer_.async_wait([this](const std::error_code& ec) {
     if (!ec) write();
   });
 }

@@ -42,7 +42,7 @@ void TcpConnection::start(TcpConnectionList::iterator place) {
 }
 
 void TcpConnection::close() {
-  asio::error_code ignored;
+  std::error_code ignored;
   socket_.close(ignored);
   timer_.cancel();
 }
@@ -152,7 +152,7 @@ void TcpConnection::answer_later() {
 void TcpConnection::wait_for(Wait what, bool& waiting, void (TcpConnection::*then)()) {
   if (waiting) return;
   waiting = true;
-  socket_.async_wait(what, [self = shared_from_this(), &waiting, then](const asio::error_code& ec) {
+  socket_.async_wait(what, [self = shared_from_this(), &waiting, then](const std::error_code& ec) {
     waiting = false;
     if (ec || !self->is_open()) return;
     (self.get()->*then)();
@@ -175,7 +175,7 @@ void TcpConnection::watch_deadline() {
   if (watching_ && timer_.expiry() <= next) return;
   watching_ = true;
   timer_.expires_at(next);
-  timer_.async_wait([self = shared_from_this()](const asio::error_code& ec) {
+  timer_.async_wait([self = shared_from_this()](const std::error_code& ec) {
     if (ec || !self->is_open()) return;
     self->watching_ = false;
     if (self->deadline() <= base::read_steady()) return self->drop();

@@ -84,14 +84,14 @@ TcpServer::TcpServer(asio::io_context& io, base::FileDescriptor socket, View vie
     : socket_(io, socket.release()), pause_(io), view_(view), connections_(connections) {}
 
 void TcpServer::close() {
-  asio::error_code ignored;
+  std::error_code ignored;
   socket_.close(ignored);
   pause_.cancel();
   connections_.close_of(this);
 }
 
 void TcpServer::wait() {
-  socket_.async_wait(Wait::wait_read, [self = shared_from_this()](const asio::error_code& ec) {
+  socket_.async_wait(Wait::wait_read, [self = shared_from_this()](const std::error_code& ec) {
     if (ec || !self->socket_.is_open()) return;
     self->accept_waiting();
   });
@@ -120,7 +120,7 @@ void TcpServer::accept_waiting() {
 
 void TcpServer::pause() {
   pause_.expires_after(accept_pause);
-  pause_.async_wait([self = shared_from_this()](const asio::error_code& ec) {
+  pause_.async_wait([self = shared_from_this()](const std::error_code& ec) {
     if (!ec && self->socket_.is_open()) self->wait();
   });
 }
