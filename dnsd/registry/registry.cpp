@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+// What the registry is told: configurations, what sources say, the passing of time. What follows
+// for a peer's record and its rows is in registry_records.cpp; which rows are unsaved is in
+// unsaved_rows; the publisher calls record() and writes the table. All on the control thread.
 namespace dnsd {
 namespace {
 
