@@ -1,3 +1,8 @@
+// The daemon: makes its parts, loads and reloads the configuration, and answers signals and the
+// service manager. Everything here runs on the control thread; other threads belong to the answer
+// threads, the built-in points and the observatory. What happens to a query begins in
+// serve/udp_server and serve/tcp_server, what happens to a sighting in observe/observatory, and
+// what people ask in control/commands.
 #include "dnsd/daemon.hpp"
 
 #include <fmt/format.h>
@@ -41,9 +46,9 @@
 namespace dnsd {
 namespace {
 
-/// So many configured peers are kept in memory beside the table whatever they are: 2 MB.
+/// Up to this many configured peers stay in Config as well as in the table (2 MB).
 constexpr std::size_t kept_peers = 10000;
-/// Connections and sockets, with room to spare.
+/// File descriptors for connections and sockets, with room to spare.
 constexpr rlim_t wanted_descriptors = 65536;
 
 void raise_descriptor_limit() {
@@ -276,8 +281,9 @@ std::optional<std::string> Daemon::reload() {
   }
 }
 
-/// They are in the table now; the zone is made again with those that have a name, and only points
-/// and the commands about their peers need more. What the loading took goes back to the system.
+/// Frees configured peers that nothing needs any more: all of them are in the table now. Those with
+/// a name stay, because the zone is made with them. With built-in points all stay, for the points
+/// and for the commands about peers. Freed memory goes back to the system.
 void Daemon::drop_loaded_peers() {
   if (!config_.points.empty() || config_.peers.size() <= kept_peers) return;
   std::erase_if(config_.peers, [](const ConfiguredPeer& peer) { return peer.name.empty(); });
@@ -314,7 +320,8 @@ void Daemon::remake_zone(const HostAddresses& host) {
   }
 }
 
-/// Says READY=1 once, when there is somebody to answer.
+/// Tells the service manager how many listeners there are, and READY=1 once, as soon as there is
+/// one.
 void Daemon::tell_manager() {
   const auto listeners = listeners_.status();
   const auto count = std::count_if(listeners.begin(), listeners.end(),
@@ -326,8 +333,8 @@ void Daemon::tell_manager() {
   spdlog::info("answering");
 }
 
-/// Every thread has to take part: one that hangs keeps this one waiting, and the manager restarts
-/// us.
+/// Every answer thread takes part: if one hangs, this thread waits for it, WATCHDOG=1 is not sent,
+/// and the service manager restarts us.
 void Daemon::feed_watchdog(std::chrono::microseconds interval) {
   threads_.touch();
   base::notify_systemd("WATCHDOG=1");

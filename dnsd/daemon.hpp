@@ -7,18 +7,18 @@
 
 namespace dnsd {
 
-/// Runs the server until SIGTERM or SIGINT. SIGHUP reads everything again; what is wrong then
-/// changes nothing. \return the exit code: 0 after a clean stop. \throws ConfigError when the
-/// configuration or the zone file is wrong; std::runtime_error when this host does not let
-///         us serve (a port is held, another wg-dnsd runs). `what()` is one line.
+/// Runs the server until SIGTERM or SIGINT. SIGHUP reads everything again; if something is wrong
+/// then, nothing changes. \return the exit code: 0 after a clean stop. \throws ConfigError when the
+/// configuration or the zone file is wrong; std::runtime_error when this host does not let us serve
+/// (a port is held, another wg-dnsd runs). `what()` is one line.
 [[nodiscard]] int run_daemon(const CommandLine& line);
 
 /// Reads and checks everything as run_daemon() would, and prints the effective configuration as
 /// YAML. \throws ConfigError
 void check_config(const CommandLine& line, std::FILE* out);
 
-/// Prints the records that the parent zone must hold; what is missing for them goes to standard
-/// error. \throws ConfigError
+/// Prints the records that the parent zone must hold; what keeps others from using them goes to
+/// standard error. \throws ConfigError
 void print_delegation(const CommandLine& line, std::FILE* out);
 
 }  // namespace dnsd

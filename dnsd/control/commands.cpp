@@ -15,7 +15,7 @@
 namespace dnsd {
 namespace {
 
-/// Peers whose records are made in one go for `zone` and `peers`; about 10 ms of the control
+/// Peers in one piece of what `zone` and `peers` print; a piece takes about 10 ms of the control
 /// thread.
 constexpr std::size_t peers_per_piece = 64;
 
@@ -97,8 +97,8 @@ control::Reply Commands::answer_doctor() const {
   return {.text = write_doctor_facts(facts)};
 }
 
-/// The keys alone are copied, all at once: a peer that changes meanwhile is printed as it was or as
-/// it is, whole.
+/// All keys are copied at the start; the records of a peer are read when its piece is made. A peer
+/// that changes meanwhile is printed as it was or as it is now, never half of each.
 control::Reply Commands::answer_zone(View view) const {
   const auto zone = context_.published.get();
   control::Reply reply;
@@ -109,7 +109,7 @@ control::Reply Commands::answer_zone(View view) const {
   reply.more = [zone, view, keys = peer_keys(), next = std::size_t{0}]() mutable {
     std::string text;
     const std::size_t end = std::min(keys.size(), next + peers_per_piece);
-    // A peer without a record in this view must not look like the end.
+    // An empty piece would end the output: peers without a record in this view are passed over.
     for (; next < keys.size() && (next < end || text.empty()); ++next) {
       zone->for_each_peer_record(
           keys[next], view,

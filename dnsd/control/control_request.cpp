@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-/// Of a request that was not understood.
+/// Octets that are quoted of a request that was not understood.
 constexpr std::size_t shown_octets = 80;
 
 constexpr std::array<std::pair<std::string_view, ControlRequest::Command>, 12> commands{{

@@ -50,7 +50,7 @@ struct ControlRequest {
 /// Where the daemon of the systemd unit listens.
 inline constexpr std::string_view default_control_socket = "/run/wg-dnsd/control.sock";
 
-/// The daemon that answers on `path`, for control::ask and its like.
+/// The daemon that answers on `path`, as control::ask() and the functions beside it take it.
 [[nodiscard]] inline control::Daemon daemon_at(std::string path) {
   return {"wg-dnsd", std::move(path)};
 }

@@ -22,7 +22,7 @@ control::Reply refuse(int exit, std::string why) {
   return {.text = {}, .result = {.exit = exit, .error = std::move(why)}};
 }
 
-/// By name, in any case, or by public key.
+/// Finds a peer by its name, in any case, or by its public key. \return nullptr: there is none
 const ConfiguredPeer* find_peer(const Config& config, const std::string& who) {
   const auto key = wg::PublicKey::parse(who);
   const auto found =
@@ -91,7 +91,7 @@ control::Reply print_config(const std::string& who, const CommandContext& contex
   return reply;
 }
 
-/// \return why it is wrong
+/// Reads the words of `peer add`. \return what is wrong with them; nullopt: nothing
 std::optional<std::string> read_words(const ControlRequest& request, ConfiguredPeer& peer) {
   const auto key = wg::PublicKey::parse(request.key);
   if (!key || key->is_zero())

@@ -8,14 +8,14 @@
 
 namespace dnsd {
 
-/// What listeners depend on.
+/// What this host has; listeners and made zones depend on it.
 struct HostAddresses {
   std::vector<base::InterfaceAddress> addresses;
   std::vector<std::string> wireguard_interfaces;
 };
 
-/// The addresses of this host and its WireGuard interfaces, those of the configuration included.
-/// Milliseconds.
+/// Reads it. Interfaces that the configuration names are among the WireGuard interfaces. Takes
+/// milliseconds.
 [[nodiscard]] HostAddresses read_host(const Config& config);
 
 }  // namespace dnsd

@@ -70,7 +70,7 @@ void find_process(std::uint64_t inode, PortHolder& holder) {
   for (const auto& process : fs::directory_iterator("/proc", ec)) {
     const std::string number = process.path().filename();
     if (!parse_number<unsigned>(number, 10)) continue;
-    // Processes of others are not readable, and all of them may end while we look.
+    // Processes of other users are not readable, and any process may end while we look.
     for (auto file = fs::directory_iterator(process.path() / "fd", ec);
          !ec && file != fs::directory_iterator(); file.increment(ec)) {
       std::error_code unreadable;

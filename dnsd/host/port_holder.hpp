@@ -9,8 +9,8 @@
 #include "base/endpoint.hpp"
 #include "dns/transport.hpp"
 
-/// Who holds an address that we cannot have, as far as this host tells (proc(5)): for error
-/// messages only.
+/// Which program holds an address that we cannot bind, as far as proc(5) tells. For error messages
+/// only.
 namespace dnsd {
 
 /// One line of /proc/net/{udp,udp6,tcp,tcp6}.
@@ -25,7 +25,7 @@ struct OpenSocket {
 /// Lines that are not understood are skipped.
 [[nodiscard]] std::vector<OpenSocket> parse_open_sockets(std::string_view text);
 
-/// Whether two sockets of one transport with these addresses are in each other's way.
+/// Whether two sockets of one transport, bound to these addresses, are in conflict.
 [[nodiscard]] bool overlap(const base::Endpoint& a, const base::Endpoint& b);
 
 struct PortHolder {
@@ -34,7 +34,7 @@ struct PortHolder {
   base::Endpoint local;  ///< what it holds
 };
 
-/// \return nullopt: nobody is seen there. Reads /proc; milliseconds.
+/// \return nullopt: no socket is seen there. Reads /proc; takes milliseconds.
 [[nodiscard]] std::optional<PortHolder> find_port_holder(dns::Transport transport,
                                                          const base::Endpoint& endpoint);
 

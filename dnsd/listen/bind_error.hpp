@@ -9,7 +9,8 @@
 /// What the operator is told when an address cannot be listened on. Pure.
 namespace dnsd {
 
-/// What is wrong and what would help, in one line. \param holder who is in the way, for EADDRINUSE.
+/// What is wrong and what would help, in one line. \param holder the program that holds the
+/// address, for EADDRINUSE.
 [[nodiscard]] std::string explain_bind_error(const BindAddress& address, const BindError& error,
                                              const std::optional<PortHolder>& holder);
 

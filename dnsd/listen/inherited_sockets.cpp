@@ -1,3 +1,6 @@
+// Sockets from the service manager: the variables that describe them are read, each socket is
+// checked and given our options, and its place joins the configuration. All of it happens on the
+// control thread, most of it once at start. Sockets that we open ourselves are in listen_socket.
 #include "dnsd/listen/inherited_sockets.hpp"
 
 #include <fcntl.h>
@@ -18,7 +21,7 @@ namespace dnsd {
 namespace {
 
 constexpr int first_descriptor = 3;  // SD_LISTEN_FDS_START
-/// More than any unit has; a bound on what a strange environment makes us look at.
+/// More than any unit has. Bounds the work that a wrong environment can cause.
 constexpr std::size_t max_sockets = 256;
 
 /// \return nullopt: the variable is not there, or not a number.
@@ -107,7 +110,7 @@ InheritedSockets InheritedSockets::take() {
   const std::string called = names == nullptr ? "" : names;
   const bool has_names = names != nullptr;
   for (const char* variable : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}) ::unsetenv(variable);
-  if (!are_ours) return {};  // a parent's, who did not clean up (sd_listen_fds(3))
+  if (!are_ours) return {};  // meant for our parent, which did not clean up (sd_listen_fds(3))
   if (!count || *count > max_sockets) {
     throw ConfigError(
         fmt::format("LISTEN_FDS must be a number of sockets, at most {}", max_sockets));
@@ -194,8 +197,8 @@ base::Expected<ListenSockets, BindError> InheritedSockets::open(const BindAddres
       if (const auto error = tie_to_device(one.descriptor.get(), place.device))
         return base::Unexpected(BindError{transport, error});
     }
-    // One queue for several threads is right, only slower than one each; and more sockets than
-    // threads must all be served, for the kernel spreads the clients over them.
+    // Threads may share one queue: that is slower than one each, but right. Where there are more
+    // sockets than threads, all must be served: the kernel spreads the clients over them.
     const std::size_t wanted = given.empty() ? 0 : std::max(count, given.size());
     auto& sockets = transport == dns::Transport::udp ? result.udp : result.tcp;
     while (sockets.size() < wanted) {

@@ -26,7 +26,8 @@ bool set_option(int socket, int level, int option, int value) {
   return ::setsockopt(socket, level, option, &value, sizeof value) == 0;
 }
 
-/// A socket of one address need not be told which address was asked: replies leave from its own.
+/// Asks the kernel for the destination address of each query. A socket bound to one address needs
+/// none: its replies leave from there.
 bool tell_asked_address(int socket, const base::IpAddress& bound) {
   if (!bound.is_unspecified()) return true;
   return bound.is_ipv4() ? set_option(socket, IPPROTO_IP, IP_PKTINFO, 1)
@@ -70,8 +71,8 @@ base::Expected<base::FileDescriptor, std::error_code> open_socket(const BindAddr
       ::socket(family == base::Family::ipv4 ? AF_INET : AF_INET6,
                (is_udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const int fd = socket.get();
-  // The first socket is bound alone, so that a foreign one in its place shows as EADDRINUSE, and
-  // lets its siblings in afterwards.
+  // The first socket is bound exclusively, so that a socket of another program shows as EADDRINUSE.
+  // Only then does it let its siblings in.
   const bool done =
       socket && (family == base::Family::ipv4 || set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
       (is_udp ? set_udp_options(fd, address.endpoint.address) : set_tcp_options(fd)) &&

@@ -18,8 +18,8 @@ struct BindAddress {
   base::Endpoint endpoint;  ///< the unspecified address: all of that family
   /// Zone of an IPv6 link-local address; 0: none.
   unsigned scope = 0;
-  /// Only what arrives through this interface is accepted; empty: whatever arrives. The index tells
-  /// an interface from a later one of the same name.
+  /// Accepts only what arrives through this interface; empty: through any. The index tells an
+  /// interface from a later one of the same name.
   std::string device = {};
   unsigned device_index = 0;
 
@@ -36,9 +36,9 @@ struct BindError {
   }
 };
 
-/// Whether a socket may be bound beside our own that overlap with it, a wildcard and an address
-/// that it covers. The kernel then gives each packet to the most specific one. Exclusive finds out
-/// about every other server.
+/// Whether a socket may be bound beside others that overlap with it (a wildcard, and an address
+/// that it covers). `with_own`: beside our own; the kernel gives each packet to the most specific
+/// socket. `exclusive`: beside none, so that the socket of any other server shows as EADDRINUSE.
 enum class Sharing : std::uint8_t { exclusive, with_own };
 
 /// \param count answer threads, at least 1.
@@ -49,11 +49,11 @@ enum class Sharing : std::uint8_t { exclusive, with_own };
                                                                         std::size_t count,
                                                                         Sharing sharing);
 
-/// Gives a socket that somebody else bound to `place` the options of ours. \return zero: done.
+/// Sets our options on a socket that another process bound to `place`. \return zero: done.
 [[nodiscard]] std::error_code prepare_inherited(int socket, dns::Transport transport,
                                                 const base::Endpoint& place);
-/// Lets a socket accept only what arrives through this interface. \param device empty: whatever it
-/// is tied to stays. \return zero: done.
+/// Ties a socket to an interface: it accepts only what arrives there. \param device empty: the
+/// socket stays as it is. \return zero: done.
 [[nodiscard]] std::error_code tie_to_device(int socket, const std::string& device);
 
 }  // namespace dnsd

@@ -78,7 +78,7 @@ std::vector<PlannedListener> plan_listeners(std::span<const ListenAddress> wante
       result.push_back(std::move(listener));
     }
   };
-  // What was named goes first: it wins over the same address as one of many.
+  // Named addresses go first: they win over the same address as one of many.
   for (const auto& listener : wanted) {
     if (!listener.endpoint.address.is_unspecified()) add(plan_named_address(listener, host));
   }
@@ -128,7 +128,7 @@ LoopGuard make_loop_guard(std::span<const BindAddress> bound, const HostAddresse
     }
     for (const auto& entry : host.addresses) {
       if (entry.address.family() != at.address.family()) continue;
-      // Of 127.0.0.0/8 every address is this host's, whichever of them an interface has.
+      // Every address of 127.0.0.0/8 is this host's, whichever of them an interface has.
       const bool is_local_net = loopback.contains(entry.address);
       places.insert({.addresses = is_local_net ? loopback : single(entry.address),
                      .port = at.port,

@@ -24,8 +24,8 @@ struct PlannedListener {
   BindAddress address;
   View view{};
   Origin origin{};
-  /// The host does not have what binding takes: an address that only a private listener may have
-  /// once its interface is known, or a link-local one. It is waited for.
+  /// It must wait until the host has the address: a link-local one is bound with its interface, and
+  /// a private listener is tied to the interface that has the address.
   bool absent = false;
 
   friend bool operator==(const PlannedListener&, const PlannedListener&) = default;
@@ -38,18 +38,19 @@ struct PlannedListener {
                                                           const HostAddresses& host,
                                                           const std::set<base::Endpoint>& refused);
 
-/// Of one wildcard; each is a socket per thread.
+/// Shortcuts of one wildcard at most; each takes a socket per thread.
 inline constexpr std::size_t max_shortcuts = 32;
 
-/// Addresses of the host that get UDP sockets of their own beside a wildcard that covers them. The
-/// kernel need not tell such a socket which address was asked, nor be told where a reply comes
-/// from; that is a twentieth of what a query costs. Where there is none, the wildcard answers.
+/// Addresses of the host that get UDP sockets of their own beside a wildcard that covers them. Such
+/// a socket needs no control messages that say which address was asked and where the reply leaves
+/// from; they are a twentieth of what a query costs. Where there is none, the wildcard answers.
 /// \param planned every listener: the place of another one has no shortcut.
 [[nodiscard]] std::vector<BindAddress> plan_shortcuts(const BindAddress& wildcard,
                                                       const HostAddresses& host,
                                                       std::span<const PlannedListener> planned);
 
-/// Every address and port that sockets bound there answer at, wildcards spelled out; each once.
+/// The guard for sockets bound there: every address and port where they answer, wildcards spelled
+/// out.
 [[nodiscard]] LoopGuard make_loop_guard(std::span<const BindAddress> bound,
                                         const HostAddresses& host);
 

@@ -1,3 +1,8 @@
+// From a plan to open sockets. A change is a draft first: draft() opens what is new beside what is
+// open, and judge() decides what an error means. change() gives up a draft with a failure; follow()
+// takes what can be had. commit() carries a draft out. Control thread. Which places there should be
+// is decided in listener_plan, a socket is opened in listen_socket, and the words for an error are
+// in bind_error.
 #include "dnsd/listen/listeners.hpp"
 
 #include <fmt/format.h>
@@ -13,13 +18,13 @@ namespace {
 
 constexpr std::string_view waiting = "this host does not have the address: waiting for it";
 
-/// Both views and all states of one place in one line of the log.
+/// How the log names a place.
 std::string headline(const PlannedListener& plan) {
   return fmt::format("{} ({})", describe(plan.address), to_string(plan.view));
 }
 
 HostAddresses sorted(HostAddresses host) {
-  // IPv4 first, so that logs and the order of binding do not depend on the kernel's mood.
+  // IPv4 first, so that logs and the order of binding do not depend on the kernel's order.
   std::stable_sort(host.addresses.begin(), host.addresses.end(),
                    [](const auto& a, const auto& b) { return a.address < b.address; });
   return host;
@@ -62,8 +67,8 @@ std::vector<ListenerStatus> Listeners::status() const {
   return result;
 }
 
-/// Opens what is planned and not open yet. A wildcard that another server refuses changes the plan:
-/// then once more.
+/// Opens what is planned and not open yet. Where another server holds a part of a wildcard, the
+/// plan changes, and the draft is made again.
 Listeners::Draft Listeners::draft(const std::vector<ListenAddress>& wanted,
                                   const HostAddresses& host,
                                   std::set<base::Endpoint> refused) const {
@@ -113,7 +118,7 @@ Listeners::Draft Listeners::attempt(const std::vector<ListenAddress>& wanted,
   return result;
 }
 
-/// Decides what an error means for the place and for the whole.
+/// Decides what an error means for the place and for the draft.
 void Listeners::judge(const BindError& error, Place& place, Draft& draft) {
   using Origin = PlannedListener::Origin;
   const BindAddress& address = place.plan.address;
@@ -166,7 +171,8 @@ std::optional<BindError> Listeners::open(Place& place, const std::vector<Place>&
   return std::nullopt;
 }
 
-/// The place of the same address, tied to whatever interface. \return nullptr: there is none.
+/// The place with the same address, whichever interface it is tied to. \return nullptr: there is
+/// none.
 const Listeners::Place* Listeners::find_place(const std::vector<Place>& places,
                                               const BindAddress& address) {
   const auto found = std::find_if(places.begin(), places.end(), [&](const Place& place) {
@@ -176,7 +182,7 @@ const Listeners::Place* Listeners::find_place(const std::vector<Place>& places,
   return found == places.end() ? nullptr : &*found;
 }
 
-/// Makes the draft true, and says what changed by it.
+/// Carries out the draft, and logs what changes.
 void Listeners::commit(Draft draft, const HostAddresses& host) {
   std::vector<BindAddress> bound;
   for (const Place& place : draft.places) {
@@ -220,10 +226,11 @@ void Listeners::commit(Draft draft, const HostAddresses& host) {
   }
 }
 
-/// A shortcut that cannot be had is missed by nobody.
+/// A shortcut that cannot be opened is left out without a word: the wildcard answers.
 void Listeners::follow_shortcuts(Place& wildcard, const HostAddresses& host,
                                  std::span<const PlannedListener> planned) {
-  // What the service manager opened outlives us, queue and all: there is no way around it.
+  // A socket of the service manager keeps its queue while we restart; a shortcut would divert
+  // queries from it.
   if (inherited_.overlap(wildcard.plan.address.endpoint)) return;
   const auto addresses = plan_shortcuts(wildcard.plan.address, host, planned);
   std::erase_if(wildcard.shortcuts, [&](const auto& shortcut) {

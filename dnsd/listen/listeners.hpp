@@ -14,7 +14,7 @@
 
 namespace dnsd {
 
-/// One listener as `status` tells it.
+/// One listener, for `wg-dnsd status`.
 struct ListenerStatus {
   std::string address;  ///< `192.0.2.1:53`, with `%wg0` behind it when it is tied to that interface
   View view{};
@@ -24,10 +24,10 @@ struct ListenerStatus {
 };
 
 /// The listeners of the daemon: opens what the operator wants, follows the addresses of the host,
-/// and says once what changed. Lives on the control thread.
+/// and logs every change once. Lives on the control thread.
 class Listeners {
  public:
-  /// \param threads outlives the listeners. \param inherited used where they are, in place of
+  /// \param threads outlives the listeners. \param inherited used for their places, in place of
   /// sockets of our own.
   Listeners(AnswerThreads& threads, InheritedSockets inherited)
       : threads_(threads), inherited_(std::move(inherited)) {}
@@ -61,8 +61,8 @@ class Listeners {
   struct Draft {
     std::vector<Place> places;
     std::set<base::Endpoint> refused;
-    std::vector<std::string> remarks;         ///< for the log, when the draft comes true
-    std::string failure;                      ///< why it cannot come true; empty: it can
+    std::vector<std::string> remarks;         ///< for the log, when the draft is carried out
+    std::string failure;                      ///< why it cannot be carried out; empty: it can
     std::optional<base::Endpoint> to_refuse;  ///< a wildcard that must be tried address by address
     std::string obstacle;                     ///< why some address of many cannot be had
   };

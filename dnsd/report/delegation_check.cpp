@@ -1,3 +1,7 @@
+// The part of the doctor that asks the parent zone: which zone is the parent, what its servers say
+// of ours, and how that differs from what the zone itself says. Runs in the process of `wg-dnsd
+// doctor`, not in the daemon, and asks one question after the other. Whether the servers answer is
+// checked in server_check.
 #include "dnsd/report/delegation_check.hpp"
 
 #include <fmt/format.h>

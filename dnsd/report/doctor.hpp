@@ -6,10 +6,10 @@
 #include "dnsd/report/examination.hpp"
 
 /// `wg-dnsd doctor`: whether the world finds this server, and what to do where it does not. Pure:
-/// what is outside is asked through an interface.
+/// it asks the outside through dns::Outside.
 namespace dnsd {
 
-/// \param facts none: no daemon of this host is asked about, and what others see is judged alone.
+/// \param facts what the daemon of this host says; none: only what others see is judged.
 [[nodiscard]] std::vector<Diagnosis> examine(const dns::Name& zone,
                                              const std::optional<DoctorFacts>& facts,
                                              dns::Outside& outside);

@@ -9,8 +9,8 @@
 
 namespace dnsd {
 
-/// The daemon's side of `wg-dnsd doctor`.
-/// \param listening what is listened on, defaults filled in.
+/// Collects what the running daemon tells `wg-dnsd doctor`. \param listening what is listened on,
+/// defaults filled in.
 [[nodiscard]] DoctorFacts collect_facts(const Config& config, const StaticPart& part,
                                         const HostAddresses& host,
                                         std::span<const ListenAddress> listening,

@@ -12,8 +12,8 @@
 
 namespace dnsd {
 
-/// A WireGuard peer behind a NAT keeps its mapping alive every 25 s; one second for each poll comes
-/// on top, and some slack for a busy host.
+/// A WireGuard peer behind a NAT usually sends a keepalive every 25 s. The poll interval comes on
+/// top, and some slack for a busy host.
 inline constexpr std::chrono::seconds usual_keepalive{25};
 inline constexpr std::chrono::seconds keepalive_slack{5};
 
@@ -36,7 +36,7 @@ struct DoctorFacts {
   struct SilentPeer {
     std::string peer;      ///< key, and name when it has one
     std::string endpoint;  ///< where it was seen last
-    std::string source;    ///< by whom
+    std::string source;    ///< which saw it there
     std::int64_t seconds = 0;
 
     friend bool operator==(const SilentPeer&, const SilentPeer&) = default;
@@ -52,7 +52,7 @@ struct DoctorFacts {
 
   std::size_t registered = 0;            ///< peers, without the host's own keys
   std::size_t heard = 0;                 ///< within keepalive and slack
-  std::size_t never_seen = 0;            ///< and nowhere fixed
+  std::size_t never_seen = 0;            ///< and without a fixed endpoint
   std::size_t stale = 0;                 ///< off, or without a keepalive
   std::size_t silent_count = 0;          ///< silent for longer than a keepalive, and not yet stale
   std::vector<SilentPeer> silent_peers;  ///< the first ones of these

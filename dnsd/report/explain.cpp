@@ -1,3 +1,6 @@
+// What `wg-dnsd query` prints. The constructor asks the responder one question and gathers what the
+// answer rests on; text() and json() only print it. Control thread. Answers are made in
+// answer/responder, and sightings are kept by the observatory.
 #include "dnsd/report/explain.hpp"
 
 #include <fmt/chrono.h>
@@ -79,7 +82,7 @@ std::string at(base::WallTime time) {
   return fmt::format("{:%FT%TZ}", fmt::gmtime(time.time_since_epoch().count()));
 }
 
-/// The data as in a zone file: what stands behind the type.
+/// The data of a record as a zone file writes it, after the type.
 std::string data_of(const dns::ZoneRecord& record) {
   std::string line = dns::to_zone_line(record.owner, record.ttl, record.type, record.rdata);
   line.pop_back();
@@ -98,7 +101,7 @@ Json section_json(const std::vector<dns::ZoneRecord>& records) {
   return result;
 }
 
-/// The peer that the name belongs to: by itself, or where its CNAMEs end.
+/// The peer that the name belongs to, directly or at the end of its CNAMEs.
 std::optional<wg::PublicKey> key_of(const dns::Name& name, const dns::Message& message,
                                     dns::NameView apex) {
   dns::Name last = name;
@@ -143,7 +146,7 @@ Explanation::Explanation(const dns::Name& name, RrType type, View view, const Re
                          const Zone& zone, const PeerTable& peers, const SightingReader& reader,
                          base::Now now)
     : name_(name), type_(type), view_(view), now_(now), outcome_(Outcome::refused) {
-  // Over TCP: nothing is cut, nothing is limited.
+  // As over TCP: no truncation and no rate limit.
   std::vector<std::uint8_t> reply(dns::max_message_octets);
   const base::IpAddress here = *base::IpAddress::parse("127.0.0.1");
   reply.resize(

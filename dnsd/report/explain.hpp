@@ -10,7 +10,7 @@
 /// `wg-dnsd query`: what is answered to a question, and why.
 namespace dnsd {
 
-/// The answer to one question as a listener of that view gives it, and what it rests on.
+/// The answer to one question as a listener of that view gives it, and the reasons for it.
 class Explanation {
  public:
   /// Asks the responder as a client over TCP would, with EDNS. \param reader asked for the peer

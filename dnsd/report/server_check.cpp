@@ -31,7 +31,7 @@ bool is_translated(const Examined& examined, const base::IpAddress& address) {
   return false;
 }
 
-/// \return whether there is nothing to complain of.
+/// \return whether the server answers as it should.
 bool check_reply(const Examined& examined, const base::IpAddress& address, Transport transport,
                  Findings& findings) {
   const bool is_udp = transport == Transport::udp;

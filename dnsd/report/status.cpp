@@ -1,3 +1,5 @@
+// What `wg-dnsd status` and `wg-dnsd peers` print, each as text and as JSON, from values that
+// control/commands gathers. Pure; control thread.
 #include "dnsd/report/status.hpp"
 
 #include <fmt/chrono.h>
@@ -51,7 +53,7 @@ struct HubCount {
   const char* word;
   std::uint64_t noise::EngineCounters::*count;
 };
-/// What gets silence.
+/// Counters of the datagrams that get no reply.
 constexpr std::array<HubCount, 8> ignored_counts{
     {{"malformed", &noise::EngineCounters::malformed},
      {"wrong mac1", &noise::EngineCounters::wrong_mac1},
@@ -139,7 +141,7 @@ void add_json(Json& json, const PeerOddity& oddity) {
   if (oddity.clock_behind.count() > 0) json["clock_behind"] = oddity.clock_behind.count();
 }
 
-/// A fixed endpoint was never confirmed.
+/// An endpoint that only the configuration names was never confirmed, and has no such time.
 bool has_since(const PeerRecord& peer) {
   return (peer.ipv4 || peer.ipv6) && peer.since != base::WallTime{};
 }

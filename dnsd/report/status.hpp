@@ -22,7 +22,7 @@ struct PeerCounts {
   std::size_t stale = 0;  ///< of those with an endpoint
 };
 
-/// A built-in observation point: what came to it.
+/// The counters of one built-in observation point.
 struct PointStatus {
   std::string name;  ///< 203.0.113.10:51820
   noise::EngineCounters counters;
@@ -37,7 +37,7 @@ struct DaemonStatus {
   PeerCounts peers;
   const InnerCounters* tunnel = nullptr;  ///< null: there is no built-in observation point
   std::vector<PointStatus> points = {};   ///< in configuration order
-  /// Who behaves oddly at them: how the log calls the peer, and what it does.
+  /// Peers that behave oddly at the points: the peer as the log names it, and what is odd.
   std::vector<std::pair<std::string, PeerOddity>> odd_peers = {};
   std::string reload_problem;  ///< why the last reload changed nothing; empty: it did not fail
 };
@@ -45,7 +45,7 @@ struct DaemonStatus {
 /// The exit code of `status`.
 enum class Health : std::uint8_t { ok = 0, degraded = 1, down = 2 };
 
-/// What is missing, one line each; empty: nothing is.
+/// What was asked for and is missing, one line each; empty: nothing is.
 [[nodiscard]] std::vector<std::string> problems_of(const DaemonStatus& status);
 
 /// Down: nothing is listened on. Degraded: something that was asked for is missing.

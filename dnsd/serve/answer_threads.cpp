@@ -19,7 +19,7 @@ class AnswerThreads::Thread {
         served_(served),
         connections_(io_, responder, served, limits),
         keep_running_(io_.get_executor()) {
-    // Signals are the control thread's: a thread inherits the mask of its maker.
+    // Only the control thread takes signals: a new thread inherits the signal mask of its creator.
     sigset_t all{};
     sigset_t before{};
     sigfillset(&all);
@@ -63,7 +63,7 @@ class AnswerThreads::Thread {
   }
 
  private:
-  /// Of one listener there may be several sockets here: fewer threads than sockets.
+  /// A listener has several sockets here when it has more sockets than there are threads.
   struct Servers {
     std::multimap<ListenerId, std::shared_ptr<UdpServer>> udp;
     std::multimap<ListenerId, std::shared_ptr<TcpServer>> tcp;

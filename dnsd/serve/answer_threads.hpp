@@ -12,16 +12,16 @@
 
 namespace dnsd {
 
-/// The sockets of one listener, ready to be served: of each transport one for each answer thread,
-/// among which the kernel spreads the clients (SO_REUSEPORT).
+/// The sockets of one listener, ready to be served. Each answer thread gets one of each transport;
+/// the kernel spreads the clients over them (SO_REUSEPORT).
 struct ListenSockets {
   std::vector<base::FileDescriptor> udp;
   std::vector<base::FileDescriptor> tcp;
 };
 
-/// The threads that answer queries: each has an event loop, and of every listener its own UDP and
-/// TCP socket, so that none waits for another. Listeners come and go while they run. Called from
-/// one thread, the control thread.
+/// The threads that answer queries. Each has an event loop, and a UDP and a TCP socket of its own
+/// for every listener, so that no thread waits for another. Listeners come and go while the threads
+/// run. Called from one thread, the control thread.
 class AnswerThreads {
  public:
   enum class ListenerId : std::uint64_t {};
@@ -41,7 +41,7 @@ class AnswerThreads {
   /// free.
   void remove(ListenerId id);
 
-  /// Datagrams that say they come from there are ignored from now on. At first there are none.
+  /// From now on, ignores datagrams whose source `guard` rejects. At first none are ignored.
   void set_loop_guard(const LoopGuard& guard);
 
   /// Returns when every thread has shown that it still takes work.

@@ -9,7 +9,7 @@
 
 namespace dnsd {
 
-/// One address and port that we answer at; for 127.0.0.0/8 all of it.
+/// One address and port where we answer; for loopback, all of 127.0.0.0/8.
 struct OwnPlace {
   base::Prefix addresses;
   base::Port port{};
@@ -19,15 +19,16 @@ struct OwnPlace {
   friend bool operator==(const OwnPlace&, const OwnPlace&) = default;
 };
 
-/// Where our own listeners are. A datagram that says it comes from one of them is a forgery that
-/// would have us talk to ourselves. Any other source on this host is a client. A plain value.
+/// The addresses and ports of our own listeners. A datagram with one of them as its source is
+/// forged: answering it would make the server talk to itself. Any other source on this host is a
+/// client. A plain value.
 class LoopGuard {
  public:
   LoopGuard() = default;
   explicit LoopGuard(std::vector<OwnPlace> places);
 
-  /// Whether a datagram from there is to be ignored. \param source as endpoint. \param storage the
-  /// same as the kernel told it, which has the scope. Nearly always decided by the port alone.
+  /// Whether to ignore a datagram from this source. \param storage the same source as the kernel
+  /// reports it: it has the scope. The port alone decides nearly always.
   [[nodiscard]] bool rejects(const base::Endpoint& source, const sockaddr_storage& storage) const;
 
  private:

@@ -10,7 +10,7 @@
 namespace dnsd {
 namespace {
 
-/// Of lines that nobody takes, because the log hangs.
+/// How many seconds of lines are kept while the log hangs and takes none.
 constexpr std::size_t seconds_kept = 2;
 
 std::string describe_question(const dns::Request& request) {

@@ -12,17 +12,16 @@
 
 namespace dnsd {
 
-/// A sample of the queries for the log: the first ones of every second, so many and no more,
-/// whatever the flood; the rest is counted. The answer threads note, one thread takes and writes: a
-/// log that hangs never holds up an answer. Where nothing is logged, a query costs one relaxed
-/// load.
+/// A sample of the queries for the log: the first N of every second, however many come; the others
+/// are counted. Answer threads note queries, and another thread takes and writes them, so a log
+/// that hangs never delays an answer. While nothing is logged, a query costs one relaxed load.
 class QueryLog {
  public:
   /// \param lines per second; 0: none. Any thread.
   void set_rate(std::uint32_t lines) { rate_.store(lines, std::memory_order_relaxed); }
 
-  /// \param query, reply as on the wire, without TCP's length; an empty reply: nothing was said.
-  /// Any thread.
+  /// \param query, reply as on the wire, without TCP's length; an empty reply: none was sent. Any
+  /// thread.
   void note(base::Bytes query, base::Bytes reply, const Listener& listener,
             const base::IpAddress& client, base::SteadyTime now) {
     if (rate_.load(std::memory_order_relaxed) != 0) sample(query, reply, listener, client, now);
@@ -32,7 +31,7 @@ class QueryLog {
     std::vector<std::string> lines;
     std::uint64_t left_out = 0;
   };
-  /// What came since the last call. One thread.
+  /// What was noted since the last call. One thread.
   [[nodiscard]] Sample take();
 
  private:
@@ -41,13 +40,13 @@ class QueryLog {
   [[nodiscard]] bool take_turn(base::SteadyTime now, std::uint32_t rate);
 
   std::atomic<std::uint32_t> rate_{0};
-  std::atomic<std::uint64_t> turns_{0};  // the second in the upper half, lines of it in the lower
+  std::atomic<std::uint64_t> turns_{0};  // upper half: the second; lower half: its lines
   std::atomic<std::uint64_t> left_out_{0};
   base::Guarded<std::vector<std::string>> lines_;
 };
 
-/// `203.0.113.99 udp public SRV _wireguard._udp.K.Z. NOERROR 1 answers 123 octets`: octets that are
-/// not printable are escaped, so a query writes one line of its own and nothing else.
+/// `203.0.113.99 udp public SRV _wireguard._udp.K.Z. NOERROR 1 answers 123 octets`. Octets that are
+/// not printable are escaped, so that a query cannot write more than its own line.
 [[nodiscard]] std::string describe_query(base::Bytes query, base::Bytes reply,
                                          const Listener& listener, const base::IpAddress& client);
 

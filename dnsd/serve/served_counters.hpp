@@ -7,8 +7,8 @@
 
 namespace dnsd {
 
-/// What went through the listeners since the start. The counts are written by the answer threads,
-/// once per batch, and read by anybody.
+/// Counts of what passed the listeners since the start. Answer threads write them, once per batch;
+/// any thread reads them.
 struct ServedCounters {
   struct Counters {
     std::atomic<std::uint64_t> queries{0};  ///< messages received, garbage included

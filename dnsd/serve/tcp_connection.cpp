@@ -52,7 +52,7 @@ void TcpConnection::drop() {
 }
 
 void TcpConnection::read() {
-  if (may_hold_query_) return;  // first those that are here; wait_for_next() waits again
+  if (may_hold_query_) return;  // queries that are here come first
   const auto size =
       ::recv(socket_.native_handle(), room_.received.data(), room_.received.size(), 0);
   if (size < 0) {
@@ -69,7 +69,7 @@ void TcpConnection::read() {
   answer();
 }
 
-/// Answers what is whole, as far as the client takes the replies.
+/// Answers whole messages, until too many replies wait for the client.
 void TcpConnection::answer() {
   int asked = 0;
   while (asked < queries_per_turn && !owes_too_much()) {
@@ -105,7 +105,7 @@ void TcpConnection::append_reply(std::size_t size) {
   room_.served.tcp.replies.fetch_add(1, std::memory_order_relaxed);
 }
 
-/// Gives the socket what it takes. \return false: the connection is broken.
+/// Sends as much as the socket takes. \return false: the connection is broken.
 bool TcpConnection::send() {
   while (unsent() > 0) {
     const auto size = ::send(socket_.native_handle(), replies_.data() + sent_, unsent(),
@@ -139,7 +139,7 @@ void TcpConnection::wait_for_next() {
   watch_deadline();
 }
 
-/// Lets the others of this thread have their turn first.
+/// Answers after the other sockets of this thread have had their turn.
 void TcpConnection::answer_later() {
   if (posted_) return;
   posted_ = true;
@@ -168,8 +168,8 @@ base::SteadyTime TcpConnection::deadline() const {
   return last_query_ + limits.idle;
 }
 
-/// The timer is set anew only when the deadline came nearer; one that moved away is found out when
-/// it fires.
+/// The timer is set anew only when the deadline came nearer. If the deadline has moved away when
+/// the timer fires, it is set again.
 void TcpConnection::watch_deadline() {
   const auto next = deadline();
   if (watching_ && timer_.expiry() <= next) return;

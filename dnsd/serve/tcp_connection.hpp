@@ -22,24 +22,23 @@ namespace dnsd {
 /// How much patience and room TCP clients get (RFC 7766 §6.2, RFC 9210 §4). Counts are for one
 /// answer thread.
 struct TcpLimits {
-  /// Open connections. One more closes the one that asked nothing for the longest time, so that a
-  /// crowd of silent clients keeps nobody out (RFC 9210 §4.4).
+  /// Open connections. One more closes the connection that has been idle longest, so that a crowd
+  /// of silent clients keeps nobody out (RFC 9210 §4.4).
   std::size_t connections = 1000;
   /// The same for one client: an IPv4 address or an IPv6 /64, which one subscriber holds.
   std::size_t connections_per_client = 100;
-  /// Nothing asked, nothing owed: long enough for the next lookup of a resolver (RFC 7766 §6.2.3
-  /// asks for "a few seconds").
+  /// How long a client may ask nothing while no reply is pending: long enough for the next lookup
+  /// of a resolver (RFC 7766 §6.2.3 asks for "a few seconds").
   std::chrono::milliseconds idle{10'000};
-  /// No further octet of a message that has begun. NSD and Knot are as strict; a message is one
-  /// segment nearly always.
+  /// How long the next octet of a message that has begun may take. NSD and Knot are as strict;
+  /// nearly every message is one segment.
   std::chrono::milliseconds half_sent{500};
-  /// A whole message, however steadily its octets trickle in: the patience for silence bounds the
-  /// patience for noise.
+  /// How long a whole message may take, however steadily its octets trickle in.
   std::chrono::milliseconds message{10'000};
-  /// The client takes no octet of what it is owed. Leaves room for several retransmissions on a bad
-  /// path (RFC 6298: 1 s, then 2 s).
+  /// How long the client may accept no octet of its replies. Leaves room for several
+  /// retransmissions on a bad path (RFC 6298: 1 s, then 2 s).
   std::chrono::milliseconds slow_reader{5'000};
-  /// Octets of replies that wait for the client before its next query is looked at.
+  /// While this many octets of replies wait for the client, its next query waits too.
   std::size_t unsent_replies = 65536;
 };
 

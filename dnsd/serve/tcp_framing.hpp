@@ -10,7 +10,8 @@ namespace dnsd {
 
 /// Finds the messages in the stream of one TCP connection: each is preceded by its length in two
 /// octets (RFC 1035 §4.2.2, RFC 7766 §8), and octets arrive in pieces of any size. Holds what has
-/// not been taken yet; the memory grows with what came, never with what was announced. Pure.
+/// not been taken yet. Its memory grows with the octets received, never with an announced length.
+/// Pure.
 class TcpFraming {
  public:
   /// Adds what was received.
@@ -29,7 +30,7 @@ class TcpFraming {
     return message;
   }
 
-  /// Gives back the memory of the messages that were taken.
+  /// Frees the memory of the messages that were taken.
   void compact() {
     buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(taken_));
     taken_ = 0;

@@ -13,10 +13,9 @@ namespace {
 
 using Wait = asio::posix::stream_descriptor::wait_type;
 
-/// Connections accepted per wake-up, so that those who come do not keep the thread from those who
-/// are here.
+/// Connections accepted per wake-up, so that new clients do not keep the thread from the others.
 constexpr int accepts_per_turn = 64;
-/// How long to leave the queue alone when this process can open no more descriptors.
+/// Pause before accepting again, when this process can open no more descriptors.
 constexpr std::chrono::milliseconds accept_pause{100};
 
 }  // namespace
@@ -113,7 +112,7 @@ void TcpServer::accept_waiting() {
     if (no_descriptor && connections_.close_oldest()) continue;
     if (no_descriptor || errno == ENOBUFS || errno == ENOMEM) return pause();
     if (errno == EAGAIN) break;
-    // Everything else was the fault of one client that is gone already (accept(2)).
+    // Any other error concerns one client, which is gone already (accept(2)).
   }
   wait();
 }

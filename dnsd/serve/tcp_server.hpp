@@ -23,11 +23,11 @@ class TcpConnections final : public TcpConnectionOwner {
                  TcpLimits limits);
   ~TcpConnections() override;
 
-  /// Serves a connection that was accepted. \param socket non-blocking. \param listener who
-  /// accepted it.
+  /// Serves a connection that was accepted. \param socket non-blocking. \param listener the server
+  /// that accepted it.
   void adopt(base::FileDescriptor socket, const base::IpAddress& client, View view,
              const void* listener);
-  /// Closes the connection that asked nothing for the longest time. \return false: there is none.
+  /// Closes the connection that has been idle longest. \return false: there is none.
   bool close_oldest();
   /// Closes the connections that this listener accepted.
   void close_of(const void* listener);
@@ -39,7 +39,7 @@ class TcpConnections final : public TcpConnectionOwner {
   void make_room(const base::IpAddress& client);
 
   TcpRoom room_;
-  TcpConnectionList connections_;  // the one that asked nothing for the longest time first
+  TcpConnectionList connections_;  // idle longest first
   std::map<base::IpAddress, std::size_t> per_client_;
 };
 
@@ -47,14 +47,14 @@ class TcpConnections final : public TcpConnectionOwner {
 /// Everything happens on the thread of `io`.
 class TcpServer : public std::enable_shared_from_this<TcpServer> {
  public:
-  /// \param socket listening, non-blocking, from open_tcp_socket(). The references outlive the
+  /// \param socket listening, non-blocking, one of ListenSockets. The references outlive the
   /// server.
   TcpServer(asio::io_context& io, base::FileDescriptor socket, View view,
             TcpConnections& connections);
 
   /// Begins to accept.
   void start() { wait(); }
-  /// Accepts nothing more, and closes the connections that came in here.
+  /// Accepts nothing more, and closes the connections that it accepted.
   void close();
 
  private:

@@ -1,3 +1,7 @@
+// One UDP socket of one answer thread: receive a batch, answer it, send the replies. Buffers holds
+// the memory of a batch and makes the replies; UdpServer decides when the socket has its turn.
+// Everything runs on the answer thread. Sockets are opened in listen/listen_socket, and answers are
+// made in answer/responder.
 #include "dnsd/serve/udp_server.hpp"
 
 #include <sys/socket.h>
@@ -18,11 +22,11 @@ namespace {
 constexpr std::size_t batch_size = 64;
 /// Batches per wake-up, so that one busy socket does not keep its thread from the others.
 constexpr int batches_per_turn = 4;
-/// Queries that are read before the first of them is answered: about as many as a processor waits
-/// for pieces of memory at the same time.
+/// Queries that are read before the first of them is answered: about as many cache misses as a
+/// processor waits for at the same time.
 constexpr std::size_t group_size = 16;
-/// No datagram is larger (RFC 768), so none is ever cut short. The odd rest spreads the buffers
-/// over the cache's sets; pages that no large query touches cost nothing.
+/// No datagram is larger (RFC 768), so none is ever cut short. The odd remainder spreads the
+/// buffers over the cache's sets; pages that no large query touches cost nothing.
 constexpr std::size_t query_stride = 65536 + 192;
 
 /// Port 0 cannot be replied to: a forgery.
@@ -103,7 +107,7 @@ class UdpBatch::Buffers {
   }
 
  private:
-  /// Says how much room there is: the kernel writes over it what it used.
+  /// Tells the kernel how much room there is; it overwrites that with what it used.
   void offer(std::size_t i) {
     received_[i].msg_hdr.msg_namelen = sizeof sources_[i];
     received_[i].msg_hdr.msg_controllen = sizeof asked_[i];
@@ -151,7 +155,7 @@ UdpServer::UdpServer(asio::io_context& io, base::FileDescriptor socket, View vie
       batch_(batch),
       served_(served) {}
 
-/// Answers what waits. As long as that is much, other sockets have their turn in between.
+/// Answers what waits. Under load, other sockets have their turn in between.
 void UdpServer::take_turn() {
   if (answer_waiting(watched_.is_open() ? watched_.native_handle() : socket_.get())) {
     if (watched_.is_open()) socket_ = base::FileDescriptor(watched_.release());

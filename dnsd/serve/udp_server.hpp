@@ -11,7 +11,7 @@
 
 namespace dnsd {
 
-/// Room for one batch of queries and their replies. One per answer thread, used by its sockets in
+/// Buffers for one batch of queries and their replies. One per answer thread; its sockets use it in
 /// turn.
 class UdpBatch {
  public:
@@ -24,16 +24,17 @@ class UdpBatch {
   std::unique_ptr<Buffers> buffers_;
 };
 
-/// Answers the datagrams of one socket, in batches. A reply leaves from the address that was asked:
-/// a socket of one address does that by itself; on a wildcard socket we say so, and for a
-/// link-local one through which interface, and what was sent to more than this host gets no reply.
-/// A reply that the kernel does not take at once is dropped: the client asks again. What says that
-/// it comes from port 0 or from one of our own listeners gets no reply. Held by shared_ptr: a wait
-/// that is under way keeps it alive. Everything happens on the thread of `io`.
+/// Answers the datagrams of one socket, in batches. Held by shared_ptr: a wait that is under way
+/// keeps it alive. Everything happens on the thread of `io`.
 ///
-/// While full batches come one after the other, the socket is asked in turns without being watched:
-/// as long as an event loop watches a socket, the kernel looks for somebody to wake with every
-/// reply that leaves, which costs as much as half of our own work.
+/// A reply leaves from the address that was asked. A socket bound to one address does that by
+/// itself; on a wildcard socket each reply names its source address, and for a link-local one its
+/// interface. Datagrams sent to a broadcast or multicast address get no reply, nor do those from
+/// port 0 or from one of our own listeners. A reply that the kernel does not take at once is
+/// dropped: the client asks again.
+///
+/// Under load the socket is taken out of epoll and polled: while it is watched, each reply sent
+/// costs the kernel a wake-up check, half of our own work.
 class UdpServer : public std::enable_shared_from_this<UdpServer> {
  public:
   /// \param socket bound, non-blocking, one of ListenSockets. The references outlive the server.
@@ -52,7 +53,7 @@ class UdpServer : public std::enable_shared_from_this<UdpServer> {
   void go_on();
   [[nodiscard]] bool answer_waiting(int socket);
 
-  // The socket is in one of them: watched while we wait, else not.
+  // The socket is in one of these two: in watched_ while we wait for it.
   base::FileDescriptor socket_;
   asio::posix::stream_descriptor watched_;
   const Listener listener_;

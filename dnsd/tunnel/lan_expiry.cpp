@@ -15,7 +15,7 @@ void LanExpiry::note_change() {
   });
 }
 
-/// Renewals only put a deadline off: a timer that is armed never comes too late.
+/// Renewals only postpone deadlines, so an armed timer never fires too late.
 void LanExpiry::arm() {
   const auto due = table_.next_deadline();
   if (armed_ || !due) return;

@@ -8,15 +8,15 @@
 
 namespace dnsd {
 
-/// Withdraws announcements that were not renewed, and tells the control thread of every change of
-/// content. Lives on the control thread, but for note_change().
+/// Withdraws LAN announcements that were not renewed in time, and reports every change of content.
+/// Lives on the control thread, except for note_change().
 class LanExpiry {
  public:
-  /// \param content_changed called on the thread of `io`. All outlive the keeper; its handlers must
-  /// not run after it is gone.
+  /// \param content_changed called on the thread of `io`. The references outlive this object; its
+  /// handlers must not run after it is gone.
   LanExpiry(asio::io_context& io, LanTable& table, std::function<void()> content_changed);
 
-  /// Somebody announced something. Any thread.
+  /// Call it when an announcement has changed the table. Any thread.
   void note_change();
 
  private:

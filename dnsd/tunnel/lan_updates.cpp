@@ -18,9 +18,9 @@ bool is_own_lan_name(dns::NameView owner, const wg::PublicKey& sender, dns::Name
   return name && name->form == schema::PeerName::Form::lan && name->key == sender;
 }
 
-/// What the update leaves at the sender's `_lan.K.Z`; empty: nothing. \return or the rcode that the
-/// message earns. The only form: delete the RRset, then perhaps add one record, so that it never
-/// depends on what was there before.
+/// The endpoints that the update leaves at the sender's `_lan.K.Z`; empty: none. \error the rcode
+/// of the reply. One form is accepted: delete the RRset, then perhaps add one record. Its result
+/// does not depend on what was there before.
 base::Expected<schema::LanEndpoints, Rcode> judge(const dns::Update& update,
                                                   const wg::PublicKey& sender, dns::NameView zone) {
   if (update.head.rcode != Rcode::noerror) return base::Unexpected(update.head.rcode);

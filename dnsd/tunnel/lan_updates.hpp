@@ -10,8 +10,8 @@
 
 namespace dnsd {
 
-/// Judges dynamic updates (RFC 2136) that came through a tunnel. One thing is granted: that a peer
-/// replaces, or withdraws, its own `_lan.K.Z` TXT RRset. Everything else is REFUSED.
+/// Judges dynamic updates (RFC 2136) that came through a tunnel. One thing is granted: a peer may
+/// replace, or withdraw, its own `_lan.K.Z` TXT RRset. Everything else is REFUSED.
 class LanUpdates {
  public:
   /// \param table takes what is granted. \param changed called on the thread of respond() after a
@@ -19,9 +19,9 @@ class LanUpdates {
   LanUpdates(const PublishedZone& zone, LanTable& table, std::function<void()> changed)
       : zone_(zone), table_(table), changed_(std::move(changed)) {}
 
-  /// \param message one whole message. \param sender whose key is proven; its source address is
-  /// checked already. \param out room for at least 1232 octets. \return octets of the reply; 0: not
-  /// an update, say nothing. Any thread.
+  /// \param message one whole message. \param sender the peer, by its proven key; its source
+  /// address has been checked. \param out room for at least 1232 octets. \return octets of the
+  /// reply; 0: not an update, send nothing. Any thread.
   [[nodiscard]] std::size_t respond(base::Bytes message, const wg::PublicKey& sender,
                                     base::SteadyTime now, base::MutableBytes out);
 

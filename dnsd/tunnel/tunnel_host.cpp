@@ -37,7 +37,8 @@ bool is_multicast(const base::IpAddress& address) {
   return address.is_ipv4() ? first >= 224 : first == 0xff;
 }
 
-/// WireGuard's own rule (paper §2, cryptokey routing), and that it can be replied to.
+/// Cryptokey routing (WireGuard paper §2): the peer may send from this address. And it can be
+/// replied to.
 bool may_be_source(const base::IpAddress& source, const InnerPacket& packet) {
   if (source.is_unspecified() || is_multicast(source)) return false;
   return std::any_of(packet.allowed_ips.begin(), packet.allowed_ips.end(),

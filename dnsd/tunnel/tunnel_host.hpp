@@ -19,7 +19,7 @@ enum class InnerDrop : std::uint8_t {
   options,      ///< IPv4 options or IPv6 extension headers
   fragment,     ///< questions have to fit one packet
   checksum,     ///< wrong, or missing over IPv6
-  source,       ///< not within the sender's allowed-ips, or no unicast address of somebody else
+  source,       ///< outside the sender's allowed-ips, not unicast, or our own
   destination,  ///< not the point's tunnel address
   protocol,     ///< neither UDP nor ICMP: TCP above all
   port,         ///< UDP to another port than 53, or from port 0
@@ -30,8 +30,8 @@ inline constexpr std::size_t inner_drop_count = 10;
 /// One word, for the status.
 [[nodiscard]] std::string_view to_string(InnerDrop reason);
 
-/// What went through the tunnels since the start. Written by the observation points' threads, read
-/// by anybody.
+/// Counts of what came through the tunnels since the start. The threads of the built-in points
+/// write them; any thread reads them.
 struct InnerCounters {
   std::atomic<std::uint64_t> packets{0};  ///< received; all but keepalives
   std::atomic<std::uint64_t> queries{0};  ///< DNS questions that were answered
@@ -45,15 +45,15 @@ struct InnerCounters {
 /// blocks.
 class TunnelHost {
  public:
-  /// The longest DNS message that leaves in fragments; longer answers say TC. 12 fragments of the
-  /// inner MTU: what a stock resolver puts together without more ado.
+  /// The longest DNS message: 12 fragments of the inner MTU, which a stock resolver reassembles
+  /// without special settings. Longer answers are truncated (TC).
   static constexpr std::size_t max_reply_octets = 16384;
 
   /// All outlive the host.
   TunnelHost(const Responder& responder, LanUpdates& updates)
       : responder_(responder), updates_(updates) {}
 
-  /// An InnerHandler.
+  /// Handles one packet that came through a tunnel; an InnerHandler.
   void receive(const InnerPacket& packet, const SendInner& send);
 
   [[nodiscard]] const InnerCounters& counters() const { return counters_; }
