@@ -15,6 +15,7 @@
 #include <optional>
 
 #include "base/endpoint.hpp"
+#include "base/last_error.hpp"
 
 namespace base {
 namespace {
@@ -45,10 +46,6 @@ unsigned count_mask_bits(const sockaddr* raw) {
 struct FreeAddresses {
   void operator()(ifaddrs* list) const { ::freeifaddrs(list); }
 };
-
-std::error_code last_error() {
-  return {errno, std::generic_category()};
-}
 
 }  // namespace
 

@@ -5,18 +5,15 @@
 #include <sys/time.h>
 
 #include <array>
-#include <cerrno>
 #include <chrono>
+
+#include "base/last_error.hpp"
 
 namespace base {
 namespace {
 
 constexpr std::chrono::seconds silence_limit{2};
 constexpr std::uint32_t sequence = 1;
-
-std::error_code last_error() {
-  return {errno, std::system_category()};
-}
 
 }  // namespace
 

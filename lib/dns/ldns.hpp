@@ -7,3 +7,14 @@
 #include <stdbool.h>  // NOLINT(modernize-deprecated-headers): see above
 #include <ldns/ldns.h>
 // clang-format on
+
+#include "base/bytes.hpp"
+
+namespace dns {
+
+/// Borrowed from `rdf`.
+[[nodiscard]] inline base::Bytes octets_of(const ldns_rdf* rdf) {
+  return {ldns_rdf_data(rdf), ldns_rdf_size(rdf)};
+}
+
+}  // namespace dns

@@ -11,10 +11,6 @@ struct PacketDeleter {
   void operator()(ldns_pkt* packet) const { ldns_pkt_free(packet); }
 };
 
-base::Bytes octets_of(const ldns_rdf* rdf) {
-  return {ldns_rdf_data(rdf), ldns_rdf_size(rdf)};
-}
-
 bool read_section(const ldns_rr_list* list, std::vector<ZoneRecord>& records) {
   for (std::size_t i = 0; i < ldns_rr_list_rr_count(list); ++i) {
     const ldns_rr* rr = ldns_rr_list_rr(list, i);

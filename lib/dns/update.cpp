@@ -6,7 +6,7 @@
 namespace dns {
 namespace {
 
-struct Counts {
+struct UpdateCounts {
   std::uint16_t zones;
   std::uint16_t prerequisites;
   std::uint16_t updates;
@@ -50,7 +50,7 @@ Rcode read_opt(const UpdateRecord& record, Request& head) {
   return ((record.ttl >> 16U) & 0xffU) == 0 ? Rcode::noerror : Rcode::badvers;
 }
 
-Rcode read_body(base::ByteReader& reader, base::Bytes packet, const Counts& counts,
+Rcode read_body(base::ByteReader& reader, base::Bytes packet, const UpdateCounts& counts,
                 Update& update) {
   if (counts.zones != 1 || !read_zone(reader, packet, update.head)) return Rcode::formerr;
   update.prerequisites = counts.prerequisites;
@@ -85,7 +85,7 @@ std::optional<Update> parse_update(base::Bytes packet) {
   Update update;
   update.head.id = reader.u16();
   const unsigned flags = reader.u16();
-  const Counts counts{reader.u16(), reader.u16(), reader.u16(), reader.u16()};
+  const UpdateCounts counts{reader.u16(), reader.u16(), reader.u16(), reader.u16()};
   const unsigned opcode = (flags >> opcode_shift) & opcode_mask;
   if (!reader.ok() || (flags & flag_response) != 0 ||
       opcode != static_cast<unsigned>(Opcode::update))
@@ -99,7 +99,7 @@ std::optional<Rcode> parse_update_reply(base::Bytes packet, std::uint16_t id, Na
   base::ByteReader reader(packet);
   const std::uint16_t id_of_reply = reader.u16();
   const unsigned flags = reader.u16();
-  const Counts counts{reader.u16(), reader.u16(), reader.u16(), reader.u16()};
+  const UpdateCounts counts{reader.u16(), reader.u16(), reader.u16(), reader.u16()};
   if (!reader.ok() || id_of_reply != id || (flags & flag_response) == 0 ||
       ((flags >> opcode_shift) & opcode_mask) != static_cast<unsigned>(Opcode::update) ||
       (flags & flag_truncated) != 0 || counts.zones > 1)

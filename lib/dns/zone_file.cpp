@@ -27,10 +27,6 @@ struct Freer {
 using RrPointer = std::unique_ptr<ldns_rr, RrDeleter>;
 using RdfPointer = std::unique_ptr<ldns_rdf, RdfDeleter>;
 
-base::Bytes octets_of(const ldns_rdf* rdf) {
-  return {ldns_rdf_data(rdf), ldns_rdf_size(rdf)};
-}
-
 RdfPointer to_rdf(NameView name) {
   return RdfPointer(
       ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, name.wire().size(), name.wire().data()));

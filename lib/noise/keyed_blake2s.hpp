@@ -9,6 +9,7 @@
 namespace noise {
 
 using Mac = std::array<std::uint8_t, 16>;
+inline constexpr std::size_t mac_octets = std::tuple_size_v<Mac>;
 
 /// Mac(key, input) of WireGuard: keyed BLAKE2s with 16 octets of output (RFC 7693), for many inputs
 /// under one key. The key's own block is absorbed once. Written here, and not OpenSSL's, because

@@ -15,8 +15,6 @@ constexpr std::chrono::seconds cookie_life{120};
 /// A cookie is given up a little before its maker forgets it; as other implementations do.
 constexpr std::chrono::seconds cookie_use{115};
 
-constexpr std::size_t mac_octets = std::tuple_size_v<Mac>;
-
 Hash labelled_key(std::string_view label, const wg::PublicKey& key) {
   return hash(base::as_bytes(label), key.octets());
 }

@@ -8,7 +8,6 @@ namespace {
 
 enum Type : std::uint32_t { initiation = 1, response = 2, cookie_reply = 3, transport_data = 4 };
 
-constexpr std::size_t mac_octets = std::tuple_size_v<Mac>;
 constexpr std::size_t both_macs = 2 * mac_octets;
 
 std::uint64_t read_le(base::ByteReader& reader, std::size_t octets) {

@@ -26,6 +26,10 @@
 /// buffers are wiped.
 namespace wg {
 
+/// A session's life; it is replaced after 120 s. Source: REJECT_AFTER_TIME of the WireGuard
+/// protocol.
+inline constexpr std::chrono::seconds session_life{180};
+
 /// One peer of a device as WireGuard shows it.
 struct DevicePeer {
   PublicKey public_key;

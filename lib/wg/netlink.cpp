@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/last_error.hpp"
 #include "base/netlink.hpp"
 #include "base/secret.hpp"
 #include "wg/netlink_codec.hpp"
@@ -26,10 +27,6 @@ constexpr int max_dumps = 10;
 const std::error_code malformed = std::make_error_code(std::errc::bad_message);
 const std::error_code interrupted = std::make_error_code(std::errc::interrupted);
 
-std::error_code last_error() {
-  return {errno, std::system_category()};
-}
-
 class NetlinkSocket {
  public:
   /// \param protocol NETLINK_GENERIC or NETLINK_ROUTE.
@@ -44,13 +41,14 @@ class NetlinkSocket {
   /// netlink; interrupted: start the dump again; otherwise what the kernel says.
   template <typename Visit>
   std::error_code ask(const NetlinkRequest& request, std::uint32_t sequence, Visit visit) {
-    if (mnl_socket_sendto(socket_.get(), request.data(), request.size()) < 0) return last_error();
+    if (mnl_socket_sendto(socket_.get(), request.data(), request.size()) < 0)
+      return base::last_error();
     bool was_interrupted = false;
     for (;;) {
       const ssize_t size =
           mnl_socket_recvfrom(socket_.get(), buffer_.span().data(), buffer_.span().size());
       if (size < 0 && errno == EINTR) continue;
-      if (size < 0) return last_error();
+      if (size < 0) return base::last_error();
       base::Bytes datagram = buffer_.span().first(static_cast<std::size_t>(size));
       while (!datagram.empty()) {
         const auto message = take_message(datagram);

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "base/clock.hpp"
+#include "base/last_error.hpp"
 #include "base/secret.hpp"
 #include "wg/uapi.hpp"
 
@@ -29,10 +30,6 @@ constexpr std::size_t piece_size = std::size_t{64} * 1024;
 
 std::string socket_path(const std::string& name, const std::string& directory) {
   return directory + '/' + name + ".sock";
-}
-
-std::error_code last_error() {
-  return {errno, std::system_category()};
 }
 
 DeviceError make_error(DeviceError::Kind kind, std::error_code code, std::string message) {
@@ -62,13 +59,13 @@ base::Expected<Socket, std::error_code> connect_to(const std::string& path) {
     return base::Unexpected(std::make_error_code(std::errc::filename_too_long));
   std::copy(path.begin(), path.end(), std::begin(address.sun_path));
   Socket socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (socket.get() < 0) return base::Unexpected(last_error());
+  if (socket.get() < 0) return base::Unexpected(base::last_error());
   const timeval limit{silence_limit.count(), 0};
   const void* raw = &address;
   if (::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0 ||
       ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) != 0 ||
       ::connect(socket.get(), static_cast<const sockaddr*>(raw), sizeof address) != 0)
-    return base::Unexpected(last_error());
+    return base::Unexpected(base::last_error());
   return socket;
 }
 
@@ -82,7 +79,7 @@ std::error_code send_all(int descriptor, std::string_view text) {
     } else if (errno == EPIPE) {
       return {};
     } else if (errno != EINTR) {
-      return last_error();
+      return base::last_error();
     }
   }
   return {};
@@ -97,7 +94,7 @@ std::error_code receive_all(int descriptor, UapiReader& reader) {
     if (received == 0) return {};
     if (received < 0) {
       if (errno == EINTR) continue;
-      return last_error();
+      return base::last_error();
     }
     if (!reader.feed({piece.data(), static_cast<std::size_t>(received)})) return {};
     if (base::read_steady() > deadline) return std::make_error_code(std::errc::timed_out);
