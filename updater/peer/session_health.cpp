@@ -10,12 +10,11 @@ namespace {
 using namespace std::chrono_literals;
 using base::SteadyTime;
 using std::chrono::seconds;
+using wg::session_life;
 
 /// WireGuard rekeys at 120 s, so a session younger than this has lately worked in both directions.
 /// Source: contrib/reresolve-dns of wireguard-tools.
 constexpr auto proving_age = 135s;
-/// A session's life. Source: REJECT_AFTER_TIME of the WireGuard protocol.
-constexpr auto session_life = 180s;
 /// WireGuard answers data with a keepalive after 10 s (KEEPALIVE_TIMEOUT of the protocol). The rest
 /// is for a kernel's timer and our readings, which may be late. Two round trips are added.
 constexpr auto answer_limit = 11s;

@@ -30,7 +30,6 @@ using Level = Diagnosis::Level;
 constexpr std::size_t max_peers = 20;
 /// At most this many addresses of name servers are asked.
 constexpr std::size_t max_servers = 8;
-constexpr auto clock_tolerance = 5s;
 
 constexpr std::string_view rebind_remedy =
     "exempt {} from rebind protection there (unbound: private-domain, dnsmasq: rebind-domain-ok), "
@@ -283,7 +282,7 @@ void Examination::check_own_text() {
   const auto* record = reply ? find_text(*reply) : nullptr;
   if (record == nullptr) return;
   const auto text = schema::parse_peer_text(std::get<dns::TxtRecord>(record->data).strings);
-  if (!text || !text->since || *text->since <= facts_.now + clock_tolerance) return;
+  if (!text || !text->since || *text->since <= facts_.now + DoctorFacts::clock_tolerance) return;
   say(Level::problem, "clock",
       fmt::format("this host's clock, or the public host's, is wrong: that one first saw this "
                   "endpoint {} s from now",

@@ -11,15 +11,12 @@ namespace {
 
 using namespace std::chrono_literals;
 using control::Diagnosis;
+using wg::session_life;
 using Level = Diagnosis::Level;
 using Diagnoses = std::vector<Diagnosis>;
 
-/// How long a session lives. Source: REJECT_AFTER_TIME of the WireGuard protocol.
-constexpr auto session_life = 180s;
 /// A longer keepalive is reported: few NATs keep an idle mapping for much longer.
 constexpr auto longest_keepalive = 60s;
-/// Times of files on one host and of a handshake differ by less than this.
-constexpr auto clock_tolerance = 5s;
 
 constexpr const char* keepalive_remedy =
     "PersistentKeepalive = 25 in this peer's section of this host's WireGuard configuration";
@@ -53,7 +50,7 @@ void check_handshake(const DoctorFacts& facts, const wg::DevicePeer& hub, Diagno
     return;
   }
   const auto age = std::chrono::floor<std::chrono::seconds>(facts.now - *hub.latest_handshake);
-  if (age < -clock_tolerance) return;  // reported as a fault of the clock
+  if (age < -DoctorFacts::clock_tolerance) return;  // reported as a fault of the clock
   if (age >= session_life) {
     found.push_back(
         {Level::problem, "handshake",
@@ -104,10 +101,12 @@ void check_clock(const DoctorFacts& facts, Diagnoses& found) {
          fmt::format("this host's clock is behind: {} {} s from now", what, behind.count()),
          remedy});
   };
-  if (facts.saved && *facts.saved > facts.now + clock_tolerance)
+  if (facts.saved && *facts.saved > facts.now + DoctorFacts::clock_tolerance)
     return complain(*facts.saved - facts.now, "wg-updater's state file was written");
   for (const wg::DevicePeer& peer : facts.device.peers) {
-    if (!peer.latest_handshake || *peer.latest_handshake <= facts.now + clock_tolerance) continue;
+    if (!peer.latest_handshake ||
+        *peer.latest_handshake <= facts.now + DoctorFacts::clock_tolerance)
+      continue;
     return complain(std::chrono::ceil<std::chrono::seconds>(*peer.latest_handshake - facts.now),
                     "the last handshake of a peer was");
   }

@@ -37,6 +37,9 @@ struct DaemonFacts {
 
 /// Everything that is examined, except what DNS says.
 struct DoctorFacts {
+  /// Clocks of two files on one host, and of a handshake, differ by less.
+  static constexpr std::chrono::seconds clock_tolerance{5};
+
   DaemonFacts daemon;
   wg::Device device;  ///< read just now
   std::vector<base::InterfaceAddress> host;

@@ -17,8 +17,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr int format_version = 1;
-/// A live session is rekeyed every 120 s and dead at 180 s.
-constexpr std::chrono::seconds session_life{180};
 
 std::string write_octets(std::uint64_t octets) {
   constexpr const char* units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
@@ -157,7 +155,7 @@ std::vector<std::string> advise(const Report& report, const PeerReport& peer) {
   const PeerReport* hub = find_hub(report);
   if (hub == nullptr) {
     advice.emplace_back("name the public host with --hub: no peer of this interface is one");
-  } else if (hub->handshake_age.value_or(session_life) >= session_life) {
+  } else if (hub->handshake_age.value_or(wg::session_life) >= wg::session_life) {
     advice.emplace_back(
         "this host has no session with the public host, so nobody learns where it is: check that "
         "peer's Endpoint, and that UDP to it is allowed");

@@ -8,8 +8,8 @@
 namespace updater {
 namespace {
 
-/// The longest answer of a server inside the tunnel, where there is no TCP (doc/protocol.md).
-constexpr std::uint16_t max_answer = 16384;
+/// The longest answer of a server inside the tunnel, where there is no TCP (doc/protocol.md §3).
+constexpr std::uint16_t max_list_answer = 16384;
 
 }  // namespace
 
@@ -26,7 +26,7 @@ bool MeshReader::read(const base::Endpoint& server, Select select, Done done) {
   if (reading_) return false;
   reading_ = std::make_shared<Reading>(Reading{server, std::move(select), std::move(done)});
   auto message =
-      dns::write_query(dns::random_id(), mesh_list_name(zone_), dns::RrType::ptr, max_answer);
+      dns::write_query(dns::random_id(), mesh_list_name(zone_), dns::RrType::ptr, max_list_answer);
   client_.exchange(server, std::move(message),
                    [this, reading = reading_](const PrivateClient::Result& reply) {
                      if (!reply) {
@@ -54,7 +54,7 @@ void MeshReader::ask_peers(const std::shared_ptr<Reading>& reading,
 void MeshReader::ask_peer(const std::shared_ptr<Reading>& reading, const wg::PublicKey& peer,
                           bool is_listed) {
   auto message = dns::write_query(dns::random_id(), schema::instance_name(peer, zone_),
-                                  dns::RrType::txt, max_answer);
+                                  dns::RrType::txt, max_list_answer);
   client_.exchange(reading->server, std::move(message),
                    [this, reading, peer, is_listed](const PrivateClient::Result& reply) {
                      if (!reply) {
