@@ -23,7 +23,7 @@ namespace {
 using namespace std::chrono_literals;
 using control::Diagnosis;
 using dns::RrType;
-using dns::ServerTransport;
+using dns::Transport;
 using Level = Diagnosis::Level;
 
 /// At most this many peers' records are compared. A fault of the fleet shows in these.
@@ -171,7 +171,7 @@ void Examination::check_servers() {
 
 /// \return whether the server answers for the zone, so that others can be compared with it.
 bool Examination::check_server(const base::IpAddress& address) {
-  const auto reply = outside_.ask(address, ServerTransport::udp, zone_, RrType::soa);
+  const auto reply = outside_.ask(address, Transport::udp, zone_, RrType::soa);
   if (!reply) {
     if (reply.error() == dns::ServerError::unreachable) return false;  // this host lacks the family
     say(Level::note, "port-53",
@@ -193,7 +193,7 @@ bool Examination::check_server(const base::IpAddress& address) {
 }
 
 void Examination::check_ttl() {
-  const auto ours = outside_.ask(*server_, ServerTransport::udp, *probe_, RrType::txt);
+  const auto ours = outside_.ask(*server_, Transport::udp, *probe_, RrType::txt);
   const auto seen = outside_.resolve(*probe_, RrType::txt);
   const auto* said = ours ? find_text(*ours) : nullptr;
   const auto* kept = seen ? find_text(*seen) : nullptr;
@@ -332,7 +332,7 @@ bool Examination::hides_address(const wg::PublicKey& key, const LookupResult& fo
     return false;
   const Ask ask = [&](const dns::Name& name,
                       RrType type) -> base::Expected<dns::Reply, LookupError> {
-    auto reply = outside_.ask(*server_, ServerTransport::udp, name, type);
+    auto reply = outside_.ask(*server_, Transport::udp, name, type);
     if (!reply) return base::Unexpected(to_lookup_error(reply.error()));
     return *std::move(reply);
   };
