@@ -2,12 +2,17 @@
 
 Each step's output goes to build/test/NAME.log; the end of it is shown when the step fails. A step that ends with exit
 code 77 was skipped, and its log says why. The last line counts; the exit code is 0 only if nothing failed.
+
+Scenarios mostly wait. So the programs are built first; then scenarios run, a few at a time, while the unit tests are
+compiled, and then run. With --full every step is alone, and scenarios judge the seconds that they only print otherwise.
 """
 
 import argparse
 import collections
 import os
 import pathlib
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,29 +22,47 @@ import xml.etree.ElementTree
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 LOGS = ROOT / "build/test"
 SKIPPED = 77
+SLOWEST = 10  # tests, shown at the end
+
+# What may run at the same time.
+ALONE = "alone"  # nothing else
+BESIDE = "beside"  # one of these, and scenarios
+SCENARIO = "scenario"  # a few
+HEAVY = "heavy"  # a scenario that keeps a core busy: one of these among the scenarios
+SCENARIOS_AT_ONCE = 4
+HEAVY_SCENARIOS = {"crowd", "fleet", "flood", "hostile_packets", "kernel_peer", "kernel_wireguard", "tcp_crowd"}
+LONG_SCENARIOS = ("rebinding", "late_peer", "no_write", "fleet")  # begin first, so that none of them is left over
+
+PROGRAMS = ("wg-dnsd", "wg-updater", "wg_crowd", "wg_device_tool", "play")  # all that scenarios run
 
 # command: a list of words, or a function(log) → exit code. `needs`: the step that must have passed before. `full`:
-# only with --full. `together`: shares the machine well, two such steps run at the same time.
-Step = collections.namedtuple("Step", "name command needs full together", defaults=(None, False, False))
+# only with --full. `room`: what may run beside it.
+Step = collections.namedtuple("Step", "name command needs full room", defaults=(None, False, ALONE))
 
 
 def steps(options):
+    # Everything in tests/ has sanitizers with --full alone: that costs half of the time of compiling it.
+    dev = ("-D", f"WG_DNSD_SANITIZE_TESTS={'ON' if options.full else 'OFF'}")
+    beside = ALONE if options.full else BESIDE
     table = [
         Step("format", check_format),
         Step("scripts", check_scripts),
         Step("man", check_man_pages),
-        Step("build", build("dev")),
-        Step("unit", ctest("dev"), needs="build"),
+        Step("order", ["tests/structure/order_test.py"]),
+        Step("programs", build("dev", dev, PROGRAMS)),
+        Step("build", build("dev", dev), needs="programs", room=beside),
+        Step("unit", ctest("dev"), needs="build", room=beside),
         Step("build-release", build("release"), full=True),
         Step("unit-release", ctest("release"), needs="build-release", full=True),
         Step("build-coverage", build("coverage"), full=True),
         Step("simulation", ["build/release/tests/simulation/simulate"], needs="build-release", full=True),
     ]
     # Seconds are judged with the optimised programs, one scenario at a time.
-    preset, needs = ("release", "build-release") if options.full else ("dev", "build")
-    for script in [ROOT / "tests/e2e/scenarios/demo.py", *sorted((ROOT / "tests/e2e").glob("test_*.py"))]:
-        name = f"e2e/{script.stem.removeprefix('test_')}"
-        table.append(Step(name, scenario(script, name, preset, options), needs, together=not options.full))
+    preset, needs = ("release", "build-release") if options.full else ("dev", "programs")
+    for script in scenario_scripts():
+        short = name_of_scenario(script)
+        room = ALONE if options.full else HEAVY if short in HEAVY_SCENARIOS else SCENARIO
+        table.append(Step(f"e2e/{short}", scenario(script, f"e2e/{short}", preset, options), needs, room=room))
     return table + [
         Step("build-tsan", build("tsan"), full=True),
         Step("unit-tsan", ctest("tsan"), needs="build-tsan", full=True),
@@ -50,6 +73,17 @@ def steps(options):
         Step("docker", ["tests/docker/build_images"], full=True),
         Step("systemd", ["tests/systemd/boot_units", "build/release"], needs="build-release", full=True),
     ]
+
+
+def scenario_scripts():
+    """The demo first, then those that take long, then the others by name."""
+    folder = ROOT / "tests/e2e/scenarios"
+    long = [folder / f"test_{name}.py" for name in LONG_SCENARIOS]
+    return [folder / "demo.py", *long, *sorted(set(folder.glob("test_*.py")) - set(long))]
+
+
+def name_of_scenario(script):
+    return script.stem.removeprefix("test_")
 
 
 # ---- what the steps do
@@ -90,9 +124,11 @@ def check_man_pages(log):
     return run(log, "mandoc", "-T", "lint", "-W", "warning", *pages)
 
 
-def build(preset):
-    configure = ("cmake", "--preset", preset, "-D", "WG_DNSD_BUILD_TESTS=ON")  # scripts/demo builds without
-    return lambda log: run(log, *configure) or run(log, "cmake", "--build", "--preset", preset)
+def build(preset, definitions=(), targets=()):
+    """All, or some targets. `-D WG_DNSD_BUILD_TESTS=ON`: scripts/demo builds without."""
+    configure = ("cmake", "--preset", preset, "-D", "WG_DNSD_BUILD_TESTS=ON", *definitions)
+    compile = ("cmake", "--build", "--preset", preset, *(("--target", *targets) if targets else ()))
+    return lambda log: run(log, *configure) or run(log, *compile)
 
 
 def ctest(preset, *more):
@@ -129,9 +165,38 @@ class Run:
         self.count = collections.Counter()
         self.verdicts = {}
         self.running = {}
+        self.seconds = []  # (seconds, name) of each test
+        self.progress = Progress()
+
+    def run_all(self, table):
+        waiting = list(table)
+        while waiting or self.running:
+            for step in list(waiting):
+                if self.verdicts.get(step.needs) == "failed":
+                    self.verdicts[step.name] = "failed"
+                    self.report("failed", 0, f"{step.name}: {step.needs} failed")
+                elif self.may_start(step):
+                    self.start(step)
+                elif step.room == ALONE:
+                    break  # nothing overtakes it, or it would wait for ever
+                else:
+                    continue
+                waiting.remove(step)
+            if self.running:
+                self.wait_for_one()
+
+    def may_start(self, step):
+        if step.needs and step.needs not in self.verdicts:
+            return False
+        rooms = collections.Counter(running.room for running, _ in self.running.values())
+        if rooms[ALONE] or (step.room == ALONE and self.running):
+            return False
+        if step.room in (BESIDE, HEAVY) and rooms[step.room]:
+            return False
+        return step.room not in (SCENARIO, HEAVY) or rooms[SCENARIO] + rooms[HEAVY] < SCENARIOS_AT_ONCE
 
     def start(self, step):
-        """A step is a process of its own in either form, so that two can run at the same time."""
+        """A step is a process of its own in either form, so that several can run at the same time."""
         log = open(log_of(step), "w", encoding="utf-8")
         process = os.fork()
         if process == 0:
@@ -139,6 +204,8 @@ class Run:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             code = 1
             try:
+                if step.room == BESIDE:
+                    os.nice(19)  # scenarios wait for events; compilers take what is left
                 code = step.command(log) if callable(step.command) else run(log, *step.command)
             except BaseException as error:  # nothing may run on into the copied stack of the parent
                 log.write(f"{type(error).__name__}: {error}\n")
@@ -148,7 +215,11 @@ class Run:
         self.running[process] = (step, time.monotonic())
 
     def wait_for_one(self):
-        process, status = os.wait()
+        process, status = os.waitpid(-1, os.WNOHANG)
+        while not process:
+            self.progress.show([step for step, _ in self.running.values()])
+            time.sleep(0.1)
+            process, status = os.waitpid(-1, os.WNOHANG)
         step, started = self.running.pop(process)
         code = os.waitstatus_to_exitcode(status)
         verdict = {0: "passed", SKIPPED: "skipped"}.get(code, "failed")
@@ -160,18 +231,29 @@ class Run:
             self.report(verdict, time.monotonic() - started, step.name)
         lines = log_of(step).read_text(errors="replace").splitlines()
         if verdict == "skipped":
-            show(line for line in lines if line.startswith("skipped: "))
+            self.show(line for line in lines if line.startswith("skipped: "))
         elif verdict == "failed":
-            show(lines[-40:])
-        elif step.name.startswith("e2e/"):
-            show(lines[:-1])
+            self.show(lines[-40:])
+        else:
+            self.show(figures_of(step, lines))
 
     def report(self, verdict, seconds, name):
         self.count[verdict] += 1
-        print(f"{verdict:8}{seconds:8.1f} s  {name}", flush=True)
+        if name not in ("programs", "build") and not name.startswith("build-"):
+            self.seconds.append((seconds, name))
+        self.progress.say(f"{verdict:8}{seconds:8.1f} s  {name}")
 
-    def is_running(self, name):
-        return any(step.name == name for step, _ in self.running.values())
+    def show(self, lines):
+        for line in lines:
+            self.progress.say(f"                    {line}")
+
+    def summarize(self):
+        slowest = sorted(self.seconds, reverse=True)[:SLOWEST]
+        if len(self.seconds) > SLOWEST:
+            self.progress.say(f"the {SLOWEST} slowest:")
+            for seconds, name in slowest:
+                self.progress.say(f"        {seconds:8.1f} s  {name}")
+        self.progress.say(", ".join(f"{self.count[verdict]} {verdict}" for verdict in ("passed", "failed", "skipped")))
 
     def stop(self):
         for process in self.running:
@@ -179,17 +261,55 @@ class Run:
         for process in self.running:
             os.waitpid(process, 0)
 
-    def run_all(self, table):
-        for step in table:
-            while self.running and (len(self.running) > 1 or not step.together or self.is_running(step.needs)):
-                self.wait_for_one()
-            if step.needs and self.verdicts.get(step.needs) == "failed":
-                self.verdicts[step.name] = "failed"
-                self.report("failed", 0, f"{step.name}: {step.needs} failed")
-                continue
-            self.start(step)
-        while self.running:
-            self.wait_for_one()
+
+class Progress:
+    """How far builds and unit tests are: the last line of a terminal, or else a line now and then."""
+
+    INTERVAL = 10  # seconds, where it is no terminal
+
+    def __init__(self):
+        self.is_terminal = sys.stdout.isatty()
+        self.text = ""
+        self.next = 0.0
+
+    def say(self, line):
+        """A line that stays."""
+        if self.is_terminal and self.text:
+            print("\r\033[K", end="")
+            self.text = ""
+        print(line, flush=True)
+
+    def show(self, steps):
+        if time.monotonic() < self.next:
+            return
+        far = {step.name: how_far(step) for step in steps}
+        names = [f"{name} {far[name]}".rstrip() for name in far if far[name] or self.is_terminal]
+        text = ", ".join(names)
+        if text == self.text:
+            return
+        if self.is_terminal:
+            self.text = text
+            print(f"\r\033[K{text[: shutil.get_terminal_size().columns - 1]}", end="", flush=True)
+        elif text:
+            self.text = text
+            print(f"                    {text}", flush=True)
+        self.next = time.monotonic() + (0.2 if self.is_terminal else self.INTERVAL)
+
+
+def how_far(step):
+    """`n of m`, as ninja and ctest write it to their log; nothing if the step does not tell."""
+    with open(log_of(step), "rb") as log:
+        log.seek(max(0, log.seek(0, os.SEEK_END) - 20_000))
+        found = re.findall(rb"^(?:\[(\d+)/(\d+)\] | *(\d+)/(\d+) Test )", log.read(), re.MULTILINE)
+    numbers = [number.decode() for number in found[-1] if number] if found else []
+    return " of ".join(numbers)
+
+
+def figures_of(step, lines):
+    """What a step that passed has to tell."""
+    if step.name == "order":
+        return lines
+    return lines[:-1] if step.name.startswith("e2e/") and step.name != "e2e/demo" else []
 
 
 def log_of(step):
@@ -208,16 +328,13 @@ def tests_of(step):
     return [(verdicts[case.get("status")], float(case.get("time")), case.get("name")) for case in cases]
 
 
-def show(lines):
-    for line in lines:
-        print(f"                    {line}", flush=True)
-
-
 def chosen(table, only):
     """The step `only` and what it needs; any other name is taken as the beginning of unit tests' names."""
     by_name = {step.name: step for step in table}
-    step = by_name.get(only) or Step(only, ctest("dev", "-R", f"^{only}", "--no-tests=error"), needs="build")
-    return ([by_name[step.needs]] if step.needs else []) + [step]
+    found = [by_name.get(only) or Step(only, ctest("dev", "-R", f"^{only}", "--no-tests=error"), needs="build")]
+    while found[0].needs:
+        found.insert(0, by_name[found[0].needs])
+    return found
 
 
 def print_list(table):
@@ -247,7 +364,7 @@ def main():
         running.run_all(table)
     finally:
         running.stop()
-    print(", ".join(f"{running.count[verdict]} {verdict}" for verdict in ("passed", "failed", "skipped")))
+    running.summarize()
     return 1 if running.count["failed"] else 0
 
 
