@@ -377,6 +377,18 @@ TEST_CASE("an RRset of the additional section stays or goes as a whole") {
   }
 }
 
+TEST_CASE("a short record does not stay where a long one of its RRset was left out") {
+  const Query query = plain_query();
+  const Packet long_text(100, 0);
+  const Packet reply = respond(query, body_start + 50, {}, [&](ResponseWriter& writer) {
+    writer.add(Section::additional, name("x.z."), RrType::txt, ttl, long_text);
+    writer.add(Section::additional, name("x.z."), RrType::txt, ttl, {});
+    writer.add(Section::additional, name("x.z."), RrType::a, ttl, address);
+  });
+  CHECK(counts_of(reply) == Counts{0, 0, 1});
+  CHECK(reply.size() == body_start + 4 + 10 + 4);
+}
+
 TEST_CASE("a withheld reply has no records: TC, but BADCOOKIE without it") {
   for (const Rcode rcode : {Rcode::noerror, Rcode::badcookie}) {
     CAPTURE(dns::to_string(rcode));
@@ -418,14 +430,20 @@ TEST_CASE("with the longest question and all options, 512 octets hold the header
 }
 
 TEST_CASE("the limit is that of the asker or the buffer, whichever is smaller") {
-  const Query query = plain_query();
-  Packet out(body_start + srv_octets);
-  ResponseWriter writer(query.request, 512, out);
-  add_srv(writer, query);
-  add_target(writer);
-  CHECK(writer.finish({}) == out.size());
-  CHECK(!is_truncated(out));
-  CHECK(counts_of(out) == Counts{1, 0, 0});
+  const Query query = edns_query();
+  constexpr std::size_t room = body_start + srv_octets + opt_octets + error_octets;
+  for (const std::size_t missing : {0U, 1U}) {
+    CAPTURE(missing);
+    Packet out(room - missing);
+    ResponseWriter writer(query.request, 512, out);
+    add_srv(writer, query);
+    ResponseHead head;
+    head.extended_error = ExtendedError::stale_answer;
+    const std::size_t size = writer.finish(head);
+    CHECK(size == (missing == 0 ? room : room - srv_octets));
+    CHECK(is_truncated(out) == (missing == 1));
+    CHECK(counts_of(out) == Counts{missing == 0 ? 1U : 0U, 0, 1});
+  }
 }
 
 TEST_CASE("a reply of 65535 octets is full to the last one") {
