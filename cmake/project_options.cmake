@@ -26,8 +26,11 @@ target_include_directories(project_options INTERFACE ${PROJECT_SOURCE_DIR}/lib $
                                                      ${PROJECT_BINARY_DIR}/generated)
 target_compile_options(
   project_options
-  INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wold-style-cast -Wnon-virtual-dtor
+  INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wold-style-cast -Wnon-virtual-dtor
             -Wimplicit-fallthrough -Wvla)
+# In sources that are compiled together a local name may be that of something in another source.
+set(is_unity "$<AND:$<BOOL:$<TARGET_PROPERTY:UNITY_BUILD>>,$<CXX_COMPILER_ID:GNU>>")
+target_compile_options(project_options INTERFACE $<IF:${is_unity},-Wshadow=local,-Wshadow>)
 if(WG_DNSD_WERROR)
   target_compile_options(project_options INTERFACE -Werror)
 endif()
