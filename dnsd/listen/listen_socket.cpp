@@ -9,6 +9,8 @@
 #include <array>
 #include <cerrno>
 
+#include "base/last_error.hpp"
+
 namespace dnsd {
 namespace {
 
@@ -17,10 +19,6 @@ constexpr int accept_queue = 4096;
 /// Queries that wait while the thread is busy or not scheduled: about 1300 small ones. The default
 /// of Linux is 270.
 constexpr int receive_queue_octets = 1 << 20;
-
-std::error_code last_error() {
-  return {errno, std::generic_category()};
-}
 
 bool set_option(int socket, int level, int option, int value) {
   return ::setsockopt(socket, level, option, &value, sizeof value) == 0;
@@ -79,7 +77,7 @@ base::Expected<base::FileDescriptor, std::error_code> open_socket(const BindAddr
       (!share || set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) && bind_to(fd, address) &&
       (share || set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) &&
       (is_udp || ::listen(fd, accept_queue) == 0);
-  if (!done) return base::Unexpected(last_error());
+  if (!done) return base::Unexpected(base::last_error());
   return socket;
 }
 
@@ -105,7 +103,7 @@ std::error_code prepare_inherited(int socket, dns::Transport transport,
                     set_option(socket, SOL_SOCKET, SO_REUSEPORT, 1) &&
                     (transport == dns::Transport::udp ? set_udp_options(socket, place.address)
                                                       : set_tcp_options(socket));
-  return done ? std::error_code() : last_error();
+  return done ? std::error_code() : base::last_error();
 }
 
 std::error_code tie_to_device(int socket, const std::string& device) {
@@ -121,7 +119,7 @@ std::error_code tie_to_device(int socket, const std::string& device) {
                    static_cast<socklen_t>(device.size())) == 0) {
     return {};
   }
-  return last_error();
+  return base::last_error();
 }
 
 base::Expected<ListenSockets, BindError> open_listen_sockets(const BindAddress& address,

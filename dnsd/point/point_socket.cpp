@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <optional>
 
+#include "base/last_error.hpp"
 #include "base/packet_info.hpp"
 
 namespace dnsd {
@@ -16,10 +17,6 @@ namespace {
 constexpr int queue_octets = 4 << 20U;
 constexpr std::size_t incoming_octets = 9216;
 constexpr std::size_t outgoing_octets = 2048;
-
-std::error_code last_error() {
-  return {errno, std::generic_category()};
-}
 
 bool set_option(int socket, int level, int name, int value) {
   return ::setsockopt(socket, level, name, &value, sizeof value) == 0;
@@ -104,7 +101,7 @@ base::Expected<PointSocket, std::error_code> PointSocket::open(const base::Endpo
   const bool is_ipv4 = listen.address.is_ipv4();
   base::FileDescriptor socket(
       ::socket(is_ipv4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket) return base::Unexpected(last_error());
+  if (!socket) return base::Unexpected(base::last_error());
   const int fd = socket.get();
   if (!set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, queue_octets))
     (void)set_option(fd, SOL_SOCKET, SO_RCVBUF, queue_octets);
@@ -115,7 +112,7 @@ base::Expected<PointSocket, std::error_code> PointSocket::open(const base::Endpo
                              : set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) &&
                                    set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
                     ::bind(fd, static_cast<const sockaddr*>(raw), length) == 0;
-  if (!done) return base::Unexpected(last_error());
+  if (!done) return base::Unexpected(base::last_error());
   return PointSocket(std::move(socket));
 }
 

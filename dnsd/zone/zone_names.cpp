@@ -5,7 +5,7 @@ namespace {
 
 using Form = schema::PeerName::Form;
 
-dns::Name below(const dns::Name& parent, std::string_view label) {
+dns::Name child_of(const dns::Name& parent, std::string_view label) {
   dns::Name name = parent;
   (void)name.prepend(label);
   return name;
@@ -15,11 +15,11 @@ dns::Name below(const dns::Name& parent, std::string_view label) {
 
 ZoneNames::ZoneNames(const dns::Name& apex, const PeerLabels& labels)
     : apex_(apex),
-      protocol_root_(below(apex, schema::protocol_label)),
-      service_root_(below(protocol_root_, schema::service_label)),
-      service_types_root_(below(protocol_root_, "_dns-sd")),
-      service_types_(below(service_types_root_, "_services")) {
-  for (const auto& [label, key] : labels) alias_keys_.emplace(below(dns::Name(), label), key);
+      protocol_root_(child_of(apex, schema::protocol_label)),
+      service_root_(child_of(protocol_root_, schema::service_label)),
+      service_types_root_(child_of(protocol_root_, "_dns-sd")),
+      service_types_(child_of(service_types_root_, "_services")) {
+  for (const auto& [label, key] : labels) alias_keys_.emplace(child_of(dns::Name(), label), key);
 }
 
 std::optional<ZoneNames::Alias> ZoneNames::find_alias(dns::NameView name) const {
@@ -48,7 +48,7 @@ dns::Name ZoneNames::target(const Alias& alias) const {
 }
 
 bool ZoneNames::has_label(std::string_view label) const {
-  return alias_keys_.contains(below(dns::Name(), label));
+  return alias_keys_.contains(child_of(dns::Name(), label));
 }
 
 }  // namespace dnsd

@@ -9,15 +9,12 @@
 #include <cstring>
 
 #include "base/file_descriptor.hpp"
+#include "base/last_error.hpp"
 
 namespace base {
 namespace {
 
 constexpr std::size_t first_octets = 4096;  // where the file does not tell its length
-
-std::error_code last_error() {
-  return {errno, std::generic_category()};
-}
 
 /// What std::string frees when it grows is not wiped.
 void grow(std::string& text) {

@@ -7,15 +7,12 @@
 #include <cerrno>
 
 #include "base/file_descriptor.hpp"
+#include "base/last_error.hpp"
 
 namespace base {
 namespace {
 
 constexpr ::mode_t owner_only = 0600;
-
-std::error_code last_error() {
-  return {errno, std::generic_category()};
-}
 
 bool write_and_sync(int file, std::string_view text) {
   // The mode again: the file may have been left behind by somebody else.

@@ -189,7 +189,7 @@ TEST_CASE("how a NAT maps is told to the view that may know, and opened alone to
   const wg::PublicKey alice = AnswerFixture::key(1);
   dnsd::PeerRecord record = *server.peers.find(alice);
   dnsd::PeerDetail detail = *record.detail;
-  detail.mapping = dnsd::NatMapping::address_dependent;
+  detail.mapping = schema::NatMapping::address_dependent;
   record.detail = std::make_shared<const dnsd::PeerDetail>(std::move(detail));
   const dnsd::PeerChange change{alice, std::move(record)};
   server.peers.apply({&change, 1});

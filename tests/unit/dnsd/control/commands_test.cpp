@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "dnsd/report/doctor_facts.hpp"
 #include "tests/unit/dnsd/control/command_fixture.hpp"
 
 namespace {

@@ -1,3 +1,4 @@
+#include "dnsd/host/port_holder.hpp"
 #include "dnsd/listen/listeners.hpp"
 
 #include <doctest/doctest.h>
@@ -87,7 +88,8 @@ class Client {
     const dns::Name name = *dns::Name::parse("wg.example.org.");
     const base::Bytes wire = name.view().wire();
     query.insert(query.end(), wire.begin(), wire.end());
-    for (const std::uint8_t octet : {0, 6, 0, 1}) query.push_back(octet);
+    const std::array<std::uint8_t, 4> soa_in{0, 6, 0, 1};
+    query.insert(query.end(), soa_in.begin(), soa_in.end());
     std::array<std::uint8_t, 1232> reply{};
     return ::send(socket_.get(), query.data(), query.size(), 0) > 0 && is_readable(patience_ms) &&
            ::recv(socket_.get(), reply.data(), reply.size(), 0) > 12 && reply[1] == 7;

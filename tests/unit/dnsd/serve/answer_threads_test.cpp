@@ -1,4 +1,5 @@
 #include "dnsd/serve/answer_threads.hpp"
+#include "dnsd/listen/listen_socket.hpp"
 
 #include <doctest/doctest.h>
 #include <poll.h>

@@ -22,7 +22,7 @@ const auto configured_hub = key(0x02);
 const auto alice = key(0x20);
 const auto bob = key(0x50);
 
-Config config() {
+Config make_config() {
   Config made;
   made.interface = "wg0";
   made.zone = name("wg.example.org");
@@ -50,7 +50,7 @@ control::Reply ask(const ControlRequest& request, const std::optional<Report>& s
                    const Memory& memory = {}) {
   std::string line = updater::write_control_request(request);
   line.pop_back();
-  return updater::answer_request(line, config(), shown, memory);
+  return updater::answer_request(line, make_config(), shown, memory);
 }
 
 }  // namespace
@@ -104,7 +104,7 @@ TEST_CASE("while the interface is missing no command can be answered") {
 
 TEST_CASE("a request that is not understood is refused, whether or not the interface is there") {
   for (const auto& shown : {std::optional(report()), std::optional<Report>()}) {
-    const auto reply = updater::answer_request("status", config(), shown, {});
+    const auto reply = updater::answer_request("status", make_config(), shown, {});
     CHECK(reply.text.empty());
     CHECK(reply.result == control::Result{2, "the request is not a JSON object"});
   }
