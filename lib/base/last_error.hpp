@@ -7,7 +7,7 @@ namespace base {
 
 /// What the system call that just failed left in errno.
 [[nodiscard]] inline std::error_code last_error() {
-  return {errno, std::system_category()};
+  return {errno, std::generic_category()};
 }
 
 }  // namespace base

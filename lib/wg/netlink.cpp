@@ -56,7 +56,7 @@ class NetlinkSocket {
         if (message->sequence != sequence) continue;  // an answer to somebody else
         was_interrupted = was_interrupted || message->was_interrupted;
         if (message->kind == NetlinkMessage::Kind::error)
-          return {message->error, std::system_category()};
+          return {message->error, std::generic_category()};
         if (message->kind == NetlinkMessage::Kind::done)
           return was_interrupted ? interrupted : std::error_code();
         if (!visit(message->payload)) return malformed;

@@ -140,7 +140,7 @@ base::Expected<UapiReply, DeviceError> ask(const std::string& name, const std::s
 }
 
 DeviceError describe_refusal(const std::string& name, const std::string& path, int error) {
-  const std::error_code code(error, std::system_category());
+  const std::error_code code(error, std::generic_category());
   return make_error(
       DeviceError::Kind::system, code,
       fmt::format("{}: the program behind {} refused: {}", name, path, code.message()));
@@ -156,7 +156,7 @@ base::Expected<void, DeviceError> set_uapi(const std::string& name, const std::s
   const auto device = ask(name, directory, uapi_get);
   if (device && device->is_boringtun)
     return base::Unexpected(make_error(
-        DeviceError::Kind::read_only, {reply->error, std::system_category()},
+        DeviceError::Kind::read_only, {reply->error, std::generic_category()},
         fmt::format("{}: it is run by boringtun, which cannot change a peer that it has: it can be "
                     "observed only; use the kernel's WireGuard or wireguard-go",
                     name)));

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -75,7 +77,7 @@ TEST_CASE("status: what is down, what is missing, and the exit code that says so
   CHECK(down.result.exit == 2);
   CHECK(has(down.text, ": down\n"));
   CHECK(has(down.text, "zone         wg.example.org. serial"));
-  CHECK(has(down.text, "8 registered, 5 with an endpoint, 1 of them stale"));
+  CHECK(has(down.text, "8 registered, 4 with an endpoint, 1 of them stale"));
 
   const auto place = CommandFixture::free_place("127.0.0.1");
   REQUIRE(daemon.listeners.change({{place, dnsd::View::private_view}}, {}).has_value());
@@ -111,7 +113,7 @@ TEST_CASE("zone: every record of one view as a zone file") {
     CHECK(has(one->text, "\tSOA\t"));
     CHECK(has(one->text, schema::key_label(AnswerFixture::key(1))));
   }
-  const std::string erin = schema::key_label(AnswerFixture::key(5)) + ".wg.example.org.\t1\tIN\tA";
+  const std::string erin = "\tA\t192.168.1.5\n";
   CHECK(has(everything.text, erin));  // seen on a private address
   CHECK_FALSE(has(shown.text, erin));
 }
@@ -127,7 +129,7 @@ TEST_CASE("zone: peers without a record in the view do not end it early") {
   const dnsd::PeerChange change{wg::PublicKey(last), record};
   daemon.server.peers.apply({&change, 1});
   const Printed shown = ask(daemon, {.command = Command::zone, .view = dnsd::View::public_view});
-  CHECK(has(shown.text, schema::key_label(wg::PublicKey(last)) + ".wg.example.org.\t1\tIN\tA"));
+  CHECK(has(shown.text, "\tA\t203.0.113.99\n"));
 }
 
 TEST_CASE("peers: each once, by key, in pieces") {

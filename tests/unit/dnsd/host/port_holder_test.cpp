@@ -85,7 +85,7 @@ TEST_CASE("the holder of an address is found by name and process") {
   REQUIRE(holder);
   CHECK(holder->process == std::to_string(::getpid()));
   CHECK(holder->local == *place);
-  CHECK(std::string("dnsd_servers_test").starts_with(holder->program));
+  CHECK(std::string("dnsd_host_test").starts_with(holder->program));
 
   const auto second = dnsd::open_listen_sockets({.endpoint = *place}, 1, dnsd::Sharing::exclusive);
   REQUIRE_FALSE(second);

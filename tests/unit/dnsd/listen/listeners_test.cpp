@@ -1,4 +1,3 @@
-#include "dnsd/host/port_holder.hpp"
 #include "dnsd/listen/listeners.hpp"
 
 #include <doctest/doctest.h>
@@ -8,12 +7,15 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "dnsd/host/port_holder.hpp"
 #include "tests/unit/dnsd/answer_fixture.hpp"
 
 // Live sockets on loopback: all of 127.0.0.0/8 can be bound on Linux.
@@ -88,8 +90,7 @@ class Client {
     const dns::Name name = *dns::Name::parse("wg.example.org.");
     const base::Bytes wire = name.view().wire();
     query.insert(query.end(), wire.begin(), wire.end());
-    const std::array<std::uint8_t, 4> soa_in{0, 6, 0, 1};
-    query.insert(query.end(), soa_in.begin(), soa_in.end());
+    for (const int octet : {0, 6, 0, 1}) query.push_back(static_cast<std::uint8_t>(octet));
     std::array<std::uint8_t, 1232> reply{};
     return ::send(socket_.get(), query.data(), query.size(), 0) > 0 && is_readable(patience_ms) &&
            ::recv(socket_.get(), reply.data(), reply.size(), 0) > 12 && reply[1] == 7;

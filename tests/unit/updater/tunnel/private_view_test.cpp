@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <asio/ip/udp.hpp>
 #include <map>
@@ -38,7 +39,7 @@ Octets strings(const std::vector<std::string>& texts) {
 class Server {
  public:
   explicit Server(asio::io_context& context)
-      : socket_(context, {asio::ip::address_v4::loopback(), 0}) {
+      : socket_(context, udp::endpoint(asio::ip::address_v4::loopback(), 0)) {
     receive();
   }
 
@@ -74,6 +75,7 @@ class Server {
       ++questions[type];
       const auto record = records.find(type);
       packet[2] = 0x84;  // a reply, authoritative
+      packet[3] = 0;
       packet[7] = record == records.end() ? 0 : 1;
       packet[11] = 0;
       if (record != records.end()) append(packet, type, record->second);
@@ -193,7 +195,7 @@ TEST_CASE("the list of the mesh is read where ranges are configured, and not at 
   World world;
   const dns::Name listed = schema::instance_name(alice, zone);
   const base::Bytes wire = listed.view().wire();
-  world.server.records[dns::RrType::ptr] = {wire.begin(), wire.end()};
+  world.server.records[dns::RrType::ptr] = Octets(wire.begin(), wire.end());
   world.server.records[dns::RrType::txt] =
       strings({"txtvers=1", "pub=" + alice.to_base64(), "allowed=10.77.0.3/32"});
   CHECK(!updater::joins_mesh(world.config));
@@ -217,7 +219,7 @@ TEST_CASE("the list of the mesh is read where ranges are configured, and not at 
 TEST_CASE("a list that cannot be read is not handed on, and is read again") {
   World world;
   world.config.settings.mesh.ranges = {prefix("10.77.0.0/24")};
-  world.server.records[dns::RrType::ptr] = {0};  // the root: no peer's name
+  world.server.records[dns::RrType::ptr] = Octets{0};  // the root: no peer's name
   world.follow(0);
   REQUIRE(world.until([&] { return world.server.questions[dns::RrType::ptr] == 1; }));
   world.server.records.clear();  // now nobody is listed
