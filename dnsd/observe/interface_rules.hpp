@@ -10,8 +10,8 @@
 
 namespace dnsd {
 
-/// The rules of design §3.2 for one WireGuard interface: polls in, what they prove out. Pure: no
-/// device, no clock. One thread.
+/// The rules of doc/protocol.md §2.2 for one WireGuard interface: polls in, what they prove out.
+/// Pure: no device, no clock. One thread.
 ///
 ///     first sight ── handshake ──▶ confirmed ── device shows another endpoint ──▶ waiting
 ///          ▲                           ▲  ▲                                          │

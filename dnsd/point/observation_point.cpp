@@ -30,8 +30,8 @@ namespace {
 
 /// Batches of datagrams per wake-up, so that a flood does not keep timers and changes waiting.
 constexpr int batches_per_turn = 4;
-/// Design §3.2: what the last run accepted in its last second may be missing in its memory, and so
-/// may what it sent.
+/// doc/protocol.md §2.6: what the last run accepted in its last second may be missing in its
+/// memory, and so may what it sent.
 constexpr std::chrono::seconds memory_lag{2};
 /// Below the other threads: where both want one core, answers come first. An ordinary user may only
 /// lower itself.

@@ -13,14 +13,14 @@
 namespace dnsd {
 namespace {
 
-/// Design §3.3: how long a new address has to answer, so that it is taken back within 5 s with all
-/// that follows; and when it is asked once more.
+/// doc/protocol.md §2.3: how long a new address has to answer, so that it is taken back within 5 s
+/// with all that follows; and when it is asked once more.
 constexpr std::chrono::milliseconds trial_length{4900};
 constexpr std::chrono::seconds second_ask_after{2};
 constexpr std::chrono::seconds disbelief{60};
 constexpr std::chrono::minutes moves_window{1};
 
-/// Data of a lost session is answered by one initiation in this time (issue: at most one per 5 s).
+/// Data of a lost session is answered by one initiation in this time.
 constexpr std::chrono::seconds ask_interval{5};
 
 /// So often back and forth, never more than `flap_pause` apart, is no traveller any more but a key

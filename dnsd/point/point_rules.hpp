@@ -17,9 +17,10 @@
 
 namespace dnsd {
 
-/// The rules of design §3.2 and §3.3 for one built-in observation point: authenticated packets in;
-/// what is published, whom to ask back, and what is odd, out. Pure: no socket, no clock. One
-/// thread. A point has one confirmed place per peer, in whichever family it was seen last.
+/// The rules of doc/protocol.md §2.2 and §2.3 for one built-in observation point: authenticated
+/// packets in; what is published, whom to ask back, and what is odd, out. Pure: no socket, no
+/// clock. One thread. A point has one confirmed place per peer, in whichever family it was seen
+/// last.
 ///
 ///                    proven there, or first sight
 ///     packet from ──────────────────────────────────▶ published

@@ -15,14 +15,15 @@ namespace dnsd {
 /// Stays over a reload.
 using SourceId = std::uint16_t;
 
-/// Where one source saw one peer, confirmed by design §3.2. A source keeps one per peer: a peer is
-/// where it was seen last, in whichever family.
+/// Where one source saw one peer, confirmed by doc/protocol.md §2.2. A source keeps one per peer: a
+/// peer is where it was seen last, in whichever family.
 struct Observation {
   base::Endpoint endpoint;
   base::WallTime since;      ///< when this endpoint was first confirmed
   base::WallTime last_seen;  ///< when it was last confirmed
   base::SteadyTime seen;     ///< last_seen on the clock that ages are counted with
-  /// Published, and not proven yet (design §3.3): the place before it is what survives a restart.
+  /// Published, and not proven yet (doc/protocol.md §2.3): the place before it is what survives a
+  /// restart.
   bool is_on_trial = false;
 
   friend bool operator==(const Observation&, const Observation&) = default;

@@ -97,7 +97,7 @@ const Registry::Sighting* Registry::first_sighting(const Peer& peer) const {
   return first == peer.sightings.end() ? nullptr : &*first;
 }
 
-/// Design §3.1: the first source that is not stale; when all are, the first.
+/// doc/protocol.md §2.1: the first source that is not stale; when all are, the first.
 const Registry::Sighting* Registry::published_sighting(const Peer& peer,
                                                        base::Family family) const {
   const Sighting* best = nullptr;

@@ -7,7 +7,7 @@
 
 namespace dnsd {
 
-/// Who asks. Records of the other view simply do not exist on a listener (design §2, "Views").
+/// Who asks. Records of the other view simply do not exist on a listener (doc/protocol.md §1.3).
 enum class View : std::uint8_t { public_view, private_view };
 
 [[nodiscard]] constexpr std::string_view to_string(View view) {
@@ -26,7 +26,7 @@ struct PublicParts {
   friend bool operator==(const PublicParts&, const PublicParts&) = default;
 };
 
-/// Whether an endpoint is told to this view (design §3.5).
+/// Whether an endpoint is told to this view (doc/protocol.md §2.5).
 [[nodiscard]] bool is_published(const base::Endpoint& endpoint, View view, bool publish_private);
 
 }  // namespace dnsd

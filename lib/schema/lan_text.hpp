@@ -12,7 +12,7 @@
 #include "wg/public_key.hpp"
 
 /// The announcement of a peer's addresses on its own network, `_lan.K.Z` TXT: its strings, and the
-/// UPDATE that carries it to the public host (doc/protocol.md). For both programs.
+/// UPDATE that carries it to the public host (doc/protocol.md §3.1). For both programs.
 namespace schema {
 
 inline constexpr std::size_t max_lan_endpoints = 8;

@@ -10,8 +10,8 @@
 #include "dns/name.hpp"
 #include "wg/public_key.hpp"
 
-/// key ⇄ owner name: the naming contract of design §2, for both programs. Z is the zone's apex, K
-/// the key in base32.
+/// key ⇄ owner name: the naming contract of doc/protocol.md §1, for both programs. Z is the zone's
+/// apex, K the key in base32.
 namespace schema {
 
 inline constexpr std::string_view service_label = "_wireguard";

@@ -12,8 +12,8 @@
 namespace wg {
 
 /// A peer's Curve25519 public key, 32 octets. Not a secret. Ordered bytewise: the order decides
-/// which of two peers kicks first (design §4.8) and which peers the list holds (design §2). A plain
-/// value; the default is all zero.
+/// which of two peers kicks first (doc/protocol.md §4.3) and which peers the list holds (§1.1). A
+/// plain value; the default is all zero.
 class PublicKey {
  public:
   PublicKey() = default;

@@ -14,10 +14,10 @@
 #include "schema/nat_mapping.hpp"
 #include "wg/public_key.hpp"
 
-/// One peer's records (design §2) as endpoints. Pure: the resolver is a function.
+/// One peer's records (doc/protocol.md §1) as endpoints. Pure: the resolver is a function.
 namespace updater {
 
-/// Why a look-up gave no endpoint. None of them changes anything (design §4.5).
+/// Why a look-up gave no endpoint. None of them changes anything (doc/protocol.md §4.6).
 enum class LookupError : std::uint8_t {
   no_such_name,    ///< NXDOMAIN: nobody registered the key
   no_endpoint,     ///< NODATA: registered, but not seen

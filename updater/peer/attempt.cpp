@@ -22,7 +22,8 @@ using std::chrono::seconds;
 /// WireGuard repeats an initiation after 5 s and up to 333 ms of jitter. A kick within that time
 /// sends nothing, and may leave the keepalive unarmed.
 constexpr auto own_retry = 5400ms;
-/// The larger key kicks this much later, so that two initiations do not cross (design §4.8).
+/// The larger key kicks this much later, so that two initiations do not cross (doc/protocol.md
+/// §4.3).
 constexpr auto second_role_delay = 500ms;
 /// A candidate's turn: long enough for one of WireGuard's own repetitions.
 constexpr auto dwell = 5600ms;

@@ -19,7 +19,8 @@
 
 namespace updater {
 
-/// The state machine of one peer that is to be reached directly (design §4.3, §4.7, §4.8). Pure.
+/// The state machine of one peer that is to be reached directly (doc/protocol.md §4.1, §4.2, §4.3).
+/// Pure.
 ///
 ///     waiting ──── an endpoint is known ────▶ punching ── handshake ──▶ direct
 ///        ▲                                       │  ▲                    │  ▲

@@ -8,9 +8,9 @@
 
 namespace updater {
 
-/// One of the public host's own peers (design §4.4): never punched, and never given another
-/// endpoint. Its keepalive is kept on. It is toggled under a live session (a kick) when the host
-/// should learn this host's mapping now. Pure.
+/// One of the public host's own peers (doc/protocol.md §4.7): never punched, and never given
+/// another endpoint. Its keepalive is kept on. It is toggled under a live session (a kick) when the
+/// host should learn this host's mapping now. Pure.
 class Hub {
  public:
   /// \param now when the peer was first seen.

@@ -77,8 +77,8 @@ struct Plan {
   base::SteadyTime next;  ///< the latest time of the next reading and step
 };
 
-/// A keepalive turned from 0 to its value sends at once (design §4.7): one transaction, two
-/// updates.
+/// A keepalive turned from 0 to its value sends at once (doc/protocol.md §4.2): one transaction,
+/// two updates.
 [[nodiscard]] std::vector<wg::PeerUpdate> make_kick(const wg::PublicKey& peer,
                                                     std::chrono::seconds keepalive);
 

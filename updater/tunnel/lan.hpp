@@ -13,8 +13,8 @@
 #include "updater/lookup/lookup.hpp"
 #include "wg/device.hpp"
 
-/// LAN announcements (doc/protocol.md): what this host tells of its own network and when, what the
-/// other peers told, and which of their endpoints may be used. Pure.
+/// LAN announcements (doc/protocol.md §3.1): what this host tells of its own network and when, what
+/// the other peers told, and which of their endpoints may be used. Pure.
 namespace updater {
 
 /// The endpoints that this host announces: its addresses with the device's port, private ones
