@@ -10,9 +10,8 @@
 
 namespace base {
 
-/// Borrowed octets. std::uint8_t and not std::byte: OpenSSL, ldns and the socket calls speak it,
-/// and a reinterpret_cast at each of them would be worse than the arithmetic that std::byte
-/// forbids.
+/// Borrowed octets. std::uint8_t and not std::byte: OpenSSL, ldns and the socket calls use it, and
+/// a reinterpret_cast at each of them would be worse than the arithmetic that std::byte forbids.
 using Bytes = std::span<const std::uint8_t>;
 using MutableBytes = std::span<std::uint8_t>;
 
@@ -47,7 +46,7 @@ class ByteReader {
   explicit ByteReader(Bytes bytes) : rest_(bytes), size_(bytes.size()) {}
 
   [[nodiscard]] bool ok() const { return ok_; }
-  /// Octets read; after an error all there were.
+  /// Octets read; after an error, the size of the input.
   [[nodiscard]] std::size_t offset() const { return size_ - rest_.size(); }
   [[nodiscard]] std::size_t remaining() const { return rest_.size(); }
 

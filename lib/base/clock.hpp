@@ -4,8 +4,8 @@
 
 namespace base {
 
-/// Steady time decides (deadlines, ages); wall time is only told (TXT strings, logs, the state kept
-/// on disk).
+/// Steady time decides (deadlines, ages); wall time is only shown or stored (TXT strings, logs, the
+/// state on disk).
 using SteadyTime = std::chrono::steady_clock::time_point;
 /// Unix time in whole seconds.
 using WallTime = std::chrono::sys_seconds;

@@ -1,3 +1,7 @@
+// Base32, base64 and hexadecimal. `Digits` handles all three; reading base32 has faster code of its
+// own, because servers do it for every query. At the end, text is compared in any case. Pure, on
+// any thread.
+
 #include "base/encoding.hpp"
 
 #include <algorithm>
@@ -108,8 +112,8 @@ struct Digits {
 
 }  // namespace
 
-// Every question brings a key: sixteen digits at a time, a lane of a vector each. The compiler
-// makes of it what the processor has.
+// Queries hold keys, so this must be fast: sixteen digits at a time, each in a lane of a vector.
+// The compiler uses the vector instructions that the processor has.
 namespace {
 
 using Lanes8 = std::int8_t __attribute__((vector_size(16)));
@@ -118,7 +122,7 @@ using Lanes32 = std::uint32_t __attribute__((vector_size(16)));
 using Lanes64 = std::uint64_t __attribute__((vector_size(16)));
 constexpr std::size_t lane_digits = sizeof(Lanes8);
 
-/// Joins the halves of each lane: the one that stands first in the text comes `bits` bits higher.
+/// Joins the halves of each lane: the one that is first in the text is shifted up by `bits` bits.
 template <typename Lanes>
 Lanes join_halves(Lanes lanes, unsigned bits) {
   constexpr unsigned half_bits = 4 * sizeof lanes[0];

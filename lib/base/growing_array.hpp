@@ -16,8 +16,8 @@ namespace dnsd {
 /// while another thread appends. Pieces of 64, 64, 128, 256 … elements straight from the system,
 /// zeroed, on huge pages where the system gives them; a page that nobody touched costs nothing.
 ///
-/// grow() from one thread at a time; element() from any, of an index whose making it has seen. What
-/// is in an element is ordered by whoever reads and writes it. All zero must be a value of T.
+/// One thread at a time calls grow(). Any thread may call element() with an index whose creation it
+/// has seen. The caller orders reads and writes inside an element. All zero must be a value of T.
 template <typename T>
 class GrowingArray {
   static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
@@ -67,14 +67,14 @@ class GrowingArray {
                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (start == MAP_FAILED) throw std::bad_alloc();
     if (!huge) return static_cast<T*>(start);
-    // Aligned, so that its first pages are huge ones too; what stands over is given back.
+    // Aligned, so that its first pages are huge ones too; the excess is given back.
     auto* const octet = static_cast<std::byte*>(start);
     const std::size_t over = std::bit_cast<std::uintptr_t>(start) % huge_page;
     const std::size_t before = over == 0 ? 0 : huge_page - over;
     if (before > 0) ::munmap(octet, before);
     if (before < huge_page) ::munmap(octet + before + octets, huge_page - before);
     void* const aligned = octet + before;
-    (void)::madvise(aligned, octets, MADV_HUGEPAGE);  // a wish: 4 KiB pages do as well
+    (void)::madvise(aligned, octets, MADV_HUGEPAGE);  // only a hint: 4 KiB pages work as well
     return static_cast<T*>(aligned);
   }
 

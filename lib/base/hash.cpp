@@ -56,7 +56,7 @@ std::size_t hash(Bytes bytes) {
     sum += Uint128{a} * b;
     index += 2;
     if (index < key.words.size()) return;
-    sum = mix(sum, key);  // the words are used again: otherwise equal blocks could change places
+    sum = mix(sum, key);  // words are reused: without this, swapped blocks would hash alike
     index = 0;
   };
   if (bytes.size() < 16) {

@@ -11,9 +11,9 @@
 /// The function is NH (Black, Halevi, Krawczyk, Krovetz, Rogaway: "UMAC", CRYPTO 1999, §4) over
 /// 64-bit words: for two different inputs of up to `hash_octets` octets that were chosen without
 /// seeing hash values, the 128-bit sums are equal with a probability of at most 2^-64, whatever the
-/// inputs are. One multiplication per 16 octets, none waiting for another: about 10 ns for a key
-/// and 30 ns for a name of 90 octets (one shared core), where SipHash waits for itself.
-/// Any thread may call.
+/// inputs are. One multiplication per 16 octets, each independent of the others: about 10 ns for a
+/// key and 30 ns for a name of 90 octets (one shared core). In SipHash each step depends on the one
+/// before. Any thread may call.
 namespace base {
 
 /// Longer input is hashed too, but reuses the secret and loses the bound.

@@ -25,8 +25,8 @@ struct InterfaceAddress {
 /// Every IPv4 and IPv6 address, in the kernel's order. Any thread; takes microseconds.
 [[nodiscard]] Expected<std::vector<InterfaceAddress>, std::error_code> read_interface_addresses();
 
-/// Says that an interface, an address or a route changed; what changed is for the caller to read
-/// again. Not thread-safe: one owner, who waits until fd() is readable and then drains it.
+/// Says that an interface, an address or a route changed; the caller reads again what it needs. Not
+/// thread-safe: one owner, which waits until fd() is readable and then drains it.
 class InterfaceWatch {
  public:
   /// Sees what changes from now on.

@@ -13,7 +13,7 @@ namespace base {
 
 enum class Family : std::uint8_t { ipv4, ipv6 };
 
-/// To whom an address may be told as somebody's endpoint (doc/protocol.md §2.5).
+/// Who may be shown an address as a peer's endpoint (doc/protocol.md §2.5).
 enum class AddressScope : std::uint8_t {
   global,       ///< anybody
   private_use,  ///< RFC 1918, 100.64/10 (RFC 6598), ULA (RFC 4193): private listeners only

@@ -1,3 +1,7 @@
+// Reading and writing whole IP packets: first checksums and headers, then the parsers, which check
+// each length before they use it, then the writers. Pure, on the caller's thread. No socket here,
+// and no reassembly.
+
 #include "base/ip_packet.hpp"
 
 #include <algorithm>
@@ -37,8 +41,9 @@ std::uint16_t fold(std::uint32_t sum) {
   return static_cast<std::uint16_t>(sum);
 }
 
-/// What the checksums of UDP and ICMPv6 cover beside themselves (RFC 768, RFC 8200 §8.1); the
-/// 32-bit length of IPv6 sums up to the same as the 16-bit one of IPv4, as no packet is longer.
+/// The pseudo-header, which the checksums of UDP and ICMPv6 cover as well (RFC 768, RFC 8200 §8.1).
+/// The 32-bit length of IPv6 adds up to the same as the 16-bit one of IPv4, because no packet is
+/// longer.
 std::uint32_t pseudo_header_sum(const IpAddress& source, const IpAddress& destination,
                                 IpProtocol protocol, std::size_t length) {
   std::uint32_t sum = add_sum(source.bytes(), 0);
@@ -116,13 +121,13 @@ void write_fragment_header(ByteWriter& writer, const IpPacket& packet, std::uint
                            std::size_t offset, bool more) {
   writer.u8(static_cast<std::uint8_t>(packet.protocol));
   writer.u8(0);
-  // The offset counts units of 8 octets in the upper 13 bits: it stands there as it is.
+  // The upper 13 bits hold the offset in units of 8 octets, so the offset in octets needs no shift.
   writer.u16(static_cast<std::uint16_t>(offset | (more ? more_fragments_v6 : 0U)));
   writer.u32(identification);
 }
 
-/// Of the message that begins at `start`, its checksum still 0. \param before the sum of what is
-/// covered besides.
+/// Fills in the checksum of the message that begins at `start`; the field is still 0. \param before
+/// the sum of what the checksum covers besides.
 void patch_icmp_checksum(ByteWriter& writer, std::size_t start, std::uint32_t before) {
   const std::uint16_t sum = fold(add_sum(writer.written().subspan(start), before));
   writer.patch_u16(start + 2, static_cast<std::uint16_t>(~sum));

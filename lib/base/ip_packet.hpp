@@ -23,8 +23,8 @@ struct IpPacket {
 
 enum class IpError : std::uint8_t {
   malformed,  ///< not IP, cut short, or lengths that contradict each other
-  options,    ///< IPv4 options, IPv6 extension headers: nothing that asks here needs them
-  fragment,   ///< one part of a packet; fragments are sent, and not put together
+  options,    ///< IPv4 options, IPv6 extension headers: no client of ours needs them
+  fragment,   ///< one part of a packet; fragments are sent, but not reassembled
   checksum,   ///< wrong, or missing where IPv6 demands one (RFC 8200 §8.1)
 };
 

@@ -10,9 +10,8 @@
 namespace base {
 
 /// Sends spdlog's default logger to standard error: with a time stamp on a terminal or in a file,
-/// with the journal's
-/// `<N>` priority and no time under systemd ($JOURNAL_STREAM, sd-daemon(3)). Call once, before the
-/// first line. \param program goes before each line outside the journal.
+/// with the journal's `<N>` priority and no time under systemd ($JOURNAL_STREAM, sd-daemon(3)).
+/// Call once, before the first line. \param program goes before each line outside the journal.
 void start_log(std::string_view program, spdlog::level::level_enum level);
 
 /// Lets a repeating message through once per interval and counts what it held back. Not

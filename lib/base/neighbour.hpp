@@ -12,7 +12,7 @@ namespace base {
 enum class NeighbourState : std::uint8_t {
   unknown,   ///< there is no entry
   asked,     ///< the question is out, no answer yet
-  answered,  ///< it answered, now or before; or the link has no such questions
+  answered,  ///< it answered, now or before; or the link needs no such question
   silent,    ///< nobody answered
 };
 

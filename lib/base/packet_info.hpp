@@ -37,7 +37,8 @@ class PacketInfo {
   [[nodiscard]] static bool is_ipv6(const cmsghdr& message) {
     return message.cmsg_level == IPPROTO_IPV6 && message.cmsg_type == IPV6_PKTINFO;
   }
-  /// ipi_spec_dst is this host's own address: another one than the datagram's is its broadcast.
+  /// ipi_spec_dst is this host's own address. If the datagram went to another one, it was a
+  /// broadcast.
   [[nodiscard]] static bool is_for_us_alone(const in_pktinfo& asked) {
     return asked.ipi_addr.s_addr == asked.ipi_spec_dst.s_addr;
   }

@@ -6,8 +6,8 @@
 
 namespace base {
 
-/// A value that any thread reads and one thread replaces as a whole. Who reads holds what was
-/// published at that moment for as long as it likes.
+/// A value that any thread reads and one thread replaces as a whole. A reader may keep the value
+/// that it got for as long as it likes.
 template <typename T>
 class Published {
  public:

@@ -12,8 +12,8 @@ enum class FileUse : std::uint8_t {
   published,  ///< for every program of the host to read (0644)
 };
 
-/// Replaces the file in one step, by way of `PATH.new`: whoever reads it, also after a crash, sees
-/// the old text or the new one. Makes its folder. \return what failed, as a clause; empty: nothing.
+/// Replaces the file in one step, by way of `PATH.new`: a reader sees the old text or the new one,
+/// also after a crash. Makes its folder. \return what failed, as a clause; empty: nothing.
 [[nodiscard]] std::string replace_file(const std::filesystem::path& path, std::string_view text,
                                        FileUse use);
 

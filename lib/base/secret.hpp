@@ -13,8 +13,8 @@
 
 namespace base {
 
-/// 32 octets that nobody else may see: wiped when they go, compared in constant time, and without a
-/// text form, so that no log can hold them. Copies are wiped like the first one.
+/// 32 octets that nobody else may see: wiped when they are destroyed, compared in constant time,
+/// and without a text form, so that no log can hold them. Copies are wiped like the first one.
 /// \tparam Meaning keeps a preshared key from being passed as a private one.
 template <typename Meaning>
 class Secret {
@@ -40,8 +40,9 @@ class Secret {
   std::array<std::uint8_t, size> octets_{};
 };
 
-/// Room for what may be a secret for a moment (whoever reads a device is shown its private keys):
-/// of fixed size, so that growing leaves no copy behind, and wiped when it goes.
+/// A buffer for data that may hold a secret for a moment, such as the private keys that a device
+/// shows when it is read. Of fixed size, so that growing leaves no copy behind; wiped when it is
+/// destroyed.
 /// \tparam Octet char for text, std::uint8_t for binary protocols.
 template <typename Octet>
 class WipedBuffer {

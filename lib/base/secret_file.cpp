@@ -15,7 +15,7 @@ namespace {
 constexpr ::mode_t owner_only = 0600;
 
 bool write_and_sync(int file, std::string_view text) {
-  // The mode again: the file may have been left behind by somebody else.
+  // The mode again: another program may have left the file behind.
   return ::fchmod(file, owner_only) == 0 &&
          ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
          ::fsync(file) == 0;

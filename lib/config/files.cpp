@@ -13,7 +13,7 @@
 namespace config {
 namespace {
 
-/// A million peers with names, addresses and comments fit three times.
+/// Three times the size of a million peers with names, addresses and comments.
 constexpr std::uintmax_t max_file_octets = std::uintmax_t{1} << 30U;
 
 }  // namespace

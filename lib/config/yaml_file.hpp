@@ -14,7 +14,7 @@
 /// more than its length.
 namespace config {
 
-/// Longer files are refused before they are read; a million peers belong into a file of peers.
+/// Longer files are refused before they are read; a million peers belong in a file of peers.
 inline constexpr std::size_t max_yaml_octets = 16U << 20U;
 
 struct YamlValue {

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-/// What a `doctor` command found: how it is told to people, programs and monitoring.
+/// What a `doctor` command found, and how it is printed for people, programs and monitoring.
 namespace control {
 
 struct Diagnosis {

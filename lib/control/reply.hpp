@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-/// What is spoken on the control socket of a running program, a Unix stream socket.
+/// The protocol on the control socket of a running program, a Unix stream socket.
 ///
 /// The client sends one request: one line of at most max_request octets, in the program's own
 /// words. The server answers with chunks and closes. A chunk is its length in decimal, a newline,

@@ -129,18 +129,18 @@ base::Expected<void, Server::OpenError> Server::open(const std::string& path) {
   probe.open(Protocol(), ec);
   probe.non_blocking(true, ec);
   probe.connect(place, ec);
-  if (!ec || ec == asio::error::try_again) {  // the latter: its queue is full
+  if (!ec || ec == asio::error::try_again) {  // try_again: its queue is full
     return base::Unexpected(
         OpenError{true, fmt::format("another {} answers on {}", program_, path)});
   }
-  // Only a socket that nobody answers on is removed, never a file of somebody.
+  // Only a socket that no program answers on is removed, never another file.
   if (ec == asio::error::connection_refused && std::filesystem::is_socket(path)) {
     std::filesystem::remove(path, ec);
   }
 
   acceptor_.open(Protocol(), ec);
-  // Before bind(), so that there is no moment at which others may connect; the umask may have taken
-  // more.
+  // Before bind(), so that other users can connect at no moment. The umask may have removed more
+  // bits, so chmod() follows.
   if (!ec && ::fchmod(acceptor_.native_handle(), socket_mode) != 0) {
     return fail({errno, std::generic_category()});
   }

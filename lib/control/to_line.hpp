@@ -6,7 +6,7 @@
 namespace control {
 
 /// JSON on one line, with its newline. Octets that are not UTF-8 are replaced: a text may quote
-/// what somebody wrote.
+/// user input.
 [[nodiscard]] std::string to_line(const nlohmann::json& json);
 [[nodiscard]] std::string to_line(const nlohmann::ordered_json& json);
 

@@ -7,7 +7,7 @@
 namespace dns {
 namespace {
 
-/// Pointers in one name. An honest name has one; a chain of thousands is work for nothing.
+/// The most pointers in one name. An honest name has one; following thousands would be wasted work.
 constexpr unsigned max_pointers = 16;
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include "dns/response.hpp"
 #include "dns/zone_file.hpp"
 
-/// A whole message taken apart, through ldns, to be shown to people.
+/// A whole message, parsed with ldns, to be shown to people.
 namespace dns {
 
 struct Message {

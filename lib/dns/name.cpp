@@ -70,8 +70,8 @@ NameView NameView::ancestor(std::size_t count) const {
   return result;
 }
 
-// Length octets are below 64 and letters above: folding case over the whole wire form confuses
-// nothing.
+// Length octets are below 64 and letters above: folding case over the whole wire form changes no
+// length.
 bool NameView::is_at_or_below(NameView ancestor_name) const {
   std::size_t at = 0;
   while (wire_.size() - at > ancestor_name.wire_.size()) at += std::size_t{1} + wire_[at];

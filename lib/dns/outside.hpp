@@ -7,7 +7,7 @@
 
 namespace dns {
 
-/// The way out of this host, for diagnosis: an interface, so that tests can have another world.
+/// Asks DNS servers outside this host, for diagnosis. An interface, so that tests can replace it.
 class Outside {
  public:
   Outside() = default;
@@ -15,16 +15,16 @@ class Outside {
   Outside& operator=(const Outside&) = delete;
   virtual ~Outside() = default;
 
-  /// Through the system's resolver.
+  /// Asks through the system's resolver.
   [[nodiscard]] virtual base::Expected<Reply, ResolverError> resolve(const Name& name,
                                                                      RrType type) = 0;
-  /// Past it, on port 53.
+  /// Asks one server directly, on port 53.
   [[nodiscard]] virtual base::Expected<Reply, ServerError> ask(const base::IpAddress& server,
                                                                Transport transport,
                                                                const Name& name, RrType type) = 0;
 };
 
-/// This world. Blocks.
+/// Asks the real servers. Blocks.
 class RealOutside final : public Outside {
  public:
   /// \param server in place of those of resolv.conf.

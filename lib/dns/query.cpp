@@ -28,7 +28,7 @@ std::vector<std::uint8_t> write_query(std::uint16_t id, const Name& name, RrType
 
 std::uint16_t random_id() {
   std::uint16_t id = 0;
-  // When the kernel has no randomness yet, nobody forges yet.
+  // The kernel lacks randomness only just after boot, when nobody forges replies yet.
   if (::getrandom(&id, sizeof id, GRND_NONBLOCK) != sizeof id) id = 1;
   return id;
 }

@@ -6,7 +6,7 @@
 #include "dns/name.hpp"
 #include "dns/types.hpp"
 
-/// A question as octets, for what is asked without a resolver in between.
+/// A question as octets, for asking a server without a resolver in between.
 namespace dns {
 
 /// One question without RD (it goes to an authoritative server), with EDNS.

@@ -43,8 +43,8 @@ Kind read_record(base::Bytes packet, base::ByteReader& reader, ReplyRecord& reco
   if (record.ttl.seconds > 0x7fffffffU) record.ttl = Ttl{0};  // RFC 2181 §8
   if (RrClass{rr_class} != RrClass::in) return Kind::skipped;
 
-  // Names inside data may be compressed, so they are read with the whole packet in reach, and have
-  // to end where the data ends.
+  // Names inside data may be compressed, so they are read with access to the whole packet, and must
+  // end where the data ends.
   base::ByteReader data(packet.first(start + size));
   data.skip(start);
   switch (record.type) {
@@ -60,7 +60,7 @@ Kind read_record(base::Bytes packet, base::ByteReader& reader, ReplyRecord& reco
       srv.priority = data.u16();
       srv.weight = data.u16();
       srv.port = base::Port{data.u16()};
-      // RFC 2782 forbids compression of the target, RFC 3597 §4 asks to understand it.
+      // RFC 2782 forbids compression of the target, RFC 3597 §4 asks receivers to understand it.
       const auto target = read_name(packet, data);
       if (!target || data.remaining() != 0) return Kind::malformed;
       srv.target = *target;
@@ -124,7 +124,7 @@ base::Expected<Reply, ReplyError> parse_reply(base::Bytes packet, const Name& na
   reply.authoritative = (flags & flag_authoritative) != 0;
   reply.truncated = (flags & flag_truncated) != 0;
   unsigned rcode = flags & 0xfU;
-  if (reply.truncated) {  // RFC 2181 §9: what was cut is asked for again, not used
+  if (reply.truncated) {  // RFC 2181 §9: a truncated reply is not used, but asked for again
     reply.rcode = Rcode{static_cast<std::uint16_t>(rcode)};
     return reply;
   }

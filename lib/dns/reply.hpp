@@ -11,9 +11,9 @@
 #include "dns/name.hpp"
 #include "dns/types.hpp"
 
-/// Reading the replies of a resolver: the updater's side of DNS. Every octet is hostile, so the
-/// whole packet is read with checked accesses of our own: ldns asserts on, or leaks with, some
-/// malformed replies, and a gate that keeps all of them away from it would have to be this parser.
+/// Reading the replies of a resolver: the updater's side of DNS. No octet is trusted, so every
+/// access is checked, in code of our own: ldns fails an assertion or leaks memory on some malformed
+/// replies, and a filter that keeps all of them from it would have to be this parser.
 namespace dns {
 
 struct SrvRecord {
@@ -57,7 +57,7 @@ enum class ReplyError : std::uint8_t {
   malformed,       ///< cut short, octets behind the end, a broken name, data or OPT record
 };
 
-/// \param packet as received. \param name, type what was asked; id is the transport's matter.
+/// \param packet as received. \param name, type what was asked; the transport checks the id.
 [[nodiscard]] base::Expected<Reply, ReplyError> parse_reply(base::Bytes packet, const Name& name,
                                                             RrType type);
 

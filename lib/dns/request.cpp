@@ -16,7 +16,7 @@ struct Counts {
 
 /// Everything of a record but its data.
 struct RecordHead {
-  std::size_t owner;  ///< where it stands in the packet
+  std::size_t owner;  ///< where it begins in the packet
   bool owner_is_root;
   RrType type;
   std::uint16_t rr_class;
@@ -81,7 +81,7 @@ bool read_options(base::Bytes rdata, RequestEdns& edns) {
   return true;
 }
 
-/// RFC 6891 §6.1.1: at most one OPT, owned by the root. \return the rcode that it earns.
+/// RFC 6891 §6.1.1: at most one OPT, owned by the root. \return the rcode that follows from it.
 Rcode read_opt(const RecordHead& head, Request& request) {
   if (request.edns || !head.owner_is_root) return Rcode::formerr;
   RequestEdns& edns = request.edns.emplace();
@@ -93,8 +93,8 @@ Rcode read_opt(const RecordHead& head, Request& request) {
   return read_options(head.rdata, edns) ? Rcode::noerror : Rcode::formerr;
 }
 
-/// RFC 8945 §4.2, §5.2. This server has no keys: all are unknown to it. \return the rcode that it
-/// earns.
+/// RFC 8945 §4.2, §5.2. This server has no keys: all are unknown to it. \return the rcode that
+/// follows from it.
 Rcode read_tsig(const RecordHead& head, Request& request) {
   constexpr std::size_t times_octets = 8;  // Time Signed and Fudge
   base::ByteReader owner(request.packet);
@@ -187,9 +187,9 @@ std::optional<Request> parse_request(base::Bytes packet) {
   if (request.opcode == static_cast<std::uint8_t>(Opcode::query)) {
     request.rcode = read_body(reader, packet, counts, request);
   } else {
-    // The body of other operations has other rules: it is not looked at (RFC 1996 for NOTIFY, RFC
-    // 2136 for UPDATE).
-    // The latter is granted inside a tunnel alone, where the sender is known by his key.
+    // The body of other operations has other rules: it is not looked at (RFC 1996 for NOTIFY,
+    // RFC 2136 for UPDATE). An UPDATE is granted only inside a tunnel, where the sender's WireGuard
+    // key is proven.
     const Opcode opcode{request.opcode};
     request.rcode =
         opcode == Opcode::notify || opcode == Opcode::update ? Rcode::refused : Rcode::notimp;

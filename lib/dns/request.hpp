@@ -23,9 +23,9 @@ struct RequestEdns {
   bool wants_tcp_keepalive = false;           ///< RFC 7828 §3.2.1
 };
 
-/// The TSIG record of a request (RFC 8945 §4.2): what a server that has no key says back.
+/// The TSIG record of a request (RFC 8945 §4.2): what a server that has no key must return.
 struct RequestTsig {
-  std::size_t owner = 0;            ///< where the key's name stands in the packet
+  std::size_t owner = 0;            ///< where the key's name begins in the packet
   base::Bytes algorithm_and_times;  ///< its data up to Fudge
   std::uint16_t original_id = 0;
 };
@@ -50,8 +50,8 @@ struct Request {
 };
 
 /// Judges a packet in the order of cost: bare header, opcode, counts, question, records (OPT,
-/// TSIG).
-/// Pure; never throws. \return nullopt: say nothing (shorter than a header, or itself an answer).
+/// TSIG). Pure; never throws. \return nullopt: send no reply (shorter than a header, or itself an
+/// answer).
 [[nodiscard]] std::optional<Request> parse_request(base::Bytes packet);
 
 }  // namespace dns

@@ -14,7 +14,7 @@ namespace dns {
 namespace {
 
 constexpr std::size_t max_reply = 65535;
-/// What a reply over UDP may have. Source: the DNS flag day of 2020; no fragment on any usual path.
+/// The longest reply over UDP. Source: the DNS flag day of 2020; no fragment on any usual path.
 constexpr std::uint16_t edns_udp_size = 1232;
 
 /// Appends the OPT record that res_nquery would add and res_nmkquery leaves out (RFC 6891 §6.1.2).
@@ -30,8 +30,8 @@ std::size_t append_opt(base::MutableBytes query, std::size_t size) {
   return size + opt.size();
 }
 
-/// What the last server said before glibc gave up. It keeps the packet that made it go on to the
-/// next server, but not its length.
+/// The error that the last server reported before glibc gave up. glibc keeps that server's packet,
+/// but not its length.
 std::optional<ResolverError> last_word(base::Bytes query, base::Bytes answer) {
   base::ByteReader reader(answer);
   const bool same_id = reader.u16() == static_cast<std::uint16_t>((query[0] << 8U) | query[1]);

@@ -13,7 +13,7 @@ namespace dns {
 
 /// Why there is no reply.
 enum class ResolverError : std::uint8_t {
-  server_failure,  ///< SERVFAIL, or a response code that says less
+  server_failure,  ///< SERVFAIL, or another response code that is no answer
   refused,         ///< REFUSED
   timeout,         ///< no server answered
   unreachable,     ///< no server could be asked

@@ -1,3 +1,7 @@
+// Writing one reply: the constructor copies the question and sets room for OPT aside, add() writes
+// one record, and finish() writes OPT, TSIG and the header. Allocates nothing, and runs on the
+// caller's thread. The caller decides which records a reply has. Requests are read in request.cpp.
+
 #include "dns/response.hpp"
 
 #include <algorithm>
@@ -81,7 +85,7 @@ std::size_t ResponseWriter::finish(const ResponseHead& head) {
     ++counts_[static_cast<std::size_t>(Section::additional)];
   }
   if (request_.tsig && head.rcode == Rcode::notauth && !truncated) {
-    // Only a key's name of many octets leaves no room: over TCP there is.
+    // Only a very long key name leaves no room here; over TCP there is enough.
     truncated = !write_tsig();
     if (!truncated) ++counts_[static_cast<std::size_t>(Section::additional)];
   }
@@ -163,7 +167,7 @@ bool ResponseWriter::is_question(NameView name) const {
          name.wire().size() == request_.name.wire().size() && !name.is_root();
 }
 
-/// RFC 1035 §4.1.4: the longest part that stands in the reply already becomes a pointer.
+/// RFC 1035 §4.1.4: the longest part that the reply already holds becomes a pointer.
 void ResponseWriter::write_name(NameView name) {
   if (is_question(name)) return out_.u16(pointer_mark | header_octets);
   for (std::size_t i = 0; i < target_count_; ++i) {

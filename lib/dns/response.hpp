@@ -38,9 +38,9 @@ struct ResponseHead {
   bool authoritative = false;  ///< AA
   bool glue_required = false;  ///< a referral: without its glue it is truncated (RFC 9471 §3.1)
   bool withhold = false;  ///< leave all records out: TC, or BADCOOKIE without TC (RFC 7873 §5.2.3)
-  // Told when the request had EDNS; the last three only when it asked.
+  // Sent if the request had EDNS; the last three only if it asked for them.
   std::optional<ExtendedError> extended_error;
-  base::Bytes server_cookie;                   ///< at most 32 octets, goes behind the client's
+  base::Bytes server_cookie;                   ///< at most 32 octets, follows the client's
   std::string_view nsid;                       ///< at most max_nsid_octets
   std::optional<std::uint16_t> tcp_keepalive;  ///< idle time-out in units of 100 ms (RFC 7828 §3.1)
 };

@@ -72,7 +72,7 @@ class Connection {
     return ok();
   }
 
-  /// \return how many octets came; 0: none will.
+  /// \return octets received; 0: none, and error() says why.
   std::size_t receive(base::MutableBytes out) {
     while (ok() && wait(POLLIN)) {
       const auto size = ::recv(socket_.get(), out.data(), out.size(), 0);
@@ -111,7 +111,7 @@ base::Expected<Octets, ServerError> exchange_udp(const base::Endpoint& server, b
     while (connection.ok()) {
       Octets reply(max_message_octets);
       reply.resize(connection.receive(reply));
-      if (has_same_id(reply, query)) return reply;  // else a forgery: wait on
+      if (has_same_id(reply, query)) return reply;  // otherwise forged: keep waiting
     }
     last = connection.error();
     if (last != ServerError::timeout) break;

@@ -15,8 +15,8 @@ namespace dns {
 /// Why there is no reply.
 enum class ServerError : std::uint8_t {
   timeout,      ///< nothing came back
-  closed,       ///< the host answers, and says that nobody serves that port
-  unreachable,  ///< this host has no way there
+  closed,       ///< the host answers that nothing listens on that port
+  unreachable,  ///< this host has no route to it
   malformed,    ///< what came back is no reply to the question
 };
 /// One clause: "no answer within 2 s".

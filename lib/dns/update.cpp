@@ -40,7 +40,7 @@ bool read_record(base::ByteReader& reader, base::Bytes packet, UpdateRecord& rec
   return reader.ok();
 }
 
-/// Of OPT only what decides the reply: its options ask for nothing that an update is answered with.
+/// Reads from OPT only what decides the reply. None of its options changes the reply to an update.
 Rcode read_opt(const UpdateRecord& record, Request& head) {
   if (head.edns || !record.owner.view().is_root()) return Rcode::formerr;  // RFC 6891 §6.1.1
   RequestEdns edns;

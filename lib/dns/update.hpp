@@ -22,7 +22,7 @@ struct UpdateRecord {
   base::Bytes rdata;  ///< borrowed from the packet; names in it may be compressed
 };
 
-/// More records are nobody's honest update of what peers may update here.
+/// No honest update of what peers may change here has more records.
 inline constexpr std::size_t max_update_records = 16;
 
 struct Update {
@@ -32,7 +32,7 @@ struct Update {
   Request head;
   std::size_t prerequisites = 0;  ///< records of that section
   std::vector<UpdateRecord> records;
-  bool is_signed = false;  ///< it carries a TSIG (RFC 8945), which nobody has looked at
+  bool is_signed = false;  ///< it carries a TSIG (RFC 8945), which was not checked
 };
 
 /// \return nullopt: not a request of this opcode. Borrows from the packet.

@@ -26,8 +26,8 @@ struct ZoneFileError {
   std::string message;
 };
 
-/// Parses a whole file. \param origin what relative names stand below until $ORIGIN says otherwise.
-/// $INCLUDE is refused with a message. Records outside `origin` are refused.
+/// Parses a whole file. \param origin the name that relative names end in, until $ORIGIN sets
+/// another one. $INCLUDE is refused with a message. Records outside `origin` are refused.
 [[nodiscard]] base::Expected<std::vector<ZoneRecord>, ZoneFileError> parse_zone_file(
     std::string_view text, const Name& origin, Ttl default_ttl);
 

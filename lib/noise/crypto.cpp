@@ -1,3 +1,8 @@
+// The primitives of WireGuard on OpenSSL 3, with HChaCha20 written out here: first the algorithms
+// and the contexts, which each thread has for itself, then the functions in the order of the
+// header. Runs on the caller's thread. The handshake made of them is in handshake.cpp, keyed
+// BLAKE2s for mac1 in keyed_blake2s.cpp.
+
 #include "noise/crypto.hpp"
 
 #include <openssl/core_names.h>

@@ -62,8 +62,8 @@ class KeyPair {
   [[nodiscard]] static KeyPair draw();
 
   [[nodiscard]] const wg::PublicKey& public_key() const { return public_key_; }
-  /// Dh(this, other). \return nullopt: `other` is no key that two parties can agree with (the
-  /// result would be zero for any private key).
+  /// Dh(this, other). \return nullopt: `other` is of small order: the result would be zero for any
+  /// private key.
   [[nodiscard]] std::optional<SharedKey> agree(const wg::PublicKey& other) const;
 
  private:

@@ -1,3 +1,8 @@
+// The sections of the engine: peers, datagrams that arrive, sending, time, sessions. Pure, on the
+// caller's thread: receive() takes a datagram, tick() lets time pass, and everything that goes out
+// is a call of Handler. Elsewhere: the octets of messages in message.cpp, the cryptography of
+// handshakes in handshake.cpp and of sessions in session.cpp, macs and cookies in mac_checker.cpp.
+
 #include "noise/engine.hpp"
 
 #include <algorithm>
@@ -13,12 +18,13 @@ constexpr std::chrono::milliseconds load_window{100};
 constexpr unsigned busy_handshakes = 200;
 constexpr std::chrono::seconds busy_for{1};
 
-/// One peer cannot make us work more than this: the number of other implementations, 50 per second.
+/// The shortest time between two initiations of one peer: 50 per second, as in other
+/// implementations.
 constexpr std::chrono::milliseconds initiation_interval{20};
 /// Paper §6.1: up to a third of a second, so that two peers do not repeat in step.
 constexpr std::uint32_t jitter_milliseconds = 334;
 constexpr int rekey_attempts = static_cast<int>(rekey_attempt / rekey_timeout);
-/// Keys that nothing was done with for so long are wiped (paper §6.3).
+/// Keys that were not used for this time are wiped (paper §6.3).
 constexpr auto wipe_after = 3 * reject_after;
 /// A UDP datagram holds no more.
 constexpr std::size_t max_inner = 65'507 - data_header_octets - tag_octets - 15;
@@ -41,7 +47,7 @@ bool is_due(std::optional<base::SteadyTime>& due, base::SteadyTime now) {
 
 }  // namespace
 
-/// What a peer has while it is spoken to.
+/// The state of a peer that has sessions, or a handshake under way.
 struct Engine::Live {
   /// An initiation of ours that waits for its response.
   struct Attempt {
@@ -152,8 +158,8 @@ void Engine::receive(const Initiation& message, const Path& path, base::Now now)
   if (is_fresh(*it, *timestamp, now)) respond(*it, *handshake, message.sender, path, now);
 }
 
-/// Before any Diffie-Hellman. Until an address is proven only the load as a whole decides: a
-/// spoofer must not be able to lock his victim out.
+/// Runs before any Diffie-Hellman. Until an address is proven only the total load decides:
+/// otherwise a spoofer could lock out the owner of the address.
 bool Engine::admit(const Macs& macs, SessionIndex sender, const Path& path, base::Now now) {
   const auto verdict = macs_.check(macs, path.remote, now.steady);
   if (verdict == MacChecker::Verdict::wrong) {
@@ -190,7 +196,8 @@ bool Engine::is_fresh(Node& node, const Tai64n& timestamp, base::Now now) {
   auto& [key, peer] = node;
   if (timestamp <= peer.mark) {
     ++counters_.old_timestamp;
-    // A replay shows the same timestamp again; a clock that was set back goes on ticking.
+    // A replay shows the same timestamp again; the timestamps of a clock that was set back
+    // increase.
     const bool ticks = peer.refused != Tai64n() && timestamp > peer.refused;
     peer.refused = std::max(peer.refused, timestamp);
     if (ticks) handler_.clock_behind(key, peer.mark.since(timestamp));
@@ -244,7 +251,7 @@ void Engine::receive(const Response& message, const Path& path, base::Now now) {
     return;
   }
   const bool is_proven = path.remote == state->attempt->path.remote;
-  // Where the address is not proven, nothing of this session may go before it is.
+  // Until an address is proven, nothing of this session may be sent to it.
   const Path& session_path = is_proven ? path : state->attempt->path;
   auto session = std::make_unique<Session>(*keys, Session::Role::initiator, message.receiver,
                                            message.sender, session_path, now.steady);
@@ -271,7 +278,7 @@ void Engine::receive(const CookieReply& message, base::Now now) {
     ++counters_.unknown_session;
     return;
   }
-  // The next attempt carries it; at once would make the load heavier (§5.3).
+  // The next attempt carries the cookie; an attempt at once would add to the load (§5.3).
   if (!live(*found->second).macs.take(found->second->first, message, now.steady))
     ++counters_.not_authentic;
 }
@@ -374,7 +381,7 @@ bool Engine::begin_attempt(Node& node, base::Now now) {
 }
 
 void Engine::rekey(Node& node, const Session& session, base::Now now) {
-  if (node.second.live->attempt) return;  // under way, and repeats itself
+  if (node.second.live->attempt) return;  // under way, and is repeated
   (void)initiate(node.first, session.path(), rekey_attempts, now);
 }
 
@@ -437,8 +444,8 @@ std::optional<base::SteadyTime> Engine::next_deadline() const {
   return deadlines_.empty() ? std::nullopt : std::optional(deadlines_.top().due);
 }
 
-/// A deadline that moved later stays where it is in the queue and finds nothing to do: a keepalive
-/// moves nothing in it.
+/// A deadline that moves later keeps its old place in the queue, and finds nothing to do at that
+/// time. So a keepalive moves nothing in the queue.
 void Engine::schedule(Node& node) {
   Live& state = *node.second.live;
   std::optional<base::SteadyTime> earliest;

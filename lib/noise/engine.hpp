@@ -27,12 +27,12 @@ struct Received {
   /// It belongs to the newest confirmed session and no packet of that had a higher counter: an
   /// older packet that was held back says nothing about where the peer is now.
   bool is_newest = false;
-  /// The session's handshake was answered at this address: the peer is there, and has not merely
-  /// written it on a packet.
+  /// The session's handshake was answered at this address: the peer is really there. A source
+  /// address alone could be forged.
   bool is_proven = false;
 };
 
-/// The datagrams that were for nobody, by what was wrong with them. They get silence.
+/// Counts of datagrams: first those that get no reply, by what is wrong with them, then the others.
 struct EngineCounters {
   std::uint64_t malformed = 0;
   std::uint64_t wrong_mac1 = 0;
@@ -54,9 +54,9 @@ struct EngineCounters {
 ///                                                                                        │ rekey
 ///                                             response to ours ───────▶ current ─▶ previous
 ///
-/// A session's packets are sent only to where its handshake was answered; data from elsewhere is
-/// accepted, reported, and answered nowhere: whether it moved is for the handler to find out, by
-/// initiate() to the new address.
+/// A session's packets are sent only to the address where its handshake was answered. Data from
+/// another address is accepted and reported, but not answered: the handler finds out whether the
+/// peer moved, by initiate() to the new address.
 class Engine {
  public:
   class Handler {
@@ -69,12 +69,13 @@ class Engine {
     virtual void inner(const wg::PublicKey& peer, base::Bytes packet) = 0;
     /// Transport data that no session of ours belongs to.
     virtual void unknown_session(const Path& path) = 0;
-    /// The peer's initiations are authentic and too old by so much: its clock was set back.
+    /// The peer's initiations are authentic, but older than its newest one by `by`: its clock was
+    /// set back.
     virtual void clock_behind(const wg::PublicKey& peer, std::chrono::seconds by) = 0;
   };
 
   struct Options {
-    /// A keepalive is answered by one. For one of two ends only.
+    /// Answers each keepalive with a keepalive. Set it at one of two ends only.
     bool answers_keepalives = true;
   };
 
@@ -87,7 +88,7 @@ class Engine {
 
   [[nodiscard]] const wg::PublicKey& public_key() const { return key_.public_key(); }
 
-  /// A new peer, or another preshared key of a known one, whose sessions end then.
+  /// Adds a peer, or changes the preshared key of a known one, whose sessions then end.
   /// \param mark the newest timestamp that an earlier run accepted from it
   void add_peer(const wg::PublicKey& peer, const wg::PresharedKey& psk, const Tai64n& mark = {});
   void remove_peer(const wg::PublicKey& peer);
@@ -111,8 +112,8 @@ class Engine {
   /// \return false: there is no session, or the packet is longer than 65 487 octets.
   bool send(const wg::PublicKey& peer, base::Bytes inner, base::Now now);
 
-  /// Datagrams arrive faster than they are looked at: a machine too slow to count many handshakes
-  /// needs cookies most.
+  /// Call it when datagrams arrive faster than they are handled: a machine that is too slow to
+  /// count many handshakes needs cookies most.
   void note_backlog(base::SteadyTime now);
 
   void tick(base::Now now);
@@ -132,7 +133,7 @@ class Engine {
     std::optional<SharedKey> static_static;  ///< computed at the peer's first handshake
     Tai64n mark;                             ///< newest timestamp accepted
     Tai64n refused;                          ///< newest one that was too old
-    bool is_marked = false;                  ///< stands in marked_
+    bool is_marked = false;                  ///< is in marked_
     std::optional<base::SteadyTime> last_initiation;
     std::unique_ptr<Live> live;
   };

@@ -30,7 +30,7 @@ SharedKey mix_cipher_key(NoiseState& state, const SharedKey& data) {
   state.chaining_key = keys[0];
   return keys[1];
 }
-/// \return likewise.
+/// \return the key of the AEAD that follows.
 SharedKey mix_preshared_key(NoiseState& state, const wg::PresharedKey& psk) {
   const auto keys = kdf<3>(state.chaining_key, psk.bytes());
   state.chaining_key = keys[0];

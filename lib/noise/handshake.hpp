@@ -8,8 +8,8 @@
 #include "noise/tai64n.hpp"
 
 /// Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s as WireGuard uses it (paper §5.4.2–5.4.5): both roles, one
-/// handshake per object. No clock, no randomness: the caller draws the ephemeral key. Macs, the
-/// order of timestamps and who is registered are the caller's to check.
+/// handshake per object. No clock, no randomness: the caller draws the ephemeral key. The caller
+/// checks macs, the order of timestamps and whether the peer is registered.
 namespace noise {
 
 /// The two keys of a session, each for one direction.
@@ -20,21 +20,21 @@ struct TransportKeys {
   friend bool operator==(const TransportKeys&, const TransportKeys&) = default;
 };
 
-/// What both sides hash and derive as the handshake goes on.
+/// What both sides hash and derive during the handshake.
 struct NoiseState {
   SharedKey chaining_key;
   Hash hash{};
 };
 
-/// The responder's side, in the order of what it costs: open() finds out who claims to speak (one
-/// Diffie-Hellman), open_timestamp() proves it (none: `static_static` is kept), respond() makes the
-/// session (two, and the ephemeral key).
+/// The responder's side, the cheapest step first: open() finds out which peer the sender claims to
+/// be (one Diffie-Hellman), open_timestamp() proves it (none: `static_static` is kept), respond()
+/// makes the session (two, and the ephemeral key).
 class IncomingHandshake {
  public:
   /// \return nullopt: not made for our key.
   [[nodiscard]] static std::optional<IncomingHandshake> open(const KeyPair& own,
                                                              const Initiation& initiation);
-  /// Who claims to speak: not proven before open_timestamp().
+  /// The peer that the sender claims to be; not proven before open_timestamp().
   [[nodiscard]] const wg::PublicKey& peer() const { return peer_; }
   /// \param static_static Dh(own key, peer()). \return nullopt: not made by that peer. Once.
   [[nodiscard]] std::optional<Tai64n> open_timestamp(const SharedKey& static_static,
@@ -63,7 +63,7 @@ class OutgoingHandshake {
       const KeyPair& own, const wg::PublicKey& peer, const SharedKey& static_static,
       const Tai64n& timestamp, SessionIndex own_index, KeyPair ephemeral, base::MutableBytes out);
   /// \return nullopt: not an answer to our initiation by that peer with that preshared key; the
-  /// handshake goes on waiting.
+  /// handshake keeps waiting.
   [[nodiscard]] std::optional<TransportKeys> finish(const KeyPair& own, const wg::PresharedKey& psk,
                                                     const Response& response) const;
 

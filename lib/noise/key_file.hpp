@@ -22,8 +22,8 @@ template <typename Key>
     const std::string& path);
 
 /// The same; makes the file, mode 0600, when there is none. \param known the key that an earlier
-/// run had: then a missing file is an error. A new key would make every peer's configuration
-/// wrong, and nobody would be told.
+/// run had: then a missing file is an error. A new key would make every peer's configuration wrong,
+/// and no peer would notice.
 [[nodiscard]] base::Expected<wg::PrivateKey, std::string> read_or_make_private_key(
     const std::string& path, const std::optional<wg::PublicKey>& known);
 

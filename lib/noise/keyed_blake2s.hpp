@@ -12,10 +12,10 @@ using Mac = std::array<std::uint8_t, 16>;
 inline constexpr std::size_t mac_octets = std::tuple_size_v<Mac>;
 
 /// Mac(key, input) of WireGuard: keyed BLAKE2s with 16 octets of output (RFC 7693), for many inputs
-/// under one key. The key's own block is absorbed once. Written here, and not OpenSSL's, because
-/// the first mac of each initiation is all that a flood of forged ones costs: with OpenSSL the key
-/// is absorbed again and a context prepared for each, twice the time. No branch and no index
-/// depends on a secret; wiped when it goes.
+/// under one key. The key's own block is absorbed once. Written here instead of taken from OpenSSL,
+/// because checking the first mac is all the work that a flood of forged initiations causes:
+/// OpenSSL absorbs the key again and prepares a context for each, which takes twice the time. No
+/// branch and no index depends on a secret; wiped when destroyed.
 class KeyedBlake2s {
  public:
   /// \param key 1 to 32 octets.
@@ -33,7 +33,7 @@ class KeyedBlake2s {
 
   static void compress(State& state, base::Bytes block, std::uint64_t octets_so_far, bool is_last);
 
-  Block key_block_{};  // for an input of nothing, whose last block it is
+  Block key_block_{};  // for an empty input, whose last block it is
   State unkeyed_{};
   State keyed_{};  // behind the key's block
 };

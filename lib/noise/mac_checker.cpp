@@ -12,7 +12,8 @@ constexpr std::string_view mac1_label = "mac1----";    // paper §5.4.4
 constexpr std::string_view cookie_label = "cookie--";  // §5.4.7
 /// Paper §5.4.7: the secret, and with it every cookie, lives for two minutes.
 constexpr std::chrono::seconds cookie_life{120};
-/// A cookie is given up a little before its maker forgets it; as other implementations do.
+/// A cookie is discarded shortly before the side that made it forgets it, as in other
+/// implementations.
 constexpr std::chrono::seconds cookie_use{115};
 
 Hash labelled_key(std::string_view label, const wg::PublicKey& key) {

@@ -17,16 +17,16 @@ namespace noise {
 class MacChecker {
  public:
   enum class Verdict : std::uint8_t {
-    wrong,  ///< mac1: not from somebody who knows our public key
-    mac1,   ///< knows the key; its address is unproven
-    mac2,   ///< has received our cookie at the address that it writes from
+    wrong,  ///< mac1 is wrong: the sender does not know our public key
+    mac1,   ///< the sender knows the key; its address is unproven
+    mac2,   ///< the sender received our cookie at its address
   };
 
   explicit MacChecker(const wg::PublicKey& own);
 
   [[nodiscard]] Verdict check(const Macs& macs, const base::Endpoint& source, base::SteadyTime now);
-  /// A cookie for whoever sent `macs` from there. \param sender the message's own index. \param out
-  /// 64 octets
+  /// Writes a cookie for the sender of `macs` at `source`. \param sender the message's own index.
+  /// \param out 64 octets
   void write_reply(SessionIndex sender, const Macs& macs, const base::Endpoint& source,
                    base::SteadyTime now, base::MutableBytes out);
 

@@ -13,7 +13,7 @@
 /// begins with its type and three zero octets. What is parsed borrows from the datagram.
 namespace noise {
 
-/// Who a message is for: chosen at random by the receiver for one session.
+/// The session that a message is for: a number that its receiver chose at random.
 using SessionIndex = std::uint32_t;
 
 inline constexpr std::size_t initiation_octets = 148;   // §5.4.2

@@ -6,9 +6,9 @@
 
 namespace noise {
 
-/// Which counters of a session were received, without shifting a bitmap (RFC 6479): a ring of words
-/// of which the newest counter clears those it jumps over. 17 words of 64 bits: a packet may be
-/// `window` counters late.
+/// Which counters of a session were received, without shifting a bitmap (RFC 6479): a ring of
+/// words. A new highest counter clears the words that it skips. 17 words of 64 bits: a packet may
+/// be `window` counters late.
 class ReplayWindow {
  public:
   /// One word less than the ring: the one that the newest counter is in is only partly in use.

@@ -35,8 +35,8 @@ class Session {
  public:
   enum class Role : std::uint8_t { initiator, responder };
 
-  /// \param path where the handshake was answered: the peer has received something there, or has
-  /// answered from there what was sent there. Everything of this session is sent there.
+  /// \param path where the handshake was answered: the peer received something there, or answered
+  /// from there what was sent there. All packets of this session are sent there.
   Session(const TransportKeys& keys, Role role, SessionIndex own_index, SessionIndex peer_index,
           const Path& path, base::SteadyTime now)
       : keys_(keys),
@@ -54,8 +54,8 @@ class Session {
   [[nodiscard]] bool is_usable(base::SteadyTime now) const {
     return now - born_ < reject_after && sent_ < reject_after_messages;
   }
-  /// §6.2: the initiator alone replaces a session for its age, so that not both do; either may for
-  /// the number of messages.
+  /// §6.2: only the initiator replaces a session because of its age, so that not both ends do.
+  /// Either end may because of the number of messages.
   [[nodiscard]] bool wants_rekey_after_sending(base::SteadyTime now) const {
     return (role_ == Role::initiator && now - born_ >= rekey_after) ||
            sent_ >= rekey_after_messages;

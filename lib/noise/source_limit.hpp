@@ -19,7 +19,8 @@ class SourceLimit {
   [[nodiscard]] bool admit(const base::IpAddress& source, base::SteadyTime now) {
     const base::Bytes network = source.bytes().first(source.is_ipv4() ? 4 : 8);
     Slot& slot = slots_[base::keyed_hash(network) % slots_.size()];
-    // The slot says when its allowance is whole again: every handshake moves that on.
+    // A slot holds the time at which its allowance is complete again. Each handshake moves it
+    // later.
     if (slot < now) slot = now;
     if (slot - now > interval * (burst - 1)) return false;
     slot += interval;

@@ -23,13 +23,13 @@ class Tai64n {
   explicit Tai64n(const Octets& octets) : octets_(octets) {}
   /// \param time of 1970 or later
   explicit Tai64n(std::chrono::sys_seconds time) {
-    // 10 s: TAI is ahead of UTC by that in 1970; later leap seconds are nobody's business here.
+    // 10 s: TAI is ahead of UTC by that in 1970; later leap seconds do not matter here.
     set((std::uint64_t{1} << 62U) + 10 +
             static_cast<std::uint64_t>(time.time_since_epoch().count()),
         0);
   }
 
-  /// The earliest instant behind this one.
+  /// The earliest instant after this one.
   [[nodiscard]] Tai64n next() const {
     Tai64n result;
     const bool carries = nanoseconds() >= 999'999'999;

@@ -11,7 +11,7 @@
 namespace schema {
 namespace {
 
-/// Served for an announcement; the lifetime of what is announced is the server's matter.
+/// TTL of the announced record. The server decides how long the announcement lives.
 constexpr std::uint32_t announced_ttl = 1;
 constexpr std::size_t max_update_octets = 1232;  // the longest zone name and 8 endpoints: 1043
 
@@ -25,7 +25,7 @@ void write_record(base::ByteWriter& writer, dns::NameView owner, dns::RrClass rr
   writer.bytes(rdata);
 }
 
-/// \return false: one too many, or none that may be announced.
+/// \return false: there are enough already, or this one may not be announced.
 bool append_endpoint(std::string_view text, LanEndpoints& endpoints) {
   const auto endpoint = base::Endpoint::parse(text);
   if (endpoints.size() == max_lan_endpoints || !endpoint || !is_lan_endpoint(*endpoint))

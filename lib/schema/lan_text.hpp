@@ -26,7 +26,7 @@ using LanEndpoints = std::vector<base::Endpoint>;
 /// anything else, or an endpoint that may not be announced.
 [[nodiscard]] std::optional<LanEndpoints> parse_lan_text(base::Bytes rdata);
 
-/// The same, for strings that are taken apart already.
+/// The same, for strings that are already separate.
 [[nodiscard]] std::optional<LanEndpoints> parse_lan_strings(std::span<const std::string> strings);
 
 /// The reverse. \param endpoints 1 to max_lan_endpoints of them.
@@ -35,8 +35,8 @@ void write_lan_text(base::ByteWriter& writer, const LanEndpoints& endpoints);
 /// The longest that write_lan_text() makes: each string is at most `[` 39 `]:65535`.
 inline constexpr std::size_t max_lan_text_octets = max_lan_endpoints * (1 + 47);
 
-/// A whole UPDATE message: delete what `_lan.K.Z` has, then add these; with none of them only the
-/// former. \param zone at most max_zone_octets. \param endpoints at most max_lan_endpoints.
+/// A whole UPDATE message: delete what `_lan.K.Z` has, then add these. Without endpoints it only
+/// deletes. \param zone at most max_zone_octets. \param endpoints at most max_lan_endpoints.
 [[nodiscard]] std::vector<std::uint8_t> write_lan_update(std::uint16_t id, dns::NameView zone,
                                                          const wg::PublicKey& key,
                                                          const LanEndpoints& endpoints);

@@ -16,7 +16,8 @@ enum class NatMapping : std::uint8_t {
   varies,                      ///< another one for another address; ports were not compared
 };
 
-/// Whether a third party cannot tell at what address and port the peer is met: a symmetric NAT.
+/// Whether a third party cannot know at which address and port it would reach the peer: a symmetric
+/// NAT.
 [[nodiscard]] constexpr bool is_symmetric(NatMapping mapping) {
   return mapping == NatMapping::address_dependent ||
          mapping == NatMapping::address_and_port_dependent || mapping == NatMapping::varies;

@@ -1,3 +1,8 @@
+// Owner names in both directions: parse_peer_name() finds the peer and the position that a name
+// stands for, the functions below it make names from keys. Pure, on the caller's thread; servers do
+// both for every query, so labels are made on the stack. The text forms of keys are in
+// base/encoding, names as such in dns/name.
+
 #include "schema/owner_name.hpp"
 
 #include <algorithm>
@@ -28,7 +33,7 @@ class NearestLabels {
       starts_ = {at, starts_[0], starts_[1]};
   }
 
-  /// Of all of them.
+  /// The number of all labels, not only of those that are kept.
   [[nodiscard]] std::size_t count() const { return count_; }
   /// \param i below count() and max_labels.
   [[nodiscard]] base::Bytes operator[](std::size_t i) const {
@@ -41,7 +46,7 @@ class NearestLabels {
   std::size_t count_ = 0;
 };
 
-/// Digits have the bit that makes letters small.
+/// Digits already have the bit that makes a letter lower case.
 KeyLabel lower_case_label(base::Bytes label) {
   std::array<std::uint32_t, base::base32_length / 4> words;
   std::memcpy(words.data(), label.data(), sizeof words);  // a key's label is as long, or longer
@@ -61,7 +66,7 @@ class ShortLabel {
     std::memcpy(text_.data() + size_, text.data(), text.size());
     size_ += text.size();
   }
-  /// The first `size` of them; copied all, which costs less.
+  /// Adds the first `size` characters. Copying all three costs less.
   void add(const std::array<char, 3>& text, std::size_t size) {
     std::memcpy(text_.data() + size_, text.data(), text.size());
     size_ += size;

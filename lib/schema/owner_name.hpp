@@ -57,7 +57,7 @@ struct PeerName {
 inline constexpr std::size_t max_zone_octets =
     dns::max_name_octets - (1 + 32) - (1 + base::base32_length);
 
-/// \param zone at most max_zone_octets. All of these are total for such a zone.
+/// \param zone at most max_zone_octets. None of these fails for such a zone.
 [[nodiscard]] dns::Name host_name(const wg::PublicKey& key, dns::NameView zone);
 [[nodiscard]] dns::Name service_name(const wg::PublicKey& key, dns::NameView zone);
 [[nodiscard]] dns::Name instance_name(const wg::PublicKey& key, dns::NameView zone);

@@ -9,7 +9,8 @@
 namespace schema {
 namespace {
 
-/// 9999-12-31T23:59:59Z. Later times are nobody's, and would overflow finer clocks.
+/// 9999-12-31T23:59:59Z. No real time is later, and later ones would overflow clocks of finer
+/// resolution.
 constexpr std::uint64_t max_unix_time = 253402300799;
 
 /// The value of the first string of this key. RFC 6763 §6.4: keys in any case, the first one

@@ -28,7 +28,7 @@ struct PeerText {
 
 /// Reads the strings of one TXT record. Unknown `key=value` strings are skipped (RFC 6763 §6.4),
 /// the first of a key counts. \return nullopt: txtvers is not 1, `pub` is missing or not a key, or
-/// a value is malformed. A word of `map` that is none of ours tells nothing.
+/// a value is malformed. An unknown word in `map` counts as no `map`.
 [[nodiscard]] std::optional<PeerText> parse_peer_text(std::span<const std::string> strings);
 
 }  // namespace schema

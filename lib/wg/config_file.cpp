@@ -1,3 +1,7 @@
+// The parser of WireGuard's configuration format: first the values of a peer's keys, then `Parser`,
+// which goes through the lines and knows the section that each belongs to. Pure, on the caller's
+// thread. Opening files, and what is done with their peers, is up to the caller.
+
 #include "wg/config_file.hpp"
 
 #include <fmt/format.h>
@@ -41,7 +45,7 @@ bool equal_in_any_case(std::string_view a, std::string_view b) {
   });
 }
 
-/// For messages: short, and without what a terminal would obey.
+/// For messages: short, and without characters that control a terminal.
 std::string quote(std::string_view text) {
   constexpr std::size_t max_quoted = 64;
   std::string quoted(text.substr(0, max_quoted));
@@ -164,7 +168,7 @@ constexpr std::array<PeerKey, 5> peer_keys = {{{"PublicKey", read_public_key, fa
                                                {"Endpoint", read_endpoint, false},
                                                {"PersistentKeepalive", read_keepalive, false}}};
 
-/// Of wg(8), then of wg-quick(8).
+/// The keys of wg(8), then those of wg-quick(8).
 constexpr std::array<std::string_view, 12> interface_keys = {
     "PrivateKey", "ListenPort", "FwMark", "Address", "DNS",      "MTU",
     "Table",      "PreUp",      "PostUp", "PreDown", "PostDown", "SaveConfig"};
@@ -205,7 +209,7 @@ class Parser {
     }
     if (error_ || !name) return;
     if (content.empty()) {
-      name_above_ = NameComment{*name, line_};  // the next line tells whose it is
+      name_above_ = NameComment{*name, line_};  // the next line shows which peer it names
     } else {
       set_name({*name, line_});
     }

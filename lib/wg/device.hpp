@@ -19,7 +19,7 @@
 /// Two backends behind one facade. A live UAPI socket (/var/run/wireguard/NAME.sock: wireguard-go
 /// and others) wins, else generic netlink (the kernel). The choice is made at each call, so a
 /// device may vanish and return as the other kind. Calls block for as long as the device takes
-/// (milliseconds; a peer that does not answer: 2 s). Any thread may call; calls for one device from
+/// (milliseconds; one that does not answer: 2 s). Any thread may call; calls for one device from
 /// two threads are not ordered.
 ///
 /// Private and preshared keys never enter these types: the parsers skip them and the receive
@@ -74,7 +74,7 @@ struct NewPeer {
 };
 inline constexpr std::size_t max_new_allowed_ips = 16;
 
-/// Peers that come and go in one transaction.
+/// Peers to remove and to add in one transaction.
 struct Membership {
   std::vector<NewPeer> added;      ///< none of them is on the device: the caller has just read it
   std::vector<PublicKey> removed;  ///< one that is not there is ignored

@@ -23,7 +23,7 @@ constexpr std::size_t datagram_size = std::size_t{64} * 1024;
 /// traffic do not interrupt it.
 constexpr int max_dumps = 10;
 
-/// What netlink says about a malformed answer: not an errno of its own.
+/// Our codes for a malformed answer and for an interrupted dump.
 const std::error_code malformed = std::make_error_code(std::errc::bad_message);
 const std::error_code interrupted = std::make_error_code(std::errc::interrupted);
 
@@ -53,7 +53,7 @@ class NetlinkSocket {
       while (!datagram.empty()) {
         const auto message = take_message(datagram);
         if (!message) return malformed;
-        if (message->sequence != sequence) continue;  // an answer to somebody else
+        if (message->sequence != sequence) continue;  // the answer to another request
         was_interrupted = was_interrupted || message->was_interrupted;
         if (message->kind == NetlinkMessage::Kind::error)
           return {message->error, std::generic_category()};

@@ -1,3 +1,7 @@
+// Netlink messages to and from octets: first attributes, then `RequestWriter`, which builds a
+// request, then the functions of the header. Pure, on the caller's thread. Sockets and repeated
+// dumps are in netlink.cpp; the text protocol of devices in user space is in uapi.cpp.
+
 #include "wg/netlink_codec.hpp"
 
 #include <libmnl/libmnl.h>
@@ -17,7 +21,7 @@
 namespace wg {
 namespace {
 
-/// A value that lies in the octets as the kernel's memory had it.
+/// A value whose octets are in the order of this machine.
 template <typename T>
 std::optional<T> read_value(base::Bytes octets) {
   static_assert(std::is_trivially_copyable_v<T>);
@@ -41,7 +45,8 @@ std::size_t align(std::size_t size) {
 }
 
 /// Calls `visit(type, value) → bool` for each attribute until it returns false.
-/// \return false: `visit` did, or the last attribute is cut short, which libmnl alone ignores.
+/// \return false: `visit` did, or the last attribute is cut short, which libmnl by itself would
+/// ignore.
 template <typename Visit>
 bool visit_attributes(base::Bytes attributes, Visit visit) {
   struct Walk {
@@ -110,7 +115,7 @@ bool read_handshake(DevicePeer& peer, base::Bytes value) {
     std::int64_t seconds;
     std::int64_t nanoseconds;
   };
-  // The last second that nanoseconds since 1970 in 64 bits can tell with any fraction: in 2262.
+  // The last second that 64 bits of nanoseconds since 1970 can hold with any fraction: in 2262.
   constexpr std::int64_t max_seconds = 9'223'372'035;
   const auto time = read_value<KernelTime>(value);
   if (!time || time->seconds < 0 || time->seconds > max_seconds || time->nanoseconds < 0 ||

@@ -8,8 +8,8 @@
 
 namespace wg {
 
-/// Gathers the peers of a device that arrive in pieces, so that each public key stands once,
-/// wherever its pieces are: the kernel splits a peer with many allowed-ips over several messages.
+/// Gathers the peers of a device that arrive in pieces, so that each public key is listed once,
+/// even if its data is split: the kernel splits a peer with many allowed-ips over several messages.
 class PeerCollector {
  public:
   /// The peer of this key, appended when it is new. Valid until the next call.

@@ -42,8 +42,8 @@ class PublicKey {
 
 }  // namespace wg
 
-/// Keys come from whoever may register a peer, and the table is asked by anybody: the hash is keyed
-/// with a secret of this process, so that nobody can choose keys that collide.
+/// The hash is keyed with a secret of this process, so that nobody can choose keys that collide:
+/// everybody who may register a peer chooses keys, and anybody may query the table.
 template <>
 struct std::hash<wg::PublicKey> {
   [[nodiscard]] std::size_t operator()(const wg::PublicKey& key) const noexcept;

@@ -1,3 +1,7 @@
+// WireGuard's text protocol: a table of the keys that `UapiReader` understands, with the function
+// that reads each value, and the writers of `set=1` requests. Pure, on the caller's thread. Sockets
+// are in uapi_socket.cpp; the binary protocol of the kernel is in netlink_codec.cpp.
+
 #include "wg/uapi.hpp"
 
 #include <fmt/format.h>
@@ -14,7 +18,7 @@
 namespace wg {
 namespace {
 
-/// The last second that nanoseconds since 1970 in 64 bits can tell with any fraction: in 2262.
+/// The last second that 64 bits of nanoseconds since 1970 can hold with any fraction: in 2262.
 constexpr std::int64_t max_seconds = 9'223'372'035;
 
 template <typename T>
@@ -25,7 +29,7 @@ std::optional<T> parse_number(std::string_view text) {
   return number;
 }
 
-/// Unlike base::Endpoint::parse it takes what a device may show although nobody can be told it:
+/// Unlike base::Endpoint::parse it accepts what a device may show although it cannot be published:
 /// port 0, and a zone index (`[fe80::1%eth0]:51820`), which is dropped.
 std::optional<base::Endpoint> parse_endpoint(std::string_view text) {
   const std::size_t colon = text.rfind(':');

@@ -30,9 +30,9 @@ struct UapiError {
   std::string message;   ///< never contains what the line held
 };
 
-/// Reads a reply piece by piece, in whatever pieces it arrives, in memory proportional to the
-/// device. The private key is turned into the public one at once, preshared keys are skipped, and
-/// the copy of a line that arrived in two pieces is wiped.
+/// Reads a reply in pieces of any size, in memory proportional to the device. The private key is
+/// turned into the public one at once, preshared keys are skipped, and the copy of a line that
+/// arrived in two pieces is wiped.
 class UapiReader {
  public:
   /// The longest line a device has reason to send is an endpoint or a key: below 100 characters.
@@ -42,8 +42,8 @@ class UapiReader {
 
   /// \param now wall time when the question was asked: boringtun tells the age of a handshake,
   /// which becomes a time in whole seconds. Two readings of one handshake agree, except for one in
-  /// about a thousand that began at the turn of a second: those may be one second apart. \param
-  /// room octets that the whole reply may have.
+  /// about a thousand that began at the turn of a second: those may be one second apart.
+  /// \param room octets that the whole reply may have.
   explicit UapiReader(std::chrono::sys_time<std::chrono::nanoseconds> now,
                       std::size_t room = max_size)
       : now_(now), room_(room) {}
@@ -93,7 +93,7 @@ class UapiReader {
 /// The whole `set=1` request. Each update is update-only.
 [[nodiscard]] std::string write_uapi_set(std::span<const PeerUpdate> updates);
 
-/// The same for peers that come and go.
+/// The same for peers to remove and to add.
 [[nodiscard]] std::string write_uapi_membership(const Membership& change);
 
 /// The whole `get=1` request.

@@ -1,3 +1,8 @@
+// WireGuard devices in user space, through their Unix sockets: connect, send one request, read its
+// answer, and describe what went wrong. Blocks, with time limits, on the caller's thread; nothing
+// is kept between calls. The text of requests and answers is in uapi.cpp, devices of the kernel are
+// in netlink.cpp.
+
 #include "wg/uapi_socket.hpp"
 
 #include <fmt/format.h>
@@ -22,8 +27,8 @@
 namespace wg {
 namespace {
 
-/// How long a device may be silent, and how long it may take for everything: wireguard-go writes
-/// its most, 65 536 peers, in half a second.
+/// How long a device may send nothing, and how long a whole answer may take. wireguard-go writes
+/// its maximum, 65 536 peers, in half a second.
 constexpr std::chrono::seconds silence_limit{2};
 constexpr std::chrono::seconds reply_limit{10};
 constexpr std::size_t piece_size = std::size_t{64} * 1024;
@@ -69,8 +74,8 @@ base::Expected<Socket, std::error_code> connect_to(const std::string& path) {
   return socket;
 }
 
-/// \return no error also when the device answered and hung up before it had read everything: then
-/// its answer tells why.
+/// \return no error also if the device answers and closes the connection before it has read
+/// everything: its answer tells why.
 std::error_code send_all(int descriptor, std::string_view text) {
   while (!text.empty()) {
     const ssize_t sent = ::send(descriptor, text.data(), text.size(), MSG_NOSIGNAL);
@@ -120,7 +125,7 @@ DeviceError describe(const std::string& name, const std::string& path, std::erro
                     fmt::format("{}: talking to {} failed: {}", name, path, code.message()));
 }
 
-/// Sends one request and reads its answer, whatever verdict that contains.
+/// Sends one request and reads its answer, which may report success or an error.
 base::Expected<UapiReply, DeviceError> ask(const std::string& name, const std::string& directory,
                                            std::string_view request) {
   const std::string path = socket_path(name, directory);
@@ -151,8 +156,8 @@ base::Expected<void, DeviceError> set_uapi(const std::string& name, const std::s
   const auto reply = ask(name, directory, request);
   if (!reply) return base::Unexpected(reply.error());
   if (reply->error == 0) return {};
-  // boringtun tells what it is only when it is read. It refused update_only, the first line of the
-  // request that counts, so nothing has changed.
+  // Only reading a device shows whether it is boringtun. It refused update_only, the first line
+  // that has an effect, so nothing has changed.
   const auto device = ask(name, directory, uapi_get);
   if (device && device->is_boringtun)
     return base::Unexpected(make_error(
