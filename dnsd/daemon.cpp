@@ -125,7 +125,7 @@ class Daemon {
   // threads call that.
   Observatory observatory_;
 
-  // Asking: what people, signals and the service manager want of the whole.
+  // Commands: what people, signals and the service manager ask of the daemon.
   std::string reload_problem_;
   Commands commands_;
   control::Server control_;
@@ -230,7 +230,7 @@ void Daemon::handle_signal() {
     if (ec) return;
     if (signal != SIGHUP) return stop();
     base::notify_systemd("RELOADING=1");
-    (void)reload();  // said in the log
+    (void)reload();  // it is in the log
     base::notify_systemd("READY=1");
     handle_signal();
   });

@@ -10,7 +10,7 @@ namespace dnsd {
 /// Runs the server until SIGTERM or SIGINT. SIGHUP reads everything again; if something is wrong
 /// then, nothing changes. \return the exit code: 0 after a clean stop. \throws ConfigError when the
 /// configuration or the zone file is wrong; std::runtime_error when this host does not let us serve
-/// (a port is held, another wg-dnsd runs). `what()` is one line.
+/// (a port is in use, another wg-dnsd runs). `what()` is one line.
 [[nodiscard]] int run_daemon(const CommandLine& line);
 
 /// Reads and checks everything as run_daemon() would, and prints the effective configuration as

@@ -19,7 +19,7 @@ struct Listener {
   std::uint16_t max_udp_octets = dns::our_udp_octets;
 };
 
-/// From whom, and when.
+/// The client, and the time of its query.
 struct Asker {
   base::IpAddress address;
   base::Now now;

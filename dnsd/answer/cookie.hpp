@@ -9,8 +9,8 @@
 #include "base/ip_address.hpp"
 #include "dnsd/settings/cookie_secret_file.hpp"
 
-/// DNS cookies (RFC 7873) in the form that all servers of one name share (RFC 9018): whoever echoes
-/// one has received a reply at the address that he claims.
+/// DNS cookies (RFC 7873) in the form that all servers of one name share (RFC 9018): a client that
+/// echoes one has received a reply at the address that it claims.
 namespace dnsd {
 
 inline constexpr std::size_t client_cookie_octets = 8;   // RFC 7873 §4
@@ -21,7 +21,7 @@ using ServerCookie = std::array<std::uint8_t, server_cookie_octets>;
 enum class CookieState : std::uint8_t {
   invalid,  ///< not ours, not this client's, or too old
   aging,    ///< valid; the client is to be given a new one
-  fresh     ///< valid, and goes back as it came
+  fresh     ///< valid, and returned unchanged
 };
 
 /// The secrets that cookies are made and checked with. Immutable, any thread; replaced as a whole
@@ -41,8 +41,8 @@ class CookieJar {
   /// \param client_cookie 8 octets.
   [[nodiscard]] ServerCookie make(base::Bytes client_cookie, const base::IpAddress& client,
                                   base::WallTime now) const;
-  /// Valid: we made it for this client within the last hour (five minutes of another server's clock
-  /// ahead are forgiven). Fresh: with the current secret, and within half an hour. RFC 9018 §4.3.
+  /// Valid: we made it for this client within the last hour (the clock of another server may be
+  /// five minutes ahead). Fresh: with the current secret, and within half an hour. RFC 9018 §4.3.
   /// \param client_cookie 8 octets. \param server_cookie any length.
   [[nodiscard]] CookieState check(base::Bytes client_cookie, base::Bytes server_cookie,
                                   const base::IpAddress& client, base::WallTime now) const;

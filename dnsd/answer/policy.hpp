@@ -18,9 +18,8 @@ namespace dnsd {
 struct Policy {
   std::shared_ptr<const CookieJar> cookies;  ///< never null
   bool cookies_are_from_file = false;
-  std::shared_ptr<RateLimiter>
-      rate_limiter;  ///< never null; kept over a reload that does not change the limit
-  std::vector<base::Prefix> rate_limit_exempt;  ///< loopback always is
+  std::shared_ptr<RateLimiter> rate_limiter;    ///< never null; kept while its limit is the same
+  std::vector<base::Prefix> rate_limit_exempt;  ///< besides loopback, which always is
   std::string server_id;                        ///< NSID and CHAOS id.server; empty: not told
   std::string version;                          ///< CHAOS version.bind; empty: not told
 };

@@ -17,8 +17,8 @@ constexpr std::size_t ipv4_prefix_octets = 3;
 constexpr std::size_t ipv6_prefix_octets = 7;
 constexpr std::uint32_t slip = 2;  // every second reply over the limit
 // Truncated replies stay within a twentieth of the limit: a flood must not be passed on as a flood
-// of small packets. With the begun seconds at both ends, half a minute of it gets 1.1 times the
-// limit.
+// of small packets. Counting the partial seconds at both ends, half a minute of flood gets 1.1
+// times the limit.
 constexpr std::uint32_t slip_share = 20;
 
 std::uint32_t bucket_of(const base::IpAddress& client, RateLimiter::Kind kind, dns::NameView name) {

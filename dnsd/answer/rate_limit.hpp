@@ -8,14 +8,14 @@
 
 namespace dnsd {
 
-/// Response rate limiting: a server that answers spoofed questions floods whoever was named in
-/// them. Replies are counted per second in buckets of one client network and one kind of answer;
-/// what is over the limit gets a truncated reply now and then, so that a real client among the
-/// spoofed ones comes back over TCP, and otherwise silence. Constant memory, no lock; any thread.
+/// Response rate limiting: a server that answers questions with a forged source floods the owner of
+/// that address. Replies are counted per second in buckets of one client network and one kind of
+/// answer. Over the limit, some questions get a truncated reply, so that a real client among the
+/// forged ones comes back over TCP; the others get no reply. Constant memory, no lock; any thread.
 class RateLimiter {
  public:
-  /// What a bucket counts apart. Names of peers are many and legitimate; names that do not exist
-  /// are all one.
+  /// The kinds of answers, each counted in buckets of its own. Names of peers are many and
+  /// legitimate; names that do not exist are all one.
   enum class Kind : std::uint8_t {
     name,      ///< positive and NODATA: by the owner name
     nxdomain,  ///< by the zone: random names are one flood

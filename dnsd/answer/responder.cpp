@@ -62,7 +62,7 @@ Verdict verdict_of(const Finding& found) {
   return verdict;
 }
 
-/// RFC 4892: who answers, and with what. Everything else of that class is refused.
+/// RFC 4892: the identity and the version of this server. Everything else of that class is refused.
 Verdict answer_chaos(const dns::Request& request, const Policy& policy, dns::RecordSink& sink) {
   static const dns::Name version_bind = *dns::Name::parse("version.bind.");
   static const dns::Name version_server = *dns::Name::parse("version.server.");
@@ -156,10 +156,10 @@ std::size_t Responder::Snapshot::respond(const Reading& reading, const Listener&
       case RateLimiter::Verdict::drop:
         return 0;
       case RateLimiter::Verdict::slip:
-        // RFC 7873 §5.2.3: who sent a cookie is shown the way to prove himself, others the way to
-        // TCP.
+        // RFC 7873 §5.2.3: a client that sent a cookie gets BADCOOKIE and a valid cookie; others
+        // are sent to TCP.
         head.withhold = true;
-        head.extended_error.reset();  // of what is withheld; a flood gets no octet for nothing
+        head.extended_error.reset();  // about what is withheld: a flood gets no needless octet
         if (sent_cookie) head.rcode = Rcode::badcookie;
         break;
     }

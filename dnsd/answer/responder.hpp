@@ -17,8 +17,8 @@ namespace dnsd {
 using PublishedZone = base::Published<Zone>;
 using PublishedPolicy = base::Published<Policy>;
 
-/// The one road of a query: gate on the header, parse once, look up one outcome, encode once. No
-/// I/O, no clock.
+/// The path of every query: check the header, parse once, look up one outcome, encode once. No I/O,
+/// no clock.
 class Responder {
  public:
   /// \param zone, policy outlive the responder.
@@ -63,7 +63,7 @@ class Responder {
   [[nodiscard]] Snapshot now() const { return {zone_.get(), policy_.get()}; }
 
   /// \param query one whole message, without TCP's length prefix. \param out room for the reply: at
-  /// least listener.max_udp_octets for UDP and 65535 for TCP. \return octets written; 0: say
+  /// least listener.max_udp_octets for UDP and 65535 for TCP. \return octets written; 0: send
   /// nothing. Any thread.
   [[nodiscard]] std::size_t respond(base::Bytes query, const Listener& listener, const Asker& asker,
                                     base::MutableBytes out) const {

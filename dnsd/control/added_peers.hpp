@@ -6,12 +6,12 @@
 #include "base/expected.hpp"
 #include "dnsd/settings/config.hpp"
 
-/// Peers that `wg-dnsd peer add` registered at run time. They stand in a file of peers in the state
-/// folder, in WireGuard's own format, that is read like any other one: there is one road for peers.
+/// Peers that `wg-dnsd peer add` registered at run time. They are kept in a file of peers in the
+/// state folder, in WireGuard's own format, which is read like any other file of peers.
 namespace dnsd {
 
-/// Appends a peer to the file, mode 0600: it may hold preshared keys. Whole or not at all. \error
-/// one sentence that names the file
+/// Appends a peer to the file, mode 0600: it may hold preshared keys. Whole or not at all.
+/// \error one sentence that names the file
 [[nodiscard]] base::Expected<void, std::string> append_peer(const std::string& path,
                                                             const ConfiguredPeer& peer);
 

@@ -37,7 +37,7 @@ void AddressWatch::settle() {
   settling_.expires_after(address_settling);
   settling_.async_wait([this](const std::error_code& ec) {
     if (ec) return;
-    (void)watch_->drain();  // whoever is told reads what all of the burst led to
+    (void)watch_->drain();  // changed_() reads the addresses after the whole burst
     changed_();
     wait();
   });

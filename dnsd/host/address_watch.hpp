@@ -11,8 +11,8 @@
 
 namespace dnsd {
 
-/// Tells when the addresses of this host have changed. Addresses change in bursts (a whole
-/// interface comes up), so it waits for the burst to end and tells once. Lives on the thread of
+/// Reports when the addresses of this host have changed. Addresses change in bursts (a whole
+/// interface comes up), so it waits for the burst to end and reports once. Lives on the thread of
 /// `io`; its handlers must not run after it is gone.
 class AddressWatch {
  public:
@@ -20,7 +20,7 @@ class AddressWatch {
   AddressWatch(asio::io_context& io, std::function<void()> changed)
       : changed_(std::move(changed)), descriptor_(io), settling_(io) {}
 
-  /// Begins to watch. Where that cannot be done the log says so, and nothing is ever told.
+  /// Begins to watch. If that cannot be done, the log says so, and `changed` is never called.
   void start();
 
  private:

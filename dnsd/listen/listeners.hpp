@@ -36,8 +36,8 @@ class Listeners {
 
   /// Changes to other listeners, by difference: what stays is not touched. All or nothing.
   /// \param wanted empty: default_listeners().
-  /// \error one line that names the address, who holds it where that is readable, and the remedy.
-  /// Nothing has changed then.
+  /// \error one line that names the address, the program that holds it if that is readable, and the
+  /// remedy. Nothing has changed then.
   [[nodiscard]] base::Expected<void, std::string> change(std::vector<ListenAddress> wanted,
                                                          HostAddresses host);
 

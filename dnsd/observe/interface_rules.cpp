@@ -10,7 +10,8 @@ namespace {
 constexpr std::uint64_t initiation_octets = 148;
 
 /// boringtun tells a handshake's age, from which its time comes out differently by up to a second.
-/// Nothing is lost by it: a real handshake brings octets of other messages with it.
+/// Ignoring such a difference loses nothing: a real handshake brings octets of other messages with
+/// it.
 constexpr std::chrono::seconds handshake_jitter{1};
 
 base::Endpoint unmapped(const base::Endpoint& endpoint) {
@@ -57,8 +58,9 @@ InterfaceRules::Update InterfaceRules::update(const wg::Device& device, base::No
   return result;
 }
 
-/// No earlier poll to compare with: the handshake is the only evidence, and the saved record stands
-/// for the poll that last showed its endpoint. \return whether `confirmed` is new or renewed.
+/// No earlier poll to compare with: the handshake is the only evidence, and the saved record takes
+/// the place of the poll that last showed its endpoint. \return whether `confirmed` is new or
+/// renewed.
 bool InterfaceRules::see_first(Track& track, const wg::DevicePeer& peer, base::Now now) {
   take_baseline(track, peer);
   if (!peer.endpoint || !peer.latest_handshake) return false;

@@ -50,7 +50,7 @@ class InterfaceRules {
   struct Track {
     std::optional<Observation> confirmed;
     Handshake handshake;         // baseline: at the last poll that did not wait
-    std::uint64_t rx_bytes = 0;  // baseline likewise
+    std::uint64_t rx_bytes = 0;  // baseline
     std::uint64_t last_rx_bytes = 0;
     std::vector<base::Prefix> allowed_ips;
     std::uint64_t poll = 0;  // the last one that listed the peer; 0: known from an earlier run only

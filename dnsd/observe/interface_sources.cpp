@@ -2,7 +2,8 @@
 
 // A poll on its way: poll() on the thread of `io` ─▶ read() ─▶ the device and InterfaceRules, on a
 // thread of `pool_` ─▶ take(), in slices, and finish() on the thread of `io` again. The rules of
-// what is seen at an interface are in interface_rules, those of what holds in the registry.
+// what is seen at an interface are in interface_rules; which source counts is decided in the
+// registry.
 
 #include <spdlog/spdlog.h>
 
@@ -183,7 +184,7 @@ void InterfaceSources::finish(Interface& interface, const Poll& poll) {
   announce_ready();
 }
 
-/// What was known stays, and ages.
+/// What was known is kept, and ages.
 void InterfaceSources::lose(Interface& interface, const wg::DeviceError& error) {
   interface.problem = error.message;
   if (std::exchange(interface.state, Interface::State::lost) == Interface::State::lost) return;

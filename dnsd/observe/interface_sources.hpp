@@ -87,7 +87,7 @@ class InterfaceSources : public std::enable_shared_from_this<InterfaceSources> {
   std::chrono::milliseconds poll_interval_{};
   asio::steady_timer poll_timer_;
   bool stopped_ = false;
-  asio::thread_pool pool_;  // last: its threads end before what they were given
+  asio::thread_pool pool_;  // last: its threads end before what they use
 };
 
 }  // namespace dnsd

@@ -48,8 +48,8 @@ class Observatory : public SightingReader {
   /// while it loads. \error one sentence: a point could not be opened. All else works.
   [[nodiscard]] base::Expected<void, std::string> start(const Config& config);
   /// Applies a new configuration by difference: observations of peers and sources that stay are
-  /// kept, and points that stay keep their sessions. Counts as a change of content. Another
-  /// state-dir counts from the next start. \error as of start()
+  /// kept, and points that stay keep their sessions. Counts as a change of content. A changed
+  /// state-dir takes effect at the next start. \error as start()
   [[nodiscard]] base::Expected<void, std::string> reload(const Config& config);
   /// What the zone says beside the peers was replaced: a change of content like any other.
   void content_changed() { publisher_->content_changed(); }

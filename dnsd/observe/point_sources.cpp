@@ -11,8 +11,8 @@
 #include "noise/key_file.hpp"
 
 // A report on its way: the point's thread ─▶ post ─▶ take() on the thread of `io` ─▶ registry,
-// saver ─▶ publisher. What a point does with packets is in dnsd/point, the rules of what holds are
-// in the registry.
+// saver ─▶ publisher. What a point does with packets is in dnsd/point, which source counts is
+// decided in the registry.
 namespace dnsd {
 namespace {
 
@@ -105,7 +105,7 @@ base::Expected<void, std::string> PointSources::open(Entry& entry, const Config&
   const std::optional<wg::PublicKey> known = registry_.own_key(entry.id);
   const auto key = noise::read_or_make_private_key(key_file_of(config, entry.settings), known);
   if (!key) return base::Unexpected(fmt::format("observe {}: {}", listen.to_string(), key.error()));
-  // On the point's thread nothing of this is touched but `io`: it must not be the last to let go.
+  // The point's thread uses only `io`: it must not hold the last reference to this object.
   auto opened = ObservationPoint::open(
       {listen, entry.settings.tunnel_addresses}, *key,
       [weak = weak_from_this(), &io = io_, id = entry.id](PointReport report) {

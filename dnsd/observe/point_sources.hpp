@@ -44,7 +44,7 @@ class PointSources : public std::enable_shared_from_this<PointSources> {
   /// Opens those that are not open, and gives all of them the configured peers. Points that stay
   /// keep their sessions. \error one sentence; what could be done is done.
   [[nodiscard]] base::Expected<void, std::string> open(const Config& config);
-  /// Closes all of them; what they had reported and was not taken yet is dropped.
+  /// Closes all of them. Reports that were not taken yet are dropped.
   void stop();
 
   /// Of the configured points, open or not. In configuration order.

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-/// What the observatory tells of itself. Values.
+/// What the observatory reports about itself. Plain values.
 namespace dnsd {
 
 /// For `wg-dnsd status`.

@@ -31,8 +31,8 @@ class LanTable {
     changed,   ///< visible now
     too_often  ///< nothing was changed or renewed
   };
-  /// \param endpoints empty: withdraws. \param now never earlier than in a call before, except by
-  /// what threads overtake each other.
+  /// \param endpoints empty: withdraws. \param now not earlier than in a previous call, except when
+  /// threads overtake each other.
   Verdict announce(const wg::PublicKey& key, schema::LanEndpoints endpoints, base::SteadyTime now);
 
   /// Withdraws what was not renewed. \return whether content changed.
@@ -43,12 +43,12 @@ class LanTable {
  private:
   struct Entry {
     wg::PublicKey key;
-    std::shared_ptr<const schema::LanEndpoints> endpoints;  ///< null: withdrawn, its changes count
+    std::shared_ptr<const schema::LanEndpoints> endpoints;  ///< null: withdrawn; `changes` counts
     base::SteadyTime due;
     base::SteadyTime window_start;
     unsigned changes = 0;  ///< since then
   };
-  using Entries = std::list<Entry>;  // the one that is due first stands first
+  using Entries = std::list<Entry>;  // ordered by due time
 
   struct State {
     Entries entries;

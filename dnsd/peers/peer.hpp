@@ -28,7 +28,7 @@ struct PeerDetail {
   std::string name;                                ///< one LDH label; empty: none
   std::vector<base::Prefix> allowed_ips;           ///< published in private TXT
   bool is_hub = false;                             ///< a key of this host: role=hub
-  std::optional<HostTarget> host_target;           ///< published while no address is
+  std::optional<HostTarget> host_target;           ///< published if no address is
   std::optional<schema::NatMapping> mapping = {};  ///< map=, where built-in points can be compared
 
   friend bool operator==(const PeerDetail&, const PeerDetail&) = default;

@@ -1,3 +1,8 @@
+// The sections of the table: reading without locks, writing, details that are more than one prefix,
+// keys and buckets. Readers run on every thread that answers, the writer on the thread of apply().
+// Why a reader never sees half a change is explained in peer_table.hpp; the registry decides what
+// the table holds, and the publisher writes it.
+
 #include "dnsd/peers/peer_table.hpp"
 
 #include <algorithm>

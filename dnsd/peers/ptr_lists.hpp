@@ -23,7 +23,7 @@ class PtrList {
   void add(const wg::PublicKey& key);
   void remove(const wg::PublicKey& key);
 
-  /// A listed peer left while others had been cut: which one comes next is not known here.
+  /// A listed peer left while others were cut; this list does not know which one comes next.
   [[nodiscard]] bool needs_refill() const { return needs_refill_; }
   /// Empties the list; then add() every peer.
   void clear();
@@ -58,9 +58,9 @@ class PtrLists {
   /// \param table whose peers they hold; it and `live`, which gets the lists, outlive them.
   PtrLists(const PeerTable& table, LiveState& live, const Rules& rules);
 
-  /// Where they differ from those before, both lists are made anew from the table.
+  /// If they differ from the previous ones, both lists are rebuilt from the table.
   void set_rules(const Rules& rules);
-  /// The table holds `after` for this peer soon, and `before` until then.
+  /// The record of this peer changes from `before` to `after`. Call it before the table changes.
   void note_change(const wg::PublicKey& key, const std::optional<PeerRecord>& before,
                    const std::optional<PeerRecord>& after);
   /// Shows what has changed. The table is up to date.

@@ -11,14 +11,14 @@ namespace dnsd {
 /// back, because every serial is reserved on disk before it is used. Pure; one thread.
 class Serial {
  public:
-  /// So many are reserved at once: a crash moves the serial forward by less.
+  /// Serials reserved at once. A crash moves the serial forward by less than this.
   static constexpr std::uint32_t block = 1000;
-  /// At most so often the serial steps.
+  /// The serial steps at most once in this time.
   static constexpr std::chrono::milliseconds step_interval{100};
 
-  /// \param reserved what the last reserve() of an earlier run came to: everything before may have
-  /// been used. None: the first start ever, or nothing could be kept; then the wall time is later
-  /// than any earlier serial unless the clock was set back.
+  /// \param reserved the end of the last reservation of an earlier run: every serial before it may
+  /// have been used. None: the first start ever, or nothing could be kept. Then the serial begins
+  /// at the wall time, which is later than any earlier serial unless the clock was set back.
   Serial(std::optional<std::uint32_t> reserved, base::WallTime now);
 
   [[nodiscard]] std::uint32_t current() const { return current_; }

@@ -25,7 +25,7 @@ inline constexpr std::size_t inner_mtu = 1420;
 /// hostile. Everything is borrowed for the call.
 struct InnerPacket {
   const wg::PublicKey& peer;  ///< whose session it came through: proven
-  /// The peer's, from the configuration. Whoever reads the packet checks that its source lies here.
+  /// The peer's, from the configuration. The handler checks that the packet's source is in them.
   std::span<const base::Prefix> allowed_ips;
   /// Of the point that was reached: at most one of each family; empty: it has none.
   std::span<const base::IpAddress> tunnel_addresses;
@@ -41,8 +41,8 @@ struct InnerPacket {
 using SendInner = std::function<void(base::Bytes inner_packet)>;
 
 /// Answers one inner packet, or drops it. Called on the observation points' own threads, by several
-/// at a time, and never on the threads that answer DNS: whatever it touches must allow that. It
-/// must not block: the thread's other peers wait. Errors are its own to count.
+/// at a time, and never on the threads that answer DNS: all that it uses must allow that. It must
+/// not block: the thread's other peers wait. It counts its errors itself.
 using InnerHandler = std::function<void(const InnerPacket& packet, const SendInner& send)>;
 
 }  // namespace dnsd

@@ -3,7 +3,7 @@
 // to it or copy what is guarded. A turn: receive a batch (noise::Engine decrypts, PointRules
 // decides), ask back, tick both, send, report. Elsewhere: the protocol in noise/engine.hpp, what a
 // packet proves in point_rules.hpp, log lines and oddities in point_notices.hpp, the socket in
-// point_socket.hpp; who opens points and takes their reports is in dnsd/observe/.
+// point_socket.hpp; dnsd/observe/ opens points and takes their reports.
 
 #include "dnsd/point/observation_point.hpp"
 
@@ -126,7 +126,7 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
     finish_turn(now);
   }
 
-  /// For the log. Empty: it has none.
+  /// The peer's name for the log; empty: it has none.
   [[nodiscard]] std::string name_of(const wg::PublicKey& key) const {
     const auto known = known_.find(key);
     return known == known_.end() ? std::string() : known->second.name;
@@ -168,7 +168,7 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
     arm();
   }
 
-  /// What the rules want to know is asked before the next datagram is looked at.
+  /// Asks back at once, before the next datagram is read, where the rules want it.
   void ask_back() {
     PointRules::Result result = rules_.take();
     for (const PointRules::Ask& ask : result.ask)

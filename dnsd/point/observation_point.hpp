@@ -15,7 +15,7 @@
 
 namespace dnsd {
 
-/// Who may speak to an observation point.
+/// A peer that may speak to an observation point.
 struct PointPeer {
   wg::PublicKey key;
   wg::PresharedKey psk;  ///< all zero: none
@@ -55,7 +55,7 @@ class ObservationPoint {
   /// Called on the point's thread, for every batch of datagrams that brought something.
   using Report = std::function<void(PointReport report)>;
 
-  /// Binds, so that whatever stands in the way is known; nothing is received before start().
+  /// Binds, so that an error shows at once; nothing is received before start().
   /// \error one sentence that names the address
   [[nodiscard]] static base::Expected<std::unique_ptr<ObservationPoint>, std::string> open(
       Settings settings, const wg::PrivateKey& key, Report report, InnerHandler inner);
@@ -77,7 +77,7 @@ class ObservationPoint {
   void reset_peer(const wg::PublicKey& key);
   /// A copy of the counters, from the thread's last turn.
   [[nodiscard]] noise::EngineCounters counters() const;
-  /// Who behaves oddly, from the thread's last turn.
+  /// Peers that behave oddly, from the thread's last turn.
   [[nodiscard]] PeerOddities oddities() const;
 
  private:

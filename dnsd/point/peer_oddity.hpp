@@ -10,7 +10,7 @@ namespace dnsd {
 /// What is wrong with a peer, as far as a built-in point can tell, and the peer's owner can mend.
 struct PeerOddity {
   bool is_flapping = false;  ///< to and fro between two places: its key may be used twice
-  /// So far its clock is behind what it was: its handshakes look like replays. 0: it is not.
+  /// How far its clock was set back: its handshakes look like replays. 0: it was not.
   std::chrono::seconds clock_behind{};
 
   friend bool operator==(const PeerOddity&, const PeerOddity&) = default;

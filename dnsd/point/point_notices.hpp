@@ -13,7 +13,7 @@
 
 namespace dnsd {
 
-/// What a built-in observation point tells people of its peers: lines in the log, and the oddities
+/// What a built-in observation point reports about its peers: lines in the log, and the oddities
 /// that `status` and `peers` show. One thread, the point's; oddities() from any.
 class PointNotices {
  public:
@@ -25,12 +25,12 @@ class PointNotices {
 
   /// Something that the rules found. \param name of the peer, for the log; empty: none
   void tell(const PointRules::Notice& notice, const std::string& name, base::SteadyTime now);
-  /// A handshake looked like a replay: the peer's clock is behind what it was. \param name as above
+  /// A handshake looked like a replay: the peer's clock was set back. \param name as above
   void clock_behind(const wg::PublicKey& key, const std::string& name, std::chrono::seconds by,
                     base::SteadyTime now);
   /// A handshake was accepted, or the peer was reset: its clock is not behind.
   void clock_is_right(const wg::PublicKey& key);
-  /// The peer was taken away: no oddity, and if it returns, its next line is the first one.
+  /// The peer was removed: it has no oddity, and if it returns, its next line is not held back.
   void forget(const wg::PublicKey& key);
 
   [[nodiscard]] PeerOddities oddities() const { return oddities_.copy(); }

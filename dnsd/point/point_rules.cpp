@@ -1,6 +1,6 @@
 // What one authenticated packet proves about the place of its peer, and what follows with time. In
 // the order of the file: restore and forget, a packet, a trial and its end, time. Pure, on the
-// thread of its observation point: what is to be sent, published or told is collected in result_,
+// thread of its observation point: what is to be sent, published or logged is collected in result_,
 // and observation_point.cpp carries it out.
 
 #include "dnsd/point/point_rules.hpp"
@@ -13,8 +13,8 @@
 namespace dnsd {
 namespace {
 
-/// doc/protocol.md §2.3: how long a new address has to answer, so that it is taken back within 5 s
-/// with all that follows; and when it is asked once more.
+/// doc/protocol.md §2.3: how long a new address has to answer, short enough that it is taken back
+/// within 5 s in all; and when it is asked once more.
 constexpr std::chrono::milliseconds trial_length{4900};
 constexpr std::chrono::seconds second_ask_after{2};
 constexpr std::chrono::seconds disbelief{60};
@@ -23,8 +23,9 @@ constexpr std::chrono::minutes moves_window{1};
 /// Data of a lost session is answered by one initiation in this time.
 constexpr std::chrono::seconds ask_interval{5};
 
-/// So often back and forth, never more than `flap_pause` apart, is no traveller any more but a key
-/// that two machines use. Then a place is left only when nothing came from it for `flap_dwell`.
+/// A peer that moves back and forth this often, never more than `flap_pause` apart, is not
+/// travelling: two machines use its key. Then it leaves a place only when nothing came from there
+/// for `flap_dwell`.
 constexpr unsigned flapping_returns = 4;
 constexpr std::chrono::minutes flap_pause{5};
 constexpr std::chrono::seconds flap_dwell{60};
@@ -74,8 +75,8 @@ void PointRules::received(const wg::PublicKey& key, const noise::Received& recei
   if (track.place && track.place->endpoint == path.remote) {
     settle(key, track, path, received.is_proven, now);
   } else if (!track.place && !received.is_proven) {
-    // Nothing to go back to: it is asked first and published then. Not without end: a NAT may give
-    // every answer another address.
+    // There is no place to go back to, so the peer is asked first and published when it answers.
+    // The asking is limited: a NAT may give every answer another address.
     if (track.asked && now.steady - *track.asked < ask_interval) return;
     track.asked = now.steady;
     result_.ask.push_back({key, path, 1});
@@ -84,7 +85,7 @@ void PointRules::received(const wg::PublicKey& key, const noise::Received& recei
   }
 }
 
-/// Where it was: seen again, or proven.
+/// A packet from the known place: seen again, or proven.
 void PointRules::settle(const wg::PublicKey& key, Track& track, const noise::Path& path,
                         bool is_proven, base::Now now) {
   const bool on_trial = track.moves && track.moves->good;
@@ -99,7 +100,7 @@ void PointRules::settle(const wg::PublicKey& key, Track& track, const noise::Pat
 void PointRules::move(const wg::PublicKey& key, Track& track, const noise::Path& path,
                       bool is_proven, base::Now now) {
   if (track.moves && track.moves->good && track.moves->good->endpoint == path.remote) {
-    // It was only the trial that left the good place.
+    // Only the trial had left the good place.
     Place good = *track.moves->good;
     end_trial(track);
     good.last_seen = now.wall;

@@ -18,8 +18,8 @@
 namespace dnsd {
 
 /// The rules of doc/protocol.md §2.2 and §2.3 for one built-in observation point: authenticated
-/// packets in; what is published, whom to ask back, and what is odd, out. Pure: no socket, no
-/// clock. One thread. A point has one confirmed place per peer, in whichever family it was seen
+/// packets in; what is published, which peers to ask back, and what is odd, out. Pure: no socket,
+/// no clock. One thread. A point has one confirmed place per peer, in whichever family it was seen
 /// last.
 ///
 ///                    proven there, or first sight
@@ -31,8 +31,8 @@ namespace dnsd {
 ///                                                         └ place again; the other one is not
 ///                                                           believed for a minute without proof
 ///
-/// Data on trial proves nothing however much of it comes: whoever wrote a forged source on the
-/// first packet can write it on the next. Two datagrams at most go to a place on trial.
+/// Data on trial proves nothing however much of it comes: a sender that forged the source of the
+/// first packet can forge it on the next. Two datagrams at most go to a place on trial.
 class PointRules {
  public:
   struct Seen {
@@ -55,19 +55,20 @@ class PointRules {
     base::Endpoint place;
     base::Endpoint left;
   };
-  /// What came of the calls since the last take().
+  /// The results of the calls since the last take().
   struct Result {
     std::vector<Seen> seen;
     std::vector<Ask> ask;
     std::vector<Notice> notices;
   };
 
-  /// What an earlier run knew; it is greeted by tick(), unless it is heard before.
+  /// What an earlier run knew. tick() greets the peer, unless it is heard before.
   void restore(const SavedPeer& peer, base::Now now);
   void forget(const wg::PublicKey& key);
 
   void received(const wg::PublicKey& key, const noise::Received& received, base::Now now);
-  /// Transport data of no session of ours: whoever was last seen there has a session that we lost.
+  /// Transport data of no session of ours: the peer that was last seen there has a session that we
+  /// lost.
   void unknown_session(const noise::Path& path, base::Now now);
 
   void tick(base::Now now);
@@ -82,7 +83,7 @@ class PointRules {
     base::SteadyTime seen;
     base::IpAddress local;
   };
-  /// Of a peer that moved; nothing for all the others.
+  /// Kept only for peers that moved.
   struct Moves {
     static constexpr std::size_t max_per_minute = 6;
 
@@ -95,7 +96,7 @@ class PointRules {
     std::optional<base::Endpoint> disbelieved;
     base::SteadyTime disbelieved_until{};
     std::optional<base::Endpoint> left;  ///< the last place but one
-    unsigned returns = 0;                ///< to the place left last, each soon after the other
+    unsigned returns = 0;                ///< to the place that was left last, in quick succession
     base::SteadyTime last_return{};
     bool is_flapping = false;
   };

@@ -11,7 +11,7 @@
 
 namespace dnsd {
 
-/// Lets so many lines through at once, and then one per interval; counts the others. Pure; one
+/// Lets a burst of lines through at once, and then one per interval; counts the others. Pure; one
 /// owner.
 class LineBudget {
  public:
@@ -31,9 +31,9 @@ class LineBudget {
   std::optional<base::SteadyTime> refilled_;
 };
 
-/// What a change of a peer's record is to an operator.
+/// What a change of a peer's record means to an operator.
 enum class PeerEvent : std::uint8_t {
-  none,   ///< nothing to read
+  none,   ///< nothing to log
   place,  ///< seen, moved, withdrawn, no longer registered
   age,    ///< stale, or seen again at the same place: a sleeping phone does both all day
 };

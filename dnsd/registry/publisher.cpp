@@ -8,9 +8,9 @@
 namespace dnsd {
 namespace {
 
-/// Peers of one chunk of what is loaded.
+/// Peers in one chunk while loading.
 constexpr std::size_t publish_every = 4096;
-/// How often somebody who waits is told how far the loading is.
+/// How often the progress of loading is reported.
 constexpr std::chrono::seconds progress_interval{1};
 
 }  // namespace

@@ -31,7 +31,7 @@ namespace dnsd {
 /// this weakly, so it is made with std::make_shared.
 class Publisher : public std::enable_shared_from_this<Publisher> {
  public:
-  /// Whether each change is told to the log.
+  /// Whether each change is logged.
   enum class Voice : std::uint8_t { quiet, aloud };
 
   /// All references outlive this. \param unsaved called when there may be something to save: rows
@@ -39,19 +39,19 @@ class Publisher : public std::enable_shared_from_this<Publisher> {
   Publisher(asio::io_context& io, Registry& registry, PeerTable& peers, LiveState& live,
             std::function<void()> unsaved);
 
-  /// The serial goes on from here; before the first step().
+  /// The serial continues from here. Call it before the first step().
   void start_serial(const Serial& serial) { serial_ = serial; }
   void set_list_rules(const PtrLists::Rules& rules) { lists_.set_rules(rules); }
 
-  /// Publishes what the registry was told since the last call.
+  /// Publishes what changed in the registry since the last call.
   void publish(base::SteadyTime now, Voice voice);
   /// The zone itself was replaced, or what it says beside the peers: the serial steps soon.
   void content_changed();
-  /// At once, if the serial may step: shows the PTR lists and the serial of what was published.
+  /// Shows the PTR lists of what was published, and its serial if that may step. At once.
   void step(base::SteadyTime now);
-  /// Every source is known: from now on an unknown key is answered with "no".
+  /// Every source was read: from now on an unknown key is answered as not existing.
   void set_ready();
-  /// Nothing is published, and nothing ages, by itself any more.
+  /// Stops the timers: nothing is published, and nothing ages, by itself any more.
   void stop();
 
   [[nodiscard]] const Serial& serial() const { return serial_; }
@@ -89,8 +89,8 @@ class ChunkedLoad {
  public:
   ChunkedLoad(Publisher& publisher, base::SteadyTime now, Publisher::Voice voice);
 
-  /// The registry was given one more peer. \return whether it is time to say how far the loading
-  /// is: once per second
+  /// Call it after each peer that was loaded into the registry. \return true about once per second:
+  /// time to report progress
   [[nodiscard]] bool add();
   [[nodiscard]] std::size_t count() const { return count_; }
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-// What the registry is told: configurations, what sources say, the passing of time. What follows
-// for a peer's record and its rows is in registry_records.cpp; which rows are unsaved is in
-// unsaved_rows; the publisher calls record() and writes the table. All on the control thread.
+// The input of the registry: configurations, what sources report, and time. What follows for a
+// peer's record and its rows is in registry_records.cpp; which rows are unsaved is in unsaved_rows;
+// the publisher calls record() and writes the table. All on the control thread.
 namespace dnsd {
 namespace {
 
@@ -104,7 +104,7 @@ void Registry::end_configuration() {
       if (sources_[id].point) unlist(static_cast<SourceId>(id), key);
     }
     set_detail(key, peer, PeerDetail{});
-    touch(key, peer);  // take_touched() erases it when nobody lists it
+    touch(key, peer);  // take_touched() erases it when no source lists it
   }
   if (std::exchange(looks_for_gone_, false) && confirmed_.size() != only_in_table_) {
     std::sort(confirmed_.begin(), confirmed_.end());
@@ -271,7 +271,7 @@ void Registry::forget_source(SourceId id) {
 
 // Peers
 
-/// The peer, made when nobody knows it yet.
+/// The peer; made if it is not known yet.
 Registry::Peer& Registry::peer_of(const wg::PublicKey& key) {
   const auto [it, is_new] = peers_.try_emplace(key);
   if (!is_new) return it->second;
@@ -359,8 +359,8 @@ void Registry::requeue_all() {
   }
 }
 
-/// A sighting that was renewed meanwhile goes back into the queue: nothing is moved in it at each
-/// keepalive.
+/// A sighting that was renewed meanwhile goes back into the queue here, so that a keepalive need
+/// not move anything in the queue.
 template <typename Due>
 void Registry::run_queue(DeadlineQueue& queue, std::optional<base::SteadyTime> Sighting::*due,
                          std::chrono::seconds age, base::Now now, Due on_due) {

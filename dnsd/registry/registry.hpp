@@ -19,15 +19,15 @@
 
 namespace dnsd {
 
-/// Who is registered, and what each source says about them: what the peer table should hold. Pure:
-/// no clock, no device, no disk. One thread.
+/// Which peers are registered, and what each source says about them: what the peer table should
+/// hold. Pure: no clock, no device, no disk. One thread.
 ///
-/// Changes are noted by key (take_touched), and asked for by key (record, saved): whoever owns the
-/// table publishes what differs, and tells that it did (move_to_table). Work grows with what
+/// Changes are noted by key (take_touched), and asked for by key (record, saved): the publisher
+/// writes what differs to the table, and reports that (move_to_table). Work grows with what
 /// happened, never with the number of peers, except in a (re)configuration.
 ///
-/// A peer that is known from the configuration alone is in the table and nowhere else: a million of
-/// them are not held twice. What the registry must know of one, it reads there.
+/// Configured peers that no source lists are not kept here: recall() reads them back from the
+/// table. Saves a second copy of a million peers.
 class Registry {
  public:
   struct Rules {
@@ -39,29 +39,29 @@ class Registry {
   /// \param table what record() is published to; outlives the registry.
   explicit Registry(const PeerTable& table) : table_(table) {}
 
-  /// The number of a source, the same each time. \param saved_name how the state calls it:
+  /// The number of a source, the same each time. \param saved_name its name in the saved state:
   /// KIND:NAME
   [[nodiscard]] SourceId source_id(std::string_view saved_name);
   [[nodiscard]] const std::string& saved_name(SourceId source) const;
-  /// How the log and the status call it: NAME.
+  /// Its name in the log and the status: NAME.
   [[nodiscard]] std::string source_name(SourceId source) const;
 
   /// A configuration: begin, configure each of its peers, end. Peers that were configured before
   /// and are not any more stay only if a source lists them.
-  /// \param order sources, the first counts first. Others are forgotten with all they said.
+  /// \param order sources in order of precedence. Others are forgotten with all that they reported.
   void begin_configuration(const Rules& rules, std::span<const SourceId> order);
   void configure(const ConfiguredPeer& peer);
   void end_configuration();
-  /// The source is a built-in point: it has exactly the configured peers, so what it says of one
-  /// ends when that is not configured any more. What two points say of a peer is compared.
+  /// The source is a built-in point: it has exactly the configured peers, so a peer that is not
+  /// configured any more is unlisted. What two points say of a peer is compared.
   void set_point(SourceId source, const base::Endpoint& listen);
   [[nodiscard]] bool is_configured(const wg::PublicKey& key) const;
 
-  /// What an earlier run knew: stale until it is seen again, however young it is.
+  /// What an earlier run knew: stale until it is seen again, even if it is young.
   void restore(SourceId source, const SavedPeer& peer, base::Now now);
-  /// The source has this peer. Replaces what it said of allowed-ips before.
+  /// The source has this peer. Replaces its earlier allowed-ips.
   void list(SourceId source, const wg::PublicKey& key, std::vector<base::Prefix> allowed_ips);
-  /// The source has it no more.
+  /// The source does not have it any more.
   void unlist(SourceId source, const wg::PublicKey& key);
   /// This key is the source's own; an earlier one is not any more.
   void set_own_key(SourceId source, const std::optional<wg::PublicKey>& key);
@@ -80,7 +80,7 @@ class Registry {
   [[nodiscard]] std::optional<PeerRecord> record(const wg::PublicKey& key) const;
   /// The table holds record(key) now.
   void move_to_table(const wg::PublicKey& key);
-  /// The first source that says so now; nullopt: the configuration.
+  /// The first source that sees the peer there; nullopt: the endpoint is from the configuration.
   [[nodiscard]] std::optional<SourceId> seen_by(const wg::PublicKey& key,
                                                 const base::Endpoint& endpoint) const;
 
@@ -94,10 +94,10 @@ class Registry {
   /// The fixed endpoint of the configuration.
   [[nodiscard]] std::optional<base::Endpoint> fixed(const wg::PublicKey& key) const;
 
-  /// Rows that are not on disk yet. They are about to be written.
+  /// Rows that are not on disk yet; the caller is about to write them.
   [[nodiscard]] std::vector<UnsavedRows::Row> take_unsaved();
   [[nodiscard]] bool has_unsaved() const { return !unsaved_.is_empty(); }
-  /// The write failed: once more.
+  /// The write failed: the row is unsaved again.
   void mark_unsaved(const UnsavedRows::Row& again);
   void mark_all_unsaved();
   /// Adds every renewed sighting to the unsaved, for the last write before a stop.
@@ -176,7 +176,7 @@ class Registry {
 
   const PeerTable& table_;
   Rules rules_;
-  Peers peers_;                           // that are more than the table tells
+  Peers peers_;                           // about which the table does not hold everything
   std::size_t only_in_table_ = 0;         // peers that only the table has
   bool looks_for_gone_ = false;           // a configuration is under way, and not the first one
   std::vector<wg::PublicKey> confirmed_;  // of the settled: this configuration named them

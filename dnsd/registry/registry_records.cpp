@@ -3,7 +3,7 @@
 
 #include "dnsd/registry/registry.hpp"
 
-// What follows from all that the registry was told: each peer's record, and its rows on disk.
+// The output of the registry: each peer's record, and its rows on disk.
 namespace dnsd {
 
 // Records

@@ -10,7 +10,7 @@
 namespace dnsd {
 
 /// Which rows of the state are not on disk yet, each named once. A row is what one source knows of
-/// one peer. Holds their keys alone: what a row says is asked for when it is written. Pure; belongs
+/// one peer. Holds only their keys: the content of a row is read when it is written. Pure; belongs
 /// to the registry, and to its thread.
 class UnsavedRows {
  public:
@@ -19,7 +19,7 @@ class UnsavedRows {
     wg::PublicKey key;
   };
 
-  /// What is noted of one row; the registry keeps it beside what the row says.
+  /// The state of one row; the registry keeps it beside the content of the row.
   class State {
    public:
     State() = default;
@@ -28,11 +28,11 @@ class UnsavedRows {
 
    private:
     friend UnsavedRows;
-    base::WallTime saved_last_seen_{};  // as the disk has it
-    bool is_unsaved_ = false;           // it is named
+    base::WallTime saved_last_seen_{};  // as it is on disk
+    bool is_unsaved_ = false;           // it is in rows_
   };
 
-  /// The row says something else than before, or is to go.
+  /// The content of the row has changed, or the row is to be deleted.
   void note_change(const Row& row, State& state);
   /// The peer was seen again at the same place. That counts once a minute only: a million
   /// keepalives are not a million writes.
@@ -43,7 +43,7 @@ class UnsavedRows {
   void note_gone(const Row& row) { rows_.push_back(row); }
 
   [[nodiscard]] bool is_empty() const { return rows_.empty(); }
-  /// They are about to be written. Each that still exists is told to note_taken().
+  /// The caller is about to write them. It calls note_taken() for each that still exists.
   [[nodiscard]] std::vector<Row> take() { return std::exchange(rows_, {}); }
   static void note_taken(State& state) { state.is_unsaved_ = false; }
   static void note_taken(State& state, base::WallTime last_seen) { state = State(last_seen); }

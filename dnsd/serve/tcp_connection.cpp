@@ -168,8 +168,8 @@ base::SteadyTime TcpConnection::deadline() const {
   return last_query_ + limits.idle;
 }
 
-/// The timer is set anew only when the deadline came nearer. If the deadline has moved away when
-/// the timer fires, it is set again.
+/// The timer is set again only when the deadline came nearer. A timer that fires before its
+/// deadline, because that moved away, is set again too.
 void TcpConnection::watch_deadline() {
   const auto next = deadline();
   if (watching_ && timer_.expiry() <= next) return;

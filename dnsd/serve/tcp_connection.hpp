@@ -19,8 +19,8 @@
 
 namespace dnsd {
 
-/// How much patience and room TCP clients get (RFC 7766 §6.2, RFC 9210 §4). Counts are for one
-/// answer thread.
+/// How much time and room TCP clients get (RFC 7766 §6.2, RFC 9210 §4). Counts are for one answer
+/// thread.
 struct TcpLimits {
   /// Open connections. One more closes the connection that has been idle longest, so that a crowd
   /// of silent clients keeps nobody out (RFC 9210 §4.4).
@@ -57,8 +57,8 @@ struct TcpRoom {
 class TcpConnection;
 using TcpConnectionList = std::list<std::shared_ptr<TcpConnection>>;
 
-/// Lists the connections and closes them. A connection tells it two things; `place` is where the
-/// connection stands in the list.
+/// Lists the connections and closes them. A connection reports two events to it; `place` is the
+/// connection's position in the list.
 class TcpConnectionOwner {
  public:
   TcpConnectionOwner() = default;
@@ -79,13 +79,13 @@ class TcpConnectionOwner {
 class TcpConnection : public std::enable_shared_from_this<TcpConnection> {
  public:
   /// \param room, owner outlive the connection while it is open. \param socket non-blocking.
-  /// \param listener whatever accepted it: only compared.
+  /// \param listener identifies the server that accepted it: only compared.
   TcpConnection(TcpRoom& room, TcpConnectionOwner& owner, base::FileDescriptor socket,
                 const base::IpAddress& address, View view, const void* listener);
 
   /// Begins to read. \param place in the owner's list
   void start(TcpConnectionList::iterator place);
-  /// For the owner alone. Nothing is read, written or told afterwards.
+  /// For the owner alone. Nothing is read, written or reported afterwards.
   void close();
 
   /// The client as it is counted: client_of() its address.

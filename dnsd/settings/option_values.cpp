@@ -33,7 +33,7 @@ std::vector<std::string> get_zone(const Config& config) {
   return {config.zone.to_string()};
 }
 
-/// Behind the last commas stand the tunnel addresses; what is no address belongs to the file name.
+/// The tunnel addresses follow the last commas; what is not an address belongs to the file name.
 bool add_point(Config& config, const std::string& value) {
   ConfiguredPoint point;
   std::string_view rest = value;

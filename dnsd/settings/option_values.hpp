@@ -18,7 +18,7 @@ namespace dnsd {
 [[nodiscard]] bool set_publish(Config& config, const std::string& value);
 [[nodiscard]] std::vector<std::string> get_publish(const Config& config);
 
-/// Listeners of one view; an address stands in one view only.
+/// Listeners of one view; an address belongs to one view only.
 [[nodiscard]] bool add_listen(Config& config, const std::string& value, View view);
 [[nodiscard]] std::vector<std::string> get_listen(const Config& config, View view);
 void clear_listen(Config& config, View view);

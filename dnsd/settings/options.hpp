@@ -9,7 +9,7 @@
 /// paragraph in doc/wg-dnsd.yaml.5.
 namespace dnsd {
 
-/// `peers` is not in the table: it is a list of maps and stands in the file only.
+/// `peers` is not in the table: it is a list of maps and can only be set in the file.
 using Option = config::Option<Config>;
 
 [[nodiscard]] std::span<const Option> all_options();

@@ -232,7 +232,7 @@ void PeerReader::drop_what_dns_cannot_say(ConfiguredPeer& peer, const std::strin
   peer.endpoint.reset();
 }
 
-/// The parser of WireGuard's files found each key once in each file; together they may not.
+/// The parser of WireGuard's files finds a key twice in one file; this finds it in two files.
 void PeerReader::check_keys() const {
   const bool from_one_file = std::all_of(places_.begin(), places_.end(), [&](const Place& place) {
     return place.file != 0 && place.file == places_.front().file;

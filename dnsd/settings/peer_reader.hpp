@@ -15,8 +15,8 @@
 namespace dnsd {
 
 /// Reads the peers of one configuration, from the YAML file and from files in WireGuard's own
-/// format. Remembers where each peer stands: an error names file and line, and a key or a name that
-/// stands twice is told with both places. Call take_yaml(), then take_file() for each file, then
+/// format. Remembers where each peer is defined: an error names file and line, and both places if a
+/// key or a name is defined twice. Call take_yaml(), then take_file() for each file, then
 /// take_added_file(), then finish(). Every function throws ConfigError. One thread, one owner.
 class PeerReader {
  public:
@@ -42,7 +42,7 @@ class PeerReader {
   [[nodiscard]] Result finish() &&;
 
  private:
-  /// Where a peer stands: file 0 is the YAML file, n the nth one of files_.
+  /// Where a peer is defined: file 0 is the YAML file, n the nth one of files_.
   struct Place {
     std::uint32_t file;
     std::uint32_t line;

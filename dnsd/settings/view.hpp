@@ -7,7 +7,8 @@
 
 namespace dnsd {
 
-/// Who asks. Records of the other view simply do not exist on a listener (doc/protocol.md §1.3).
+/// What a client may see. On a listener, records of the other view do not exist
+/// (doc/protocol.md §1.3).
 enum class View : std::uint8_t { public_view, private_view };
 
 [[nodiscard]] constexpr std::string_view to_string(View view) {

@@ -10,8 +10,8 @@ struct sqlite3;
 struct sqlite3_stmt;
 
 /// SQLite's C interface in four types: handles that close themselves, and errors that are thrown.
-/// SqliteError is caught in StateStore and leaves this folder nowhere. A database and what was made
-/// from it belong to one thread at a time. What stands in the tables is not known here: see
+/// StateStore catches SqliteError, so that it never leaves this folder. A database and what was
+/// made from it belong to one thread at a time. The content of the tables is not known here: see
 /// migrations.hpp for the tables and state_store.hpp for the rows.
 namespace dnsd {
 

@@ -50,16 +50,16 @@ void make_empty(const std::string& path) {
   if (!file) throw explain(path, SQLITE_CANTOPEN, std::generic_category().message(errno));
 }
 
-/// SQLite copies it itself, through the connection that holds the file's lock: so the copy has what
-/// only stands in the write-ahead log of a daemon that was killed, which a copy of the file would
-/// lack, and pages that are damaged are copied as they are, where VACUUM INTO would stop.
+/// SQLite makes the copy, through the connection that holds the file's lock. A plain copy of the
+/// file would lack what is only in the write-ahead log of a daemon that was killed. Damaged pages
+/// are copied as they are; VACUUM INTO would stop at them.
 void back_up(const Database& database, const std::string& path) {
   make_empty(path);
   try {
     copy_database(database, open_database(path));
   } catch (const SqliteError& error) {
-    (void)::unlink(path.c_str());  // half a copy is none
-    if (error.is_damage()) throw;  // of the file itself
+    (void)::unlink(path.c_str());  // half a copy is of no use
+    if (error.is_damage()) throw;  // the damage is in the file itself
     throw explain(path, error.code, error.message);
   }
 }

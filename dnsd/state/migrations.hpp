@@ -9,7 +9,7 @@
 /// The tables of state.db, made and changed in numbered steps: step n brings a file of version n to
 /// version n + 1. `PRAGMA user_version` in the file is its version; a new file has 0.
 ///
-/// A step that was released is never edited: files out there have taken it. To change the tables,
+/// A step that was released is never edited: files in use have taken it. To change the tables,
 ///
 ///   1. write the function of the next step in migrations.cpp, and append it to `steps` there: the
 ///      version of this program is the number of steps;

@@ -23,7 +23,7 @@ Saver::Saver(asio::io_context& io, Registry& registry, Publisher& publisher, Sta
 // Start and stop
 
 void Saver::start(base::WallTime now) {
-  told_problem_ = store_.problem();  // whoever opened the store has told it
+  told_problem_ = store_.problem();  // it was logged when the store was opened
   Serial serial(store_.load_serial_end(), now);
   if (const auto end = serial.wanted_reservation()) {
     StateStore::Batch batch;
@@ -37,7 +37,7 @@ void Saver::start(base::WallTime now) {
 void Saver::finish_loading() {
   if (store_.problem() != told_problem_) {
     spdlog::warn("{}", store_.problem());
-    save_everything();  // the damage showed while reading: another file stands there now
+    save_everything();  // the damage showed while reading: there is a new file now
   }
   durable_ = store_.is_durable();
 }
@@ -132,8 +132,8 @@ void Saver::finish_save(const StateStore::Batch& batch,
   saving_ = false;
   durable_ = durable;
   write_failed_ = !written;
-  // Not written: the zone must go on changing; that a crash may then repeat a serial is in the
-  // log.
+  // Also if the write failed: the zone must still be able to change. The log says that a crash may
+  // then repeat a serial.
   if (batch.serial_end) publisher_.set_reserved(*batch.serial_end);
   if (!written) {
     report(written.error());

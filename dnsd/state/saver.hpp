@@ -22,8 +22,8 @@ namespace dnsd {
 /// themselves, and how far the serial is reserved.
 ///
 /// What was confirmed is on disk within a second. A write that failed is repeated every 10 s, with
-/// what came meanwhile; it is told to the log once, and once more when writing works again. The
-/// serial goes on without its reservation then.
+/// what came meanwhile; it is logged once, and once more when writing works again. Until then the
+/// serial moves on without its reservation.
 ///
 /// Every call and every timer is on the thread of `io`; the disk is waited for on a thread of the
 /// saver's own, and the store belongs to that thread while a write is under way. Timers and
@@ -36,13 +36,13 @@ class Saver : public std::enable_shared_from_this<Saver> {
   /// Sets the publisher's serial to where the last run had reserved it, and reserves the first
   /// block. Blocks, before the first answer.
   void start(base::WallTime now);
-  /// After everything was loaded from the store. If it was found damaged meanwhile, that is told to
-  /// the log, and all that was read is saved again: an empty file stands there now.
+  /// Call it after everything was loaded from the store. If that was found damaged meanwhile, the
+  /// damage is logged, and all that was read is saved again, in a new file.
   void finish_loading();
 
   /// The source is configured: it is saved, and its rows are.
   void add_source(SourceId source);
-  /// It is not, or not any more: everything that was saved of it is deleted.
+  /// The source is not configured, or not any more: everything that was saved of it is deleted.
   void forget_source(SourceId source);
   /// Of a configured source: its own key, which the registry knows, has changed.
   void note_own_key(SourceId source);
@@ -92,7 +92,7 @@ class Saver : public std::enable_shared_from_this<Saver> {
   bool serial_lost_ = false;  // a new file has no reservation yet
   bool durable_ = false;
   asio::steady_timer timer_;
-  // Last: its thread ends before what it was given.
+  // Last: its thread ends before what it uses.
   asio::thread_pool disk_pool_{1};
 };
 

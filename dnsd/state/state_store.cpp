@@ -1,7 +1,7 @@
-// The rows of state.db: which objects stand in them, and what happens when the file cannot be
-// opened, read or written. The main thread opens and reads at the start, the disk pool's thread
-// writes afterwards, never both at once. Elsewhere: SQLite's interface in database.hpp, the tables
-// and their versions in migrations.hpp.
+// The rows of state.db: which objects they hold, and what happens when the file cannot be opened,
+// read or written. The main thread opens and reads at the start, the disk pool's thread writes
+// afterwards, never both at once. Elsewhere: SQLite's interface in database.hpp, the tables and
+// their versions in migrations.hpp.
 
 #include "dnsd/state/state_store.hpp"
 
@@ -151,7 +151,7 @@ StateStore::StateStore(const std::string& folder) : path_(folder + "/state.db") 
   }
 }
 
-// Opening, and what stands in the way
+// Opening, and what can prevent it
 
 void StateStore::open_or_start_afresh() {
   try {
@@ -165,7 +165,7 @@ void StateStore::open_or_start_afresh() {
 
 void StateStore::open() {
   database_ = open_database(path_);
-  // One daemon per folder: a second one is told that the file is locked. No shared memory file.
+  // One daemon per folder: a second one finds the file locked. No shared memory file.
   execute(database_, "PRAGMA locking_mode = EXCLUSIVE");
   execute(database_, "PRAGMA journal_mode = WAL");
   // A reserved serial must survive a loss of power; WAL's default would not wait for the disk.
@@ -209,7 +209,7 @@ StateStore::WriteError StateStore::recover(const SqliteError& error) {
 
 // Reading
 
-/// Damage found while reading ends the reading: what was read until then stands.
+/// Damage found while reading ends the reading; what was read until then is kept.
 template <typename Read>
 void StateStore::guard_read(Read read) {
   if (!is_durable()) return;

@@ -44,7 +44,7 @@ class StateStore {
     std::vector<SavedSource> sources;
     std::vector<std::string> forgotten_sources;  ///< with all their peers
     std::vector<SavedRow> peers;                 ///< of sources that were saved before or are above
-    std::vector<SavedMark> marks;                ///< likewise; forgotten with the peer's row
+    std::vector<SavedMark> marks;  ///< of such sources too; forgotten with the peer's row
     std::optional<std::uint32_t> serial_end;
 
     [[nodiscard]] bool empty() const {
@@ -54,16 +54,16 @@ class StateStore {
   };
   struct WriteError {
     std::string message;          ///< one sentence that names the file
-    bool started_afresh = false;  ///< it was damaged: a new, empty one stands in its place
+    bool started_afresh = false;  ///< it was damaged, and replaced by a new, empty one
   };
 
-  /// Opens, or makes, the folder and the file. What stands in the way is in problem().
+  /// Opens, or makes, the folder and the file. problem() says what went wrong.
   explicit StateStore(const std::string& folder);
 
   /// Whether anything is kept.
   [[nodiscard]] bool is_durable() const { return database_ != nullptr; }
-  /// For the log: why nothing is kept, or what was put aside; whoever opens the store tells it, and
-  /// the observatory what the reading adds. Empty: nothing to tell.
+  /// For the log: why nothing is kept, or which file was put aside. The caller that opens the store
+  /// logs it, and the saver logs what reading adds. Empty: nothing to log.
   [[nodiscard]] const std::string& problem() const { return problem_; }
 
   /// End of the last reservation; none: the first start.

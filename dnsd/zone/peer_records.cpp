@@ -1,3 +1,8 @@
+// The records of one peer, in three sections: what a view is told of it (show), which names and
+// types exist, and the records themselves (emit). Runs on every thread that answers, and on the
+// control thread for dumps. Nothing is looked up here: zone.cpp finds the peer, and writes what
+// belongs to an answer as a whole (SOA, referrals, additional records).
+
 #include "dnsd/zone/peer_records.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,9 @@
+// The answer to one question: lookup() follows CNAMEs, look_up_one() decides for one name,
+// find_node() gathers what exists there, and the functions called emit write records. At the end is
+// the dump of a whole view. Runs on every thread that answers; a Zone never changes. Elsewhere:
+// static records in static_records, those of peers in peer_records, fixed names and aliases in
+// zone_names.
+
 #include "dnsd/zone/zone.hpp"
 
 #include <fmt/format.h>
@@ -129,7 +135,7 @@ Finding Zone::look_up_one(const Question& question, RrType type, View view, dns:
 // What is at a name
 
 void Zone::find_node(const Question& question, View view, Node& node) const {
-  if (question.peer) {  // nothing static stands there
+  if (question.peer) {  // there are no static records
     node.name = &*question.peer;
     if (!find_peer(question, view, node.peer)) return;
     const bool is_empty = node.name->form == schema::PeerName::Form::protocol;
