@@ -137,7 +137,7 @@ bool Loop::run() {
   if (is_daemon())
     spdlog::info("wg-updater {} for {} in {}", base::version, config_.interface,
                  config_.zone.to_string());
-  // A control socket that cannot be opened is no reason to stop: peers are connected without it.
+  // Peers are connected even if the control socket cannot be opened.
   if (is_daemon() && !config_.control.empty()) {
     const auto opened = control_.open(config_.control);
     if (!opened) spdlog::warn("nobody can ask this daemon: {}", opened.error().message);
@@ -216,7 +216,7 @@ void Loop::carry_out(const Plan& plan) {
   tell(plan.notes);
 }
 
-/// Logs what an answer changed, and decides anew at once.
+/// Logs what an answer changed, and decides again at once.
 void Loop::take(const std::vector<Note>& notes) {
   tell(notes);
   tick();

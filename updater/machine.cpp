@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <utility>
 
-/// All peers of one device. A step meets the peers of the reading, lets each direct peer take its
-/// turn, and then the hubs, which learn from them whether to kick. What a peer decides is
-/// peer/direct_peer.cpp and peer/hub.cpp; who joins the mesh is tunnel/mesh.cpp; loop.cpp carries
-/// the plans out. One thread: the caller's.
+/// All peers of one device. A step compares the peers with the reading, lets each direct peer take
+/// its turn, and then the hubs, which learn from the direct peers whether to kick. The decisions
+/// for one peer are in peer/direct_peer.cpp and peer/hub.cpp, those about joining the mesh in
+/// tunnel/mesh.cpp; loop.cpp carries the plans out. One thread: the caller's.
 namespace updater {
 namespace {
 
@@ -18,7 +18,7 @@ using base::SteadyTime;
 constexpr auto poll_interval = 1s;
 /// While a peer is punched or suspect: its next packet decides what comes next.
 constexpr auto punching_poll_interval = 250ms;
-/// A clock that moved this far was set, not adjusted. Smaller steps add up until they are told.
+/// A clock that moved this far was set, not adjusted. Smaller steps add up until they are reported.
 constexpr auto clock_jump = 10s;
 /// A clock that is behind a handshake by less does no harm.
 constexpr auto clock_tolerance = 5s;
@@ -132,7 +132,7 @@ void Machine::meet(const base::Now& now, const wg::DevicePeer& shown) {
   }
 }
 
-/// With a mistyped --hub the real one would be punched.
+/// Warns if the device lacks a key of --hub: with a mistyped --hub the real one would be punched.
 void Machine::tell_missing_hubs(const wg::Device& device, Plan& plan) {
   for (const wg::PublicKey& hub : settings_.hubs) {
     if (device.find(hub) != nullptr) {
@@ -267,7 +267,7 @@ std::vector<Note> Machine::learn(const base::Now& now, const LookupResult& resul
   return notes;
 }
 
-/// Tells once that look-ups fail, and once that they work again.
+/// Logs once that look-ups fail, and once that they work again.
 void Machine::watch_resolver(const base::Now& now, const LookupResult& result,
                              std::vector<Note>& notes) {
   const bool failed = !result.endpoints && !is_about_peer(result.endpoints.error());

@@ -26,8 +26,8 @@ namespace updater {
 ///
 /// Use: read the device, call step(), and carry the plan out in its order. Hand each answer to one
 /// of the learn functions; then read the device again at once and step(), so that each decision
-/// stands on what the device shows at that moment. All changes of a plan belong into one
-/// transaction. The next reading shows whether they reached the device.
+/// uses what the device shows at that moment. All changes of a plan belong in one transaction. The
+/// next reading shows whether they reached the device.
 ///
 /// The notes that the functions return, and those of a plan, are lines for the log.
 class Machine {

@@ -23,7 +23,7 @@ constexpr milliseconds brisk_interval = 2200ms;
 constexpr milliseconds waiting_interval = 9s;
 /// Pace::calm, and also for a key that is not registered.
 constexpr milliseconds calm_interval = 60s;
-/// Percent. Spreads the look-ups of peers that all became direct at one moment.
+/// Percent. Spreads the look-ups of peers that became direct at the same moment.
 constexpr int calm_jitter = 50;
 /// A longer TTL is a mistake in the zone, and would hide a peer that moved.
 constexpr auto longest_trusted_ttl = 60s;

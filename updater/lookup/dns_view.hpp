@@ -11,7 +11,7 @@
 namespace updater {
 
 /// What DNS says about one key, and when to ask again: often while something is wrong, rarely while
-/// all is well, never within the TTL of the last answer, always with jitter. Pure.
+/// all is well, not before the TTL of the last answer ends, always with jitter. Pure.
 class DnsView {
  public:
   /// How often to ask. Urgent: after 1.1 s five times, after 2.2 s six times, then every 9 s.
@@ -40,8 +40,7 @@ class DnsView {
   [[nodiscard]] std::optional<LookupError> error() const { return error_; }
   /// Whether a look-up has ended, with any result.
   [[nodiscard]] bool is_asked() const { return asked_; }
-  /// How the key's NAT maps: as the public view says, else as the private one does; none: neither
-  /// says.
+  /// How the key's NAT maps: from the public view, else from the private one; none: in neither.
   [[nodiscard]] std::optional<schema::NatMapping> mapping() const {
     return mapping_ ? mapping_ : private_mapping_;
   }

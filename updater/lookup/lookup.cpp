@@ -6,9 +6,9 @@
 #include "schema/owner_name.hpp"
 #include "schema/peer_text.hpp"
 
-/// From the replies of a resolver to a peer's endpoints. Top down: the SRV records, the addresses
-/// of their targets, then the TXT record. Asking is the caller's (lookup_worker.cpp), and so is the
-/// thread.
+/// Makes a peer's endpoints from the replies of a resolver. Top down: the SRV records, the
+/// addresses of their targets, then the TXT record. The caller asks the questions, and chooses the
+/// thread (lookup_worker.cpp).
 namespace updater {
 namespace {
 
@@ -19,7 +19,7 @@ struct Target {
   std::uint16_t priority = 0;
   base::Port port{};
   dns::Name name;
-  std::optional<base::IpAddress> named_address;  ///< the one that its name spells; none: no such
+  std::optional<base::IpAddress> named_address;  ///< the one in its name; none: not there
 };
 
 /// The records of `type` in the answer that belong to `name`, through aliases.

@@ -21,7 +21,7 @@ namespace updater {
 enum class LookupError : std::uint8_t {
   no_such_name,    ///< NXDOMAIN: nobody registered the key
   no_endpoint,     ///< NODATA: registered, but not seen
-  server_failure,  ///< SERVFAIL, or a response code that says less
+  server_failure,  ///< SERVFAIL, or another response code that does not say why
   refused,         ///< REFUSED
   timeout,         ///< no server answered
   unreachable,     ///< no server could be asked
@@ -29,7 +29,7 @@ enum class LookupError : std::uint8_t {
   foreign,         ///< records of another owner: another peer's, or nobody's
 };
 
-/// Why a look-up fails whose question failed like this.
+/// The look-up error for a question that failed in this way.
 [[nodiscard]] LookupError to_lookup_error(dns::ResolverError error);
 /// One clause for the log: "the name does not exist (NXDOMAIN)".
 [[nodiscard]] std::string_view to_string(LookupError error);

@@ -80,8 +80,7 @@ class DirectPeer {
   [[nodiscard]] bool is_settled() const {
     return known_.dns().is_asked() && (!attempt_ || !attempt_->kick_at());
   }
-  /// What people are told of the peer, without its name and its story. \param shown the last
-  /// reading.
+  /// The report about the peer, without its name and its story. \param shown the last reading.
   [[nodiscard]] PeerReport describe(const base::Now& now, const wg::DevicePeer& shown) const;
   /// What has to be put right on the device at the program's end, besides the keepalive.
   [[nodiscard]] std::vector<wg::PeerUpdate> leave(const wg::DevicePeer& shown) const {

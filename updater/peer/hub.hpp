@@ -24,7 +24,7 @@ class Hub {
   /// Asks for a kick at the next step that may kick. \param reason a clause.
   void request_kick(std::string reason);
   /// Asks for a kick, and before it for the same endpoint once more: WireGuard then chooses the
-  /// source address anew. \param reason a clause.
+  /// source address again. \param reason a clause.
   void request_reset(std::string reason);
 
   /// Takes a reading, and appends what is to be done to the turn's plan.

@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Length of the list of told refusals: all endpoints of DNS and of the peer's own network.
+/// Length of the list of reported refusals: all endpoints of DNS and of the peer's own network.
 constexpr std::size_t max_refused = max_published + schema::max_lan_endpoints;
 
 }  // namespace

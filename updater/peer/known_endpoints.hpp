@@ -15,7 +15,7 @@
 namespace updater {
 
 /// Where one peer may be reached: what DNS says, what the peer says of its own network, and what
-/// worked last. Says once for each endpoint and reason why one of them is never set. Pure.
+/// worked last. Notes once for each refused endpoint and reason why it is never set. Pure.
 class KnownEndpoints {
  public:
   /// \param family the only one that the operator wants; none: any.

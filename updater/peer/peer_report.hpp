@@ -13,7 +13,7 @@
 #include "updater/lookup/lookup.hpp"
 #include "wg/public_key.hpp"
 
-/// What people are told of one peer. Plain values.
+/// What reports say of one peer. Plain values.
 namespace updater {
 
 /// Something that happened to one peer.

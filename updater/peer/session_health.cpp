@@ -67,8 +67,8 @@ SessionHealth::SessionHealth(const base::Now& now, const wg::DevicePeer& peer)
       endpoint_(peer.endpoint),
       flow_start_(now.steady) {
   if (!handshake_) return;
-  // Only here the wall clock counts: later handshakes are seen when they happen. If the clock was
-  // set back, the handshake must not lie in the future.
+  // Only here the wall clock counts: later handshakes are timed when they are seen. If the clock
+  // was set back, the handshake must not lie in the future.
   const auto age = std::max(std::chrono::nanoseconds(0), now.wall - *handshake_);
   last_handshake_ = now.steady - std::min<std::chrono::nanoseconds>(age, 24h);
   if (age < proving_age) last_received_ = now.steady;
@@ -140,8 +140,8 @@ SessionHealth::Verdict SessionHealth::judge(
   if (answers_promptly_ && unanswered >= pause)
     return {Session::doubtful,
             fmt::format("data is unanswered for {} s", whole_seconds(unanswered))};
-  // A flow that only WireGuard's keepalives answer: ask before one lost keepalive looks like a lost
-  // session.
+  // A flow that only WireGuard's keepalives answer: ask now, before one lost keepalive looks like a
+  // lost session.
   if (round_trip && unanswered >= probing_limit)
     return {Session::doubtful,
             fmt::format("data is unanswered for {} s", whole_seconds(unanswered)), true};

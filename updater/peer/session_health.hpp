@@ -62,7 +62,7 @@ class SessionHealth {
   [[nodiscard]] std::optional<base::SteadyTime> last_heard() const { return last_heard_; }
   /// The last packet that was sent.
   [[nodiscard]] std::optional<base::SteadyTime> last_sent() const { return last_sent_; }
-  /// The last initiation of ours that is told from data: one with nothing but responses beside it.
+  /// The last initiation of ours that can be told from data: only responses were counted with it.
   [[nodiscard]] std::optional<base::SteadyTime> last_initiation() const { return last_initiation_; }
   /// The last handshake. Its age at the first reading is limited to 24 h.
   [[nodiscard]] std::optional<base::SteadyTime> last_handshake() const { return last_handshake_; }

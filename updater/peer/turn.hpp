@@ -13,8 +13,8 @@
 
 namespace updater {
 
-/// One peer's share of one step: what its decisions stand on, and where they go. Borrowed for the
-/// step; not copied.
+/// One peer's share of one step: the input of its decisions, and where they are written. Borrowed
+/// for the step; not copied.
 struct Turn {
   const Scene& scene;
   const Settings& settings;

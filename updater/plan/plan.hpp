@@ -49,8 +49,8 @@ struct Probe {
   friend bool operator==(const Probe&, const Probe&) = default;
 };
 
-/// Something that people are told: a line of the log and, where it is about a peer, an event of
-/// that peer's story (PeerReport).
+/// A report to people: a line of the log and, if it is about a peer, an event of that peer's story
+/// (PeerReport).
 struct Note {
   enum class Level : std::uint8_t { detail, change, trouble };
   Level level{};
@@ -58,7 +58,7 @@ struct Note {
   std::optional<wg::PublicKey> peer = std::nullopt;  ///< none: about this host or the device
 };
 
-/// A write to one peer, and why. All updates belong into one transaction, in this order.
+/// A write to one peer, and why. All updates belong in one transaction, in this order.
 struct Change {
   wg::PublicKey peer;
   std::vector<wg::PeerUpdate> updates;
@@ -89,7 +89,7 @@ void append(std::vector<wg::PeerUpdate>& updates, const std::vector<wg::PeerUpda
 
 /// For people: `endpoint 203.0.113.10:51820, kick, keepalive 25 s`.
 [[nodiscard]] std::string describe(const std::vector<wg::PeerUpdate>& updates);
-/// What people are told of a change: its updates in words, and its reason.
+/// The note for a change: its updates in words, and its reason.
 [[nodiscard]] Note make_note(const Change& change);
 /// A line of the log, the peer's name first: `bob (xTIB…p8Dg): lost: its handshake is 180 s old`.
 [[nodiscard]] std::string to_string(const Note& note, const Settings& settings);

@@ -26,7 +26,7 @@ using dns::RrType;
 using dns::Transport;
 using Level = Diagnosis::Level;
 
-/// At most this many peers' records are compared. A fault of the fleet shows in these.
+/// At most this many peers' records are compared. A fault of the whole zone shows in these.
 constexpr std::size_t max_peers = 20;
 /// At most this many addresses of name servers are asked.
 constexpr std::size_t max_servers = 8;

@@ -9,8 +9,8 @@
 /// `wg-updater doctor`: what keeps this host from being found, and from finding others. Pure: DNS
 /// is asked through an interface.
 ///
-/// Of the clock only a certain fault is reported: it is behind something that this host wrote or
-/// saw itself. Peers ignore the handshakes of a host whose clock fell back, without an error.
+/// The clock is reported only if it is certainly wrong: behind something that this host wrote or
+/// saw itself. Peers silently ignore the handshakes of a host whose clock went back.
 namespace updater {
 
 [[nodiscard]] std::vector<control::Diagnosis> examine(const DoctorFacts& facts,

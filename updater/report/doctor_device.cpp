@@ -113,8 +113,7 @@ void check_clock(const DoctorFacts& facts, Diagnoses& found) {
   found.push_back({Level::ok, "clock", "nothing that this host knows is ahead of its clock", ""});
 }
 
-/// WireGuard gives a prefix to one peer only, and takes it from the one that had it without an
-/// error.
+/// WireGuard gives a prefix to one peer only, and silently takes it from the peer that had it.
 void check_allowed_ips(const DoctorFacts& facts, Diagnoses& found) {
   for (const wg::DevicePeer& peer : facts.device.peers) {
     if (!peer.allowed_ips.empty()) continue;

@@ -15,7 +15,8 @@ constexpr std::array<double, 9> bounds = {0.5, 1, 2, 5, 10, 20, 60, 300, 3600};
 /// A tunnel flaps if it is lost sooner than this after it became direct.
 constexpr auto flap_time = 60s;
 
-/// These counters stand in every file, even at 0, so that a rate can be taken of the first failure.
+/// These counters are in every file, even at 0, so that a rate can be computed from the first
+/// failure on.
 constexpr std::array<std::string_view, 3> failure_reasons = {"hopeless", "no_answer", "write"};
 
 constexpr std::array<std::string_view, 6> states = {"direct",   "hub",     "ignored",

@@ -27,7 +27,7 @@ class Metrics {
   void count_write_failure() { ++failures_["write"]; }
   /// Forgets the times of a peer that was removed.
   void forget(const wg::PublicKey& peer) { peers_.erase(peer); }
-  /// A peer appeared that is to be connected.
+  /// A peer to be connected appeared.
   void meet(base::SteadyTime now, const wg::PublicKey& peer) { peers_[peer].unreached_since = now; }
 
   /// In Prometheus' text format 0.0.4. \param report with interface and peers.

@@ -8,9 +8,8 @@
 
 #include "control/to_line.hpp"
 
-// How status and why are written: the table, its JSON, the story of one peer, and the advice. Pure
-// functions of a Report. Machine::describe() makes the report; control/commands.hpp chooses the
-// form.
+// Writes status and why: the table, its JSON, the story of one peer, and the advice. Pure functions
+// of a Report. Machine::describe() makes the report; control/commands.hpp chooses the form.
 namespace updater {
 namespace {
 

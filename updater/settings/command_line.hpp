@@ -35,9 +35,9 @@ void add_run_options(CLI::App& app, CommandLine& line);
 /// replace what a daemon would tell.
 void add_doctor_options(CLI::App& app, CommandLine& line);
 
-/// `-device wg0 -dns 203.0.113.10:53 -zone wg.example.org` as wgsd-client takes it, one or two
-/// dashes, also with `=`: one round. \return the words in this program's own way; others stay as
-/// they are.
+/// Translates the words of wgsd-client, with one or two dashes, also with `=`:
+/// `-device wg0 -dns 203.0.113.10:53 -zone wg.example.org`. They mean one round.
+/// \return the words in this program's own form; all others are unchanged.
 [[nodiscard]] std::vector<std::string> translate_wgsd_client(const std::vector<std::string>& words);
 
 }  // namespace updater

@@ -14,22 +14,21 @@ namespace updater {
 
 using ConfigError = config::Error;
 
-/// Everything that the operator decides for one process, which serves one interface: checked and
-/// complete.
+/// The operator's decisions for one process, which serves one interface: checked and complete.
 struct Config {
   enum class Mode : std::uint8_t {
     daemon,   ///< until SIGTERM or SIGINT; then the user's keepalives are put back
-    once,     ///< one round, then out; what was set stays, and is remembered
+    once,     ///< one round, then exit; what was set stays, and is remembered
     dry_run,  ///< one round that prints each change to standard output and writes nothing
   };
   Mode mode = Mode::daemon;
   std::string interface;                 ///< 1–15 octets
   dns::Name zone;                        ///< at most schema::max_zone_octets
   std::optional<base::Endpoint> server;  ///< asked instead of the system's resolvers
-  /// Inside the tunnel: where LAN addresses are announced and asked for; none: the hub's own
+  /// Server inside the tunnel, where LAN addresses are announced and asked for; none: the hub's own
   /// address in the tunnel.
   std::optional<base::Endpoint> private_server;
-  bool uses_private_server = true;  ///< false: none of that
+  bool uses_private_server = true;  ///< false: nothing is asked or announced there
   Settings settings;
   std::filesystem::path
       state_file;            ///< state, else IFACE.json in $STATE_DIRECTORY or /var/lib/wg-updater

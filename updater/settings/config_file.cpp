@@ -1,6 +1,6 @@
-// How the configuration of one interface is put together: the defaults, the top of the file, the
-// section of the interface, the command line. Runs once, at start, on the only thread there is yet.
-// The options are the table in options.cpp; the shape of the file is read by config/yaml_file.
+// Builds the configuration of one interface from the defaults, the top of the file, the section of
+// the interface and the command line. Runs once, at start, on the only thread there is yet. The
+// options are the table in options.cpp; config/yaml_file reads the shape of the file.
 #include "updater/settings/config_file.hpp"
 
 #include <fmt/format.h>
@@ -64,7 +64,8 @@ class ConfigReader {
   void take_file(const std::string& path) {
     const auto parsed = config::parse_yaml_file(read_file_(path));
     if (!parsed) fail(fmt::format("{}:{}", path, parsed.error().line), parsed.error().message);
-    // The sections of other interfaces are read, too: a mistake is told before that one starts.
+    // The sections of other interfaces are read, too: a mistake is reported before that interface
+    // is started.
     const YamlMap* own = nullptr;
     for (const YamlSetting& setting : parsed->settings) {
       if (setting.word == "interfaces") own = check_interfaces(setting);

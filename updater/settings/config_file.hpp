@@ -9,12 +9,12 @@
 /// The configuration, from the command line and the file that it names, and back to text.
 namespace updater {
 
-/// Lays over each other, the later replacing the earlier, lists as a whole: the defaults; what
-/// stands at the top of the file; the section of the interface below `interfaces`; the command
-/// line. The file is --config's, else default_config_file where that exists. \throws ConfigError
+/// Later sources replace earlier ones, lists as a whole: the defaults, the top of the file, the
+/// section of the interface below `interfaces`, the command line. The file is --config's, else
+/// default_config_file if that exists. \throws ConfigError
 [[nodiscard]] Config load_config(const CommandLine& line);
 
-/// load_config without the disk: no file but that of --config, which comes from `read_file`, so
+/// load_config without the disk: the only file is that of --config, and `read_file` supplies it, so
 /// that tests and the fuzzer reach all of it. \throws ConfigError
 [[nodiscard]] Config read_config(const CommandLine& line, const config::ReadFile& read_file);
 

@@ -25,7 +25,7 @@ bool add_key(std::set<wg::PublicKey>& keys, const std::string& value) {
   return key && !key->is_zero() && keys.insert(*key).second;
 }
 
-/// Empty: none.
+/// An empty value means none.
 bool set_server(std::optional<base::Endpoint>& server, const std::string& value) {
   if (value.empty()) {
     server.reset();

@@ -9,12 +9,12 @@
 /// its paragraph in doc/wg-updater.yaml.5.
 namespace updater {
 
-/// `interfaces` and `peers` are not in the table: they hold maps and stand in the file only.
+/// `interfaces` and `peers` are not in the table: they hold maps and exist only in the file.
 using Option = config::Option<Config>;
 
 [[nodiscard]] std::span<const Option> all_options();
 
-/// Whether it can only be meant for one interface, and so has no place at the top of the file.
+/// Whether it makes sense for one interface only, so that it is not allowed at the top of the file.
 [[nodiscard]] bool is_of_one_interface(const Option& option);
 
 }  // namespace updater

@@ -11,12 +11,12 @@
 #include "base/endpoint.hpp"
 #include "wg/public_key.hpp"
 
-/// What the operator chose that the state machine follows.
+/// The operator's choices that the state machine follows.
 namespace updater {
 
 inline constexpr std::size_t max_lan_candidates = 8;
 
-/// What the operator chose for one peer.
+/// The operator's choices for one peer.
 struct PeerSettings {
   std::string name = {};  ///< for the log and the status; one label; empty: none
   bool ignore = false;    ///< neither looked up nor written to
@@ -36,11 +36,11 @@ struct MeshSettings {
   friend bool operator==(const MeshSettings&, const MeshSettings&) = default;
 };
 
-/// What the operator chose.
+/// The operator's choices.
 struct Settings {
   std::set<wg::PublicKey> hubs;               ///< --hub
   std::chrono::seconds direct_keepalive{25};  ///< where the user's is 0; 1–65535
-  /// One round and out: keepalives are not turned off to wait for an endpoint.
+  /// One round, then exit: keepalives are not turned off to wait for an endpoint.
   bool one_round = false;
   bool lan = false;  ///< peers are asked for the addresses of their own networks
   MeshSettings mesh = {};

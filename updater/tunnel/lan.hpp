@@ -93,7 +93,7 @@ class LanAnnouncer {
   /// \param rcode of the reply; an error: no reply came.
   void learn(base::SteadyTime now, const base::Expected<dns::Rcode, LookupError>& rcode,
              std::minstd_rand& random);
-  /// The server or the device is another one, which was told nothing yet.
+  /// Call when the server or the device is another one, which has no announcement yet.
   void forget();
 
   /// Why the server did not take the last announcement; none: it did.

@@ -16,9 +16,9 @@ namespace updater {
 
 /// Announces this host's LAN addresses at the hub's tunnel address, and asks there for those of the
 /// other peers. The kernel then looks for each address on the link (ARP, neighbour discovery), and
-/// its neighbour table says whether a host has it. Not an echo request: hosts that refuse echoes
-/// still answer ARP, and a peer's mere claim should not send more than that to a neighbour. Used
-/// from the thread of its io_context.
+/// its neighbour table says whether a host has it. An echo request is not used: hosts that refuse
+/// echoes still answer ARP, and a mere claim of a peer should send no more than ARP to a neighbour.
+/// Used from the thread of its io_context.
 class LanExchange {
  public:
   using Done = std::function<void(const LanResult&)>;

@@ -54,8 +54,8 @@ struct MeshPlan {
 
 /// Takes a reading of the device. A peer that we added and that is missing now was removed by hand:
 /// it is not added again until somebody adds it by hand. Two exceptions: the device is another one,
-/// or all peers that we added, two or more, are missing at once, because a configuration was loaded
-/// anew. Then they may be added again. \return lines for the log.
+/// or at least two peers were added by us and all of them are missing at once, because a
+/// configuration was loaded again. Then they may be added again. \return lines for the log.
 [[nodiscard]] std::vector<Note> observe_mesh(const wg::Device& device, unsigned interface_index,
                                              Memory& memory);
 

@@ -16,9 +16,9 @@
 namespace updater {
 
 /// Exchanges DNS messages with a server inside the tunnel, over UDP. Each exchange has a socket of
-/// its own, bound to the WireGuard interface and connected to the server: whatever it receives came
-/// through the tunnel and from that address, whatever routes this host has. There is no TCP inside
-/// the tunnel. Used from the thread of its io_context.
+/// its own, bound to the WireGuard interface and connected to the server: this host's routes have
+/// no influence, and everything it receives came through the tunnel from that address. There is no
+/// TCP inside the tunnel. Used from the thread of its io_context.
 class PrivateClient {
  public:
   /// The reply, which has the id of the message. \error timeout, unreachable.

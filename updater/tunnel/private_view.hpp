@@ -39,7 +39,7 @@ class PrivateView {
 
     /// Called once for each ask_lan().
     virtual void learn_lan(const LanResult& result) = 0;
-    /// Not called where no usable answer came.
+    /// Not called if no usable answer came.
     virtual void learn_text(const wg::PublicKey& peer, const PublishedText& text) = 0;
     /// Which peers' records the mesh needs (find_questions()).
     [[nodiscard]] virtual MeshQuestions find_mesh_questions(
@@ -51,7 +51,7 @@ class PrivateView {
   /// \param context, config, reader outlive the view.
   PrivateView(asio::io_context& context, const Config& config, Reader& reader);
 
-  /// Takes a new reading: finds the server, and does there what is due. Does nothing where
+  /// Takes a new reading: finds the server, and sends it what is due. Does nothing if
   /// uses_private_server() is false. \param hubs among the device's peers. \param host this host's
   /// addresses.
   void follow(const base::Now& now, const wg::Device& device, const std::set<wg::PublicKey>& hubs,
