@@ -1,10 +1,10 @@
 """Builds and runs every test: the table `steps` says what. Called by scripts/test, which installs what is needed.
 
-Each step's output goes to build/test/NAME.log; the end of it is shown when the step fails. A step that ends with exit
-code 77 was skipped, and its log says why. The last line counts; the exit code is 0 only if nothing failed.
+Each step's output goes to build/test/NAME.log; its end is shown if the step fails. A step that ends with exit code 77
+was skipped, and its log says why. The last line counts the steps; the exit code is 0 only if nothing failed.
 
-Scenarios mostly wait. So the programs are built first; then scenarios run, a few at a time, while the unit tests are
-compiled, and then run. With --full every step is alone, and scenarios judge the seconds that they only print otherwise.
+Scenarios mostly wait. So the programs are built first. Then a few scenarios at a time run while the unit tests are
+compiled and run. With --full every step runs alone, and scenarios judge the seconds that they otherwise only print.
 """
 
 import argparse
@@ -24,24 +24,24 @@ LOGS = ROOT / "build/test"
 SKIPPED = 77
 SLOWEST = 10  # tests, shown at the end
 
-# What may run at the same time.
-ALONE = "alone"  # nothing else
+# What may run at the same time as a step.
+ALONE = "alone"  # no other step
 BESIDE = "beside"  # one of these, and scenarios
-SCENARIO = "scenario"  # a few
+SCENARIO = "scenario"  # a few of these
 HEAVY = "heavy"  # a scenario that keeps a core busy: one of these among the scenarios
 SCENARIOS_AT_ONCE = 4
 HEAVY_SCENARIOS = {"crowd", "fleet", "flood", "hostile_packets", "kernel_peer", "kernel_wireguard", "tcp_crowd"}
-LONG_SCENARIOS = ("rebinding", "late_peer", "no_write", "fleet")  # begin first, so that none of them is left over
+LONG_SCENARIOS = ("rebinding", "late_peer", "no_write", "fleet")  # start first, so that none of them runs last
 
 PROGRAMS = ("wg-dnsd", "wg-updater", "wg_crowd", "wg_device_tool", "play")  # all that scenarios run
 
-# command: a list of words, or a function(log) → exit code. `needs`: the step that must have passed before. `full`:
-# only with --full. `room`: what may run beside it.
+# command: a list of words, or a function(log) → exit code. `needs`: the step that must have passed before. `full`: only
+# with --full. `room`: what may run at the same time.
 Step = collections.namedtuple("Step", "name command needs full room", defaults=(None, False, ALONE))
 
 
 def steps(options):
-    # Everything in tests/ has sanitizers with --full alone: that costs half of the time of compiling it.
+    # Tests have sanitizers only with --full: they double the time of compiling.
     dev = ("-D", f"WG_DNSD_SANITIZE_TESTS={'ON' if options.full else 'OFF'}")
     beside = ALONE if options.full else BESIDE
     table = [
@@ -76,7 +76,7 @@ def steps(options):
 
 
 def scenario_scripts():
-    """The demo first, then those that take long, then the others by name."""
+    """The demo first, then the long ones, then the others by name."""
     folder = ROOT / "tests/e2e/scenarios"
     long = [folder / f"test_{name}.py" for name in LONG_SCENARIOS]
     return [folder / "demo.py", *long, *sorted(set(folder.glob("test_*.py")) - set(long))]
@@ -86,7 +86,7 @@ def name_of_scenario(script):
     return script.stem.removeprefix("test_")
 
 
-# ---- what the steps do
+# ---- the work of the steps
 
 
 def tracked_files(*patterns):
@@ -125,7 +125,7 @@ def check_man_pages(log):
 
 
 def build(preset, definitions=(), targets=()):
-    """All, or some targets. `-D WG_DNSD_BUILD_TESTS=ON`: scripts/demo builds without."""
+    """Builds all, or some targets. `-D WG_DNSD_BUILD_TESTS=ON`: scripts/demo builds without."""
     configure = ("cmake", "--preset", preset, "-D", "WG_DNSD_BUILD_TESTS=ON", *definitions)
     compile = ("cmake", "--build", "--preset", preset, *(("--target", *targets) if targets else ()))
     return lambda log: run(log, *configure) or run(log, *compile)
@@ -159,7 +159,7 @@ def fuzz(log):
 
 
 class Run:
-    """The steps that are under way, and the verdicts so far."""
+    """The steps that are running, and the verdicts so far."""
 
     def __init__(self):
         self.count = collections.Counter()
@@ -178,7 +178,7 @@ class Run:
                 elif self.may_start(step):
                     self.start(step)
                 elif step.room == ALONE:
-                    break  # nothing overtakes it, or it would wait for ever
+                    break  # no step may overtake it, or it would wait for ever
                 else:
                     continue
                 waiting.remove(step)
@@ -196,7 +196,7 @@ class Run:
         return step.room not in (SCENARIO, HEAVY) or rooms[SCENARIO] + rooms[HEAVY] < SCENARIOS_AT_ONCE
 
     def start(self, step):
-        """A step is a process of its own in either form, so that several can run at the same time."""
+        """Each step is a process of its own in either form, so that several can run at the same time."""
         log = open(log_of(step), "w", encoding="utf-8")
         process = os.fork()
         if process == 0:
@@ -205,9 +205,9 @@ class Run:
             code = 1
             try:
                 if step.room == BESIDE:
-                    os.nice(19)  # scenarios wait for events; compilers take what is left
+                    os.nice(19)  # scenarios wait for events; compilers take the remaining time
                 code = step.command(log) if callable(step.command) else run(log, *step.command)
-            except BaseException as error:  # nothing may run on into the copied stack of the parent
+            except BaseException as error:  # never run on in the copied stack of the parent
                 log.write(f"{type(error).__name__}: {error}\n")
             log.flush()
             os._exit(code if 0 <= code < 256 else 1)
@@ -263,9 +263,9 @@ class Run:
 
 
 class Progress:
-    """How far builds and unit tests are: the last line of a terminal, or else a line now and then."""
+    """Shows the progress of builds and unit tests: in the last line of a terminal, or else in a line now and then."""
 
-    INTERVAL = 10  # seconds, where it is no terminal
+    INTERVAL = 10  # seconds, if it is no terminal
 
     def __init__(self):
         self.is_terminal = sys.stdout.isatty()
@@ -273,7 +273,7 @@ class Progress:
         self.next = 0.0
 
     def say(self, line):
-        """A line that stays."""
+        """Prints a line that stays."""
         if self.is_terminal and self.text:
             print("\r\033[K", end="")
             self.text = ""
@@ -297,7 +297,7 @@ class Progress:
 
 
 def how_far(step):
-    """`n of m`, as ninja and ctest write it to their log; nothing if the step does not tell."""
+    """`n of m`, as ninja and ctest write it to their log; empty if the step does not say."""
     with open(log_of(step), "rb") as log:
         log.seek(max(0, log.seek(0, os.SEEK_END) - 20_000))
         found = re.findall(rb"^(?:\[(\d+)/(\d+)\] | *(\d+)/(\d+) Test )", log.read(), re.MULTILINE)
@@ -306,7 +306,7 @@ def how_far(step):
 
 
 def figures_of(step, lines):
-    """What a step that passed has to tell."""
+    """The figures of a step that passed."""
     if step.name == "order":
         return lines
     return lines[:-1] if step.name.startswith("e2e/") and step.name != "e2e/demo" else []
@@ -329,7 +329,7 @@ def tests_of(step):
 
 
 def chosen(table, only):
-    """The step `only` and what it needs; any other name is taken as the beginning of unit tests' names."""
+    """The step `only` and the steps it needs; any other name is taken as the beginning of unit tests' names."""
     by_name = {step.name: step for step in table}
     found = [by_name.get(only) or Step(only, ctest("dev", "-R", f"^{only}", "--no-tests=error"), needs="build")]
     while found[0].needs:

@@ -1,4 +1,4 @@
-"""What the benchmarks share: building what is needed, and counting a process's CPU."""
+"""Shared by the benchmarks: builds what is needed, and counts a process's CPU."""
 
 import json
 import os
@@ -16,7 +16,7 @@ SERVER_CORE, LOAD_CORE = 0, 1
 
 
 def build(*targets):
-    """Release build of these targets alone. With WG_DNSD_BENCH_BUILT set, they are there already."""
+    """Release build of these targets alone. If WG_DNSD_BENCH_BUILT is set, they are built already."""
     if os.environ.get("WG_DNSD_BENCH_BUILT"):
         return
     log = FOLDER / "build.log"
@@ -35,7 +35,8 @@ def program(name):
 
 
 def run_json(*command, may_fail=False):
-    """The JSON that a program prints as its last line. `may_fail`: exit code 1 is a finding, told there."""
+    """The JSON that a program prints as its last line. `may_fail`: exit code 1 is a finding, which the JSON
+    describes."""
     result = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, text=True, check=False)
     if result.returncode != 0 and not (may_fail and result.returncode == 1):
         raise SystemExit(f"{command[0]} failed with {result.returncode}: {result.stdout}")
@@ -43,7 +44,7 @@ def run_json(*command, may_fail=False):
 
 
 def instructions(*command):
-    """Executed by all threads of a command, counted by callgrind."""
+    """Instructions that all threads of a command execute, counted by callgrind."""
     result = subprocess.run(
         ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *(str(word) for word in command)],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True,
@@ -52,7 +53,7 @@ def instructions(*command):
 
 
 def peers_file(count):
-    """A WireGuard file of so many peers, made once."""
+    """A WireGuard file with this many peers, made once."""
     path = FOLDER / f"peers-{count}.conf"
     if not path.exists():
         part = path.with_suffix(".part")
@@ -63,7 +64,7 @@ def peers_file(count):
 
 
 class Cpu:
-    """CPU of all threads of a process so far: nanoseconds run, nanoseconds that it waited for a core, user seconds."""
+    """CPU of all threads of a process so far: nanoseconds run, nanoseconds spent waiting for a core, user seconds."""
 
     def __init__(self, process):
         self.run = self.wait = 0
@@ -87,6 +88,6 @@ def memory(process):
 
 
 def machine():
-    """What a figure was measured on."""
+    """The machine on which a figure was measured."""
     cpu = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text()).group(1)
     return {"cpu": cpu, "kernel": platform.release(), "date": time.strftime("%Y-%m-%d", time.gmtime())}

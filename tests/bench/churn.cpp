@@ -1,5 +1,5 @@
-// A server whose endpoints are rewritten while it answers: the answer threads and the table of
-// wg-dnsd with a writer beside them. Prints one line of JSON when its time is over.
+// A server that answers while its endpoints are rewritten: the answer threads and the table of
+// wg-dnsd, with a writer beside them. Prints one line of JSON at the end.
 #include <arpa/inet.h>
 #include <poll.h>
 #include <time.h>
@@ -40,7 +40,7 @@ class Server {
   dnsd::AnswerThreads threads_;
 };
 
-/// Changes a peer and asks until the answer says so. \return microseconds.
+/// Changes a peer and asks until the answer shows the change. \return microseconds.
 double time_until_served(Server& server, int socket, std::uint64_t round) {
   std::array<std::uint8_t, bench::Questions::room> query{};
   std::array<std::uint8_t, 2048> reply{};
@@ -55,8 +55,7 @@ double time_until_served(Server& server, int socket, std::uint64_t round) {
     pollfd wait{socket, POLLIN, 0};
     if (poll(&wait, 1, 1000) != 1) continue;
     const ssize_t received = recv(socket, reply.data(), reply.size(), 0);
-    // Question without OPT, then the SRV record's pointer, type, class, TTL, length, 4 octets,
-    // port.
+    // Question without OPT; then the SRV record: pointer, type, class, TTL, length, 4 octets, port.
     const std::size_t port_at = size - 11 + 16;
     if (received < static_cast<ssize_t>(port_at + 2)) continue;
     if (((reply[port_at] << 8U) | reply[port_at + 1]) == base::to_number(now.port)) break;

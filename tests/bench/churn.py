@@ -1,5 +1,5 @@
-"""churn: CPU per answered query while endpoints change, against a still table, in turns. Says too what a change costs
-the writer, and how long one change takes until it is served (median of 101)."""
+"""churn: CPU per answered query while endpoints change, compared in turns with a table that does not change. Also
+prints the writer's cost of a change, and the time until a change is served (median of 101)."""
 
 import argparse
 import json

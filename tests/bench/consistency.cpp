@@ -20,7 +20,7 @@ std::uint64_t number_of(const base::IpAddress& address) {
   return (std::uint64_t{low[0]} << 16U) | (std::uint64_t{low[1]} << 8U) | low[2];
 }
 
-/// Of both families one SRV record and one address, all from one number.
+/// Whether the reply has one SRV record and one address of each family, all made from one number.
 bool is_whole(const dns::Reply& reply) {
   if (reply.answer.size() != 2 || reply.additional.size() != 2) return false;
   const auto* first = std::get_if<base::IpAddress>(&reply.additional.front().data);
@@ -39,7 +39,7 @@ bool is_whole(const dns::Reply& reply) {
   });
 }
 
-/// \return answers that are not whole.
+/// \return the number of answers that are not whole.
 std::uint64_t read(const dnsd::Responder& responder, std::uint64_t answers, std::uint64_t seed) {
   const dnsd::Listener listener{dnsd::View::public_view, dns::Transport::udp};
   const dnsd::Asker asker{*base::IpAddress::parse("127.0.0.1"), base::read_clock()};
@@ -84,7 +84,7 @@ Consistency check_consistency(unsigned readers, std::uint64_t answers) {
   while (reading > 0) {
     change(draw.below(peers));
     change(draw.below(peers));
-    // Chains split, and what is freed serves other chains.
+    // Chains split, and freed entries serve other chains.
     const std::uint64_t other = peers + draw.below(others);
     draw.below(2) == 0 ? change(other) : table.erase(other);
     result.changes += 3;

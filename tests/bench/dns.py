@@ -1,8 +1,8 @@
 """dns: CPU of the server per answered query over loopback, as a ratio to a bare recvmmsg/sendmmsg floor in the same
-run. The server is pinned to one core and the load to the other, and the servers take turns. A round counts only
-with the server at least 90 % busy (of the time in which it was given the core) and less than 1 % lost. The mix `tcp`
-asks over connections: there is no floor, the servers stand beside each other. Of several sizes and mixes each server
-starts once per size and is asked every mix."""
+run. The server is pinned to one core and the load to the other, and the servers take turns. A round counts only if the
+server was at least 90 % busy (of the time in which it was given the core) and less than 1 % was lost. The mix `tcp`
+asks over connections. It has no floor, so the servers are compared with each other. With several sizes and mixes, each
+server starts once per size and is asked every mix."""
 
 import argparse
 import json
@@ -46,9 +46,9 @@ def one_round(server, peers, mix, seconds, seed, load_cores=(bench.LOAD_CORE,), 
     return load | {
         "reply_octets": statistics.mean(count["reply_octets"] for count in counts),
         "ns": run / answered,
-        # The kernel's own accounting is in ticks: the share of user time is right, its sum is not.
+        # The kernel's own accounting is in ticks: the share of user time is right, the sum is not.
         "user_ns": run / answered * user / max(user + system, 0.01),
-        # What a thread waited for its core is nobody's fault. Threads that do not answer neither run nor wait.
+        # Time spent waiting for a core does not count. Threads that do not answer neither run nor wait.
         "busy": min(run / max(wall * server.threads - wait, 1), 1),
         "loss": load["lost"] / max(load["asked"], 1),
     }
@@ -64,7 +64,7 @@ def show(name, number, result):
 
 def measure(peers, options):
     """All rounds of one size: mix → [server → result]; and the seconds until each server answered."""
-    servers = [dns_servers.start_wg_dnsd(peers)]  # first: it writes the zone of the others
+    servers = [dns_servers.start_wg_dnsd(peers)]  # first: it writes the zone that the others serve
     floors = {}
     try:
         def ask(server, mix, number):
@@ -82,7 +82,7 @@ def measure(peers, options):
                 if options.verbose:
                     for name, result in one.items():
                         show(f"{mix} {name}", number, result)
-                if number > 0:  # in the first the tables are looked at for the first time
+                if number > 0:  # the first round reads the tables for the first time
                     rounds[mix].append(one)
         return rounds, {server.name: round(server.started_after, 2) for server in servers}
     finally:

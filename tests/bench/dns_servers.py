@@ -1,6 +1,6 @@
-"""The servers that are compared, each with one thread that answers, pinned to one core: the floor, wg-dnsd, NSD and
-Knot. All are as Debian or this project ships them. NSD and wg-dnsd ask for a socket buffer of 1 MiB, as the floor does;
-Knot stays at the system's default, and the load asks no more at a time than fits there."""
+"""The servers that are compared: the floor, wg-dnsd, NSD and Knot. Each has one thread that answers, pinned to one
+core. All are as Debian or this project ships them. NSD and wg-dnsd ask for a socket buffer of 1 MiB, as the floor does.
+Knot keeps the system's default, and the load sends no more at a time than fits there."""
 
 import contextlib
 import os
@@ -14,12 +14,12 @@ import bench
 
 ZONE = "wg.example.org"
 PORTS = {"wg-dnsd": 5391, "nsd": 5392, "knot": 5393}
-FLOOR_PORTS = {"srv": 5390, "judged": 5395}  # by mix: the replies are of different length
+FLOOR_PORTS = {"srv": 5390, "judged": 5395}  # by mix: their replies have different lengths
 START_LIMIT = 300
 
 
 class Server:
-    """:param threads: that answer, each on a core of its own from the first on."""
+    """:param threads: answer threads, each on a core of its own, from the first core on."""
 
     def __init__(self, name, command, folder, port=None, threads=1, env=None):
         self.name = name
@@ -37,7 +37,7 @@ class Server:
         self.started_after = time.monotonic() - started
 
     def wait_for_answer(self):
-        """Asks for the zone's SOA until somebody says anything."""
+        """Asks for the zone's SOA until any answer comes."""
         labels = b"".join(bytes([len(label)]) + label.encode() for label in ZONE.split(".")) + b"\0"
         query = bytes.fromhex("000100000001000000000000") + labels + bytes.fromhex("00060001")
         end = time.monotonic() + START_LIMIT
@@ -55,7 +55,7 @@ class Server:
         raise SystemExit(f"{self.name} does not answer, see {self.log}")
 
     def cpu(self):
-        """Of all its processes: NSD answers in a child."""
+        """CPU of all its processes: NSD answers in a child."""
         return [bench.Cpu(process) for process in [self.process.pid, *children(self.process.pid)]]
 
     def stop(self):
@@ -91,7 +91,7 @@ def start_floor(reply_octets, mix):
 
 
 def start_wg_dnsd(peers, threads=1, port=PORTS["wg-dnsd"], path=None):
-    """As shipped, apart from its port, its folders and its threads. `path`: of the peers, if they are others."""
+    """wg-dnsd as shipped, apart from its port, its folders and its threads. `path`: another file of peers."""
     folder = fresh_folder(f"wg-dnsd-{port}")
     return Server(
         "wg-dnsd",
@@ -103,13 +103,13 @@ def start_wg_dnsd(peers, threads=1, port=PORTS["wg-dnsd"], path=None):
 
 
 def ask_wg_dnsd(word, *options, port=PORTS["wg-dnsd"], **how):
-    """One command to the one that runs."""
+    """Runs one command of the running wg-dnsd."""
     control = bench.FOLDER / f"wg-dnsd-{port}/control.sock"
     return subprocess.run([bench.program("wg-dnsd"), word, *options, "--control", control], check=True, **how)
 
 
 def public_zone(peers):
-    """The public view of a running wg-dnsd as a zone file, written once by each wg-dnsd that was built."""
+    """The public view of a running wg-dnsd as a zone file, written once for each build of wg-dnsd."""
     path = bench.FOLDER / f"zone-{peers}"
     if not path.exists() or path.stat().st_mtime < os.stat(bench.program("wg-dnsd")).st_mtime:
         part = path.with_suffix(".part")
@@ -120,7 +120,7 @@ def public_zone(peers):
 
 
 def server_libraries():
-    """Where the unpacked Debian packages have theirs, as an environment."""
+    """An environment with the libraries of the unpacked Debian packages."""
     return {"LD_LIBRARY_PATH": str(next((bench.SERVERS / "usr/lib").glob("*-linux-gnu")))}
 
 
@@ -190,7 +190,7 @@ zone:
 
 
 def versions():
-    """Of what is compared."""
+    """The versions of the servers."""
     found = {}
     for name, binary, flag in (("nsd", "nsd", "-v"), ("knot", "knotd", "-V")):
         path = bench.SERVERS / "usr/sbin" / binary

@@ -1,6 +1,6 @@
-// The floor: the least that a UDP server on Linux can do. Receives and sends in batches of 64 with
-// the socket options of dnsd/listen/listen_socket.cpp for a socket of one address, and writes
-// nothing but the answer bit. The rest of a reply is whatever stood in the buffer.
+// The floor: the least work that a UDP server on Linux can do. Receives and sends in batches of 64,
+// with the socket options that dnsd/listen/listen_socket.cpp sets for a socket of one address, and
+// sets nothing but the answer bit. The rest of a reply is what was in the buffer.
 #include <netinet/in.h>
 #include <sys/socket.h>
 

@@ -1,6 +1,6 @@
-// What a built-in observation point costs on one core: handshakes answered, keepalives answered,
-// forged initiations rejected, memory of peers and sessions. Initiators are in the process; only
-// the engine's own work is on the clock.
+// The cost of a built-in observation point on one core: handshakes answered, keepalives answered,
+// forged initiations rejected, memory of peers and sessions. The initiators run in the same
+// process; only the engine's own work is timed.
 #include <fmt/format.h>
 #include <malloc.h>
 #include <netinet/in.h>
@@ -24,7 +24,7 @@ namespace {
 
 using Octets = std::vector<std::uint8_t>;
 
-/// Processor time of this thread: what others do on this machine does not count.
+/// Processor time of this thread: other work on this machine does not count.
 struct Clock {
   using duration = std::chrono::nanoseconds;
   using rep = duration::rep;
@@ -80,7 +80,8 @@ double cost(std::size_t rounds, const std::function<void(std::size_t)>& call) {
          static_cast<double>(rounds);
 }
 
-/// What one answered initiation consists of, each call with its count; kept beside handshake.cpp.
+/// The cost of the calls that one answered initiation needs, each with its count. Keep it in step
+/// with handshake.cpp.
 double sum_of_calls() {
   noise::SharedKey key;
   noise::fill_random(key.span());
@@ -131,7 +132,7 @@ class Loopback {
         ::connect(from_.get(), static_cast<sockaddr*>(raw), size) != 0)
       std::exit(1);
   }
-  /// One batch of this datagram.
+  /// Sends one batch of this datagram.
   void send(Octets& datagram) {
     iovec part = {datagram.data(), datagram.size()};
     std::array<mmsghdr, dnsd::PointSocket::batch_size> headers{};
@@ -156,8 +157,8 @@ dnsd::PointSocket open_socket() {
   return std::move(*socket);
 }
 
-/// Microseconds to take one such datagram from the kernel, as the cheapest server can that replies:
-/// a batch per call, with both addresses; floor.cpp's half.
+/// Microseconds to receive one such datagram from the kernel, as the cheapest server that replies
+/// can: a batch per call, with both addresses. This is half of floor.cpp.
 double bare_receive(Octets& datagram) {
   const dnsd::PointSocket socket = open_socket();
   Loopback loopback(socket.fd());
@@ -186,7 +187,7 @@ double bare_receive(Octets& datagram) {
   return total / received_datagrams;
 }
 
-/// Microseconds to receive and reject it, as a point does.
+/// Microseconds to receive and reject the datagram, as a point does.
 double receive_and_reject(noise::Engine& engine, Octets& datagram, base::Now now) {
   dnsd::PointSocket socket = open_socket();
   Loopback loopback(socket.fd());
@@ -205,12 +206,12 @@ double receive_and_reject(noise::Engine& engine, Octets& datagram, base::Now now
   return total / received_datagrams;
 }
 
-/// The allocator's own count.
+/// The octets in use, as the allocator counts them.
 std::size_t allocated() {
   return ::mallinfo2().uordblks + ::mallinfo2().hblkhd;
 }
 
-/// Live ones have three sessions: previous, current and next.
+/// Live peers have three sessions: previous, current and next.
 void measure_memory(std::size_t idle, std::size_t live) {
   if (idle == 0 || live == 0) {
     fmt::print(stderr, "{} idle and {} live peers: there has to be one of each\n", idle, live);
@@ -228,12 +229,12 @@ void measure_memory(std::size_t idle, std::size_t live) {
 
   before = allocated();
   for (std::size_t i = 0; i < live; ++i) {
-    const Peer peer;  // gone before the next: what stays is the server's
+    const Peer peer;  // gone before the next one: the memory that remains is the server's
     server.add_peer(peer.engine->public_key(), {});
     peer.engine->add_peer(server.public_key(), {});
     for (int round = 0; round < 3; ++round) {
       const auto step = static_cast<std::int64_t>(3 * i) + round;
-      const base::Now now = time_at(step * std::chrono::milliseconds(25));  // no load
+      const base::Now now = time_at(step * std::chrono::milliseconds(25));  // this pace is no load
       (void)peer.engine->initiate(server.public_key(), path_of(i), 1, now);
       server.receive(peer.out->sent, path_of(i), now);
       if (round == 2) continue;
@@ -270,8 +271,8 @@ int main(int argc, char** argv) {
     }
     return made;
   };
-  // Slower than the limit of load, on the engine's clock: no cookies. The first round computes what
-  // is kept.
+  // Initiations come more slowly than the limit of load, on the engine's clock: no cookies are
+  // asked for. The first round computes the values that are kept.
   const auto answer_all = [&](std::vector<Octets>& made, std::chrono::seconds at) {
     return cost(count, [&](std::size_t i) {
       server.receive(made[i], path_of(i), time_at(at + std::chrono::milliseconds(i)));

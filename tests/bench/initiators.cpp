@@ -1,7 +1,7 @@
-// Handshakes over UDP, one after the other, at a pace that is no load to any responder:
+// Handshakes over UDP, one after the other, at a pace that is no load for any responder:
 //   bench_initiators PEERS PUBLIC-KEYS-FILE COUNT RESPONDER-KEY RESPONDER-ENDPOINT
-// Writes the public keys of so many initiators, says "ready", waits for a line on its input, makes
-// COUNT handshakes, and prints how many were answered, and their seconds.
+// Writes the public keys of PEERS initiators to the file, prints "ready", waits for a line on its
+// input, makes COUNT handshakes, and prints how many were answered, and their seconds.
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -23,7 +23,7 @@
 namespace {
 
 constexpr int patience_milliseconds = 200;
-/// wg-dnsd wants cookies from 200 in 100 ms on.
+/// wg-dnsd asks for cookies from 200 initiations in 100 ms on.
 constexpr std::chrono::microseconds pace{700};
 
 [[noreturn]] void fail(const std::string& message) {
@@ -31,7 +31,7 @@ constexpr std::chrono::microseconds pace{700};
   std::exit(1);  // NOLINT(concurrency-mt-unsafe): there is one thread
 }
 
-/// Sends to the responder; what it answers is waited for.
+/// Sends to the responder, and waits for its answers.
 class Initiator : public noise::Engine::Handler {
  public:
   explicit Initiator(const base::FileDescriptor& socket) : socket_(socket) {}

@@ -1,6 +1,6 @@
 // Asks as fast as a server answers, from many source ports, and checks every answer: id, question,
-// rcode and the number of answers. Over UDP, or in the mix `tcp` the questions of `srv` over as
-// many connections. Prints one line of JSON.
+// rcode and the number of answers. Asks over UDP; in the mix `tcp` it asks the questions of `srv`
+// over as many connections. Prints one line of JSON.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
@@ -26,9 +26,9 @@ constexpr std::size_t batch = 64;
 constexpr std::size_t reply_room = 2048;
 constexpr std::size_t stream_room = batch * (2 + reply_room);
 constexpr std::chrono::milliseconds patience{200};
-/// What a socket holds that was left at net.core.rmem_default (208 KiB), as Knot's are, which has
-/// no option for it: the kernel reckons about 800 octets for each. Four times as many lost 4 %, and
-/// every loss held a source port for `patience`.
+/// What a socket with the system's default buffer (net.core.rmem_default, 208 KiB) holds. Knot has
+/// no option for the size. The kernel counts about 800 octets for each datagram. With four times as
+/// many, 4 % were lost, and every loss held a source port for `patience`.
 constexpr std::size_t default_window = 256;
 
 struct Options {
@@ -72,7 +72,7 @@ int connect_to(std::uint16_t port, int type) {
   return one;
 }
 
-/// One source port with a batch of questions that are all answered, or lost, before the next.
+/// One source port. Each batch of questions is answered, or lost, before the next one is sent.
 class Asker {
  public:
   Asker(int socket, bool is_stream, bench::Questions& questions, bool is_floor)
@@ -119,8 +119,8 @@ class Asker {
     return static_cast<std::uint16_t>(generation_ * batch + i);
   }
 
-  /// Datagrams of one length go in one system call (UDP_SEGMENT): the load must be cheaper than
-  /// what it measures.
+  /// Datagrams of one length go out in one system call (UDP_SEGMENT): the load must be cheaper than
+  /// the server that it measures.
   void send_datagrams() {
     for (std::size_t i = 0; i < batch; ++i) order_[i] = i;
     std::stable_sort(order_.begin(), order_.end(), [this](std::size_t a, std::size_t b) {
@@ -145,7 +145,7 @@ class Asker {
       out.insert(out.end(), question.octets.begin(),
                  question.octets.begin() + static_cast<std::ptrdiff_t>(question.size));
     }
-    // All before were answered: a batch always fits into the socket's buffer.
+    // All earlier questions were answered, so a batch always fits into the socket's buffer.
     if (::send(socket_, out.data(), out.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(out.size())) {
       std::perror("send");
       std::exit(1);
@@ -160,7 +160,8 @@ class Asker {
       std::exit(1);
     }
     if (received < 0) return;
-    // A server with Nagle's algorithm writes on when we acknowledge: at once, not after 40 ms.
+    // A server with Nagle's algorithm sends more only after our acknowledgement. Acknowledge at
+    // once, not after 40 ms.
     const int one = 1;
     (void)setsockopt(socket_, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one);
     filled_ += static_cast<std::size_t>(received);
@@ -209,7 +210,7 @@ class Asker {
     }
     const auto number = static_cast<std::uint16_t>((reply[0] << 8U) | reply[1]);
     const auto index = static_cast<std::uint16_t>(number - generation_ * batch);
-    if (index >= batch || !asked_[index].is_open) return;  // late: it counts as lost already
+    if (index >= batch || !asked_[index].is_open) return;  // late: it was counted as lost
     Question& question = asked_[index];
     question.is_open = false;
     --outstanding_;
@@ -239,11 +240,11 @@ class Asker {
   std::array<Question, batch> asked_{};
   std::array<std::size_t, batch> order_{};
   std::array<std::array<std::uint8_t, reply_room>, batch> replies_{};
-  std::vector<std::uint8_t> stream_;  // of a connection: what came, the first `filled_` octets
+  std::vector<std::uint8_t> stream_;  // connections: the first `filled_` octets are valid
   std::size_t filled_ = 0;
 };
 
-/// Asks once with the client's cookie, and keeps what comes back.
+/// Asks once with the client's cookie, and keeps the server's cookie from the answer.
 void learn_cookie(const Options& options, bench::Questions& questions) {
   bench::Questions judged(bench::Mix::judged, options.peers, 1);
   const int one = connect_to(options.port, SOCK_DGRAM);
@@ -258,14 +259,14 @@ void learn_cookie(const Options& options, bench::Questions& questions) {
     if (poll(&wait, 1, 1000) != 1) continue;
     const ssize_t received = recv(one, reply.data(), reply.size(), 0);
     if (received < 28) continue;
-    // Ours is the only option that we ask for: it stands at the end.
+    // The cookie is the only option that we ask for, so it is at the end.
     const base::Bytes cookie =
         base::Bytes(reply).first(static_cast<std::size_t>(received)).last(24);
     if (!std::equal(cookie.begin(), cookie.begin() + 8, judged.client_cookie().begin())) continue;
     questions.set_cookie(cookie);
     return;
   }
-  // A server without cookies gets octets of the right length.
+  // For a server without cookies: octets of the right length.
   std::vector<std::uint8_t> made(24, 7);
   std::copy(judged.client_cookie().begin(), judged.client_cookie().end(), made.begin());
   questions.set_cookie(made);
@@ -287,7 +288,7 @@ Count run(const Options& options) {
   const auto has_room = [&] {
     return is_tcp || count.asked - count.answered - count.lost + batch <= options.window;
   };
-  std::size_t turn = 0;  // whose it is to ask: all source ports ask equally often
+  std::size_t turn = 0;  // the next one to ask, so that all source ports ask equally often
   const Clock::time_point end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                                    std::chrono::duration<double>(options.seconds));
   for (Clock::time_point now = Clock::now(); now < end; now = Clock::now()) {
@@ -306,8 +307,8 @@ Count run(const Options& options) {
   return count;
 }
 
-/// Whatever else the machine runs comes after the load, where we may say so (CAP_SYS_NICE): with
-/// few datagrams under way, a load that waits for its core leaves the server idle.
+/// Gives the load priority over everything else on the machine, if that is allowed (CAP_SYS_NICE).
+/// With few datagrams under way, a load that waits for its core leaves the server idle.
 void go_first() {
   const sched_param priority{.sched_priority = 1};
   (void)sched_setscheduler(0, SCHED_FIFO, &priority);

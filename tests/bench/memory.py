@@ -1,5 +1,5 @@
-"""memory: resident MiB of wg-dnsd when it answers, without peers and with so many from a file; and the most that it
-had while it loaded."""
+"""memory: resident MiB of wg-dnsd when it answers, without peers and with many from a file; and the maximum while it
+loaded."""
 
 import argparse
 

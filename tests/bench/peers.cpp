@@ -1,5 +1,5 @@
-// Writes the file of peers that the servers of a benchmark load: one AllowedIPs and an Endpoint
-// each.
+// Writes the file of peers that the servers of a benchmark load: each peer has one AllowedIPs and
+// an Endpoint.
 #include <cstdio>
 #include <cstdlib>
 

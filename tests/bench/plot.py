@@ -1,6 +1,6 @@
-"""plot: cost against number of peers, ours and theirs, from what `scripts/bench dns --json FILE` wrote. Writes an SVG
-with its data, the command, the date, the CPU and the versions inside. Where no round counted there is no point, and
-the plot says so."""
+"""plot: cost against number of peers for all servers, from the file that `scripts/bench dns --json FILE` wrote. Writes
+an SVG that contains the data, the command, the date, the CPU and the versions. If no round counted, the point is
+missing, and the plot says so."""
 
 import argparse
 import json
@@ -16,7 +16,7 @@ COLOURS = {"wg-dnsd": "#0b6", "nsd": "#c50", "knot": "#36c"}
 
 
 def read(path):
-    """The lines that count, the last of each size and mix that has a floor."""
+    """The lines that count: the last one of each size and mix that has a floor."""
     lines = {}
     for line in map(json.loads, pathlib.Path(path).read_text().splitlines()):
         if "floor" in line["servers"]:
@@ -25,7 +25,7 @@ def read(path):
 
 
 def points(lines):
-    """mix → server → [(peers, ratio)], and what has no ratio as text."""
+    """mix → server → [(peers, ratio)], and the values without a ratio as text."""
     series, left_out = {}, []
     for line in lines:
         for name, result in line["servers"].items():

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The plot of a file of figures: each figure is a point, what has no ratio is left out and named, and the data, the
-command, the date, the CPU and the versions are inside."""
+"""The plot of a file of figures: each figure is a point; a value without a ratio is left out and named; and the data,
+the command, the date, the CPU and the versions are inside."""
 
 import json
 import pathlib
@@ -31,7 +31,7 @@ def plot(lines, folder):
 def main():
     ours = {"wg-dnsd": 1.1, "nsd": 1.5, "floor": 1.0}
     lines = [
-        line("srv", 10, {"wg-dnsd": 7.0, "floor": 1.0}),  # of the same size and mix the last line counts
+        line("srv", 10, {"wg-dnsd": 7.0, "floor": 1.0}),  # the last line of the same size and mix counts
         line("srv", 10, ours | {"knot": None}),
         line("srv", 10000, ours | {"knot": 1.7}),
         line("judged", 10, {"wg-dnsd": 0.8, "knot": None, "floor": 1.0}),

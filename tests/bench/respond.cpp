@@ -1,5 +1,5 @@
-// Answers in process: nanoseconds of CPU per answer, alone or on several pinned threads, with or
-// without somebody who rewrites endpoints meanwhile. Under callgrind: instructions.
+// Answers in one process: nanoseconds of CPU per answer, alone or on several pinned threads, with
+// or without a thread that rewrites endpoints meanwhile. Under callgrind: instructions.
 #include <pthread.h>
 #include <time.h>
 
@@ -35,7 +35,7 @@ double thread_seconds() {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
-/// To a core of its own, as long as there is one.
+/// Pins the calling thread to a core of its own, if there is one.
 void pin(unsigned thread) {
   if (thread >= std::thread::hardware_concurrency()) return;
   cpu_set_t cores;
@@ -44,7 +44,7 @@ void pin(unsigned thread) {
   pthread_setaffinity_np(pthread_self(), sizeof cores, &cores);
 }
 
-/// A circle of questions that was drawn before, so that only answers are measured.
+/// A ring of questions that were made before, so that only answers are measured.
 class Queries {
  public:
   Queries(const Options& options, const bench::ServedTable& server, std::uint64_t seed) {
@@ -58,7 +58,7 @@ class Queries {
     for (auto& [octets, size, expected] : queries_) size = questions.write(1, octets, expected);
   }
 
-  /// \return answers that are wrong.
+  /// \return the number of wrong answers.
   std::uint64_t answer(const dnsd::Responder& responder, std::uint64_t answers) {
     const dnsd::Listener listener{dnsd::View::public_view, dns::Transport::udp};
     std::vector<std::uint8_t> reply(1232);
@@ -111,8 +111,8 @@ int run(const Options& options) {
   }
   std::thread writer;
   if (options.changes_per_second > 0) {
-    // Without a core of its own it takes turns with those that answer. Their clocks stand still
-    // then: what the writer costs them is what it does to the caches.
+    // Without a core of its own the writer takes turns with the answer threads. Their clocks stop
+    // then, so that they show only the writer's effect on the caches.
     writer = std::thread([&] {
       pin(options.threads);
       const auto pause = std::chrono::nanoseconds(1000000000U * batch / options.changes_per_second);

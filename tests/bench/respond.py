@@ -1,7 +1,7 @@
-"""respond: what one answer costs in process. Instructions by callgrind, which a noisy machine does not change: the
-command fails when they are more than 3 % over the recorded ones. Then nanoseconds, alone and on two pinned threads
-while endpoints are rewritten, in turns. Then whole answers are checked while endpoints are rewritten at full speed:
-the command fails when one mixes two endpoints."""
+"""respond: the cost of one answer in process. First instructions by callgrind, which a noisy machine does not change:
+the command fails if they exceed the recorded ones by more than 3 %. Then nanoseconds, alone and on two pinned threads
+while endpoints are rewritten, in turns. Then whole answers are checked while endpoints are rewritten at full speed: the
+command fails if an answer mixes two endpoints."""
 
 import argparse
 import json
@@ -16,15 +16,15 @@ MIXES = ("srv", "judged")
 
 
 def instructions_per_answer(mix):
-    """The difference of two runs: what a start costs is in both."""
+    """The difference of two runs, because both contain the cost of a start."""
     few, many = 2000, 22000
     command = (bench.program("bench_respond"), "--peers", 1000, "--questions", 2000, "--mix", mix, "--answers")
     return (bench.instructions(*command, many) - bench.instructions(*command, few)) / (many - few)
 
 
 def time_answers(mix, peers, rounds):
-    """Nanoseconds of one thread, and how many times its rate two threads have. Rates are per second of a thread's own
-    CPU: who else had the core meanwhile, the writer included, does not count."""
+    """Nanoseconds of one thread, and the rate of two threads as a multiple of its rate. Rates are per second of a
+    thread's own CPU: time that others had the core, the writer included, does not count."""
     command = (bench.program("bench_respond"), "--peers", peers, "--mix", mix)
     one, times = [], []
     for _ in range(rounds):

@@ -23,7 +23,7 @@ void write_name(base::ByteWriter& writer, Form form, const wg::PublicKey& key) {
   writer.bytes(apex.view().wire());
 }
 
-/// Turns letters over, as resolvers do. Length octets are below 64 and no letters.
+/// Changes the case of random letters, as resolvers do. Length octets are below 64: no letters.
 void shuffle_case(base::MutableBytes name, Draw& draw) {
   std::uint64_t coins = 0;
   for (std::size_t i = 0; i < name.size(); ++i, coins >>= 1U) {

@@ -10,11 +10,11 @@
 #include "dns/types.hpp"
 #include "wg/public_key.hpp"
 
-/// What every benchmark serves and asks: peers that follow from their number, and two mixes of
-/// questions. The same numbers make the same peers in each program.
+/// The peers and the questions of every benchmark. Peers follow from their number, and there are
+/// two mixes of questions. The same numbers give the same peers in every program.
 namespace bench {
 
-/// Numbers that look random and follow from the seed (splitmix64).
+/// Pseudo-random numbers that follow from the seed (splitmix64).
 class Draw {
  public:
   explicit Draw(std::uint64_t seed) : state_(seed) {}
@@ -30,7 +30,7 @@ class Draw {
 };
 
 [[nodiscard]] dns::Name zone();
-/// \param number from 0; those beyond the registered ones are keys that nobody has.
+/// \param number from 0; numbers beyond the registered peers give keys that no peer has.
 [[nodiscard]] wg::PublicKey key(std::uint64_t number);
 /// The lowest 24 bits of the number are in the address, and the port follows from it.
 [[nodiscard]] base::Endpoint endpoint(std::uint64_t number);
@@ -40,14 +40,14 @@ class Draw {
 enum class Mix : std::uint8_t {
   /// `_wireguard._udp.K` SRV with EDNS.
   srv,
-  /// 40 % `_wireguard._udp.K` SRV, 30 % `K._wireguard._udp` SRV, 10 % each of A at `K`, TXT and a
-  /// key
-  /// that nobody has; half with EDNS and a COOKIE, half of these with the server's; random case.
+  /// 40 % `_wireguard._udp.K` SRV, 30 % `K._wireguard._udp` SRV, 10 % each of A at `K`, TXT, and a
+  /// key that no peer has; half with EDNS and a COOKIE, half of these with the server's; random
+  /// case.
   judged,
 };
 [[nodiscard]] std::optional<Mix> parse_mix(std::string_view text);
 
-/// What a right answer to a question says.
+/// The properties of a right answer to a question.
 struct Expected {
   dns::Rcode rcode{};
   std::uint16_t answers = 0;
@@ -59,7 +59,8 @@ class Questions {
   Questions(Mix mix, std::uint64_t peers, std::uint64_t seed)
       : mix_(mix), peers_(peers), draw_(seed) {}
 
-  /// 8 octets of the client, 16 of the server; until they are set, the client's go alone.
+  /// Sets the cookie: 8 octets of the client, 16 of the server. Before this call only the client's
+  /// part is sent.
   void set_cookie(base::Bytes whole) { cookie_.assign(whole.begin(), whole.end()); }
   [[nodiscard]] base::Bytes client_cookie() const { return base::Bytes(cookie_).first(8); }
 

@@ -7,8 +7,8 @@
 
 namespace bench {
 
-/// The answer path of wg-dnsd over a table of so many peers of the scene, each with its IPv4
-/// endpoint. The table has one writer at a time; the responder is for any thread.
+/// The answer path of wg-dnsd over a table with a given number of the scene's peers, each with its
+/// IPv4 endpoint. The table has one writer at a time; any thread may use the responder.
 class ServedTable {
  public:
   explicit ServedTable(std::uint64_t peers);

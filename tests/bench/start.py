@@ -1,8 +1,8 @@
-"""start: seconds from the start of wg-dnsd until its first answer, with so many peers from a file, and of a reload
-after one endpoint of a hundred changed in the file, which is looked up afterwards. Each as time that passed and as CPU.
-Fails when a peer costs more than three times as much at the largest size as at the smallest (of CPU: what is quadratic
-costs as many times more as there are more peers), when a million take more than 3 s to the first answer, not counting
-what others had of the core, and when loading them took longer than a second and nobody was told how far it is."""
+"""start: seconds from the start of wg-dnsd until its first answer, with many peers from a file, and of a reload after
+one endpoint in a hundred changed in the file, one of which is looked up afterwards. Each is given as elapsed time and
+as CPU. Fails in three cases: a peer costs more than three times as much CPU at the largest size as at the smallest (a
+quadratic cost grows with the number of peers); a million peers take more than 3 s to the first answer, without the time
+that other processes had the core; loading them took longer than a second and the log did not show its progress."""
 
 import argparse
 import re
@@ -14,11 +14,11 @@ import dns_servers
 
 LIMITS = {1000000: 3}  # seconds to the first answer
 TIMES_PER_PEER = 3
-CHANGED = 100  # one peer of so many
+CHANGED = 100  # one peer in this many
 
 
 class Work:
-    """Time that passed and CPU of a server since the last step."""
+    """Elapsed time and CPU of a server since the last step."""
 
     def __init__(self, process):
         self.process = process
@@ -33,7 +33,7 @@ class Work:
 
 
 def change_endpoints(path):
-    """Of every hundredth peer, to an address that no other has. Returns the last such key and endpoint."""
+    """Gives every hundredth peer an address that no other has. Returns the last such key and endpoint."""
     lines = path.read_text().splitlines(keepends=True)
     endpoints = [number for number, line in enumerate(lines) if line.startswith("Endpoint = ")]
     for count, number in enumerate(endpoints[CHANGED - 1 :: CHANGED]):

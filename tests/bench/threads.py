@@ -1,8 +1,8 @@
 """threads: CPU per answered query of wg-dnsd with several answer threads, each with its own socket, as a ratio to one
-thread, in turns. Each answer thread has a core, and there is one load for each: on cores of their own where the machine
-has twice as many, otherwise on those of the threads, for the one thread as for the several. A server that shares its
-core with its load sleeps when that one has it: there a round counts with 50 % busy instead of 90 %, of the time in
-which it was given the cores. Fails when the ratio is above 1.10, or an answer was wrong."""
+thread, in turns. Each answer thread has a core and a load of its own. The loads have cores of their own if the machine
+has twice as many; otherwise they share those of the threads, in both cases that are compared. A server that shares its
+core with its load sleeps while the load runs. A round then counts with 50 % busy instead of 90 %, of the time in which
+it was given the cores. Fails if the ratio is above 1.10, or an answer was wrong."""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""install_test.py CMAKE BUILD: `cmake --install` into an empty folder, and what lies there afterwards."""
+"""install_test.py CMAKE BUILD: runs `cmake --install` into an empty folder, and checks the files there."""
 
 import os
 import pathlib

@@ -1,5 +1,6 @@
-"""Every relative link in the documents leads to a file of the repository, every #anchor to a heading. So do the paths in
-the tables of doc/rfc.md and in doc/architecture.md, and the sections that sources cite (doc/protocol.md §n)."""
+"""Checks that every relative link in the documents leads to a file of the repository, and every #anchor to a heading.
+The paths in the tables of doc/rfc.md and in doc/architecture.md are checked, too, and so are the sections that sources
+cite (doc/protocol.md §n)."""
 
 import pathlib
 import re
@@ -34,7 +35,7 @@ def missing_paths(document):
 
 
 def missing_sections():
-    """Of the citations `doc/PAGE.md §n` in sources; further sections of the same page may follow, as in `§4.1, §4.2`."""
+    """Checks citations `doc/PAGE.md §n` in sources; more sections of the same page may follow, as in `§4.1, §4.2`."""
     for source in sorted(path for folder in SOURCES for path in (ROOT / folder).rglob("*.[ch]pp")):
         text = re.sub(r"\n\s*///?\s*", " ", source.read_text(encoding="utf-8"))
         for page, sections in re.findall(r"(doc/[a-z-]+\.md)((?:,? (?:and )?§\d+(?:\.\d+)?)+)", text):

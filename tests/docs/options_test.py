@@ -1,8 +1,8 @@
-"""options_test.py WG-DNSD WG-UPDATER: what --help, the manual pages and the documents say of options is the same.
+"""options_test.py WG-DNSD WG-UPDATER: --help, the manual pages and the documents agree about options.
 
-* Every option of --help stands in the program's manual page, and the other way round. A word of wg-dnsd.yaml(5) or
+* Every option of --help is in the program's manual page, and the other way round. A word of wg-dnsd.yaml(5) or
   wg-updater.yaml(5) counts as the option of that name.
-* Every option that the documents give to a program is one of its own.
+* Every option that the documents give to a program is one of its options.
 """
 
 import pathlib
@@ -13,7 +13,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OPTION = re.compile(r"(?<![\w-])--([a-z][a-z-]*[a-z])")
 
-# Words of the files that are no options.
+# Words of the files that are not options.
 FILE_ONLY = {"peers"}
 PEER_WORDS = {"name", "ignore", "endpoint-family", "keepalive", "lan-candidates"}
 UPDATER_FILE_ONLY = {"peers", "interfaces"} | PEER_WORDS

@@ -1,4 +1,4 @@
-"""readme_test.py WG-DNSD WG-UPDATER: what a newcomer copies from the README is accepted by the programs."""
+"""readme_test.py WG-DNSD WG-UPDATER: the programs accept what a newcomer copies from the README."""
 
 import base64
 import pathlib

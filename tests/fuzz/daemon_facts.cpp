@@ -1,7 +1,7 @@
 #include "updater/report/doctor_facts.hpp"
 
-/// What `wg-updater doctor` reads from the daemon's socket, which may be anybody's or of another
-/// version. What is taken survives being written.
+/// The facts that `wg-updater doctor` reads from the daemon's socket, which may belong to any
+/// program or version. Accepted facts can be written and read again.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string text(data, data + size);
   const auto facts = updater::parse_daemon_facts(text);

@@ -1,6 +1,6 @@
 #include "updater/host/echo.hpp"
 
-/// Echo replies as sockets of both kinds give them: whatever came, no octet behind it is read.
+/// Echo replies from both kinds of sockets: no octet behind the packet is read.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const base::Bytes packet(data, size);
   for (const bool has_ip_header : {false, true}) {

@@ -1,5 +1,5 @@
-// One packet inside a tunnel: as it is, and as the payload of packets whose checksums are right,
-// which no fuzzer guesses. Whatever leaves goes back to where the packet said that it came from.
+// One packet inside a tunnel: unchanged, and as the payload of packets with correct checksums,
+// which no fuzzer guesses. Every reply goes to the address that the packet came from.
 #include <algorithm>
 #include <array>
 #include <cstdlib>

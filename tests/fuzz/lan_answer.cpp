@@ -1,8 +1,8 @@
 #include "dns/update.hpp"
 #include "updater/tunnel/lan.hpp"
 
-/// What comes back from the server in the tunnel: the reply to an announcement, and a peer's
-/// addresses, none of which may be one that nobody announces.
+/// Replies of the server in the tunnel: to an announcement, and with a peer's addresses. An
+/// accepted address is one that may be announced.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const dns::Name zone = *dns::Name::parse("wg.example.org");
   const base::Bytes packet(data, size);

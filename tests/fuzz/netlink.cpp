@@ -1,4 +1,4 @@
-// A datagram of netlink messages, each payload read as everything that it could be.
+// A datagram of netlink messages. Each payload is read as every kind of message.
 #include <cstdint>
 #include <cstdlib>
 
@@ -13,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::size_t before = datagram.size();
     const auto message = wg::take_message(datagram);
     if (!message) break;
-    if (datagram.size() >= before) std::abort();  // it would never end
+    if (datagram.size() >= before) std::abort();  // otherwise the loop would never end
     (void)wg::parse_family(message->payload);
     (void)wg::parse_wireguard_link(message->payload);
     is_device = is_device && device.read(message->payload);

@@ -1,5 +1,5 @@
-// Runs every file of the folders and files given through the fuzz target, so that any compiler can
-// replay a corpus.
+// Runs every given file, and every file of the given folders, through the fuzz target. So any
+// compiler can replay a corpus.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>

@@ -2,8 +2,8 @@
 
 #include <cstdint>
 
-// A resolver's reply, read against the question that it carries itself, so that the gate on the
-// question does not hide what lies behind it.
+// A resolver's reply, read as the answer to the question that it contains. Otherwise the check of
+// the question would hide the code behind it.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const base::Bytes packet(data, size);
   base::ByteReader reader(packet);

@@ -1,5 +1,5 @@
-// One request through the whole answer path, for both views and transports. What comes out must be
-// a reply to it.
+// One request through the whole answer path, for both views and transports. The output must be a
+// reply to the request.
 #include <cstdlib>
 
 #include "dns/request.hpp"

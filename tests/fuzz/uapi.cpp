@@ -1,5 +1,5 @@
-// What a device in user space answers. The first octet says in which pieces it arrives: that must
-// not matter.
+// The answer of a device in user space. The first octet chooses the pieces in which it arrives;
+// they must make no difference.
 #include "wg/uapi.hpp"
 
 #include <chrono>

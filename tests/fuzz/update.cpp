@@ -1,5 +1,5 @@
-// One message inside a tunnel as an UPDATE. What comes out must be a reply to it, and what it
-// changed must be the sender's own announcement, of addresses that may be told.
+// One message inside a tunnel as an UPDATE. The output must be a reply to it. It may change only
+// the sender's own announcement, and only to addresses that may be announced.
 #include <algorithm>
 #include <array>
 #include <cstdlib>

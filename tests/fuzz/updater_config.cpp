@@ -1,5 +1,4 @@
-// A configuration file of wg-updater, from its octets to the configuration that --check-config
-// prints.
+// A configuration file of wg-updater, from its octets to the output of --check-config.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -19,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     text = updater::to_yaml(config);
     if (updater::read_config(line, read_file) != config) std::abort();  // it must load to the same
   } catch (const updater::ConfigError&) {
-    // Refused: the only other way out.
+    // Refused: the only other result.
   }
   return 0;
 }

@@ -1,4 +1,4 @@
-// What the updater is asked on its control socket.
+// A request on the updater's control socket.
 #include <cstdint>
 #include <cstdlib>
 #include <string>

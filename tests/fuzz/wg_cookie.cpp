@@ -1,4 +1,4 @@
-// A cookie reply, changed: only the server's own one is taken.
+// A cookie reply, changed: only the server's own reply is accepted.
 #include "tests/fuzz/wg_fixture.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Octets original(noise::cookie_reply_octets);
   checker.write_reply(sent.sender, sent.macs, pair.path.remote, pair.now.steady, original);
   const Octets message = changed(original, data, size);
-  noise::MacWriter writer;  // of whoever sent the initiation
+  noise::MacWriter writer;  // the writer of the initiation's sender
   Octets again = initiation;
   writer.write(pair.server.public_key(), pair.now.steady, again);
   const auto reply = noise::parse_message(message);

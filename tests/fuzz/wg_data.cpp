@@ -1,4 +1,4 @@
-// Transport data, changed: only what the peer sent is received, and only once.
+// Transport data, changed: only the peer's own packets are received, and only once.
 #include "tests/fuzz/wg_fixture.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -8,8 +8,8 @@
 #include "noise/engine.hpp"
 #include "noise/message.hpp"
 
-/// For the targets that attack a WireGuard engine: a real message, changed by the input, with a
-/// right mac1, as anybody can make it who knows the public key.
+/// For the targets that attack a WireGuard engine: a real message that the input changes, with a
+/// correct mac1. Any sender that knows the public key can make one.
 namespace wg_fuzz {
 
 using Octets = std::vector<std::uint8_t>;
@@ -26,12 +26,11 @@ class Recorder : public noise::Engine::Handler {
   void unknown_session(const noise::Path& /*path*/) override {}
   void clock_behind(const wg::PublicKey& /*peer*/, std::chrono::seconds /*by*/) override {}
 
-  Octets sent;  ///< the last one
+  Octets sent;  ///< the last packet
   int received_count = 0;
 };
 
-/// Two hubs that know each other; made anew for each input, so that inputs do not depend on each
-/// other.
+/// Two hubs that know each other. Each input gets new ones, so that inputs are independent.
 struct Pair {
   Pair() {
     server.add_peer(client.public_key(), {});
@@ -64,7 +63,7 @@ struct Pair {
   noise::Engine client{fixed_key(2), client_out, {.answers_keepalives = false}};
 };
 
-/// Input: where, and what stands there instead. What reaches over the end makes it longer.
+/// The input says where to write, and which octets. A write over the end makes the message longer.
 inline Octets changed(Octets message, const std::uint8_t* data, std::size_t size) {
   if (size < 2)
     return Octets(message.begin(),
@@ -76,7 +75,7 @@ inline Octets changed(Octets message, const std::uint8_t* data, std::size_t size
   return message;
 }
 
-/// Gives a handshake message for `receiver` a right mac1.
+/// Gives a handshake message for `receiver` a correct mac1.
 inline void repair_mac1(Octets& message, const wg::PublicKey& receiver) {
   if (message.size() != noise::initiation_octets && message.size() != noise::response_octets)
     return;

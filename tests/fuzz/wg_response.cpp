@@ -1,4 +1,4 @@
-// A peer's response, changed: only the peer's own one makes a session.
+// A peer's response, changed: only the peer's own response makes a session.
 #include "tests/fuzz/wg_fixture.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

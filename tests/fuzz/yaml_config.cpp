@@ -21,7 +21,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     text = dnsd::to_yaml(config);
     if (dnsd::read_config(line, read_file) != config) std::abort();  // it must load to the same
   } catch (const dnsd::ConfigError&) {
-    // Refused: the only other way out.
+    // Refused: the only other result.
   }
   return 0;
 }

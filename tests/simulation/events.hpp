@@ -11,7 +11,7 @@ namespace model {
 
 using Time = double;  ///< seconds since the start of a world
 
-/// Virtual time: what happens, in the order of its times. One seed gives one course of events.
+/// Virtual time: runs events in the order of their times. The same seed gives the same course.
 class Events {
  public:
   explicit Events(std::uint32_t seed) : random_(seed) {}
@@ -46,7 +46,7 @@ class Events {
   struct Event {
     Time when;
     std::uint64_t order;
-    mutable std::function<void()> run;  // moved out of the queue's const top
+    mutable std::function<void()> run;  // mutable, to be moved out of the queue's const top
     bool operator>(const Event& other) const {
       return when != other.when ? when > other.when : order > other.order;
     }

@@ -3,7 +3,7 @@
 namespace model {
 namespace {
 
-/// Of a UDP mapping that nothing passes. Source: Linux, nf_conntrack_udp_timeout.
+/// Life of a UDP mapping that no packet uses. Source: Linux, nf_conntrack_udp_timeout.
 constexpr Time mapping_life = 30;
 
 base::Port next(base::Port port) {

@@ -8,7 +8,7 @@
 
 namespace model {
 
-/// The kinds of the laboratory (tests/e2e/lab/nat.py).
+/// The NAT kinds of the laboratory (tests/e2e/lab/nat.py).
 enum class NatKind : std::uint8_t {
   cone,       ///< every destination sees the same outside port; only answers come in
   symmetric,  ///< each destination sees another outside port; only answers come in
@@ -16,20 +16,20 @@ enum class NatKind : std::uint8_t {
   none,       ///< open
 };
 
-/// One side's way to the world.
+/// The connection of one side to the Internet.
 class Nat {
  public:
   Nat(NatKind kind, const base::Endpoint& outside) : kind_(kind), outside_(outside) {}
 
   [[nodiscard]] NatKind kind() const { return kind_; }
-  /// A packet leaves for `to`. \return what `to` sees as its source.
+  /// A packet leaves for `to`. \return its source address, as `to` sees it.
   base::Endpoint send(const base::Endpoint& to, Time now);
-  /// Whether a packet for `to` gets in, which keeps its mapping alive.
+  /// Whether a packet for `to` gets in. If it does, it keeps its mapping alive.
   bool receive(const base::Endpoint& from, const base::Endpoint& to, Time now);
-  /// As send and receive, but nothing happens.
+  /// The result of send(), without any effect.
   [[nodiscard]] base::Endpoint source_for(const base::Endpoint& to, Time now) const;
   [[nodiscard]] bool accepts(const base::Endpoint& from, const base::Endpoint& to, Time now) const;
-  /// Forgets every mapping; new ones get another port, if it translates at all.
+  /// Forgets every mapping. If the NAT translates, new mappings get another port.
   void rebind();
 
  private:
@@ -40,7 +40,7 @@ class Nat {
   [[nodiscard]] const Mapping* find(const base::Endpoint& to, Time now) const;
 
   NatKind kind_;
-  base::Endpoint outside_;  ///< symmetric: its port is the next one
+  base::Endpoint outside_;  ///< symmetric: its port is the next free one
   std::map<base::Endpoint, Mapping> mappings_;
 };
 

@@ -11,8 +11,9 @@
 #include "tests/simulation/wireguard.hpp"
 #include "tests/unit/updater/samples.hpp"
 
-// Two models of WireGuard on one cable, written to at given times: when do they have a session? The
-// laboratory does the same to wireguard-go (tests/e2e/scenarios/test_model.py).
+// Two models of WireGuard on one cable. Endpoints and kicks are written to them at given times; the
+// result is when they have a session. Compare tests/e2e/scenarios/test_model.py, which does the
+// same to wireguard-go.
 namespace {
 
 using namespace samples;

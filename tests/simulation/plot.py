@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Draws what `simulate --data FILE` wrote as doc/simulation.svg: plot.py FILE SVG
 
-The share of schedules that were direct, or repaired, within so many seconds; one line for each group.
+The share of schedules that were direct, or repaired, within a number of seconds; one line for each group.
 """
 
 import collections

@@ -6,7 +6,7 @@
 namespace model {
 namespace {
 
-constexpr Time first_start = 30;  ///< the host has seen both
+constexpr Time first_start = 30;  ///< by then the host has seen both
 constexpr Time contact_limit = 300;
 constexpr Time watch_time = 120;
 constexpr Time repair_limit = 200;
@@ -28,7 +28,7 @@ class Chance {
   std::mt19937 random_;
 };
 
-/// 1 to 250 ms, as many short ones as long ones.
+/// 1 to 250 ms; short ones are as frequent as long ones.
 double make_delay(Chance& chance) {
   return std::exp(chance.uniform(std::log(0.001), std::log(0.25)));
 }

@@ -9,7 +9,7 @@
 
 namespace model {
 
-/// What one schedule is about.
+/// The subject of one schedule.
 enum class Group : std::uint8_t {
   together,  ///< two cones, started within a second of each other
   later,     ///< two cones, started within two minutes
@@ -17,31 +17,31 @@ enum class Group : std::uint8_t {
   lossy,     ///< two cones, up to a tenth of all packets lost
   open,      ///< a firewall or an open host on at least one side, no symmetric NAT
   roaming,   ///< an open host and a symmetric NAT
-  hopeless,  ///< a symmetric NAT and one that it cannot pass
+  hopeless,  ///< a symmetric NAT and one that it cannot reach
 };
 [[nodiscard]] std::string_view to_string(Group group);
 
-/// Everything that chance decides about one run; the rest follows from the seed, too.
+/// Everything that is drawn at random for one run. The seed decides the rest of the run, too.
 struct Schedule {
   std::uint32_t seed = 0;
   Group group{};
   Conditions conditions;
-  std::array<Time, 2> starts{};        ///< of the updaters
-  std::optional<std::size_t> rebinds;  ///< whose NAT forgets its mappings once the tunnel stands
-  std::optional<std::size_t> readdressed;  ///< whose own addresses change then
-  bool loses_source = false;               ///< the one that it used is gone
+  std::array<Time, 2> starts{};            ///< when each updater starts
+  std::optional<std::size_t> rebinds;      ///< whose NAT forgets its mappings after first contact
+  std::optional<std::size_t> readdressed;  ///< whose own addresses change later
+  bool loses_source = false;               ///< its source address is gone
 };
 [[nodiscard]] Schedule make_schedule(std::uint32_t seed);
 
 struct Outcome {
   std::optional<Time> direct_after;    ///< from the later start
-  std::optional<Time> repaired_after;  ///< from the rebinding; with traffic that notices it
+  std::optional<Time> repaired_after;  ///< from the rebinding, if traffic notices it
   std::optional<Time> heard_after;     ///< from the change of the own address
   std::vector<std::string> writes_to_live_peers;
   std::vector<std::string> log;
 };
-/// First contact, then two minutes of watching, then, if they are to be, the rebinding and a
-/// minute, the change of an own address and a minute.
+/// First contact, then two minutes of watching. Then, if the schedule has them, the rebinding and a
+/// minute, and the change of an own address and a minute.
 [[nodiscard]] Outcome run(const Schedule& schedule);
 
 }  // namespace model

@@ -16,7 +16,7 @@ using model::Outcome;
 using model::Schedule;
 using model::Time;
 
-/// Figures of one group, and of the repairs in it.
+/// The figures of one group, and of its repairs.
 struct Figures {
   std::vector<Time> times;
   unsigned never = 0;
@@ -59,7 +59,7 @@ bool is_cone_pair(const Schedule& schedule) {
   return nats[0] == model::NatKind::cone && nats[1] == model::NatKind::cone;
 }
 
-/// Silence is noticed by traffic; without it by a keepalive that does not come.
+/// Silence is noticed by traffic; without traffic by a missing keepalive.
 std::string repair_group(const Schedule& schedule) {
   switch (schedule.conditions.traffic) {
     case model::Traffic::none:

@@ -19,7 +19,7 @@ constexpr Time keepalive_timeout = 10;
 constexpr Time new_handshake_timeout = 15;
 constexpr std::size_t max_staged = 128;
 
-/// Handshakes of all devices are told apart by number.
+/// Each handshake of any device gets a number of its own.
 std::uint64_t next_handshake() {
   thread_local std::uint64_t count = 0;
   return ++count;
@@ -79,7 +79,7 @@ void WireGuard::flush() {
 
 void WireGuard::initiate(bool is_retry) {
   if (!is_retry) attempts_ = 0;
-  if (events_.now() - last_handshake_sent_ < rekey_timeout) return;  // without arming anything
+  if (events_.now() - last_handshake_sent_ < rekey_timeout) return;  // no packet and no timer
   last_handshake_sent_ = events_.now();
   own_handshake_ = next_handshake();
   if (shown.endpoint) ++initiations_;
@@ -108,7 +108,7 @@ void WireGuard::transmit(Kind kind, std::uint64_t handshake) {
 
 bool WireGuard::receive(const base::Endpoint& from, const Packet& packet) {
   bool is_authentic = true;
-  // Before what it makes us send: answers go where it came from.
+  // This comes before any packet that we send: answers go to the source of this packet.
   const auto endpoint = std::exchange(shown.endpoint, from);
   switch (packet.kind) {
     case Kind::initiation:
@@ -142,7 +142,7 @@ bool WireGuard::receive(const base::Endpoint& from, const Packet& packet) {
 
 void WireGuard::take_initiation(const Packet& packet) {
   newest_timestamp_ = packet.timestamp;
-  own_handshake_.reset();  // one slot: what we had begun ourselves is gone
+  own_handshake_.reset();  // there is one slot: our own handshake is dropped
   last_handshake_sent_ = events_.now();
   previous_.reset();
   next_ = Session{packet.handshake, events_.now(), false};

@@ -23,8 +23,8 @@ enum class Kind : std::uint8_t {
 
 struct Packet {
   Kind kind{};
-  std::uint64_t handshake = 0;  ///< which one it begins, answers or stands on
-  Time timestamp = 0;           ///< of an initiation
+  std::uint64_t handshake = 0;  ///< the one that begins, is answered, or made the session
+  Time timestamp = 0;           ///< initiations only
 };
 
 /// One peer of one device, timed as wireguard-go does it: one handshake slot; 5 s between own
@@ -41,21 +41,21 @@ class WireGuard {
   WireGuard(const WireGuard&) = delete;
   WireGuard& operator=(const WireGuard&) = delete;
 
-  /// What a reading shows. Key and allowed-ips are the owner's to set.
+  /// The values that a reading shows. The owner sets the key and the allowed-ips.
   wg::DevicePeer shown;
 
-  /// One section of a transaction.
+  /// Applies one section of a transaction.
   void set(const wg::PeerUpdate& update);
-  /// Data, or a keepalive, from inside.
+  /// Sends data, or a keepalive, from inside.
   void send(Kind kind);
   /// \return whether it was authentic.
   bool receive(const base::Endpoint& from, const Packet& packet);
 
-  /// The host loses the address that packets to the peer leave from: they do not leave any more.
+  /// The host loses the source address of packets to the peer: they no longer leave the host.
   void lose_source() { is_mute_ = true; }
   [[nodiscard]] bool is_mute() const { return is_mute_; }
   [[nodiscard]] bool has_session() const { return is_alive(current_); }
-  /// Whether a packet that the other one sends in its session is understood here.
+  /// Whether this side can decrypt a packet that the other side sends in its session.
   [[nodiscard]] bool understands(const WireGuard& other) const;
   [[nodiscard]] std::uint64_t handshakes_begun() const { return initiations_; }
 
@@ -65,7 +65,7 @@ class WireGuard {
     Time begun = 0;
     bool is_initiator = false;
   };
-  /// A timer that can be set again or stopped; older settings then do nothing.
+  /// A timer that can be set again or stopped; earlier settings then have no effect.
   struct Timer {
     std::uint64_t valid = 0;
     bool is_pending = false;
@@ -89,8 +89,8 @@ class WireGuard {
   Events& events_;
   Send send_;
   Time last_handshake_sent_ = -1e9;
-  std::optional<std::uint64_t> own_handshake_;  ///< the slot, as initiator
-  Time newest_timestamp_ = -1;                  ///< of the initiations taken
+  std::optional<std::uint64_t> own_handshake_;  ///< the slot of the initiator
+  Time newest_timestamp_ = -1;                  ///< of the accepted initiations
   std::optional<Session> current_, previous_, next_;
   std::vector<Kind> staged_;
   unsigned attempts_ = 0;

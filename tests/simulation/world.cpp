@@ -17,11 +17,11 @@ constexpr std::array<const char*, 2> names = {"alice", "bob"};
 constexpr std::array<const char*, 2> tunnel_addresses = {"10.77.0.2", "10.77.0.3"};
 const updater::Settings settings{{hub}, 25s, false};
 constexpr Time hub_keepalive = 25;
-/// wg-dnsd reads its device so often (dnsd/settings/config.hpp).
+/// The interval at which wg-dnsd reads its device (dnsd/settings/config.hpp).
 constexpr Time hub_poll = 0.5;
-/// A change of addresses is told so much later (updater/host/local_watch.cpp).
+/// The delay until a change of addresses is reported (updater/host/local_watch.cpp).
 constexpr Time settle_time = 0.1;
-/// glibc asks again after that.
+/// The time after which glibc asks again.
 constexpr Time resolver_retry = 5;
 
 }  // namespace
@@ -29,7 +29,7 @@ constexpr Time resolver_retry = 5;
 World::World(std::uint32_t seed, Conditions conditions) : conditions_(conditions), events_(seed) {
   for (std::size_t i = 0; i < 2; ++i) {
     Side& side = sides_[i];
-    // Which key is the smaller one changes with the seed.
+    // The seed decides which key is the smaller one.
     const bool is_smaller = (seed % 2 == 0) == (i == 0);
     side.device.name = "wg0";
     side.device.public_key = key(is_smaller ? 0x20 : 0x90);
@@ -191,7 +191,7 @@ void World::write(std::size_t i, const updater::Change& change) {
     const bool kicks = update.persistent_keepalive && update.persistent_keepalive->count() == 0 &&
                        tunnel.shown.persistent_keepalive.count() != 0;
     watch_path();
-    // A path that opened anew, and has carried nothing yet, cannot be known to live.
+    // A path that has just opened, and has carried nothing yet, cannot be known to be alive.
     const bool is_live =
         direct_since_ && now() - *direct_since_ >= 1 && sides_[i].heard >= *direct_since_;
     if (is_live && (moves || kicks))
@@ -221,7 +221,7 @@ void World::look_up(std::size_t i, const updater::LookupRequest& request) {
   });
 }
 
-/// A packet reaches the host; a reading later DNS says so.
+/// A packet reaches the host. After the next reading DNS has its source.
 void World::tell_hub(std::size_t i) {
   Side& side = sides_[i];
   const base::Endpoint seen = side.nat->send(*side.device.peers[1].endpoint, now());

@@ -12,8 +12,8 @@
 #include "tests/simulation/wireguard.hpp"
 #include "updater/machine.hpp"
 
-/// Two updaters, each in front of a model of WireGuard behind a model of a NAT, with a host that
-/// publishes what it sees. Time is virtual; one seed gives one course of events.
+/// Two updaters, each with a model of WireGuard behind a model of a NAT, and a host that publishes
+/// what it sees. Time is virtual; the same seed gives the same course.
 namespace model {
 
 enum class Traffic : std::uint8_t {
@@ -38,28 +38,29 @@ class World {
  public:
   World(std::uint32_t seed, Conditions conditions);
 
-  /// An updater runs from this time on.
+  /// From this time on an updater runs.
   void start_updater(std::size_t side, Time when);
-  /// The NAT of this side forgets its mappings and gives another port.
+  /// The NAT of this side forgets its mappings; new ones get another port.
   void rebind(std::size_t side, Time when);
 
   /// This side's own addresses change behind its NAT, which keeps its mapping.
-  /// \param loses_source the one that it used towards the other side is gone.
+  /// \param loses_source the address that it used towards the other side is gone.
   void readdress(std::size_t side, Time when, bool loses_source);
 
-  /// Runs until packets of one session pass in both directions, or the limit. \return when.
+  /// Runs until packets of one session pass in both directions, or the limit. \return the time.
   std::optional<Time> run_until_direct(Time limit);
-  /// Runs until an echo reply reaches alice, or the limit. \return when.
+  /// Runs until an echo reply reaches alice, or the limit. \return the time.
   std::optional<Time> run_until_reply(Time limit);
   void run_until(Time limit) { events_.run_until(limit); }
 
   [[nodiscard]] Time now() const { return events_.now(); }
   [[nodiscard]] bool is_direct() const;
-  /// Writes of an endpoint to a peer whose path has worked in both directions for a second, so that
-  /// it could be known, or kicks of one; each in words, with its time.
+  /// Mistakes, in words, with their times: an endpoint was written to a peer, or the peer was
+  /// kicked, although its path had worked in both directions for a second, so that the updater
+  /// could have known.
   [[nodiscard]] const std::vector<std::string>& writes_to_live_peers() const { return offences_; }
   [[nodiscard]] unsigned lookups() const { return lookups_; }
-  /// What both logs would say.
+  /// The lines that both logs would have.
   [[nodiscard]] const std::vector<std::string>& log() const { return log_; }
 
  private:

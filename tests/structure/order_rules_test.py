@@ -1,4 +1,4 @@
-"""order_test.py finds what it is there to find: each rule is broken once, in a small tree of its own."""
+"""order_test.py finds every kind of fault: each rule is broken once, in a small tree."""
 
 import pathlib
 import subprocess
@@ -8,7 +8,7 @@ import unittest
 
 SCRIPT = pathlib.Path(__file__).with_name("order_test.py")
 
-# In order: the least that every rule has something to look at.
+# In order: the smallest tree that contains something for every rule.
 TREE = {
     "CMakeLists.txt": "add_subdirectory(lib/base)\nadd_subdirectory(lib/dns)\nadd_subdirectory(dnsd)\nadd_subdirectory(doc)\n",
     "lib/base/log.hpp": "#pragma once\n",

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Every source stands in a folder of the list below, and includes only what is in its own folder or in one before it.
+"""Every source is in a folder of the list below, and includes only files of its own folder or of one before it.
 
-Also: a folder's libraries (CMakeLists.txt) follow the same order, and no source has more than 500 lines. What is wrong
-is printed as FILE:LINE, with the order that holds; the exit code is 1 then. `--figures` prints how large files, functions
+Also: a folder's libraries (CMakeLists.txt) follow the same order, and no source has more than 500 lines. Each fault is
+printed as FILE:LINE, with the order that holds; the exit code is 1 then. `--figures` prints how large files, functions
 and folders are, of any tree.
 """
 
@@ -14,8 +14,8 @@ import re
 import subprocess
 import sys
 
-# The one place where the order is written. lib/ comes before both programs, which do not include each other. A folder
-# that does not exist yet has its place already; it is used as soon as it exists.
+# The only place where the order is written. lib/ comes before both programs, which do not include each other. A folder
+# that does not exist yet has its place already.
 ORDER = {
     "lib": "base dns wg noise schema config control",
     "dnsd": "settings host peers registry state point observe zone sign answer transfer serve listen tunnel report control web",
@@ -32,7 +32,7 @@ INCLUDE = re.compile(r'\s*#\s*include\s+"([^"]+)"')
 
 
 def tracked_files(root):
-    """The files that git knows, but for those that were removed and what others wrote."""
+    """The files that git tracks, without removed ones and vendor/."""
     words = ["git", "-C", str(root), "ls-files"]
     names = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
     return [name for name in names if not name.startswith("vendor/") and (root / name).is_file()]
@@ -49,9 +49,9 @@ def is_source(root, name):
 
 
 def folder_of(path):
-    """(program, folder) of a file, or of what an include names; the folder is "" for what is in none.
+    """(program, folder) of a file, or of the path in an include; the folder is "" for a file outside all folders.
 
-    lib/dns/name.hpp is included as "dns/name.hpp", dnsd/zone/zone.hpp as it is called."""
+    lib/dns/name.hpp is included as "dns/name.hpp", dnsd/zone/zone.hpp under its full path."""
     parts = path.split("/")
     if parts[0] in ("dnsd", "updater"):
         return parts[0], parts[1] if len(parts) > 2 else ""
@@ -61,7 +61,7 @@ def folder_of(path):
 
 
 def includes(root, names):
-    """(name, line, what is included) of every quoted include."""
+    """(name, line, included path) of every quoted include."""
     for name in names:
         for number, line in enumerate(read_lines(root / name), 1):
             found = INCLUDE.match(line)
@@ -81,7 +81,7 @@ class Order:
         return folder in self.folders[program] or (folder == "" and program != "lib")
 
     def rank(self, place):
-        """What is directly in dnsd/ or updater/ comes after all folders there."""
+        """Files directly in dnsd/ or updater/ come after all folders there."""
         program, folder = place
         return self.folders[program].index(folder) if folder else len(self.folders[program])
 
@@ -99,7 +99,7 @@ def name_of(place):
 
 
 def wrong_folders(order, names):
-    """A folder that is not in the list, told once."""
+    """Reports each folder that is not in the list, once."""
     told = set()
     for name in names:
         place = folder_of(name)
@@ -124,7 +124,7 @@ def wrong_includes(order, found):
 
 
 def wrong_libraries(order, root, names):
-    """add_subdirectory in another order, and add_folder with a library of a folder that comes later."""
+    """Reports add_subdirectory in another order, and add_folder with a library of a later folder."""
     targets = {
         (name if program == "lib" else f"{program}_{name}"): (program, name)
         for program, folders in order.folders.items()
@@ -158,7 +158,7 @@ def long_files(root, names):
 
 
 def check(root):
-    """Prints what is wrong, and what was looked at. \\return the exit code"""
+    """Prints the faults, and what was checked. \\return the exit code"""
     order = Order(ORDER)
     tracked = tracked_files(root)
     product = product_files(tracked)
@@ -190,19 +190,19 @@ def product_files(tracked):
 
 @dataclasses.dataclass
 class Brace:
-    """One that is open: where the statement before it began, or the line itself if it stands among arguments."""
+    """An open brace: where the statement before it began, or the line itself if the brace is among arguments."""
 
     column: int
     line: int
     head: str
     is_function: bool
-    goes_on: bool  # the statement, after the brace is closed
+    goes_on: bool  # the statement continues after the closing brace
 
 
 def functions(lines):
-    """(length, first line, text of its head) of each function that is in no other one.
+    """(length, first line, text of its head) of each function that is not inside another one.
 
-    Goes by what clang-format makes: a body ends with the first line that begins with } in the column where its
+    Relies on the layout of clang-format: a body ends with the first line that begins with } in the column where its
     statement began."""
     open_braces = []
     head, head_line, head_column = "", 0, 0
@@ -264,7 +264,7 @@ def print_largest(lines, product):
 
 
 def print_longest(lines, product):
-    """Option tables are data, and stand apart."""
+    """Option tables are data, so they are listed apart."""
     found = sorted(
         (length, f"{name_of_function(head)} at {name}:{first}", name.endswith("/options.cpp"))
         for name in product
@@ -279,7 +279,7 @@ def print_longest(lines, product):
 
 
 def print_folders(root, product):
-    """Number of files, and what each folder includes, with the number of includes."""
+    """The number of files, and the folders that each folder includes, with the number of includes."""
     files = collections.Counter(folder_of(name) for name in product)
     pairs = collections.defaultdict(collections.Counter)
     for name, _, path in includes(root, product):

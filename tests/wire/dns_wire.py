@@ -1,4 +1,4 @@
-"""Questions and answers octet by octet, with nothing but Python's own modules; and free ports to serve on."""
+"""Questions and answers octet by octet, with Python's own modules only; and free ports to serve on."""
 
 import contextlib
 import socket
@@ -41,7 +41,7 @@ def ask_udp(address, port, name, kind):
 
 
 def ask_udp_connected(address, port, name, kind):
-    """The same from a socket that is told when nobody listens there: ConnectionRefusedError."""
+    """The reply, from a connected socket: it raises ConnectionRefusedError if no server listens there."""
     with udp_socket(address) as client:
         client.settimeout(PATIENCE)
         client.connect((address, port))
@@ -83,7 +83,7 @@ def has_ipv6():
 
 
 def free_port():
-    """A port that nobody has on any address, for UDP and TCP."""
+    """A port that is free on every address, for UDP and TCP."""
     while True:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
             tcp.bind(("0.0.0.0", 0))

@@ -1,4 +1,4 @@
-"""wg-dnsd as a process, for unittest: started with a zone of its own, asked, stopped; ended with the test."""
+"""wg-dnsd as a process, for unittest: started with a zone of its own, asked, stopped; it ends with the test."""
 
 import pathlib
 import signal

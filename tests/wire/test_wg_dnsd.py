@@ -1,8 +1,8 @@
-"""wg-dnsd as a process: what is on the wire, on its control socket, and what signals do.
+"""wg-dnsd as a process: packets on the wire, commands on its control socket, and signals.
 
     test_wg_dnsd.py PROGRAM [-v] [WgDnsd.test_…]
 
-Loopback only, on free ports above 1024; needs no privilege and nothing but Python's own modules.
+Loopback only, on free ports above 1024; needs no privilege and only Python's own modules.
 """
 
 import contextlib
@@ -55,7 +55,7 @@ class WgDnsd(Process):
         self.assertEqual(whole.answers, 100)
 
     def test_in_a_burst_each_question_gets_its_own_answer(self):
-        """They are read in groups, and some say nothing: no answer may move to a neighbour."""
+        """They are read in groups, and some get no answer: no answer may go to the wrong question."""
         self.write_zone("\n".join(f"name{i} A 203.0.113.{i}" for i in range(100)))
         process = self.start("--listen", f"127.0.0.1:{self.port}")
         with udp_socket("127.0.0.1") as client:
@@ -81,7 +81,7 @@ class WgDnsd(Process):
                 self.assertEqual(ask_tcp(address, self.port, "example.org", SOA).answers, 1)
 
     def udp_places(self):
-        """The IPv4 addresses that UDP sockets on our port are bound to, in the kernel's spelling."""
+        """The IPv4 addresses to which UDP sockets on our port are bound, in the kernel's spelling."""
         lines = pathlib.Path("/proc/net/udp").read_text().splitlines()[1:]
         places = [line.split()[1].split(":") for line in lines]
         return sorted(address for address, port in places if int(port, 16) == self.port)
@@ -213,7 +213,7 @@ class WgDnsd(Process):
     # ---- sockets from a service manager
 
     def start_with_sockets(self, sockets, *more):
-        """As systemd does: another program binds (kind, address, name), and then becomes wg-dnsd."""
+        """Starts wg-dnsd as systemd does: another program binds (kind, address, name), and then becomes wg-dnsd."""
         script = (
             "import ast, os, socket, sys\n"
             "names = []\n"
@@ -304,7 +304,7 @@ class WgDnsd(Process):
             stays.sendall(framed(query("example.org", SOA)))
             self.assertEqual(read_message(stays).answers, 1)
         self.assertEqual(ask_udp("127.0.0.1", other, "example.org", SOA).answers, 1)
-        # A listener that cannot be had: nothing changes, not even the other one.
+        # A listener that cannot be opened: nothing changes, not even the other one.
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
             holder.bind(("127.0.0.3", self.port))
             config.write_text(f"listen: [127.0.0.3:{self.port}]\n")
@@ -407,7 +407,7 @@ class WgDnsd(Process):
         self.addCleanup(self.end, process)
         deadline = time.monotonic() + PATIENCE
         waiting = 0
-        while waiting < 4000:  # the pipe is full, nobody reads it
+        while waiting < 4000:  # the pipe is full, because no process reads it
             self.assertLess(time.monotonic(), deadline, f"{waiting} octets of the log")
             with contextlib.suppress(ConnectionError):
                 ask_udp_connected("127.0.0.1", self.port, "example.org", SOA)

@@ -1,8 +1,8 @@
-// Many WireGuard peers of one host in one process, each a noise::Engine with a UDP socket of its
-// own and a keepalive, so that a scenario can have hundreds of them:
+// Many WireGuard peers of one host in one process, so that a scenario can have hundreds of them.
+// Each is a noise::Engine with a UDP socket of its own and a keepalive:
 //   wg_crowd KEYS FIRST-PORT HOST-KEY HOST-ENDPOINT KEEPALIVE-SECONDS
-// KEYS: a file with a private key per line; the peer of line i (from 0) sends from FIRST-PORT + i.
-// Says "all N have a session" when that is so for the first time, and runs until it is ended.
+// KEYS: a file with one private key per line. The peer of line i (from 0) uses FIRST-PORT + i.
+// Prints "all N have a session" when this is true for the first time, and runs until it is ended.
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -28,9 +28,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-/// One first handshake in this time: no load that makes the host ask for cookies.
+/// Interval of first handshakes. This is no load that makes the host ask for cookies.
 constexpr milliseconds pace{5};
-/// How often timers are looked at; WireGuard's own are no finer than this.
+/// Interval of the timers. WireGuard's own timers are no finer.
 constexpr milliseconds tick_interval{20};
 constexpr int attempts = 20;
 
@@ -101,7 +101,7 @@ class Peer : public noise::Engine::Handler {
   const Host& host_;
   noise::Engine engine_;
   base::FileDescriptor socket_;
-  std::optional<base::SteadyTime> keepalive_due_;  // none: not begun
+  std::optional<base::SteadyTime> keepalive_due_;  // none: it has not begun
   bool has_session_ = false;
 };
 

@@ -1,10 +1,10 @@
-// lib/wg from the command line, so that scripts can hold it against `wg`:
+// Runs lib/wg from the command line, so that scripts can compare it with `wg`:
 //   wg_device_tool list
-//   wg_device_tool dump NAME                         as `wg show NAME dump` prints it, without
-//   secrets wg_device_tool set NAME KEY [endpoint=A:P] [keepalive=N]... [/ KEY ...]...
+//   wg_device_tool dump NAME (as `wg show NAME dump`, without secrets)
+//   wg_device_tool set NAME KEY [endpoint=A:P] [keepalive=N]... [/ KEY ...]...
 //   wg_device_tool add NAME KEY PREFIX... [/ KEY PREFIX...]...
 //   wg_device_tool remove NAME KEY...
-// A `keepalive=` after a `keepalive=` is a second update of the same peer: 0, then 25, is a kick.
+// A second `keepalive=` of a KEY begins a second update of the same peer: 0, then 25, is a kick.
 #include <fmt/format.h>
 
 #include <chrono>

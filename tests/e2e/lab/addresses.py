@@ -1,4 +1,4 @@
-"""Every fixed name and address of the laboratory; but for ORDINARY, reserved for documentation or private use."""
+"""Every fixed name and address of the laboratory. All but ORDINARY are reserved for documentation or private use."""
 
 PARENT = "example.org"
 ZONE = "wg.example.org"
@@ -19,5 +19,5 @@ FLEET = {f"peer{number}": f"10.77.2.{number}" for number in range(1, 41)}
 TUNNEL = {"host": "10.77.0.1", "alice": "10.77.0.2", "bob": "10.77.0.3", "carol": "10.77.0.4", **FLEET}
 WIREGUARD_PORT = 51820
 
-# For what refuses reserved addresses: an ordinary one, and an ordinary IPv6 prefix; only the laboratory routes them.
+# For programs that refuse reserved addresses: an IPv4 address and an IPv6 prefix that only the laboratory routes.
 ORDINARY = ("45.0.0.1", "2a0a:1:2:3")

@@ -1,10 +1,10 @@
-"""The rules of answers, each with the section that it is from: what is asked, and what the reply must be.
+"""The rules of answers, each with the section that it comes from: the request, and the reply that it must get.
 
 The zone is that of tests/answers/static.zone with the peers of PEERS. `asked` are whole requests (packets.py). `reply`
 says the rcode and flags, the types of the records in each section in their order, and what OPT must carry; everything
 else of a reply (identity, question, RD, sizes, …) follows from the request and is checked for each.
 
-`alone` of a well-formed question: none of NSD, Knot and BIND answers it like wg-dnsd, and why that is right.
+`alone` of a well-formed question: why wg-dnsd is right although none of NSD, Knot and BIND answers as it does.
 """
 
 import collections
@@ -26,7 +26,7 @@ CASES = []
 
 
 def reply(head, answer="", authority="", additional="", options=None, size=None):
-    """\\param head `NOERROR AA TC`. \\param options of OPT: code → octets, or → a length. \\param size at most."""
+    """\\param head `NOERROR AA TC`. \\param options of OPT: code → octets, or → a length. \\param size at most this."""
     return Reply(head, answer.split(), authority.split(), additional.split(), options or {}, size)
 
 
@@ -106,7 +106,7 @@ case("RFC 1034 §4.3.2 step 2: our parent is not our zone", ask("example.org.", 
 case("RFC 1034 §4.3.2 step 2: the root is not our zone", ask(".", "NS"), REFUSED)
 case("RFC 1034 §4.3.2 step 2: a name that only ends alike", ask("xwg.example.org.", "A"), REFUSED)
 
-# ---- the peers: design, RFC 2782, 6763
+# ---- the peers: doc/protocol.md §1, RFC 2782, 6763
 
 SERVICE = f"_wireguard._udp.{ALICE}"
 case("RFC 2782: a peer's endpoint with its address", ask(SERVICE, "SRV", edns=1232),

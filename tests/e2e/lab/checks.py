@@ -1,13 +1,13 @@
-"""What every scenario is made of: waiting for events, checking, and the two ways not to succeed."""
+"""The tools of every scenario: waiting for events, checking, and the two ways to end without success."""
 
 import time
 
-# Seconds, for events that are certain to come; a slow machine must not fail a test.
+# Seconds to wait for events that are certain to come; a slow machine must not fail a test.
 GENEROUS = 60
 
 
 class Failure(Exception):
-    """The scenario did not go as it must."""
+    """The scenario did not go as expected."""
 
 
 class Skip(Exception):

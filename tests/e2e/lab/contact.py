@@ -1,4 +1,4 @@
-"""First contact: what the scenarios of it have in common."""
+"""First contact: shared by the scenarios that measure it."""
 
 from lab.addresses import TUNNEL
 from lab.checks import check
@@ -8,8 +8,8 @@ FIRST_REPLY = "first direct reply"
 
 
 def contact(world, case):
-    """Seconds from the later exec of the two updaters to the first direct reply; the host has seen both before, and
-    the direct peers had neither keepalive nor traffic, or with the variant `traffic` alice pings in vain before."""
+    """Seconds from the later exec of the two updaters to the first direct reply. The host has seen both before. The
+    direct peers have neither keepalive nor traffic; with the variant `traffic` alice pings in vain before."""
     case.prepare(world)
     alice, bob = world.devices["alice"], world.devices["bob"]
     pings = None

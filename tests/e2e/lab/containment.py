@@ -39,7 +39,7 @@ def run_contained(body):
             verdict = 77
         except Failure as failure:
             print(f"failed: {failure}")
-        except BaseException:  # nothing may run on into the copied stack of the parent
+        except BaseException:  # never run on in the copied stack of the parent
             traceback.print_exc(file=sys.stdout)
         finally:
             sys.stdout.flush()

@@ -26,7 +26,7 @@ class Client:
         self.udp.close()
 
     def ask(self, name, kind, edns=True, tcp=False, timeout=10, recursive=False):
-        """The answer to one question asked over UDP, again over TCP when it was truncated. \\error Timeout"""
+        """The answer to one question asked over UDP; if truncated, asked again over TCP. \\error Timeout"""
         flags = dns.flags.RD | dns.flags.AD if recursive else 0  # RFC 6840 §5.7: tell whether it is validated
         question = dns.message.make_query(name, kind, flags=flags, use_edns=0 if edns else False, payload=1232)
         if not tcp:
@@ -47,12 +47,12 @@ def ask(node, server, name, kind, port=53, **keywords):
 
 
 def without_opcode(message):
-    """dnspython knows only the opcodes that are assigned, and gives their messages other sections."""
+    """dnspython knows only assigned opcodes, and reads the messages of others with other sections."""
     return message[:2] + bytes([message[2] & 0x87]) + message[3:]
 
 
 def read_request(request):
-    """The request as dnspython reads it; None: it is not well-formed to it."""
+    """The request as dnspython reads it; None: dnspython finds it malformed."""
     try:
         return dns.message.from_wire(without_opcode(request), continue_on_error=True)
     except dns.exception.DNSException:
@@ -63,7 +63,7 @@ KEY = dns.tsig.Key("key.example.", bytes(32))
 
 
 def read_reply(message):
-    """(a reply, whether its TSIG record says that the key is unknown). \\error ValueError, it is not well-formed"""
+    """(a reply, whether its TSIG record says that the key is unknown). \\error ValueError: it is malformed"""
     parsed = dns.message.from_wire(without_opcode(message), keyring=KEY, continue_on_error=True)
     errors = [error.exception for error in parsed.errors]
     is_refused_key = len(errors) == 1 and isinstance(errors[0], dns.tsig.PeerBadKey)
@@ -82,7 +82,7 @@ def records(section):
 
 
 def describe(reply):
-    """All of a reply that must be the same for every server of a zone."""
+    """All parts of a reply that must be the same for every server of a zone."""
     lines = [dns.rcode.to_text(reply.rcode()) + (" AA" if reply.flags & dns.flags.AA else "")]
     for title, section in (("answer", reply.answer), ("authority", reply.authority), ("additional", reply.additional)):
         lines += [f"{title}: {record}" for record in records(section)]

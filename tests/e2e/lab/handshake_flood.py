@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""handshake_flood.py ADDRESS PORT PUBLIC-KEY RATE: initiations of nobody with a right mac1, until it is ended.
+"""handshake_flood.py ADDRESS PORT PUBLIC-KEY RATE: initiations of unknown keys with a right mac1, until it is ended.
 
-Anybody who knows the public key can make them; each costs the receiver a Diffie-Hellman unless it wants a cookie first.
+Anybody who knows the public key can make them. Each costs the receiver a Diffie-Hellman unless it asks for a cookie
+first.
 """
 
 import base64

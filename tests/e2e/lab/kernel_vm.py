@@ -1,16 +1,16 @@
 """A virtual machine whose kernel has WireGuard, for machines whose own kernel may have none.
 
 Debian's cloud kernel is downloaded and unpacked, never installed. The root is a small initramfs: busybox, and the
-programs that the caller adds together with the libraries they are linked with. qemu emulates the processor (no KVM is
-needed), so a machine boots, runs its script and powers off in a few seconds.
+programs that the caller adds, with the libraries they are linked with. qemu emulates the processor (no KVM is needed).
+A machine boots, runs its script and powers off in a few seconds.
 
     vm = KernelVm(build_dir / "kernel")
     vm.add_program("/usr/bin/wg")
     code, output = vm.run("ip link add wg0 type wireguard && wg show wg0")
 
-A scenario is a function that prepares a machine and returns its script; `main(prepare)` runs it, see there.
+A scenario is a function that prepares a machine and returns its script; `main(prepare)` runs it.
 
-Packages: qemu-system-x86, busybox-static; apt-get downloads the kernel. Raises Skip where they cannot be had.
+Packages: qemu-system-x86, busybox-static; apt-get downloads the kernel. Raises Skip if they are not available.
 """
 
 import os
@@ -57,7 +57,7 @@ check() {
 def main(prepare, **limits):
     """Runs a script of `check WHAT CONDITION` lines in a machine, with wg, ip and setpriv; exits with the verdict.
 
-    \\param prepare(vm, options) → script; adds the other files that it needs. \\param limits as of KernelVm.run.
+    \\param prepare(vm, options) → script; it may add more files. \\param limits as of KernelVm.run.
     """
 
     def on_machine(options):
@@ -76,7 +76,7 @@ def main(prepare, **limits):
 
 
 def require_built(options, name):
-    """Where a program of the build is. \\error Skip"""
+    """The path of a program of the build. \\error Skip"""
     program = options.build_dir / name
     if not program.exists():
         raise Skip(f"{program} is not built")
@@ -116,7 +116,7 @@ class KernelVm:
             self.add_file(library, library)
 
     def add_module(self, name):
-        """A kernel module and what it depends on, in the order of loading. One that is built in needs nothing."""
+        """Adds a kernel module and the modules it depends on, in the order of loading. A built-in one needs nothing."""
         tree = self.kernel.parent.parent / "lib/modules" / self.release
         found = [path for path in tree.rglob("*.ko") if path.stem.replace("-", "_") == name.replace("-", "_")]
         if not found:
@@ -134,14 +134,14 @@ class KernelVm:
         """Runs a busybox shell script as root and powers off; returns its exit code and what it printed.
 
         \\param timeout for everything, seconds: a busy machine must not fail a test.
-        \\param arguments: more of qemu's, for devices.
+        \\param arguments more arguments of qemu, for devices.
         """
         self.add_text("/script", script)
         self.add_text("/init", INIT.format(modules=" ".join(self.modules), begin=BEGIN, end=END), 0o755)
         with tempfile.TemporaryDirectory(prefix="kernel-vm-") as folder:
             initramfs = pathlib.Path(folder) / "initramfs"
             write_cpio(initramfs, self.files)
-            # panic=-1 with -no-reboot: a machine that cannot go on ends instead of hanging
+            # panic=-1 with -no-reboot: after a panic the machine ends instead of hanging.
             command = [
                 QEMU, "-M", "q35", "-accel", "tcg", "-cpu", "max", "-m", memory, "-nodefaults", "-display", "none",
                 "-no-reboot", "-serial", "stdio", "-kernel", str(self.kernel), "-initrd", str(initramfs),
@@ -185,7 +185,7 @@ def unpack_kernel(cache):
         try:
             os.rename(whole, cache)  # whole or not at all
         except OSError:
-            if not cache.exists():  # otherwise another test was quicker
+            if not cache.exists():  # otherwise another test was faster
                 raise
     return sorted(cache.glob("boot/vmlinuz-*"))[-1]
 

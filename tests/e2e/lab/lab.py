@@ -82,7 +82,7 @@ def main(*scenarios):
 
 
 def run_and_exit(body):
-    """Runs body(options) → exit code on the machine itself, where there can be a laboratory."""
+    """Runs body(options) → exit code on the machine itself, if a laboratory can run there."""
 
     def on_machine(options):
         require_abilities()
@@ -153,7 +153,7 @@ class Lab:
         self.updaters = {}
         self.internet = Node(self, "internet")
         self.internet.sysctl("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
-        self.internet.add_address("lo", ASKER, ASKER6)  # to ask questions from
+        self.internet.add_address("lo", ASKER, ASKER6)  # the source of questions
         self.host = Node(self, "host")
         self.join_internet(self.host, [HOST, HOST6])
         self.homes = {}
@@ -189,7 +189,7 @@ class Lab:
     # -- links
 
     def join(self, upper, upper_interface, lower, lower_interface, delay=0.0):
-        """A cable. The upper node, fe80::1, is the lower one's way to everything; so IPv4 needs no addresses for it.
+        """A cable. The upper node, fe80::1, is the lower node's route to everything; so IPv4 needs no addresses for it.
 
         `delay`: seconds that each packet takes, in either direction (tests/e2e/lab/relay.py).
         """
@@ -207,7 +207,7 @@ class Lab:
         lower.ip("-6", "route", "add", "default", "via", "fe80::1", "dev", lower_interface)
 
     def join_slowly(self, upper, upper_interface, lower, lower_interface, delay):
-        """A node in the middle of the cable keeps every frame for a while."""
+        """Adds a node in the middle of the cable that delays every frame."""
         wire = Node(self, f"{lower.name}-wire")
         ends = (("left", upper, upper_interface), ("right", lower, lower_interface))
         for inner, node, interface in ends:
@@ -217,7 +217,7 @@ class Lab:
         relay.wait_for_line("relaying")
 
     def route(self, upper, interface, prefix):
-        """What goes to the prefix takes this cable down."""
+        """Sends packets for the prefix down this cable."""
         via = ["via", "fe80::2"] if ":" in prefix else ["via", "inet6", "fe80::2"]
         upper.ip("-6" if ":" in prefix else "-4", "route", "replace", prefix, *via, "dev", interface)
 
@@ -232,7 +232,8 @@ class Lab:
             self.route(self.internet, node.name, address)
 
     def home(self, name, kind, families=(4, 6), public=None):
-        """`public`: its IPv4 address and IPv6 prefix on the Internet; by default reserved for documentation."""
+        """`public`: its IPv4 address and IPv6 prefix on the Internet; by default ones that are reserved for
+        documentation."""
         number = len(self.homes)
         public = public or (f"198.51.100.{number + 1}", f"2001:db8:{number + 10:x}")
         made = Home(self, name, kind, *public, families)
@@ -263,7 +264,7 @@ class Lab:
         return self.devices
 
     def see_over_ipv6_too(self, name):
-        """A second device of the host, wg-host6, to which a home talks over IPv6 while wg-host hears it over IPv4."""
+        """Adds a second device to the host, wg-host6. A home talks to it over IPv6, and to wg-host over IPv4."""
         device = self.devices[name]
         second = WireGuard(
             self.host, "wg-host6", generate_private_keys(1)[0], port=WIREGUARD_PORT + 1, addresses=["10.77.1.1/32"]
@@ -287,7 +288,7 @@ class Lab:
         return f"_wireguard._udp.{self.label(name)}.{ZONE}"
 
     def published(self, name, timeout=10):
-        """Where DNS says a node is: `address:port` of each SRV, as wg-dnsd itself answers. \\error Timeout"""
+        """The endpoints of a node in DNS: `address:port` of each SRV, as wg-dnsd itself answers. \\error Timeout"""
         reply = dns_client.ask(self.internet, HOST, self.service_name(name), "SRV", timeout=timeout)
         found = []
         for _, target, port in dns_client.srv_endpoints(reply):
@@ -299,7 +300,7 @@ class Lab:
         return found
 
     def place_of(self, name):
-        """Where the Internet sees a node, `address:port`: what its NAT made of it, or else what the host says."""
+        """The endpoint of a node as the Internet sees it, `address:port`: made by its NAT, or else as the host says."""
         home = self.homes[name]
         outside = home.outside() if home.has_ipv4() else None
         return outside or self.devices["host"].endpoint_of(self.devices[name].public_key)
@@ -313,7 +314,7 @@ class Lab:
     def start_dns(self, resolvers=("unbound", "bind"), delegation=DELEGATION, in_root="", signed=False):
         """The root, the parent zone and the resolvers, on the node `dns`, which has the addresses of all resolvers.
         `delegation`: the records that the parent zone has for ZONE; `in_root`: more records of the root zone; `signed`:
-        all zones above ZONE, and `trust_anchor` is the root's DS."""
+        all zones above ZONE are signed, and `trust_anchor` is the root's DS."""
         self.dns = Node(self, "dns")
         levels = (
             ("parent", PARENT, PARENT_ZONE + delegation, (PARENT_SERVER, PARENT_SERVER6)),
@@ -333,8 +334,8 @@ class Lab:
     # -- our programs
 
     def prepare(self, alice="cone", bob="cone", families=(4, 6), resolvers=("unbound",), source="interface", later=()):
-        """Two homes, everything running but the updaters, and both peers published.
-        `source`: what observes, the host's WireGuard `interface` or wg-dnsd's own `point`. `later`: not started yet."""
+        """Two homes, everything running except the updaters, and both peers published. `source`: the observer, the
+        host's WireGuard `interface` or wg-dnsd's own `point`. `later`: homes not started yet."""
         self.home("alice", alice, families)
         self.home("bob", bob, families)
         self.start_dns(resolvers)
@@ -347,7 +348,7 @@ class Lab:
         self.wait_until_published(*present)
 
     def use_resolver(self, name):
-        """What every home's /etc/resolv.conf says: one of RESOLVERS, or `direct`."""
+        """Writes every home's /etc/resolv.conf: one of RESOLVERS, or `direct`."""
         addresses = RESOLVERS.get(name, (HOST, HOST6))
         for home in self.homes.values():
             home.node.use_resolvers(addresses[0 if home.has_ipv4() else 1])
@@ -361,7 +362,7 @@ class Lab:
         return started
 
     def wait_for_direct_handshake(self, timeout=GENEROUS):
-        """Until alice and bob have a session of their own."""
+        """Waits until alice and bob have a session of their own."""
         alice, bob = self.devices["alice"], self.devices["bob"]
         alice.wait_for_handshake(bob.public_key, timeout)
         bob.wait_for_handshake(alice.public_key, timeout)
@@ -373,7 +374,7 @@ class Lab:
         return process
 
     def launch_dnsd(self, *arguments, name="wg-dnsd", name_servers=NAME_SERVERS):
-        """The same without waiting."""
+        """As start_dnsd, without waiting."""
         return self.host.start(self.program("wg-dnsd"), *DNSD_ARGUMENTS, *name_servers, *arguments, name=name)
 
     def start_static_dnsd(self, *arguments, program=None, name="wg-dnsd"):

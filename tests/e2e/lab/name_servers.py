@@ -40,8 +40,8 @@ def start_nsd(node, name, zones, addresses, port=53, more=""):
 
 
 def sign_zone(node, zone, records):
-    """The zone with a key and signatures (NSEC), and with the DS of those below it that were signed before; and its own
-    DS, as `tag algorithm type digest`."""
+    """Signs the zone. Returns it with a key, signatures (NSEC) and the DS of the zones below it that were signed
+    before; and its own DS, as `tag algorithm type digest`."""
     folder = RUN / "keys"
     folder.mkdir(exist_ok=True)
     (folder / "zone").write_text(records)
@@ -58,7 +58,7 @@ def wait_for_answer(node, server, name, kind, port=53):
 
 
 def is_answer(text):
-    """Whether `dig +short` printed an answer and not a complaint."""
+    """Whether `dig +short` printed an answer and not an error."""
     return bool(text) and not text.startswith(";")
 
 
@@ -93,7 +93,7 @@ ns.{PARENT}. IN A {PARENT_SERVER}
 ns.{PARENT}. IN AAAA {PARENT_SERVER6}
 """
 
-# All that a user adds to an existing zone.
+# Everything that a user adds to an existing zone.
 DELEGATION = f"""{ZONE}. IN NS ns1.{ZONE}.
 ns1.{ZONE}. IN A {HOST}
 ns1.{ZONE}. IN AAAA {HOST6}

@@ -5,7 +5,7 @@ from lab.node import Node
 
 NAT_KINDS = ("cone", "symmetric", "firewall", "none")
 
-# A box keeps a device's WireGuard port under this one outside, so that only an observer can know it.
+# A box maps a device's WireGuard port to this outside port, so that only an observer can know it.
 FIRST_MAPPED_PORT = 40001
 
 
@@ -47,13 +47,13 @@ class Home:
         return "." in self.addresses[0]
 
     def outside(self):
-        """Where the Internet sees the device, `address:port`; None: it depends on who looks."""
+        """The endpoint of the device on the Internet, `address:port`; None: it depends on the destination."""
         if self.kind == "symmetric":
             return None
         return f"{self.public}:{self.mapped_port if self.kind == 'cone' else WIREGUARD_PORT}"
 
     def write_rules(self):
-        """(Re)writes the rules of the box; what is already tracked stays as it was."""
+        """Writes or replaces the rules of the box; tracked connections stay unchanged."""
         nat = {
             "cone": f"oifname net udp sport {WIREGUARD_PORT} snat to {self.public}:{self.mapped_port}\n"
             f"oifname net snat to {self.public}",
@@ -90,13 +90,13 @@ class Home:
         )
 
     def forget_mappings(self):
-        """As a box that was restarted: all mappings are gone, new ones get another outside port."""
+        """Acts as a restarted box: all mappings are gone, new ones get another outside port."""
         self.mapped_port += 1
         self.write_rules()
         self.box.run("conntrack", "-F")
 
     def renumber(self, public):
-        """As a provider that hands out another address: mappings are gone as well."""
+        """Acts as a provider that assigns another address: mappings are gone as well."""
         lab = self.box.lab
         lab.internet.ip("route", "del", self.public, "dev", self.box.name)
         lab.route(lab.internet, self.box.name, public)
@@ -109,8 +109,8 @@ class Home:
 class SharedHome:
     """Several devices on one network behind one box: port-preserving per device and destination, no hairpinning.
 
-    Nodes NAME at 192.168.1.2 and on, the box at 192.168.1.1. What they send to the public address from inside reaches
-    the box itself, where nobody listens.
+    Nodes NAME at 192.168.1.2 and on, the box at 192.168.1.1. Packets from inside to the public address reach the box
+    itself, where no socket listens.
     """
 
     def __init__(self, lab, names, public="198.51.100.1"):
@@ -130,7 +130,7 @@ class SharedHome:
         self.write_rules()
 
     def write_rules(self):
-        """(Re)writes the rules of the box, for the addresses that the devices have now."""
+        """Writes or replaces the rules of the box, for the present addresses of the devices."""
         snat = "\n".join(
             f"ip saddr {device.address} udp sport {WIREGUARD_PORT} oifname net snat to {self.public}:{device.mapped_port}"
             for device in self.devices.values()
@@ -161,7 +161,7 @@ class SharedHome:
 
 
 class SharedDevice:
-    """One device of a SharedHome; what Lab asks of a Home."""
+    """One device of a SharedHome, with the functions of a Home that Lab uses."""
 
     def __init__(self, lab, home, name, address, mapped_port):
         self.home = home
@@ -183,7 +183,7 @@ class SharedDevice:
         return f"{self.public}:{self.mapped_port}"
 
     def renumber(self, address):
-        """As a device that gets another lease."""
+        """Acts as a device that gets another lease."""
         self.node.ip("address", "del", f"{self.address}/24", "dev", "lan")
         self.node.add_address("lan", f"{address}/24")
         self.node.ip("route", "replace", "default", "via", "192.168.1.1")

@@ -47,7 +47,7 @@ class Process:
             raise Failure(f"{self.name} did not end within {timeout} s") from error
 
     def stop(self):
-        """Asks it to end and returns its exit code."""
+        """Ends it with SIGTERM, and returns its exit code."""
         if self.is_running():
             self.signal(signal.SIGTERM)
         return self.wait()
@@ -92,7 +92,7 @@ class Node:
 
     @contextlib.contextmanager
     def entered(self):
-        """Sockets that are made inside belong to this node, also later."""
+        """Sockets that are made in this context belong to this node, also later."""
         home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         there = os.open(f"/run/netns/{self.name}", os.O_RDONLY)
         libc.setns(there, CLONE_NEWNET)
@@ -114,7 +114,7 @@ class Node:
         return self.lab.ip("-n", self.name, *arguments)
 
     def ip_batch(self, lines):
-        """Many at once, one a line."""
+        """Runs many commands at once, one per line."""
         self.lab.command(["ip", "-n", self.name, "-batch", "-"], stdin=lines)
 
     def sysctl(self, *settings):
@@ -172,7 +172,7 @@ class Pings:
         return wait_until(lambda: [when for when in self.replies() if when > after], what, timeout)[0]
 
     def stop(self):
-        """Ends it and returns its summary line."""
+        """Ends the pings and returns their summary line."""
         if self.process.is_running():
             self.process.signal(signal.SIGINT)
         self.process.wait()

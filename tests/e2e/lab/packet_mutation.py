@@ -1,4 +1,5 @@
-"""Requests gone wrong: valid ones with one to four fields changed, and random octets. The same seed gives the same."""
+"""Broken requests: valid ones with one to four fields changed, and random octets. The same seed gives the same
+requests."""
 
 import random
 import struct
@@ -61,18 +62,18 @@ class Generator:
         self.made = 0
 
     def mutated(self):
-        """A valid request, its identity apart, with one to four fields changed."""
+        """A valid request with a new identity, with one to four fields changed."""
         message, fields = self.random.choice(self.valid)
         self.made += 1
         (count,) = self.random.choices((1, 2, 3, 4), weights=(4, 3, 2, 1))
         changes = sorted(self.random.sample(fields, count), reverse=True)
         message = struct.pack("!H", self.made & 0xFFFF) + message[2:]
-        for begin, end in changes:  # from behind: what is before stays where it is
+        for begin, end in changes:  # from the end: earlier positions stay valid
             message = message[:begin] + self.changed(message[begin:end]) + message[end:]
         return message
 
     def changed(self, octets):
-        """Other octets in their place: four times of five as many, so that the rest stays what it was."""
+        """Other octets in their place: in four of five cases as many, so that the rest stays in place."""
         size = len(octets)
         choice = self.random.randrange(20)
         if choice < 7 and size in (1, 2):
@@ -87,7 +88,7 @@ class Generator:
         return (b"", octets * 2, octets[:-1], self.random.randbytes(self.random.randrange(20)))[choice - 16]
 
     def noise(self):
-        """Random octets; every second one has the header of a query, so that they get past it."""
+        """Random octets. Every second request has the header of a query, so that the header check accepts it."""
         octets = self.random.randbytes(self.random.randrange(600))
         if self.random.random() < 0.5 and len(octets) >= 12:
             counts = bytes(self.random.choice((0, 0, 1, 2)) if at % 2 else 0 for at in range(8))

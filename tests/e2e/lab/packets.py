@@ -1,4 +1,4 @@
-"""DNS requests octet by octet, right and wrong ones: what no library would write."""
+"""DNS requests, built octet by octet, right and wrong ones: a library would not write all of them."""
 
 import base64
 import struct
@@ -48,7 +48,7 @@ def tsig(owner=wire("key.example."), algorithm="hmac-sha256.", rr_class=ANY_CLAS
 
 
 def message(questions=(), additional=(), authority=(), answer=(), flags=0, opcode=QUERY, identity=0x5747, counts=None):
-    """A request of these parts. \\param counts instead of the true ones."""
+    """A request of these parts. \\param counts in place of the true ones."""
     sections = (questions, answer, authority, additional)
     counts = counts or [len(section) for section in sections]
     body = b"".join(part for section in sections for part in section)

@@ -1,4 +1,4 @@
-"""wg-dnsd's built-in observation point: no WireGuard interface on the host, and no root."""
+"""wg-dnsd's built-in observation point: without a WireGuard interface on the host, and without root."""
 
 import json
 import os
@@ -16,7 +16,7 @@ ORDINARY_USER = (
 
 
 class Point:
-    """What stands in for the host's WireGuard device; its peers come from a file of peers."""
+    """Replaces the host's WireGuard device; its peers come from a file of peers."""
 
     def __init__(self, world, address=HOST, port=WIREGUARD_PORT, name="point"):
         self.world = world
@@ -42,7 +42,7 @@ class Point:
                 file.write(f"Endpoint = {endpoint}\n")
 
     def launch(self, *arguments, name="wg-dnsd", tunnel=(TUNNEL["host"],)):
-        """wg-dnsd as an ordinary user, observing by itself."""
+        """Starts wg-dnsd as an ordinary user, with its built-in point."""
         self.world.host.sysctl("net.ipv4.ip_unprivileged_port_start=0")
         return self.world.host.start(
             *ORDINARY_USER, self.world.program("wg-dnsd"), "--zone", ZONE,
@@ -52,16 +52,16 @@ class Point:
         )  # fmt: skip
 
     def ask(self, *words):
-        """What a command of the running wg-dnsd prints."""
+        """The output of a command of the running wg-dnsd."""
         return self.world.host.output(self.world.program("wg-dnsd"), *words, "--control", self.folder / "control")
 
     def report(self, key):
-        """What wg-dnsd says of the peer; empty: it does not know it."""
+        """wg-dnsd's line about the peer; empty: it does not know the peer."""
         peers = [json.loads(line) for line in self.ask("peers", "--json").splitlines()]
         return next((peer for peer in peers if peer["public_key"] == key), {})
 
     def is_stale(self, key):
-        """Whether wg-dnsd has not heard of the peer in this run, or for long."""
+        """Whether wg-dnsd has not heard of the peer in this run, or not for a long time."""
         return self.report(key).get("stale", False)
 
     def endpoint_of(self, key):

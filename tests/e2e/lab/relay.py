@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""A cable that takes its time: forwards whole Ethernet frames between two interfaces, each DELAY seconds later.
+"""A cable with a delay: forwards whole Ethernet frames between two interfaces, each DELAY seconds later.
 
-relay.py INTERFACE INTERFACE DELAY, in the namespace of both. No address is rewritten; checksums and segments that a
-sender left to its card (PACKET_VNET_HDR) stay so.
+relay.py INTERFACE INTERFACE DELAY, in the namespace of both. No address is rewritten. Checksums and segments that a
+sender left to its network card (PACKET_VNET_HDR) stay unchanged.
 """
 
 import collections

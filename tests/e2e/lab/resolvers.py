@@ -1,8 +1,8 @@
 """Real resolvers, run from build/servers, each with the settings of its makers (`default`) and with its strictest ones.
 unbound has a third kind, `minimum-ttl`, which keeps every record for a minute.
 
-What every one of them needs here, and is no part of the settings: the laboratory's root instead of the world's, with
-its trust anchor (a DS record's data) where it is signed, and permission to ask servers in networks for documentation.
+Each of them also gets, apart from the settings: the laboratory's root instead of the world's, with its trust anchor (a
+DS record's data) if it is signed, and permission to ask servers in networks for documentation.
 """
 
 import pathlib
@@ -112,7 +112,7 @@ modules = {{ 'hints > iterate' }}
 hints.root_file('{folder}/root.hints')
 {"mode('strict') modules.load('rebinding < iterate')" if settings == "strict" else ""}
 """
-    # It finds its modules in one place only.
+    # It finds its modules only in this place.
     place = f"/usr/lib/{LIBRARIES.name}"
     overlay = f"mount -t overlay -o lowerdir={LIBRARIES}:{place} kresd {place}"
     argv = ["sh", "-c", f'{overlay} && exec "$@"', "kresd"]
@@ -171,7 +171,7 @@ server={RESOLVERS["unbound"][0]}
 STARTERS = {"unbound": unbound, "bind": bind, "kresd": kresd, "pdns": pdns, "dnsmasq": dnsmasq}
 
 
-# ---- systemd-resolved: a stub on 127.0.0.53 of one node, and a message bus to ask it by
+# ---- systemd-resolved: a stub on 127.0.0.53 of one node, and a message bus to ask it through
 
 
 class Resolved:
@@ -188,7 +188,7 @@ class Resolved:
         write("/run/systemd/resolved.conf.d/laboratory.conf", f"[Resolve]\nFallbackDNS=\n{strict}")
         if trust_anchor:
             write("/run/dnssec-trust-anchors.d/laboratory.positive", f". IN DS {trust_anchor}\n")
-        # It becomes a user that only its package would have made.
+        # It runs as a user that only its package would have made.
         mounts = ""
         user = "systemd-resolve:x:65533:"
         for name, line in (("passwd", f"{user}65533::/:/bin/false"), ("group", user)):
@@ -202,13 +202,14 @@ class Resolved:
         self.process = node.start(*as_user, *words, name=folder.name, env=self.env)
         on_bus = lambda: node.run(*self.words("status"), check=False).returncode == 0
         wait_until(on_bus, "systemd-resolved is on the bus")
-        # As its network would tell it. (Servers of no link, as in resolved.conf, are not asked for a service's target.)
+        # As its network would configure it. (Servers without a link, as in resolved.conf, are not asked for a service's
+        # target.)
         self.resolvectl("dns", interface, *RESOLVERS[upstream])
         self.resolvectl("default-route", interface, "yes")
         wait_for_answer(node, "127.0.0.53", PARENT, "SOA")
 
     def resolvectl(self, *arguments):
-        """What `resolvectl ARGUMENTS` prints."""
+        """The output of `resolvectl ARGUMENTS`."""
         return self.node.output(*self.words(*arguments))
 
     def words(self, *arguments):

@@ -1,7 +1,7 @@
-"""Figures: the same laboratory a number of times, in several cases, and the seconds that it took.
+"""Figures: runs the same laboratory several times, in several cases, and prints the seconds that it took.
 
 A scenario with figures is a function(world, case) that returns seconds by name: {"first reply": 0.62}. Each run has a
-laboratory of its own, because what resolvers and NATs remember would make the next run an easier one.
+laboratory of its own, because resolvers and NATs remember things that would make the next run easier.
 """
 
 import argparse
@@ -26,14 +26,14 @@ REPETITIONS = 20  # of each case, with --full
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """How the laboratory is made."""
+    """The properties of a laboratory."""
 
     alice: str = "cone"
     bob: str = "cone"
-    source: str = "interface"  # that observes: the host's WireGuard interface, or wg-dnsd's own `point`
+    source: str = "interface"  # the observer: the host's WireGuard interface, or wg-dnsd's own `point`
     resolver: str = "unbound"
     delay: float = 0.0  # between the homes, one way, seconds
-    variant: str = ""  # what else is different; the scenario's own word
+    variant: str = ""  # any other difference; the scenario defines the word
 
     def __str__(self):
         words = [f"{self.alice} × {self.bob}", self.source, self.resolver]
@@ -66,15 +66,16 @@ def in_turn(kinds):
 
 
 def run_cases(options, scenario, cases, limits, repetitions=1, at_once=1):
-    """Runs scenario(world, case) `repetitions` times for each case, and prints median and worst of what it returned.
-    \\param limits a function(case, name) → Limits or None, heeded with --full. \\param at_once laboratories side by
-    side: more than one only where the machine's load is not what is measured. \\error Failure, of the first that failed."""
+    """Runs scenario(world, case) `repetitions` times for each case, and prints median and worst of the returned
+    figures.
+    \\param limits a function(case, name) → Limits or None, judged with --full. \\param at_once laboratories side by
+    side: more than one only if the machine's load is not measured. \\error Failure of the first run that failed."""
     jobs = [case for case in cases for _ in range(repetitions)]
     measure_one = functools.partial(measure, options, scenario)
     if at_once == 1:
         found = [measure_one(case) for case in jobs]
     else:
-        # A process for each: what is awaited in a laboratory holds up no other one.
+        # One process for each, so that waiting in a laboratory holds up no other one.
         context = multiprocessing.get_context("fork")
         with concurrent.futures.ProcessPoolExecutor(at_once, context, end_with_parent) as pool:
             found = list(pool.map(measure_one, jobs))

@@ -1,4 +1,4 @@
-"""Datagrams with any source: whole IP packets, handed to the kernel as they are."""
+"""Datagrams with any source address: whole IP packets, which the kernel sends as they are."""
 
 import ipaddress
 import socket

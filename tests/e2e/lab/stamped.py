@@ -1,15 +1,15 @@
-"""When datagrams came, by the kernel's clock, which is also ours: a busy machine does not make them late."""
+"""Arrival times of datagrams, by the kernel's clock, which is also ours: a busy machine does not make them late."""
 
 import contextlib
 import socket
 import struct
 
 SO_TIMESTAMPNS, SO_RCVBUFFORCE = 35, 33  # Python has no names for them
-QUEUE = 1 << 24  # octets: what comes while nobody takes it
+QUEUE = 1 << 24  # octets: room for datagrams that are not read yet
 
 
 def stamp(sock):
-    """Has the kernel note when each datagram came."""
+    """Makes the kernel record when each datagram came."""
     sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, QUEUE)
     sock.setblocking(False)

@@ -1,10 +1,10 @@
-"""The three stock servers that wg-dnsd is held against, each serving one zone file with the fewest records it can."""
+"""The three stock servers that wg-dnsd is compared with. Each serves one zone file with the fewest records it can."""
 
 from lab.addresses import ZONE
 from lab.containment import RUN
 from lab.name_servers import SERVERS, start_nsd, wait_for_answer
 
-# What they say of themselves, as wg-dnsd is told to.
+# Their identity; wg-dnsd gets the same one.
 IDENTITY, VERSION = "rules", "a server"
 LIBRARIES = next((SERVERS / "usr/lib").glob("*-linux-gnu"), None)
 

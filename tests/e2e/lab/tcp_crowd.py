@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""tcp_crowd.py SERVER NETWORK COUNT: so many clients that use up TCP connections, from 250 addresses of NETWORK.0/24.
+"""tcp_crowd.py SERVER NETWORK COUNT: COUNT clients that use up TCP connections, from 250 addresses of NETWORK.0/24.
 
-Half of them connect and say nothing; a fifth each begin a message and stop, or send an octet now and then; the rest ask
-a lot and read nothing. Whoever is cut off comes back after a while. Prints each second how many are connected.
+Half of them connect and say nothing. A fifth each begin a message and stop, or send an octet now and then. The rest ask
+a lot and read nothing. A client that is cut off comes back after a while. Prints each second how many are connected.
 """
 
 import collections
@@ -96,13 +96,13 @@ class Crowd:
             if events & selectors.EVENT_WRITE:
                 self.attempt(self.connected, key.fileobj)
             elif key.fileobj in self.open:
-                self.drop(key.fileobj)  # nobody here asked for anything that is short
+                self.drop(key.fileobj)  # no client here asked for a short answer
 
 
 def main():
     server, network, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
     os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-    os.nice(10)  # other machines, in truth
+    os.nice(10)  # they act for other machines
     resource.setrlimit(resource.RLIMIT_NOFILE, (count + 100, count + 100))
     crowd = Crowd(server, network, count)
     while True:

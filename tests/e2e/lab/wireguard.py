@@ -14,7 +14,7 @@ Peer = collections.namedtuple("Peer", "endpoint allowed_ips handshake received s
 
 
 class WireGuard:
-    """A wireguard-go device. `peers()` is what `wg show` says, by public key."""
+    """A wireguard-go device. `peers()` is the output of `wg show`, by public key."""
 
     def __init__(self, node, name, private_key, port=WIREGUARD_PORT, addresses=(), start=True):
         self.node = node
@@ -29,18 +29,18 @@ class WireGuard:
             self.start()
 
     def start(self):
-        """Also again after stop(): with the same configuration, and no memory."""
+        """Starts the device, also again after stop(): with the same configuration, and no memory."""
         self.launch()
         self.set_up()
 
     def launch(self):
-        """The interface is there, configured and down: nothing is sent."""
-        # What an earlier process of that name said is not meant below.
+        """Makes the interface, configured and down: nothing is sent."""
+        # Lines of an earlier process of that name must not count below.
         (RUN / f"{self.name}.log").unlink(missing_ok=True)
         self.process = self.node.start(
             "wireguard-go", "-f", self.name, name=self.name, env={"LOG_LEVEL": "verbose"}
         )
-        # Not by asking `wg show` until it answers: wg unlinks a socket that is bound and does not listen yet, and
+        # Do not ask `wg show` until it answers: wg unlinks a socket that is bound and does not listen yet, and
         # wireguard-go then ends because its socket is gone.
         self.process.wait_for_line("UAPI listener started")
         interface = f"[Interface]\nPrivateKey = {self.private_key}\nListenPort = {self.port}\n"
@@ -54,7 +54,7 @@ class WireGuard:
         self.add_routes(self.configured)
 
     def stop(self):
-        """The interface vanishes."""
+        """Removes the interface."""
         self.process.stop()
 
     def is_running(self):
@@ -64,7 +64,7 @@ class WireGuard:
         self.node.run("wg", "set", self.name, *words)
 
     def add_peer(self, key, allowed_ips, endpoint=None, keepalive=None):
-        """Now, and at each start."""
+        """Adds a peer now, and at each later start."""
         self.configured[key] = (allowed_ips, endpoint, keepalive)
         if self.is_running():
             path = RUN / f"{self.name}.peer"
@@ -103,7 +103,7 @@ class WireGuard:
         return self.peers()[key]
 
     def endpoint_of(self, key):
-        """Where this device sees a peer, `address:port`; None: nowhere yet."""
+        """The endpoint of a peer as this device sees it, `address:port`; None: none yet."""
         return self.peer(key).endpoint
 
     def wait_for_handshake(self, key, timeout=GENEROUS):
@@ -117,7 +117,7 @@ def public_key_of(private_key):
 
 
 def generate_private_keys(count):
-    """Private keys in the order of their public keys' bytes: the order decides who speaks first."""
+    """Private keys in the order of their public keys' bytes: the order decides which peer speaks first."""
     keys = [wg("genkey") for _ in range(count)]
     return sorted(keys, key=lambda key: base64.b64decode(public_key_of(key)))
 

@@ -1,4 +1,4 @@
-"""What stock tools say of a zone file: named-checkzone, kzonecheck and ldns-read-zone."""
+"""Checks a zone file with stock tools: named-checkzone, kzonecheck and ldns-read-zone."""
 
 import dns.zone
 
@@ -7,7 +7,7 @@ from lab.checks import check
 
 
 def check_zone_file(node, path):
-    """Each tool accepts the file, complains of nothing but what is on purpose, and reads every record of it."""
+    """Each tool accepts the file, reports nothing but what is on purpose, and reads every record of it."""
     named = node.run("named-checkzone", "-i", "local", ZONE, path, check=False)
     complaints = [line for line in named.stdout.splitlines() if not is_expected(line)]
     check(named.returncode == 0 and not complaints, f"named-checkzone {path.name}: {complaints or named.stdout}")
@@ -22,7 +22,7 @@ def check_zone_file(node, path):
 
 
 def is_expected(line):
-    """The verdict; and names of services with addresses, which are no host names to BIND: existing clients of wgsd look
+    """The verdict; and service names with addresses, which are not host names to BIND: existing clients of wgsd look
     for the address there (doc/protocol.md)."""
     return (
         line == "OK"

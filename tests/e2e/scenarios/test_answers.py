@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""answers: every rule of answer_rules.py over UDP and TCP, IPv4 and IPv6, and what NSD, Knot and BIND make of it.
+"""answers: every rule of answer_rules.py over UDP and TCP, IPv4 and IPv6, compared with NSD, Knot and BIND.
 
 The stock servers serve the same view from `wg-dnsd zone [--public]`. Rcode, AA, answer and authority of a well-formed
-question equal those of at least one of them, or the case says why not; who differs where is listed in doc/rfc.md.
+question equal those of at least one of them, or the case says why not. doc/rfc.md lists each server that differs.
 """
 
 import base64
@@ -38,7 +38,7 @@ FOLLOW_UP = packets.ask("www", "A")[2:]
 
 
 class Udp:
-    """A client that takes replies only from the address that it asked."""
+    """A client that accepts replies only from the address that it asked."""
 
     def __init__(self, node, server):
         self.socket = node.udp_socket(ASKER6 if ":" in server else ASKER)
@@ -84,7 +84,7 @@ class Tcp:
         try:
             return self.exchange(b"\xff\xfe" + FOLLOW_UP)[:2] == b"\xff\xfe"
         except (EOFError, ConnectionError):
-            return len(request) < 12  # what is no DNS message ends the connection
+            return len(request) < 12  # a message that is no DNS message ends the connection
 
     def close(self):
         self.socket.close()
@@ -109,7 +109,7 @@ def question_octets(message):
 
 
 def differences(case, message, transport):
-    """What of a reply is not as the case and the request want it, each as one text."""
+    """The differences between a reply and what case and request demand, each as one text."""
     request, expected = case.asked, case.reply
     parsed, is_refused_key = dns_client.read_reply(message)
     words = [dns.rcode.to_text(parsed.rcode())] + [name for name in ("AA", "TC") if parsed.flags & dns.flags.Flag[name]]
@@ -164,7 +164,7 @@ def check_all(world):
 
 
 def comparable(message):
-    """Rcode, AA, answer and authority of a reply, with what must be equal of their records."""
+    """Rcode, AA, answer and authority of a reply, with the parts of their records that must be equal."""
     if message is None:
         return "no answer"
     parsed, _ = dns_client.read_reply(message)
@@ -181,7 +181,7 @@ def comparable(message):
 
 
 def ask_stock(world, server, request, transport):
-    """\\return the reply; None: it says nothing."""
+    """\\return the reply; None: there was none."""
     client = CLIENTS[transport](world.internet, server)
     client.socket.settimeout(5)
     try:
@@ -197,7 +197,7 @@ def summary(reply):
 
 
 def compare_all(world, servers):
-    """\\return a line for each well-formed question that some stock server answers otherwise, as doc/rfc.md has it."""
+    """\\return a line, as in doc/rfc.md, for each well-formed question that a stock server answers in another way."""
     lines, wrong = [], []
     for case in CASES:
         if case.reply == SILENCE or case.reply.head == "FORMERR":
@@ -228,11 +228,11 @@ def check_document(lines):
     print(f"{len(lines)} rules that some stock server sees otherwise, all in doc/rfc.md")
 
 
-# ---- what must be met with silence because of its source
+# ---- requests that get no answer because of their source
 
 
 def check_sources(world):
-    """Port 0 and our own listeners get nothing; anything else gets an answer, this host's own addresses included."""
+    """Port 0 and our own listeners get no answer; any other source gets one, this host's own addresses included."""
     world.host.sysctl("net.ipv4.conf.all.accept_local=1", "net.ipv4.conf.net.accept_local=1")
     spoofer = Spoofer(world.internet)
     for number, (host, private) in enumerate(zip(LISTENERS["public"], LISTENERS["private"])):

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
-"""clients: what people ask with gets the right answers, through every stock resolver and directly.
+"""clients: common DNS clients get the right answers, through every stock resolver and directly.
 
-dig, kdig, drill, host and nslookup; dnspython, node's dns module (c-ares) and glibc's getaddrinfo. A peer's SRV in its
-three spellings, the address that it points to, the addresses of the peer's own names, and names without an answer.
+dig, kdig, drill, host and nslookup; dnspython, node's dns module (c-ares) and glibc's getaddrinfo. They ask for a
+peer's SRV in its three spellings, the address that it points to, the addresses of the peer's own names, and names
+without an answer.
 """
 
 import json
@@ -49,7 +50,7 @@ def nslookup(node, server, name, kind):
 TOOLS = (dig, kdig, drill, host, nslookup)
 
 
-# ---- libraries: one process asks everything, as /etc/resolv.conf says, and prints a list of answers as JSON
+# ---- libraries: one process asks everything, through /etc/resolv.conf, and prints a list of answers as JSON
 
 
 DNSPYTHON = """
@@ -88,10 +89,10 @@ print(json.dumps([answer(*question) for question in json.loads(sys.argv[1])]))
 
 
 def libraries():
-    """name → (command, whether a question is one for it)"""
+    """name → (command, whether the library can ask a question)"""
     found = {
         "dnspython": ([PYTHON, "-c", DNSPYTHON], lambda owner, kind: True),
-        # Addresses of host names is all that there is.
+        # It can only ask for addresses of host names.
         "getaddrinfo": ([PYTHON, "-c", GETADDRINFO], lambda owner, kind: kind in ("A", "AAAA")),
     }
     if shutil.which("node"):
@@ -100,8 +101,9 @@ def libraries():
 
 
 def may_refuse(library, owner):
-    """glibc takes no answer about a name with `=`, c-ares (but for old ones) does not even ask: no host is called so.
-    The padded spelling is for clients of wgsd, which ask by other means; both other spellings are for everybody."""
+    """glibc accepts no answer about a name with `=`, and c-ares (except old versions) does not even ask: no host has
+    such a name. The padded spelling is for clients of wgsd, which ask by other means. All clients can use both other
+    spellings."""
     return library in ("getaddrinfo", "node") and "=" in owner
 
 

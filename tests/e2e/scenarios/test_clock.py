@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """clock: an updater that starts in 1970, as on a board without a clock of its own, and is corrected later.
 
-It connects all the same, and names the clock; each time the clock is set it says so in one line, and neither the tunnel
-nor what it waits for notices. The clock is the updater's alone (libfaketime): WireGuard's own cannot be faked from
-outside.
+The updater connects nevertheless, and reports the clock. Each time the clock is set, it says so in one line, and
+neither the tunnel nor the updater's waiting is disturbed. Only the updater's clock is changed (libfaketime):
+WireGuard's own cannot be faked from outside.
 """
 
 import json
@@ -21,14 +21,14 @@ FLOW = 15  # replies
 
 
 class Clock:
-    """Of the programs that run with `env`; the machine's own is right."""
+    """The clock of the programs that run with `env`; the machine's own clock is right."""
 
     def __init__(self):
         library = next(pathlib.Path("/usr/lib").rglob(LIBRARY), None)
         if not library:
             raise Skip(f"needs {LIBRARY}: run scripts/install-packages laboratory")
         self.file = RUN / "faketime"
-        # The sanitizers' library wants to be the first one.
+        # The sanitizers' library must be the first one.
         asan = os.environ.get("ASAN_OPTIONS", "")
         self.env = {
             "LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(self.file), "FAKETIME_NO_CACHE": "1",
@@ -79,7 +79,7 @@ def scenario(world):
     written = [line for line in log.lines(": endpoint ") if any(key in line for key in keys)]
     check(len(written) == 1, f"a peer that works was written to: {written}")
 
-    # What waits goes on waiting for as long as before: bob's NAT moves, and is found within seconds.
+    # Waiting takes as long as before: bob's NAT moves, and is found within seconds.
     pings = Pings(alice.node, TUNNEL["bob"])
     wait_until(lambda: len(pings.replies()) >= FLOW, "a flow of pings")
     world.homes["bob"].forget_mappings()

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""contact_kinds: first contact of every other pair that can meet: firewall × cone, and an open host with anything.
+"""contact_kinds: first contact of every other pair that can meet: firewall × cone, and an open host with any kind.
 
-Alice's key is the smaller one. So she speaks first, in vain where bob's box drops what it did not ask for.
+Alice's key is the smaller one. So she sends first, in vain if bob's box drops unsolicited packets.
 """
 
 from lab import lab

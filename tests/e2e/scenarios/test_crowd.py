@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """crowd: five hundred peers of one built-in observation point, behind one NAT, a dozen of them wireguard-go.
 
-All are observed, and every record is right; wg-dnsd is killed, and all are confirmed again within seconds. With --full
-also what a WireGuard interface in its place does then: it is blind until its peers' sessions end.
+All are observed, and every record is right. wg-dnsd is killed, and all are confirmed again within seconds. With --full
+a WireGuard interface in its place is also tested: it is blind until its peers' sessions end.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from lab.point import Point
 from lab.wireguard import KEEPALIVE, WireGuard, base32_of, public_key_of, wg
 
 ALL = 500
-REAL = 12  # of them wireguard-go, each with a process and an interface
+REAL = 12  # wireguard-go peers, each with a process and an interface
 FIRST_PORT = 30001  # of the peers; the NAT keeps it, because all differ
 RECOVERY = 3.0  # seconds from the start after kill -9 until all are confirmed, judged with --full
 BLIND = 180  # seconds that WireGuard's own hub may take: a session's life, and a keepalive
@@ -36,7 +36,7 @@ class Crowd:
         self.real_keys, self.other_keys = keys[:real], keys[real:]
 
     def start(self, hub):
-        """All of them; wireguard-go first, because it takes its time to start."""
+        """Starts all of them; wireguard-go first, because it starts slowly."""
         self.devices = []
         for i, key in enumerate(self.real_keys):
             device = WireGuard(self.home.node, f"wg-{i}", key, port=FIRST_PORT + i)
@@ -48,7 +48,7 @@ class Crowd:
             raise Skip(f"{program} is not built")
         started = time.monotonic()
         for device in self.devices:
-            # Peers, but no route: all of them want the same one.
+            # The device has peers, but no route: all devices want the same one.
             device.set(
                 "peer", hub.public_key, "allowed-ips", f"{TUNNEL['host']}/32",
                 "endpoint", f"{HOST}:{WIREGUARD_PORT}", "persistent-keepalive", KEEPALIVE,
@@ -62,13 +62,13 @@ class Crowd:
 
 
 def are_all_seen(hub):
-    """By this run of wg-dnsd, and lately."""
+    """Whether this run of wg-dnsd has seen all peers lately."""
     peers = json.loads(hub.ask("status", "--json"))["peers"]
     return peers["with_endpoint"] == ALL and peers["stale"] == 0
 
 
 def check_records(world, crowd):
-    """Each peer's answer is where the NAT has it; nothing else."""
+    """Each peer's answer is its endpoint at the NAT, and nothing else."""
     client = dns_client.Client(world.internet, HOST)
     for key, place in crowd.place.items():
         [(_, target, port)] = dns_client.srv_endpoints(client.ask(f"_wireguard._udp.{base32_of(key)}.{ZONE}", "SRV"))
@@ -108,7 +108,7 @@ def point(world):
 
 
 def interface(world):
-    """WireGuard's own hub in the same place forgets its sessions with its process; nothing makes its peers notice."""
+    """WireGuard's own hub in the same place loses its sessions with its process, and its peers do not notice."""
     crowd = Crowd(world, REAL, REAL)
     hub = WireGuard(world.host, "wg-host", wg("genkey"), addresses=[f"{TUNNEL['host']}/32"])
     for key, allowed in crowd.allowed.items():

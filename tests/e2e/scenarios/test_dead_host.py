@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""dead_host: the public host dies, its DNS and its WireGuard; running tunnels stay, and nothing is written to them.
+"""dead_host: the public host dies, its DNS and its WireGuard. Running tunnels stay, and nothing is written to them.
 
-One tunnel under pings, one that is idle but for keepalives; for longer than any suspicion, with --full for 3 minutes, in
-which sessions are renewed and the peers' own ones with the host die.
+One tunnel is under pings, one is idle except for keepalives. The host is dead for longer than any suspicion lasts; with
+--full for 3 minutes, in which sessions are renewed and the peers' own sessions with the host die.
 """
 
 import time
@@ -46,7 +46,7 @@ def scenario(world, case):
 
 
 def state(world):
-    """Endpoints and keepalives of the direct peers, and what each updater told of them."""
+    """Endpoints and keepalives of the direct peers, and what each updater logged about them."""
     found = {}
     for near, far in (("alice", "bob"), ("bob", "alice")):
         peer = world.devices[near].peer(world.devices[far].public_key)

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """delays: first contact of two cones when every packet between them takes 50 and 200 ms; 0 ms is first_contact's.
 
-Half of it lies between a home and the Internet, so that look-ups take it, too. Two initiations that cross cost
-WireGuard's own 5 s; at 200 ms some cross twice.
+Half of the delay lies between a home and the Internet, so that look-ups are delayed, too. Two initiations that cross
+cost WireGuard's own 5 s; at 200 ms some cross twice.
 """
 
 from lab import lab

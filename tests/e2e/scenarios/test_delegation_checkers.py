@@ -2,7 +2,7 @@
 """delegation_checkers: zonemaster and dnsviz find nothing wrong with a zone of two name servers.
 
 The parent zone has the records that `wg-dnsd --print-delegation` prints. Each name server has an IPv4 and an IPv6
-address of its own, which are ordinary ones: checkers refuse those that are reserved for documentation.
+address of its own. They are ordinary addresses, because checkers refuse those that are reserved for documentation.
 """
 
 import collections
@@ -18,10 +18,10 @@ from lab.resolvers import ROOT_HINTS
 
 NAME_SERVERS = {f"ns1.{ZONE}": ("45.0.1.53", "2a0a:1::53"), f"ns2.{ZONE}": ("45.0.2.53", "2a0a:2::53")}
 
-# They need the whole Internet's data, which the laboratory does not have.
+# These checks need the whole Internet's data, which the laboratory does not have.
 ASN_LOOKUPS = {"ERROR_ASN_DATABASE", "EMPTY_ASN_SET"}
 
-# What zonemaster remarks (WARNING and NOTICE), and why it stays so.
+# The remarks of zonemaster (WARNING and NOTICE), and why each is accepted.
 UNSIGNED = "the zone is not signed"
 NO_MAIL = "nobody has mail in the zone; hostmaster is what a made SOA says, a zone file says what is wanted"
 QUICK = "what peers need is quick: secondaries follow within minutes, `no such name` is remembered for a second"
@@ -59,7 +59,7 @@ def check_with_zonemaster(node, hints):
 
 def check_with_dnsviz(node, hints, names):
     """`dnsviz probe` asks all servers from the root on, and tries their EDNS; `dnsviz grok` judges the answers."""
-    mount = f'mount --bind {hints} /usr/share/dns/root.hints && exec "$@"'  # it has no option for them
+    mount = f'mount --bind {hints} /usr/share/dns/root.hints && exec "$@"'  # dnsviz has no option for them
     probe, found = RUN / "dnsviz.probe", RUN / "dnsviz.grok"
     types = ["-R", "SOA,NS,A,AAAA,SRV,TXT,PTR,MX"]
     node.run("sh", "-c", mount, "sh", "dnsviz", "probe", "-A", "-E", "-a", ".", *types, "-o", probe, *names)

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""device: our reading and setting of WireGuard devices in user space, held against `wg`, with real wireguard-go."""
+"""device: our reading and setting of WireGuard devices in user space, compared with `wg`, with real wireguard-go."""
 
 import pathlib
 import signal
@@ -29,7 +29,7 @@ def scenario(world):
         check(done.returncode == 1, f"{words}: exit code {done.returncode}: {done.stdout}{done.stderr}")
         return done.stderr
 
-    # wireguard-go tells its peers in a new order each time; a packet may arrive between the two readings
+    # wireguard-go lists its peers in another order each time; a packet may arrive between the two readings
     def same_as_wg():
         shown = node.output("wg", "show", device.name, "dump").splitlines()
         rows = [line.split("\t") for line in shown]

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""doctor: it finds nothing where all is well, and each planted fault, through a real parent zone and resolver."""
+"""doctor: finds nothing if all is well, and finds each planted fault, through a real parent zone and resolver."""
 
 import json
 import signal
@@ -49,7 +49,7 @@ class Doctor:
 
 
 def publish_in_parent(world, delegation, expected):
-    """Other records for ZONE in the parent zone; returns when NSD says what is expected."""
+    """Publishes other records for ZONE in the parent zone; returns when NSD answers as expected."""
     (RUN / "nsd-parent" / "0.zone").write_text(PARENT_ZONE.replace(" 1 3600 ", f" {world.serial} 3600 ") + delegation)
     world.serial += 1
     process_named(world, "nsd-parent").signal(signal.SIGHUP)
@@ -92,7 +92,7 @@ def scenario(world):
     text = world.host.output(world.program("wg-dnsd"), "doctor", "--control", CONTROL)
     check(text.startswith(f"For the parent zone:\n\n{ZONE}.\t3600\tIN\tNS\tns1.{ZONE}.\n"), text)
 
-    # From now on alice is silent: it is heard of at the end.
+    # From now on alice is silent: the end of this scenario expects it.
     alice = world.devices["alice"]
     alice.set("peer", world.devices["host"].public_key, "persistent-keepalive", 0)
 
@@ -138,7 +138,7 @@ def scenario(world):
 
 
 def restarted(world, doctor, address):
-    """Looks at wg-dnsd with another idea of its own address, and stops it."""
+    """A function that runs doctor on a wg-dnsd with another address of its own, and stops that wg-dnsd."""
 
     def look():
         process = world.start_dnsd(name=f"wg-dnsd-{address}", name_servers=(NAME_SERVERS[0], f"ns1.{ZONE}={address}"))

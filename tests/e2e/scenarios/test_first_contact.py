@@ -2,9 +2,9 @@
 """first_contact: two peers behind cone NATs get a direct tunnel, observed by the host's interface and by wg-dnsd's own
 point, through unbound and through BIND.
 
-Counted from the later exec of the two updaters to the first direct reply, the public host having seen both peers; with
-direct peers that had neither keepalive nor traffic. Once more with traffic before, which costs WireGuard's own pause of
-5 s.
+The time is counted from the later exec of the two updaters to the first direct reply. The public host has seen both
+peers before, and the direct peers had neither keepalive nor traffic. One more case has traffic before, which costs
+WireGuard's own pause of 5 s.
 """
 
 from lab import lab

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""fleet: after a power cut eight peers behind cone NATs start at one instant, with --full forty; all pairs get direct.
+"""fleet: after a power cut eight peers (forty with --full) behind cone NATs start at one instant; all pairs get direct.
 
-DNS says at first where they were before the cut: every NAT has forgotten its mappings, and gives other ports. What they
-ask of their resolver is counted: a burst at the start, because each needs to know all others at once, and then no more.
+At first DNS has the endpoints from before the cut: every NAT has forgotten its mappings, and assigns other ports. The
+questions to the resolver are counted: a burst at the start, because each peer needs all others at once, and then few.
 """
 
 import collections
@@ -21,12 +21,12 @@ FEW = 8
 LIMIT = 300  # seconds until all pairs are direct, generously
 WATCHED, WATCHED_FULL = 15, 180  # seconds of look-ups
 CALM_AFTER = 30  # seconds; by then a peer that is direct is asked about once a minute
-BUSIEST = 3  # times the mean: what any second of the calm may have at most, beside what chance brings
+BUSIEST = 3  # most questions in any second of the calm, as a multiple of the mean, beside random deviation
 DNS_PORT = (53).to_bytes(2, "big")
 
 
 class Questions:
-    """When questions reach the resolver."""
+    """Counts the times of questions that reach the resolver."""
 
     def __init__(self, world):
         self.packets = stamp_udp(world.dns)
@@ -34,7 +34,7 @@ class Questions:
         self.times = []
 
     def take(self):
-        """Those that have come since; to be called every few seconds."""
+        """The times since the last call; call it every few seconds."""
         for when, packet in take_stamped(self.packets):
             if packet[16:20] == self.to_resolver and packet[22:24] == DNS_PORT:
                 self.times.append(when)
@@ -75,7 +75,7 @@ def scenario(world):
 
 
 def wait_for_all(world, fleet, questions):
-    """The time of each pair, ordered: when the first's updater said that the second is direct; seconds since 1970."""
+    """The times, ordered, when the first peer of each pair logged that the second is direct; seconds since 1970."""
     names = {f"({key[:4]}…{key[-5:-1]})": name for name in fleet for key in (world.devices[name].public_key,)}
     pattern = re.compile(r"^(\S+) .* (\(\S{9}\)): direct at ")
 
@@ -93,7 +93,7 @@ def wait_for_all(world, fleet, questions):
 
 
 def tell_pairs(world, fleet, seconds):
-    """A pair is direct when both say so; and its devices do."""
+    """A pair is direct if both updaters say so, and their devices do."""
     pairs = {(a, b): max(seconds[a, b], seconds[b, a]) for a, b in seconds if a < b}
     shown = {name: world.devices[name].peers() for name in fleet}
     for a, b in seconds:

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""flood: questions in the name of a whole network get no more than the rate limit; who has a cookie there is served.
+"""flood: questions in the name of a whole network get no more than the rate limit; a client with a cookie is served.
 
-The questions come as whole packets with spoofed sources, every second one with the cookie of a client that has none of
-ours. Replies are counted where they arrive. In that network is one real client, who proves himself with a cookie.
+The questions are whole packets with spoofed sources, every second one with the cookie of a client that has none of
+ours. Replies are counted where they arrive. One real client is in that network, and proves itself with a cookie.
 """
 
 import math
@@ -22,15 +22,15 @@ from lab.packets import COOKIE
 NETWORK = "198.18.7"
 CLIENT = f"{NETWORK}.77"
 TICK = 0.01
-# Questions per second, replies per second that are allowed, and how long.
+# Questions per second, allowed replies per second, and the duration.
 RATE, LIMIT, SECONDS = 2_000, 200, 3
 RATE_FULL, LIMIT_FULL, SECONDS_FULL = 10_000, 2_000, 30
 TOLERANCE = 1.1
-HEADERS = 28  # octets of IPv4 and UDP, which the counter of the kernel includes
+HEADERS = 28  # octets of IPv4 and UDP, which the kernel's counter includes
 
 
 class Client:
-    """Asks with a cookie, first to get ours."""
+    """A client that asks with a cookie, at first to get ours."""
 
     def __init__(self, node):
         self.socket = node.udp_socket(CLIENT)
@@ -76,7 +76,7 @@ class Client:
 
 
 def forgeries():
-    """Packets from the whole network but the client."""
+    """Packets from the whole network except the client."""
     questions = (packets.ask("www", "A", edns=1232), packets.ask("www", "A", options=[(COOKIE, b"01234567")]))
     return [
         spoofing.datagram((f"{NETWORK}.{host}", random.randrange(1024, 65536)), (HOST, 53), questions[host % 2])
@@ -105,7 +105,7 @@ def flood(world, client, rate, seconds):
 def scenario(world):
     rate, limit, seconds = (RATE_FULL, LIMIT_FULL, SECONDS_FULL) if world.full else (RATE, LIMIT, SECONDS)
     world.internet.add_address("lo", CLIENT)
-    world.internet.ip("route", "add", "blackhole", f"{NETWORK}.0/24")  # nobody is there to complain
+    world.internet.ip("route", "add", "blackhole", f"{NETWORK}.0/24")  # no host there sends errors
     world.internet.count(
         "flood", f"ip saddr {HOST} udp sport 53 ip daddr {NETWORK}.0/24 ip daddr != {CLIENT}", hook="prerouting"
     )
@@ -123,7 +123,7 @@ def scenario(world):
           f"{replies / limit / took:.3f} of it; {octets} octets, {TOLERANCE * octets / allowed_octets:.3f} of it")
     print(f"with a cookie: {client.answered} of {client.asked} answered; {lost} datagrams lost by the kernel")
     check(replies >= limit, "the flood was not answered at all")
-    # Each second that was begun counts whole.
+    # Each second that has begun counts as a whole one.
     check(replies <= (math.ceil(took) + 1) * limit * TOLERANCE, "more replies than the limit")
     if world.full:
         check(replies <= allowed and octets <= allowed_octets, f"at most {allowed:.0f} and {allowed_octets:.0f}")

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""hopeless: pairs that no updater can connect are called so, with the reason, and are left in peace.
+"""hopeless: pairs that no updater can connect are reported as such, with the reason, and are then left alone.
 
 Alice and bob are behind symmetric NATs, carol is behind a cone: no pair of them can work. Two observation points on two
-addresses tell each kind, in the private view, which the updaters ask inside their tunnels: wg-dnsd's defaults. With
---full the silence afterwards is counted, and traffic that ends it.
+addresses tell each kind of NAT, in the private view, which the updaters ask inside their tunnels: wg-dnsd's defaults.
+With --full the silence afterwards is measured, and the traffic that ends it.
 """
 
 import json
@@ -26,8 +26,8 @@ REASONS = {
     ("carol", "alice"): "the NAT there is symmetric (varies)",
 }
 OWN_ADDRESS = "192.168.1.3"
-KEEPALIVE = 2  # towards the points, so that both have soon seen everybody
-CALLED_WITHIN = 30  # seconds from the start of the updaters
+KEEPALIVE = 2  # towards the points, so that both have soon seen every peer
+CALLED_WITHIN = 30  # seconds from the start of the updaters until the pair is reported
 OWN_ATTEMPT = 110  # WireGuard's own repetitions are over by then
 WATCHED = 100  # the slow retries begin after 240 s
 
@@ -87,7 +87,7 @@ def call_hopeless(world):
 
 
 def try_anew(world):
-    """Another address of alice's own is a new chance, taken at once."""
+    """A new address of alice's own is a new chance; it is taken at once."""
     alice, log = world.homes["alice"], world.updaters["alice"]
     alice.node.add_address("lan", OWN_ADDRESS)
     log.wait_for_line("this host's addresses or routes changed, and")
@@ -96,7 +96,7 @@ def try_anew(world):
 
 
 def count_silence(world):
-    """What leaves for bob and carol once WireGuard's own repetitions are over."""
+    """Counts packets to bob and carol after WireGuard's own repetitions are over."""
     alice, log = world.homes["alice"], world.updaters["alice"]
     others = ", ".join(world.homes[name].public for name in ("bob", "carol"))
     alice.node.count("sent", f"oifname lan ip daddr {{ {others} }} udp sport {WIREGUARD_PORT}", hook="output")

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
-"""hostile_packets: requests gone wrong, by the million with --full: nothing crashes, leaks or stays unanswered.
+"""hostile_packets: broken requests, by the million with --full: nothing crashes, leaks or stays unanswered.
 
 Nine tenths are valid requests with one to four fields changed, one tenth is random; every ninth batch goes over TCP.
-The server is the one with AddressSanitizer and UndefinedBehaviorSanitizer. ldns reads every reply, dnspython each one that
-differs from the others in more than its identity. With --full a build for gcov counts the lines that were reached.
+The server is the build with AddressSanitizer and UndefinedBehaviorSanitizer. ldns reads every reply; dnspython reads
+each reply that differs from the others in more than its identity. With --full a build for gcov counts the lines that
+were reached.
 """
 
 import collections
@@ -26,15 +27,15 @@ SEED = 20261123
 PACKETS, PACKETS_FULL, PACKETS_COVERAGE = 20_000, 1_000_000, 100_000
 BATCH = 64
 TCP_EVERY = 9
-# The build that gcov reads, the files whose lines are counted, and how many percent of them must have been reached.
+# The build that gcov reads, the files whose lines are counted, and the required percentage of reached lines.
 COVERED = {"dns": ("request.cpp", "response.cpp", "compressed_name.cpp"), "dnsd_answer": ("responder.cpp",)}
 ENOUGH = 90
-# With the rate limit off nothing says BADCOOKIE.
+# With the rate limit off no reply is BADCOOKIE.
 RCODES = {"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "NOTAUTH", "BADVERS"}
 
 
 class Reader:
-    """Holds replies against two libraries, and counts their rcodes."""
+    """Checks replies with two libraries, and counts their rcodes."""
 
     def __init__(self):
         self.ldns = ctypes.CDLL("libldns.so.3")
@@ -71,7 +72,8 @@ class Udp:
         self.socket.connect((server, 53))
 
     def exchange(self, requests, reader):
-        """One thread answers, in order: what should be met with silence shows as the reply to another request."""
+        """One thread answers, in order: a wrong answer to a request that must get none shows as the reply to another
+        request."""
         for request in requests:
             self.socket.send(request)
         for request in filter(is_answerable, requests):
@@ -91,7 +93,7 @@ class Tcp:
             return socket.create_connection((self.server, 53), GENEROUS)
 
     def exchange(self, requests, reader):
-        """What has no whole header ends the connection; so each of those comes on its own."""
+        """A message without a whole header ends the connection, so each of those is sent alone."""
         with self.connect() as stream:
             stream.sendall(b"".join(framed(request) for request in requests if len(request) >= 12))
             replies = stream.makefile("rb")
@@ -111,7 +113,7 @@ def framed(request):
 
 
 def send_all(world, count, server):
-    """Sends so many, and holds every reply against the libraries."""
+    """Sends this many requests, and checks every reply with the libraries."""
     valid = [case.asked for case in CASES if case.reply != SILENCE and case.reply.head not in ("FORMERR", "NOTIMP")]
     generator, reader = Generator(SEED, valid), Reader()
     udp = [Udp(world.internet, address) for address in (HOST, HOST6)]
@@ -137,7 +139,7 @@ def send_all(world, count, server):
 
 
 def start(world, preset):
-    """wg-dnsd of a build, without a rate limit; it never gets to read its interface, so an unknown key is SERVFAIL."""
+    """wg-dnsd of a build, without a rate limit. It never reads its interface, so an unknown key is SERVFAIL."""
     program = lab.ROOT / "build" / preset / "dnsd/wg-dnsd"
     check(program.exists(), f"{program} is not built: cmake --preset {preset} && cmake --build --preset {preset}")
     return world.start_static_dnsd(

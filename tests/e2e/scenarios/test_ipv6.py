@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""ipv6: first contact of IPv6-only peers through stateful firewalls; answers with both families where both are known."""
+"""ipv6: first contact of IPv6-only peers through stateful firewalls; answers with both families if both are known."""
 
 import ipaddress
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """kernel_peer: the WireGuard of a real kernel as a peer of wg-dnsd's built-in point, in a virtual machine.
 
-With --full a kernel's hub beside it: two minutes more.
+With --full the hub of a kernel is tested beside it: two minutes more.
 """
 
 import pathlib
@@ -51,8 +51,8 @@ check "after kill -9 it is seen again without waiting for it" 'wait_for seen'
 cat /log
 """
 
-# What a host without wg-dnsd's point has: its kernel's WireGuard, started anew, hears nothing that it understands until
-# its peer gives the old session up.
+# For comparison, a host without wg-dnsd's point: its kernel's WireGuard, started again, can decrypt nothing until its
+# peer gives the old session up.
 KERNEL_HUB = """
 start_hub() {
   /bin/ip link add wg1 type wireguard

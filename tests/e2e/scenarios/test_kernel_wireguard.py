@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """kernel_wireguard: our netlink backend against the WireGuard of a real kernel, in a virtual machine.
 
-`wg show NAME dump` says what is right. 1,200 peers, one of them with 3,000 allowed-ips, so that the kernel splits the
+`wg show NAME dump` is the reference. 1,200 peers, one of them with 3,000 allowed-ips, so that the kernel splits the
 dump over many messages and one peer over several.
 """
 

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""lan: two peers behind one NAT that sends nothing back inside get a direct tunnel over their own network.
+"""lan: two peers behind one NAT without hairpinning get a direct tunnel over their own network.
 
-With a built-in point: they tell each other their addresses there. What they tell changes with their addresses, and a
-peer, or a server, that tells of a thousand is not believed.
+With a built-in point: through it they tell each other their addresses. The announcements change with the addresses, and
+a peer, or a server, that announces a thousand is not believed.
 """
 
 import json
@@ -48,7 +48,7 @@ def path_of(world, name, other):
 
 
 def told(world, name, asker):
-    """What a peer announces of its own network, as another one is told."""
+    """A peer's announcement of its own network, as another peer gets it."""
     label = base32_of(world.devices[name].public_key)
     words = (f"@{TUNNEL['host']}", "+short", "+time=5", "+tries=1", f"_lan.{label}.{ZONE}", "TXT")
     return world.homes[asker].node.output("dig", *words, check=False).replace('"', "").split()
@@ -91,7 +91,7 @@ def changes(world):
 
 
 def thousand_announced(world):
-    """A malicious peer: the server takes none of it, and the other peer's candidates stay as they were."""
+    """A malicious peer: the server accepts none of them, and the other peer's candidates stay unchanged."""
     prepare(world)
     alice, bob = world.homes["alice"], world.homes["bob"]
     name = f"_lan.{base32_of(world.devices['bob'].public_key)}.{ZONE}"
@@ -132,7 +132,7 @@ def thousand_answered(world):
         server.wait_for_line("answering")
         updater = world.start_updater("alice", "--private-server", f"{TUNNEL['host']}:{FORGED_PORT}")
         updater.wait_for_line("is refused", refused)
-        # All of them had their turn when the tries become slower.
+        # By the time the tries become slower, all candidates had their turn.
         updater.wait_for_line("trying on, more slowly")
         for endpoint in written:
             updater.wait_for_line(f": endpoint {endpoint}")

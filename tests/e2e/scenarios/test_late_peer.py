@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 """late_peer: bob waits for alice, 10 minutes with --full; then she comes, and the tunnel is there at once.
 
-Once nobody had ever seen her before. Once DNS said all the time where she was last: bob has tried that in vain, until his
-back-off was at its longest.
+In one case no peer had ever seen her before. In another, DNS had her last endpoint all the time: bob has tried it in
+vain, until his back-off was at its longest.
 
-Counted from alice's start, WireGuard and updater, to the first direct reply.
+The time is counted from alice's start, WireGuard and updater, to the first direct reply.
 """
 
 import time
@@ -28,7 +28,7 @@ def scenario(world, case):
         alice.stop()
         home.forget_mappings()
     log = world.start_updater("bob")
-    time.sleep(WAIT_FULL if world.full else WAIT)  # not a wait for an event: how long she is away
+    time.sleep(WAIT_FULL if world.full else WAIT)  # not a wait for an event: the time she is away
     check(bool(world.published("alice")) == is_known, f"alice is published at {world.published('alice')}")
     check(bool(log.lines("trying on, more slowly")) == is_known, f"bob's tries: {log.text()}")
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""mesh: three peers that know only the public host become a full mesh; who leaves it disappears.
+"""mesh: three peers that know only the public host become a full mesh; a peer that leaves it disappears.
 
 With a built-in point, whose list is read inside the tunnel. A peer that was removed by hand stays removed, and a list
 that cannot be read changes nothing. Then the same over an ordinary interface of the host, with a server inside the
@@ -95,7 +95,7 @@ def scenario(world):
 
 
 class Liar:
-    """A DNS server in the tunnel that answers as the public host does, and the questions of `lied_to` by lie(reply)."""
+    """A DNS server in the tunnel. It answers as the public host does; questions of type `lied_to` get lie(reply)."""
 
     def __init__(self, world):
         self.socket = world.host.udp_socket(TUNNEL["host"], LIAR_PORT)
@@ -114,7 +114,8 @@ class Liar:
             except TimeoutError:
                 continue
             question = dns.message.from_wire(wire).question[0]
-            # Of TXT only that of a list's item: what any updater asks for is at _wireguard._udp.K.
+            # Of the TXT questions only those at K._wireguard._udp: every updater asks for the text at
+            # _wireguard._udp.K.
             if question.rdtype == self.lied_to and question.name.labels[-6:-4] == (b"_wireguard", b"_udp"):
                 reply = self.lie(reply)
             if reply:
@@ -175,11 +176,11 @@ LIES = {
     "NXDOMAIN": fail(dns.rcode.NXDOMAIN),
 }
 LIES_OF_THE_LIST = {"an item that is no peer": edit(add_stranger)}
-LIES_OF_A_PEER = {name: lie for name, lie in LIES.items() if name != "NXDOMAIN"}  # which says that there is none
+LIES_OF_A_PEER = {name: lie for name, lie in LIES.items() if name != "NXDOMAIN"}  # that one denies the peer
 
 
 def prepare_interface(world):
-    """Alice knows the host alone; bob and carol are seen by it."""
+    """Alice knows only the host, which sees bob and carol."""
     for name in NAMES:
         world.home(name, "cone")
     world.start_dns(("unbound",))

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""model: wireguard-go has a session when the simulation's model of it says so.
+"""model: wireguard-go has a session when its model in the simulation says so.
 
-Two devices on one cable with a delay, endpoints and kicks set at random times: 30 schedules with --full, of which 27 have
-to agree within half a second; otherwise three.
+Two devices on one cable with a delay; endpoints and kicks are set at random times. With --full 30 schedules, of which
+27 must agree within half a second; otherwise three.
 """
 
 import base64
@@ -24,7 +24,7 @@ LIMIT = 60
 
 
 class Device:
-    """wireguard-go, asked and told over its socket, in milliseconds."""
+    """wireguard-go, read and set over its socket, in milliseconds."""
 
     def __init__(self, node, name, key):
         self.wireguard = WireGuard(node, name, key)
@@ -47,7 +47,7 @@ class Device:
         self.talk("\n".join(["set=1", f"public_key={base64.b64decode(key).hex()}", *lines, "", ""]))
 
     def handshake(self):
-        """The time of the latest, seconds since 1970; 0: none."""
+        """The time of the latest handshake, seconds since 1970; 0: none."""
         shown = self.talk("get=1\n\n")
         return int(shown.get("last_handshake_time_sec", 0)) + int(shown.get("last_handshake_time_nsec", 0)) / 1e9
 
@@ -70,14 +70,14 @@ def make_schedule(seed):
 
 
 def cable(world, number, delay):
-    """Two nodes on a cable that takes its time, a device on each."""
+    """Two nodes on a cable with a delay, a device on each."""
     nodes = [Node(world, f"{side}{number}") for side in "ab"]
     world.join_slowly(nodes[0], "lan", nodes[1], "lan", delay)
     for node in nodes:
         node.ip("link", "set", "lan", "up")
     for node, own in zip(nodes, (1, 2)):
         node.ip("address", "add", f"192.0.2.{own}/24", "dev", "lan")
-    nodes[0].run("ping", "-c", "1", "-W", "5", "192.0.2.2")  # both know each other's hardware address
+    nodes[0].run("ping", "-c", "1", "-W", "5", "192.0.2.2")  # so that both know each other's hardware address
     keys = generate_private_keys(2)
     devices = [Device(node, f"wg-{node.name}", key) for node, key in zip(nodes, keys)]
     for side in (0, 1):

@@ -12,10 +12,10 @@ OTHER_PORT = 9
 
 
 def probe(world, home, family):
-    """What two destinations see of one socket, and whether packets come back in.
+    """What two destinations see of one socket, and whether packets get in.
 
-    \\return sources seen by destination 1 and 2; whether an answer of 1 came through; whether destination 2, asked by
-    nobody, got through to the source that 1 saw.
+    \\return sources seen by destination 1 and 2; whether an answer of 1 came through; whether an unsolicited packet of
+    destination 2 got through to the source that 1 saw.
     """
     inside = home.node.udp_socket(home.addresses[0 if family == 4 else -1], WIREGUARD_PORT)
     first = world.host.udp_socket(HOST if family == 4 else HOST6, OTHER_PORT)

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""no_write: whatever a resolver answers, nothing wrong is set.
+"""no_write: no answer of a resolver makes the updater set anything wrong.
 
-Alice's resolver lies in one way after the other: first while she has no session with bob, then, with a false endpoint
-for bob too, while their tunnel works under pings.
+Alice's resolver lies in one way after the other: first while she has no session with bob; then, with a false endpoint
+for bob, too, while their tunnel works under pings.
 """
 
 import select
@@ -24,14 +24,14 @@ from lab.wireguard import base32_of
 
 LIAR = "192.0.2.66"
 ELSEWHERE = "198.51.100.250"
-QUERIES = 4  # of each lie
+QUERIES = 4  # questions per lie
 FLOW = 15  # replies
 FALSE_ENDPOINT = "a false endpoint"
 TOLD_LIVE = (FALSE_ENDPOINT, "NXDOMAIN", "another peer's record")  # while a tunnel works; with --full all of them
 
 
 class Liar:
-    """Alice's resolver, that answers every query as `lie` says, or as the public host does."""
+    """Alice's resolver, which answers every query as `lie` says, or as the public host does."""
 
     def __init__(self, world):
         self.world = world
@@ -58,7 +58,7 @@ class Liar:
         return self.upstream.recv(4096) if select.select([self.upstream], [], [], 2)[0] else None
 
     def tell(self, lie):
-        """Until the updater has asked a few times."""
+        """Tells this lie until the updater has asked a few times."""
         self.lie, start = lie, self.count
         wait_until(lambda: self.count >= start + QUERIES, f"{QUERIES} look-ups while the resolver lies")
 
@@ -104,7 +104,7 @@ def no_session(world):
     alice, bob = world.devices["alice"], world.devices["bob"].public_key
     liar.lie = lambda query: None
     for name, lie in lies(world).items():
-        log = world.start_updater("alice")  # anew, because it asks most often at first
+        log = world.start_updater("alice")  # a new start, because it asks most often at first
         liar.tell(lie)
         check(alice.peer(bob).endpoint is None, f"{name}: an endpoint was set: {alice.peer(bob)}")
         check(log.stop() == 0, f"{name}: the updater did not end cleanly")
@@ -118,7 +118,7 @@ def working_tunnel(world):
     world.start_updaters()
     log = world.updaters["alice"]
     world.wait_for_direct_handshake()
-    # Bob's echo, when he is suspicious first, proves the path: alice would not have to ask.
+    # If bob is suspicious first, his echo proves the path, and alice need not ask.
     world.updaters["bob"].stop()
     endpoint = alice.peer(bob).endpoint
     pings = flow(alice.node)
@@ -141,14 +141,14 @@ def working_tunnel(world):
 
 
 def flow(node):
-    """Pings that have become a flow, whose end is noticed at once."""
+    """Pings that are frequent enough to be a flow, whose end is noticed at once."""
     pings = Pings(node, TUNNEL["bob"])
     wait_until(lambda: len(pings.replies()) >= FLOW, "a flow of pings")
     return pings
 
 
 def count_writes(log, key):
-    """Lines that tell of an endpoint or a kick for this peer; the keepalive of a direct tunnel is no such thing."""
+    """Counts lines about an endpoint or a kick for this peer; the keepalive of a direct tunnel does not count."""
     return len([line for line in log.lines(f"({key[:4]}") if ": endpoint " in line or ": kick" in line])
 
 

@@ -2,7 +2,7 @@
 """observation_point: wg-dnsd as a WireGuard peer of its own, run by an ordinary user, without any interface.
 
 Handshakes with wireguard-go, with and without a preshared key; the main job, cone against cone; a NAT that forgets its
-mappings; a killed wg-dnsd that asks its peers where they are.
+mappings; a killed wg-dnsd that asks its peers for their endpoints after the restart.
 """
 
 import os
@@ -29,7 +29,7 @@ CHANGE = 0.005  # seconds from the NAT keepalive's arrival to the changed SRV, j
 
 
 def main_job(world):
-    """As an ordinary user, and without an interface; its seconds are first_contact's."""
+    """The main job as an ordinary user, without an interface; the limits are those of first_contact."""
     world.prepare(source="point")
     check(world.host.output("ip", "-br", "link").find("wg") < 0, "the host has a WireGuard interface")
     world.start_updaters()
@@ -122,7 +122,8 @@ def nat_report(world):
 
 
 def flood(world):
-    """Initiations of nobody, 5,000 per second: DNS answers as quickly as before, and a peer gets in by a cookie."""
+    """Initiations of unknown keys, 5,000 per second: DNS answers as quickly as before, and a peer gets in by a
+    cookie."""
     alice = world.home("alice", "cone")
     point = Point(world)
     world.wireguard(host=point)
@@ -152,7 +153,7 @@ def flood(world):
 
 
 def slowest_percentile(world, client):
-    """The 99th percentile of the seconds that a question takes."""
+    """The 99th percentile of the seconds from a question to its answer."""
     taken = []
     for _ in range(3000 if world.full else 300):
         started = time.perf_counter()
@@ -162,7 +163,8 @@ def slowest_percentile(world, client):
 
 
 def recovery(world):
-    """Killed and started again: it asks its peers where they are; a kernel's hub would be blind until they speak."""
+    """Killed and started again, it asks its peers for their endpoints; a kernel's hub would be blind until they
+    send."""
     world.home("alice", "cone")
     world.home("bob", "symmetric")
     point = Point(world)
@@ -188,9 +190,9 @@ def recovery(world):
 
 
 def rebinding(world):
-    """The NAT forgets; the next keepalive changes the answer at once, and is asked back."""
+    """The NAT forgets its mappings. The next keepalive changes the answer at once, and is asked back."""
     if world.full:
-        os.nice(-20)  # wg-dnsd's too: what others do on this machine does not count
+        os.nice(-20)  # wg-dnsd's priority, too: other work on this machine must not count
     names = ("alice", "bob", "carol")  # several: more than five such changes of one peer in a minute are not published
     for name in names:
         world.home(name, "cone")
@@ -206,12 +208,12 @@ def rebinding(world):
     print(f"keepalive from a new port → changed answer: median {median:.1f} ms, worst of {len(taken)} {worst:.1f} ms")
     if world.full:
         check(max(taken) <= CHANGE, f"{worst:.1f} ms, more than {CHANGE * 1000} ms")
-    time.sleep(6)  # not a wait for an event: a change that was not confirmed would be taken back by now
+    time.sleep(6)  # not a wait for an event: an unconfirmed change would be taken back by now
     world.wait_until_published()
 
 
 def seconds_until_changed(world, point, name):
-    """From the arrival of the first keepalive from a new port to that of the first answer that says so."""
+    """Seconds from the first keepalive's arrival from a new port to the arrival of the first answer with that port."""
     home, device = world.homes[name], world.devices[name]
     asked_back = "Received handshake initiation"
     before = len(device.process.lines(asked_back))
@@ -241,7 +243,7 @@ def seconds_until_changed(world, point, name):
 
 
 def forged_source(world):
-    """A registered peer writes another's address on its packet: two datagrams go there, 5 s later all is as before."""
+    """A registered peer forges its packet's source address: two datagrams go there, 5 s later all is as before."""
     alice = world.home("alice", "none")
     victim = world.home("bob", "none")
     point = Point(world)

@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 """rebinding: a NAT gives another port, then another address; traffic flows again by itself.
 
-Once it is alice's NAT, who asks, once that of bob, who only answers. At last alice's own address changes behind her
-NAT: her updater sees that by itself, and sets the endpoints of the host and of bob again, because wireguard-go keeps
-the source address that is gone.
+Once it is the NAT of alice, who asks, once that of bob, who only answers. At last alice's own address changes behind
+her NAT. Her updater notices that by itself, and sets the endpoints of the host and of bob again, because wireguard-go
+keeps the source address that is gone.
 
-The seconds of silence are those between the last reply before and the first reply after, at 5 pings per second.
+The seconds of silence are those between the last reply before the event and the first reply after it, at 5 pings per
+second.
 """
 
 import collections
@@ -29,7 +30,7 @@ CHANGED = {
 }
 LIMITS = Limits(median=5.0, worst=10.0)
 TIMEOUT = 180
-ESTABLISHED, ESTABLISHED_FULL = 25, 50  # replies before each change: the sessions are as they are in daily use
+ESTABLISHED, ESTABLISHED_FULL = 25, 50  # replies before each change: by then the sessions are as in daily use
 
 
 def scenario(world, case):
@@ -50,7 +51,7 @@ def scenario(world, case):
 
 
 def move(world, mover, event, pings):
-    """Lets it happen; returns the seconds of silence."""
+    """Makes the event happen; returns the seconds of silence."""
     home = world.homes[mover]
     far = world.devices["bob" if mover == "alice" else "alice"]
     wait_for_replies(world, pings)
@@ -73,7 +74,7 @@ def readdress(world, source, pings):
     log, bob = world.updaters["alice"], world.devices["bob"].public_key
     lines = {name: len(log.lines(text)) for name, text in CHANGED.items()}
     endpoint = alice.endpoint_of(bob)
-    # What the host hears shows on its interface; where it has a point in its place, what alice sends.
+    # With an interface, the host's counters show it. With a point, the packets that alice sends show it.
     told = (lambda: host.peer(alice.public_key).received) if source == "interface" else (lambda: alice.peer(host.public_key).sent)
     before = told()
     old, new = home.addresses[0], next(one for one in OWN_ADDRESSES if one != home.addresses[0])
@@ -81,7 +82,7 @@ def readdress(world, source, pings):
     world.route(home.box, "lan", new)
     home.node.ip("address", "del", old, "dev", "lan")
     home.addresses[0] = new
-    home.forget_mappings()  # the old address still held the outside port
+    home.forget_mappings()  # the old address still had the outside port
     silence = wait_out_silence(world, pings)
     for name, text in CHANGED.items():
         wait_until(lambda: len(log.lines(text)) > lines[name], f"alice's log: {name}")
@@ -97,7 +98,7 @@ def wait_for_replies(world, pings):
 
 
 def wait_out_silence(world, pings):
-    """Until a reply comes that was not under way yet; returns the seconds since the last one before it."""
+    """Waits for a reply that was not under way yet; returns the seconds since the last one before it."""
     after = pings.wait_for_reply(after=time.time() + 2 * world.delay, timeout=TIMEOUT)
     return after - max(when for when in pings.replies() if when < after)
 
@@ -109,7 +110,7 @@ def on_machine(options):
         cases = [case for words in kinds for case in everywhere(**words)] + in_turn(delayed)
     else:
         cases = in_turn(kinds)
-    # All that is done is to wait for 5 pings per second.
+    # The cases cost little, 5 pings per second each, so all of them run at once.
     run_cases(options, scenario, cases, limits, at_once=len(cases))
     return 0
 

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""recorded_packets: what somebody who hears everything on the way can do with it against a built-in observation point.
+"""recorded_packets: attacks of an eavesdropper who hears every packet, against a built-in observation point.
 
 Mallory records alice's packets and the host's, and sends them from her own address, or with alice's: again, cut,
-changed, turned round, held back, and after a restart of wg-dnsd. What is published about alice stays, and mallory hears
-nothing. Only a newest packet that she held back moves alice, until the host has asked back, for 5 s.
+changed, reflected, held back, and after a restart of wg-dnsd. The published data of alice stays, and mallory gets no
+packet. The only exception is a newest packet that she held back: it moves alice for 5 s, until the host has asked back.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ MALLORY = "192.0.2.66"
 PORT = 4444
 INITIATION, RESPONSE, DATA = 1, 2, 4
 KEEPALIVE_OCTETS = 32
-REVERTED = 5.0  # seconds, judged with --full; the margin is for looking
+REVERTED = 5.0  # seconds, judged with --full; the margin is for polling
 
 
 class Tap:
@@ -33,7 +33,7 @@ class Tap:
         self.socket.setblocking(False)
 
     def drain(self):
-        """(source, target, payload) of what came since the last call."""
+        """(source, target, payload) of each datagram since the last call."""
         heard = []
         with contextlib.suppress(BlockingIOError):
             while True:
@@ -69,7 +69,7 @@ class Attack:
             self.alice.set("peer", self.point.public_key, "persistent-keepalive", seconds)
 
     def next_keepalive(self):
-        """One from alice, on its way: recorded, delivered or not."""
+        """Records one keepalive of alice on its way, delivered or not."""
         self.tap.drain()
         found = []
 
@@ -84,7 +84,7 @@ class Attack:
         return wait_until(look, "a keepalive of alice")[0]
 
     def hold_back(self, count):
-        """As many keepalives that the host has not had yet."""
+        """This many keepalives that the host has not received yet."""
         self.world.internet.nft(
             "table ip gate {\n chain forward {\n  type filter hook forward priority 0;\n"
             f"  ip saddr {self.home.public} drop\n }}\n}}\n"
@@ -94,7 +94,7 @@ class Attack:
         return held
 
     def settle(self):
-        """Until the host has answered a packet that alice sent after everything before."""
+        """Waits until the host has answered a packet that alice sent after all earlier packets."""
         self.tap.drain()
         heard = []
         self.kick()
@@ -105,13 +105,13 @@ class Attack:
         )  # fmt: skip
 
     def published(self):
-        """What all see, and since when; alice's line of the private view."""
+        """The published endpoint of alice, and since when: her line of the private view."""
         label = self.world.label("alice")
         lines = [line for line in self.point.ask("zone").splitlines() if line.startswith(f"_wireguard._udp.{label}.")]
         return sorted(lines)
 
     def send(self, packet):
-        """From mallory's own address, and with alice's."""
+        """Sends the packet from mallory's own address, and with alice's."""
         self.mallory.sendto(packet, self.host)
         source = (self.home.public, self.home.mapped_port)
         self.spoofer.send(datagram(source, self.host, packet), HOST)
@@ -120,7 +120,7 @@ class Attack:
         before = self.published()
         for number, packet in enumerate(packets):
             self.send(packet)
-            if settle and number % 32 == 31:  # not more at once than a socket holds
+            if settle and number % 32 == 31:  # no more at once than a socket's buffer holds
                 self.settle()
         if settle:
             self.settle()
@@ -132,12 +132,12 @@ class Attack:
 
 
 def flipped(packet, first, behind):
-    """The packet with one bit of each octet there changed."""
+    """The packet with one bit changed in each octet of this range."""
     return [packet[:at] + bytes([packet[at] ^ 1]) + packet[at + 1 :] for at in range(first, behind)]
 
 
 def held_back(attack):
-    """Packets that the host has not had yet."""
+    """Packets that the host has not received yet."""
     old, newest = attack.hold_back(2)
     before = attack.published()
     started = time.monotonic()
@@ -163,12 +163,12 @@ def held_back(attack):
 
 
 def killed_on_trial(attack, process):
-    """wg-dnsd dies while it publishes alice where mallory is; it wakes up where alice was proven to be."""
+    """wg-dnsd dies while it publishes mallory's address for alice, and restarts with her last proven address."""
     [newest] = attack.hold_back(1)
     home = attack.world.published("alice")
     attack.node.udp_socket(MALLORY, PORT + 1).sendto(newest, attack.host)
     wait_until(lambda: attack.world.published("alice") != home, "the newest packet moves alice")
-    time.sleep(1.1)  # not a wait for an event: what is to survive is on disk by now
+    time.sleep(1.1)  # not a wait for an event: everything that must survive is on disk by now
     process.kill()
     started = time.monotonic()
     process = attack.point.start(name="wg-dnsd-killed")

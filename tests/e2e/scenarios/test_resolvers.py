@@ -2,9 +2,9 @@
 """resolvers: stock resolvers, with default and with their strictest settings, find everything below a real delegation.
 
 Root, parent and delegation are as a user would have them: all signed down to the parent, and validated. Each resolver
-is asked for all forms of a peer that was seen over both families, for names without data, and for names that nobody
-has; first the ones whose absence a resolver could take for the absence of what is below; and for the longest list of
-peers, which comes over TCP. `resolvectl service` finds the peer as a service.
+is asked for all forms of a peer that was seen over both families, for names without data, and for names that no peer
+has; first for those whose absence a resolver could take for the absence of the names below them; and for the longest
+list of peers, which comes over TCP. `resolvectl service` finds the peer as a service.
 """
 
 import base64
@@ -33,7 +33,7 @@ def key_of(number):
 
 # Registered and never seen; not registered; at fixed addresses.
 SILENT, NOBODY = key_of(255), key_of(254)
-FIXED = [key_of(number) for number in range(1, 100)]  # with alice as many as a list may have
+FIXED = [key_of(number) for number in range(1, 100)]  # with alice, as many as a list may have
 
 
 def peer_forms(label):
@@ -68,20 +68,20 @@ def expected_answers(world):
 
 
 def is_refused(resolver, settings, owner, kind):
-    """`check-names response fail` lets nobody ask BIND for the address of a name that is no host name, as those of
-    services are; SRV records and their targets do without."""
+    """With `check-names response fail` BIND refuses addresses of names that are no host names, such as those of
+    services. SRV records and their targets work without them."""
     return (resolver, settings) == ("bind", "strict") and kind in ("A", "AAAA") and "_" in owner
 
 
 def answer_of(reply, name, kind):
-    """What a resolver's reply means: the data, or why there is none."""
+    """The meaning of a resolver's reply: the data, or why there is none."""
     wanted = dns.rdatatype.from_text(kind)
     found = [rrset for rrset in reply.answer if rrset.rdtype == wanted and rrset.name == reply.question[0].name]
     if reply.rcode() != 0:
         return dns.rcode.to_text(reply.rcode())
     texts = [data.to_text() for rrset in found for data in rrset]
     if kind == "PTR":
-        texts = [text.lower() for text in texts]  # compressed towards the question, in which the case is the asker's
+        texts = [text.lower() for text in texts]  # compressed towards the question, whose case is the asker's
     return sorted(texts) or NODATA
 
 

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""restart: the updater is killed and started again at any moment, its interface reloaded; the tunnel does not notice.
+"""restart: killing and restarting the updater at any moment, or reloading its interface, does not disturb the tunnel.
 
-First while it punches: bob's updater does not run yet, so that alice's tries in vain. Then while the tunnel works. The
-user's keepalives, 0 towards bob in one laboratory and 17 in the other, are back after each stop.
+First while it punches: bob's updater does not run yet, so that alice tries in vain. Then while the tunnel works. The
+user's keepalives, 0 towards bob in one laboratory and 17 in the other, are restored after each stop.
 """
 
 import functools
@@ -17,7 +17,7 @@ from lab.node import Pings
 from lab.wireguard import KEEPALIVE
 
 KILLS, KILLS_FULL = 4, 20
-LONGEST = 3.0  # seconds that a killed one had run
+LONGEST = 3.0  # the longest run before a kill, seconds
 
 
 def scenario(world, user):
@@ -50,7 +50,7 @@ def scenario(world, user):
 
 
 def kill_while_punching(world, alice, bob, user, chance):
-    """Half of the moments lie in the first second: its first writes and kicks."""
+    """Half of the moments are in the first second, in which the first writes and kicks happen."""
     for number in range(KILLS_FULL if world.full else KILLS):
         log = world.start_updater("alice")
         time.sleep(chance.uniform(0, LONGEST if number % 2 else 1.0))  # not a wait for an event: any moment will do

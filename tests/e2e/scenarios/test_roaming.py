@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""roaming: what WireGuard has learned by itself is left alone, although DNS says otherwise.
+"""roaming: an endpoint that WireGuard has learned by itself is left alone, although DNS says otherwise.
 
-Bob's NAT is symmetric: the host sees one port of his, alice another. 300 pings, 5 per second, counted by the receiver.
+Bob's NAT is symmetric: the host sees one port of his, alice another. The receiver counts 300 pings, 5 per second.
 """
 
 from lab import lab

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""status: the running updater tells its state, the story of a peer, and what a person can do.
+"""status: the running updater reports its state, the story of a peer, and advice.
 
-Bob comes by wgsd-client's flags, once.
+Bob's updater is started once with wgsd-client's flags.
 """
 
 import json
@@ -14,12 +14,12 @@ from lab.node import Pings
 
 
 def ask(world, *words):
-    """What `wg-updater WORDS` on alice says: its CompletedProcess."""
+    """The result of `wg-updater WORDS` on alice: its CompletedProcess."""
     return world.homes["alice"].node.run(world.program("wg-updater"), *words, check=False)
 
 
 def status_of(world, name):
-    """A peer of alice's in `status --json`."""
+    """The entry of one of alice's peers in `status --json`."""
     done = ask(world, "status", "wg-alice", "--json")
     check(done.returncode == 0, f"status: exit code {done.returncode}: {done.stderr}")
     report = json.loads(done.stdout)

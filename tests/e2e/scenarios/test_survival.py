@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""survival: devices, resolvers and servers that go and come back; one clear line in the log for each change."""
+"""survival: devices, resolvers and servers that disappear and come back; one clear line in the log for each change."""
 
 import base64
 import collections
@@ -45,7 +45,7 @@ def observed_device(world):
     alice = world.home("alice", "cone")
     log = LogWatch(world.start_dnsd())
     log.expect("tried again")
-    # An invented "no" would be cached: nobody knows yet who is registered.
+    # A denial that is not certain would be cached: it is not known yet which keys are registered.
     check(ask_about_somebody(world).rcode() == dns.rcode.SERVFAIL, "an unknown key is denied before the device was ever read")
 
     world.wireguard()
@@ -129,7 +129,7 @@ def port_of_somebody(world):
 
 
 def first_answer(world):
-    """Where the first answer at all says that alice is: "address:port" of each SRV; nothing before that."""
+    """The first answer's endpoints for alice: "address:port" of each SRV; there is no answer before."""
     with contextlib.suppress(dns_client.Timeout):
         return world.published("alice", timeout=0.2) or ["an answer without SRV"]
 

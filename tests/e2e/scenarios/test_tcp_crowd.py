@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """tcp_crowd: 2000 silent, half-sent, trickling and unread TCP connections keep neither UDP nor new TCP clients waiting.
 
-First the server has room for all of them, then its default settings: one answer thread holds 1000 connections and cuts off
-the most silent one when one more comes. Server and UDP client run ahead of whatever else this machine does: the crowd's
-work is that of other machines.
+First the server has room for all of them; then it has its default settings: one answer thread holds 1000 connections,
+and cuts off the most silent one when one more comes. Server and UDP client have priority over all other work of this
+machine, because the crowd stands for other machines.
 """
 
 import contextlib
@@ -21,16 +21,16 @@ from lab.checks import GENEROUS, check, wait_until
 
 CROWD = 2000
 NETWORK = "198.19.0"
-# Questions in a row, without and then with the crowd; in turns, so that both see the same machine.
+# Questions in a row, without and then with the crowd; in turns, so that both meet the same conditions.
 QUESTIONS, QUESTIONS_FULL, ROUNDS_FULL = 500, 1500, 4
 INTERVAL = 0.002
 SOON = 1.0  # seconds to the answer of a new TCP client
-FACTOR = 2  # p99 over UDP with the crowd, in units of that without
+FACTOR = 2  # largest p99 over UDP with the crowd, in units of that without
 QUESTION = packets.ask("www", "A")
 
 
 def measure_udp(world, count):
-    """Seconds to each of so many answers."""
+    """The seconds to each of this many answers."""
     client = world.internet.udp_socket(ASKER)
     client.connect((HOST, 53))
     client.settimeout(GENEROUS)
@@ -46,7 +46,7 @@ def measure_udp(world, count):
 
 
 def measure_tcp(world):
-    """Seconds from nothing to the answer, of a client that just came."""
+    """Seconds from nothing to the answer, for a new client."""
     begin = time.perf_counter()
     with world.internet.entered():
         client = socket.create_connection((HOST, 53), GENEROUS)
@@ -57,7 +57,7 @@ def measure_tcp(world):
 
 
 def connections_made(text):
-    """As the last line of a crowd says."""
+    """The number in the last line of a crowd's output."""
     counted = re.findall(r"'connected': (\d+)", text)
     return int(counted[-1]) if counted else 0
 
@@ -67,7 +67,7 @@ def quantile(times, part):
 
 
 def start_crowd(world):
-    """Returns when everybody has come once; those who are cut off come back again and again."""
+    """Returns when all clients have come once; those that are cut off come back again and again."""
     script = lab.ROOT / "tests/e2e/lab/tcp_crowd.py"
     crowd = world.internet.start(sys.executable, script, HOST, NETWORK, CROWD, name="tcp-crowd")
     start = len(crowd.text())

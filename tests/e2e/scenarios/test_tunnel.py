@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""tunnel: what peers of a built-in observation point reach inside their tunnels: DNS, ping, LAN announcements.
+"""tunnel: services for peers of a built-in observation point inside their tunnels: DNS, ping, LAN announcements.
 
-Stock clients over wireguard-go: dig, ping, nsupdate, over both families. A list of 100 peers arrives whole; nobody asks
-or announces with another peer's inner address.
+Stock clients over wireguard-go: dig, ping, nsupdate, over both families. A list of 100 peers arrives whole; no peer can
+ask or announce with another peer's inner address.
 """
 
 import json
@@ -17,7 +17,7 @@ from lab.wireguard import KEEPALIVE, WireGuard, base32_of, generate_private_keys
 INNER6 = {"host": "fd77::1", "alice": "fd77::2", "bob": "fd77::3"}
 PEERS = 100
 LIST = f"_wireguard._udp.{ZONE}"
-NETWORK = ("192.168.1.5:51820", "[fd00:1::5]:51820")  # what alice announces of her own
+NETWORK = ("192.168.1.5:51820", "[fd00:1::5]:51820")  # alice announces these addresses of her own network
 
 
 def prepare(world):
@@ -44,7 +44,7 @@ def prepare(world):
 
 
 class Tunnel:
-    """Asks, from inside one peer's tunnel."""
+    """Asks from inside one peer's tunnel."""
 
     def __init__(self, world, name):
         self.world = world
@@ -52,7 +52,7 @@ class Tunnel:
         self.node = self.device.node
 
     def dig(self, *words, server=TUNNEL["host"]):
-        """What dig prints; waits long enough, and asks once."""
+        """The output of dig; waits long enough, and asks once."""
         return self.node.output("dig", f"@{server}", "+time=10", "+tries=1", "+noall", *words)
 
     def gets_no_answer(self, *words, server=TUNNEL["host"]):
@@ -62,7 +62,7 @@ class Tunnel:
         return done.returncode == 9  # dig(1): no reply from server
 
     def update(self, *lines, source=None):
-        """What nsupdate says. \\return (exit code, text)"""
+        """The result of nsupdate. \\return (exit code, text)"""
         words = [f"server {TUNNEL['host']}", *([f"local {source}"] if source else []), f"zone {ZONE}", *lines, "send"]
         done = self.node.run("nsupdate", "-t", "2", "-u", "1", "-r", "0", check=False, stdin="\n".join(words) + "\n")
         return done.returncode, done.stdout + done.stderr
@@ -131,7 +131,7 @@ def announce(world, alice, bob):
 def scenario(world):
     point, process = prepare(world)
     alice, bob = Tunnel(world, "alice"), Tunnel(world, "bob")
-    # Both have to be seen where they are, or the list is shorter.
+    # Both must have been seen at their endpoints, or the list is shorter.
     wait_until(lambda: all(world.published(name) for name in world.homes), "both peers are published")
     ping_and_ask(world, alice)
     announce(world, alice, bob)

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""updater_doctor: it finds nothing where all is well, and each planted fault, with what to do about it.
+"""updater_doctor: finds nothing if all is well, and finds each planted fault, with a remedy.
 
 The faults are planted one after the other on alice, on her NAT, at her resolver, in the zone above and on the public
-host, which has two observation points beside its interface. Then metrics: the file is strict text, and counts.
+host, which has two observation points beside its interface. Then metrics: the file is valid text, and counts.
 """
 
 import json
@@ -48,7 +48,7 @@ class Doctor:
                                  for one in seen["findings"]]  # fmt: skip
 
     def expect(self, fault, exit_code, finding, remedy="", words=(), wait=False):
-        """`finding` begins a finding, and `remedy` is in it."""
+        """A finding begins with `finding`, and contains `remedy`."""
 
         def found(seen):
             return any(text.startswith(finding) and remedy in text for text in seen[1])
@@ -64,7 +64,7 @@ class Doctor:
 
 
 def prepare(world):
-    """The host sees alice and bob by its interface, and tells her NAT's kind by two points."""
+    """The host sees alice and bob by its interface; two points find out her NAT's kind."""
     world.serial = 2
     world.home("alice", "cone")
     world.home("bob", "cone")
@@ -136,13 +136,13 @@ def plant_in_dns(world, doctor):
 
 
 def restart_resolver(world, process, name):
-    """Without what it remembers."""
+    """Restarts the resolver with an empty cache."""
     process_named(world, process).stop()
     start_resolver(world.dns, name)
 
 
 def plant_private_address(world):
-    """Carol has a public address that is none, as in a CGNAT that she shares with the host."""
+    """Carol has a private address on the Internet, as in a CGNAT that she shares with the host."""
     carol = world.home("carol", "none", public=PRIVATE)
     device = lab.WireGuard(carol.node, "wg-carol", lab.generate_private_keys(1)[0], addresses=[f"{TUNNEL['carol']}/32"])
     world.devices["carol"] = device
@@ -202,7 +202,7 @@ def plant_in_wireguard(world, doctor):
 
 
 def read_metrics(world):
-    """Each line is a sample or a comment of one family; families come once, and what happened is counted."""
+    """Each line is a sample or a comment of one family; each family appears once, and events are counted."""
     text = METRICS.read_text()
     samples, families, family = {}, [], None
     check(text.endswith("\n"), "the last line does not end")

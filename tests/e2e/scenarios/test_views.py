@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""views: what each listener says is what any stock server says of that view's zone file.
+"""views: each listener answers as any stock server with that view's zone file.
 
-First every row of the naming table (doc/protocol.md), present and absent in each view; then, for each view, the same
+First every row of the naming table (doc/protocol.md), present and absent in each view. Then, for each view, the same
 questions to wg-dnsd and to NSD loaded with `wg-dnsd zone [--public]`: all owner names, all empty non-terminals and
-names that nobody has, times all types. The checkers of BIND, Knot and ldns accept both files.
+names that no peer has, times all types. The checkers of BIND, Knot and ldns accept both files.
 """
 
 import base64
@@ -28,7 +28,7 @@ SILENT, FIXED, NAMED, NOBODY = (base64.b64encode(bytes([octet] * 32)).decode() f
 FIXED_ENDPOINT = "203.0.113.99:4444"
 NAMED_ENDPOINT = "home.example.net:5555"
 
-# Not types of records; and NSEC3, whose records have no owner that could be asked for (NSD says so even at a CNAME).
+# These are no types of records; or, like NSEC3, have no owner that can be asked for (NSD says so even at a CNAME).
 NOT_ASKED = ("NONE", "OPT", "TKEY", "TSIG", "IXFR", "AXFR", "MAILB", "MAILA", "ANY", "NSEC3")
 TYPES = [kind for kind in dns.rdatatype.RdataType if kind.name not in NOT_ASKED] + [65280]
 
@@ -62,7 +62,7 @@ def peers_file(world):
 
 
 def naming_table(world):
-    """(owner below the zone, type, where, what must be in the answer) of a peer that was seen at one IPv4 address."""
+    """(owner below the zone, type, where, required part of the answer) of a peer that was seen at one IPv4 address."""
     home = world.homes["alice"]
     key = world.label("alice")
     address = home.public.replace(".", "-")
@@ -103,7 +103,7 @@ def check_naming_table(world, clients):
             text = "\n".join(dns_client.records(reply.answer))
             wanted = where in ("both", view)
             check((data in text) == wanted, f"{view} {name} {kind}: {'no ' if wanted else ''}{data} in: {text}")
-    # Absent: a registered peer without endpoint owns its TXT records and nothing else; nobody's key owns nothing.
+    # Absent: a registered peer without endpoint has its TXT records and nothing else; an unknown key has nothing.
     silent, nobody = base32_of(SILENT), base32_of(NOBODY)
     for view, client in clients.items():
         for owner, kind, rcode, count in (
@@ -124,7 +124,7 @@ def check_naming_table(world, clients):
 
 
 def names_to_ask(zone_texts):
-    """Every owner name of either view, everything between it and the zone, and names that nobody has."""
+    """Every owner name of either view, all names between it and the zone, and names that no peer has."""
     apex = dns.name.from_text(ZONE)
     names = set()
     for text in zone_texts:
@@ -147,8 +147,8 @@ def names_to_ask(zone_texts):
 
 
 def without_courtesy(reply, kind, apex_ns):
-    """What NSD adds to positive answers and a server may leave out, as wg-dnsd does: the zone's NS records and their
-    addresses, and the addresses of what others than SRV and NS records point to."""
+    """Removes the records that NSD adds to positive answers and that a server may leave out, as wg-dnsd does: the
+    zone's NS records and their addresses, and the addresses of targets of records other than SRV and NS."""
     if kind not in (dns.rdatatype.SRV, dns.rdatatype.NS):
         reply.additional = []
     if any(rrset in reply.authority for rrset in apex_ns):

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """wg_quick: the interface belongs to wg-quick(8): reload, restart and SaveConfig under a running updater, and waiting.
 
-alice's interface is made and removed by Debian's wg-quick from a file of the laboratory, bob's stays. The user's file
-gives bob no keepalive; whatever happens, that is what holds after the updater's last stop.
+Debian's wg-quick makes and removes alice's interface from a file of the laboratory; bob's stays. The user's file gives
+bob no keepalive, and after the updater's last stop the device must show that.
 """
 
 import pathlib
@@ -18,12 +18,12 @@ from lab.resolvers import start_resolver
 from lab.wireguard import KEEPALIVE
 
 INTERFACE = "wg-alice"
-NOWHERE = "192.0.2.99:9"  # an address that the file has for bob, and that nobody has
+NOWHERE = "192.0.2.99:9"  # the endpoint that the file has for bob; no host has it
 LOST_FOR = 30  # seconds at most, after a reload with a wrong endpoint; judged with --full
 
 
 class Quick:
-    """alice's interface in the hands of wg-quick."""
+    """alice's interface, managed by wg-quick."""
 
     def __init__(self, world):
         self.world = world
@@ -36,7 +36,7 @@ class Quick:
         wait_until(lambda: not self.exists(), f"{INTERFACE} is gone")
 
     def write(self, save=False, endpoint=None):
-        """The user's file."""
+        """Writes the user's file."""
         lines = [
             "[Interface]", f"PrivateKey = {self.device.private_key}", f"ListenPort = {WIREGUARD_PORT}",
             f"Address = {TUNNEL['alice']}/32", *(["SaveConfig = true"] if save else []),
@@ -63,7 +63,7 @@ class Quick:
         return self.node.run("ip", "link", "show", INTERFACE, check=False).returncode == 0
 
     def saved_keepalive(self, key):
-        """What the file says for a peer; 0: nothing."""
+        """The keepalive in the file for a peer; 0: none."""
         section = self.file.read_text().split(f"PublicKey = {key}")[1].split("[Peer]")[0]
         return int(section.split("PersistentKeepalive = ")[1].split()[0]) if "PersistentKeepalive" in section else 0
 
@@ -71,7 +71,7 @@ class Quick:
         return self.node.output("cat", f"/sys/class/net/{INTERFACE}/ifindex").strip()
 
     def wait_until_direct(self, what):
-        """Until data flows in a session, and the keepalive is that of a direct tunnel."""
+        """Waits until data flows in a session, and the keepalive is that of a direct tunnel."""
         started = time.monotonic()
         self.device.wait_for_handshake(self.bob)
         wait_until(lambda: self.device.peer(self.bob).keepalive == KEEPALIVE, f"bob has a direct keepalive, {what}")
@@ -79,13 +79,13 @@ class Quick:
         print(f"{what}: direct after {time.monotonic() - started:.1f} s")
 
     def start_updater_again(self):
-        """Returns when it runs: with a saved file all the rest may be right before."""
+        """Returns when it runs: with a saved file all other conditions may hold before."""
         starts = len(self.world.updaters["alice"].lines(f" for {INTERFACE} in "))
         updater = self.world.start_updater("alice")
         wait_until(lambda: len(updater.lines(f" for {INTERFACE} in ")) > starts, "the updater starts again")
 
     def stop_updater(self, what):
-        """The user's keepalives are back."""
+        """Stops the updater, and checks that the user's keepalives are restored."""
         check(self.world.updaters["alice"].stop() == 0, "SIGTERM did not end it cleanly")
         if not self.exists():
             return
@@ -96,7 +96,7 @@ class Quick:
 
 
 def waits(world, quick):
-    """Started before all that it needs: one line for each wait, none again when it is over."""
+    """Started before everything that it needs: one line for each wait, and no further line when it is over."""
     updater = world.start_updater("alice")
     updater.wait_for_line(INTERFACE, "waiting for it")
     quick.write()
@@ -118,7 +118,7 @@ def reloads(world, quick):
     quick.reload()
     quick.wait_until_direct("reload")
     quick.write(endpoint=NOWHERE)
-    quick.reload()  # in a quiet moment: a packet of bob's would put the endpoint right at once
+    quick.reload()  # in a quiet moment, because a packet of bob's would correct the endpoint at once
     shown = quick.device.peer(quick.bob).endpoint
     reloaded = time.time()
     pings = Pings(quick.node, TUNNEL["bob"])
@@ -157,7 +157,7 @@ def saves(world, quick):
     check(quick.saved_keepalive(quick.bob) == KEEPALIVE, "our keepalive is not in the file: nothing is shown below")
     quick.up()
     quick.wait_until_direct("the saved file, loaded under a running updater")
-    # Our own value again, and this time the updater ends while the interface is away.
+    # Our own value is set again, and this time the updater ends while the interface is away.
     updater = world.updaters["alice"]
     lines = len(updater.lines("waiting for it"))
     quick.down()

@@ -14,28 +14,28 @@ class AnswerFixture {
  public:
   AnswerFixture();
 
-  /// Builds the zone again with what was changed in `options`.
+  /// Builds the zone again with the changed `options`.
   void rebuild();
-  /// The reply to one message; empty: silence.
+  /// The reply to one message; empty: there is none.
   [[nodiscard]] std::vector<std::uint8_t> ask(base::Bytes query,
                                               const dnsd::Listener& listener) const {
     return ask(query, listener, {*base::IpAddress::parse("203.0.113.99"), now});
   }
   [[nodiscard]] std::vector<std::uint8_t> ask(base::Bytes query, const dnsd::Listener& listener,
                                               const dnsd::Asker& asker) const;
-  /// For what answers beside respond().
+  /// The zone, for code that answers without respond().
   [[nodiscard]] const dnsd::PublishedZone& zones() const { return *published_; }
   [[nodiscard]] static wg::PublicKey key(std::uint8_t fill);
 
-  /// What ask() asks, for whoever needs it whole; until the next rebuild().
+  /// The responder that ask() uses. Valid until the next rebuild().
   [[nodiscard]] dnsd::Responder responder() const { return dnsd::Responder(*published_, *policy_); }
   [[nodiscard]] std::shared_ptr<const dnsd::Zone> zone() const { return published_->get(); }
 
-  /// When the others ask; no clock runs here.
+  /// The time of all questions; no clock runs here.
   static constexpr base::Now now{base::SteadyTime{std::chrono::seconds(1000)},
                                  base::WallTime{std::chrono::seconds(1700001000)}};
 
-  dnsd::Config policy;  ///< what of it make_policy() reads; rate-limit is 0
+  dnsd::Config policy;  ///< input of make_policy(); rate-limit is 0
   dnsd::ZoneOptions options;
   dnsd::PeerTable peers;
   /// Filled and ready, unless set_not_ready() came first.
@@ -46,7 +46,7 @@ class AnswerFixture {
     std::string name;
     wg::PublicKey key;
   };
-  std::vector<Named> named;  ///< every peer, and `nobody`, who is not registered
+  std::vector<Named> named;  ///< every peer, and `nobody`, which is not registered
 
  private:
   void fill_live_state();

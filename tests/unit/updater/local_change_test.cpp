@@ -13,12 +13,12 @@ constexpr double moment = 20;  ///< of the local change
 
 struct Course {
   Lines about_bob;
-  std::optional<double> first;  ///< of them
+  std::optional<double> first;  ///< the time of the first one
   int probes = 0;
   int probes_with_write = 0;
 };
 
-/// How it goes on from `from` to `until`, at the pace that the machine itself would set.
+/// The course from `from` to `until`, at the pace that the machine itself sets.
 template <typename Happen>
 Course follow(Rig& rig, double from, double until, Happen happen) {
   Course course;
@@ -94,7 +94,7 @@ TEST_CASE("a peer that never answered an echo request is not written to while it
   run_until_change(rig, false);
   const auto talk = [&](double, const Course&) { rig.at_bob().rx_bytes += 250; };
   CHECK(follow(rig, moment, moment + 30, talk).about_bob == Lines());
-  // Nor when it falls silent much later, for a reason of its own.
+  // It is not written to either when it falls silent much later, for another reason.
   CHECK(follow(rig, moment + 30, moment + 50, keep_silent).about_bob == Lines());
 }
 
@@ -111,7 +111,7 @@ TEST_CASE("each local change has its own new chance") {
   Rig rig(smaller);
   run_until_change(rig, true);
   rig.step(moment);
-  rig.change_local(moment + 0.5);  // the address went, and now another one has come
+  rig.change_local(moment + 0.5);  // the address went first, and now another one has come
   CHECK(follow(rig, moment + 0.5, moment + 5, keep_silent).about_bob ==
         Lines{"endpoint " + bob_home});
   rig.change_local(moment + 5);
@@ -130,7 +130,7 @@ TEST_CASE("a try after a local change sets the same endpoint again") {
 
 TEST_CASE("what a local change waits for does not keep the machine awake when it has not come") {
   Rig rig(smaller);
-  rig.connect();  // bob never answers an echo request, and nothing comes from him
+  rig.connect();  // bob never answers an echo request, and sends nothing
   rig.change_local(5);
   rig.step(5);
   CHECK(rig.step(7).next > at(7).steady);

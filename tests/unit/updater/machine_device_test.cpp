@@ -3,7 +3,7 @@
 #include "tests/unit/updater/rig.hpp"
 #include "updater/machine.hpp"
 
-// The device, its file, the rounds and the clock: what comes and goes around the peers.
+// What surrounds the peers: the device, its file, the rounds and the clock.
 
 using namespace one_machine;
 
@@ -23,7 +23,7 @@ TEST_CASE("a device that vanished and returned is met anew") {
 TEST_CASE("one round is settled when every peer is looked up and the late kick has happened") {
   Rig rig(larger, {}, {{hub}, 25s, true});
   rig.at_bob().persistent_keepalive = 17s;
-  CHECK(rig.step(0).changes.empty());  // no keepalive is turned off for a later that will not be
+  CHECK(rig.step(0).changes.empty());  // a single round has no later: it turns no keepalive off
   CHECK(!rig.machine().is_settled());
   rig.publish(0.1, {bob_home});
   rig.step(0.1);
@@ -134,6 +134,6 @@ TEST_CASE("a clock that is set is told once, in each direction, and nothing wait
     CHECK(told(22) == 0);
     CHECK(behind(22).has_value() == (next < 0s));
   }
-  offset += 4s;  // NTP that steps a little
+  offset += 4s;  // NTP steps the clock a little
   CHECK(told(23) == 0);
 }

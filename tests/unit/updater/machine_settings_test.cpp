@@ -5,7 +5,7 @@
 #include "tests/unit/updater/rig.hpp"
 #include "updater/machine.hpp"
 
-// What the operator, or the peer itself, says of one peer alone.
+// What the operator, or the peer itself, says about a single peer.
 
 using namespace one_machine;
 
@@ -68,7 +68,7 @@ TEST_CASE("endpoint-family: candidates of the other family are not tried") {
   CHECK(has(tried_with(base::Family::ipv4), bob_home));
   CHECK(has(tried_with(base::Family::ipv6), bob_ipv6));
   CHECK_FALSE(has(tried_with(base::Family::ipv6), bob_home));
-  // What worked once is no exception.
+  // An endpoint that worked before must have the right family, too.
   updater::Memory memory;
   memory[bob].last_good = endpoint("203.0.113.99:1");
   CHECK(has(tried_with(std::nullopt, memory), "203.0.113.99:1"));

@@ -48,7 +48,7 @@ TEST_CASE("the larger key does not kick into a handshake that is under way") {
   rig.step(0);
   rig.publish(0.1, {bob_home});
   rig.step(0.1);
-  rig.at_bob().rx_bytes += 148;  // bob's initiation; we have answered
+  rig.at_bob().rx_bytes += 148;  // bob's initiation; our kernel has answered it
   rig.at_bob().tx_bytes += 92;
   CHECK(about_bob(rig.step(0.5).changes).empty());
   CHECK(about_bob(rig.step(0.61).changes).empty());
@@ -159,7 +159,7 @@ TEST_CASE("role=hub and both NATs are believed in the private view, too") {
   CHECK(rig.machine().learn_private(at(0), smaller, {false, NatMapping::varies}).empty());
   CHECK(rig.machine().learn_private(at(0), bob, {false, NatMapping::address_dependent}).empty());
   CHECK(rig.machine().learn_private(at(0), hub, {true, {}}).size() == 1);
-  CHECK(rig.machine().learn_private(at(0), larger, {true, {}}).empty());  // nobody
+  CHECK(rig.machine().learn_private(at(0), larger, {true, {}}).empty());  // no peer of the device
   CHECK(rig.machine().hubs() == std::set<wg::PublicKey>{hub});
   const auto report = rig.machine().describe(at(0), rig.device());
   CHECK(report.nat == NatMapping::varies);
@@ -231,7 +231,7 @@ TEST_CASE("trouble of the resolver is told when it begins and when it ends") {
   CHECK(rig.fail(2, LookupError::timeout).empty());
   CHECK(rig.fail(3, LookupError::server_failure).empty());
   const auto notes = rig.fail(4, LookupError::no_endpoint);
-  CHECK(notes.size() == 2);  // it works again, and there is no endpoint
+  CHECK(notes.size() == 2);  // the peer works again, and there is no endpoint
   CHECK(rig.fail(5, LookupError::no_endpoint).empty());
 }
 
@@ -320,7 +320,7 @@ TEST_CASE("two that answer each other's echo requests come to rest") {
   rig.connect();
   rig.machine().learn_round_trip(bob, 20ms);
   rig.pass(1, 20, 0, 0);
-  rig.at_bob().rx_bytes += 64;  // bob's request, and what our kernel answers
+  rig.at_bob().rx_bytes += 64;  // bob's request, and our kernel's answer
   rig.at_bob().tx_bytes += 64;
   for (const double now : times(20, 40, 1)) CHECK(rig.step(now).probes.empty());
 }
@@ -356,7 +356,7 @@ TEST_CASE("when this host is connected in another way, the hub is set and kicked
   CHECK(plan.changes[0].peer == hub);
   CHECK(updater::describe(plan.changes[0].updates) ==
         "endpoint " + hub_home + ", kick, keepalive 25 s");
-  CHECK(plan.probes.size() == 1);  // bob, who works, sees our new address at once
+  CHECK(plan.probes.size() == 1);  // bob works, and learns our new address at once
   CHECK(rig.pass(21, 40, 1000, 1000).empty());
 }
 
@@ -439,7 +439,7 @@ TEST_CASE("of two initiations that cross, the larger key's goes nowhere the next
     rig.step(0);
     rig.step(0.75);
     rig.at_bob().tx_bytes += 148;
-    rig.at_bob().rx_bytes += 148;  // bob's own, instead of a response
+    rig.at_bob().rx_bytes += 148;  // an initiation of bob instead of a response
     rig.step(1);
     rig.at_bob().tx_bytes += 92;
     Lines lines;

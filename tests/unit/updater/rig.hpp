@@ -9,7 +9,7 @@
 #include "tests/unit/updater/samples.hpp"
 #include "updater/machine.hpp"
 
-/// One machine with two peers: bob, who is to be reached directly, and the hub.
+/// One machine with two peers: bob, a direct peer, and the hub.
 namespace one_machine {
 
 using namespace samples;
@@ -20,13 +20,13 @@ using updater::Plan;
 
 inline const auto bob = key(0x50);
 inline const auto hub = key(0x01);
-inline const auto smaller = key(0x20);  ///< than bob's
+inline const auto smaller = key(0x20);  ///< smaller than bob's key
 inline const auto larger = key(0x90);
 inline const std::string hub_home = "198.51.100.1:51820";
 inline const std::string bob_home = "203.0.113.10:51820";
 inline const std::string bob_moved = "203.0.113.77:4711";
 
-/// One machine in front of a device that does what it is told. Time is what step() is given.
+/// One machine and a device that carries its plans out. Time is the argument of step().
 class Rig {
  public:
   explicit Rig(const wg::PublicKey& own_key, updater::Memory memory = {},
@@ -51,15 +51,15 @@ class Rig {
   Machine& machine() { return machine_; }
   void set_host(std::vector<base::InterfaceAddress> host) { host_ = std::move(host); }
 
-  /// This host is connected in another way. \param towards_bob packets to bob leave from another
-  /// own address.
+  /// This host gets another connection. \param towards_bob also the source of packets to bob
+  /// changes.
   void change_local(double seconds, bool towards_bob = true) {
     std::set<base::IpAddress> source_changed;
     if (towards_bob && at_bob().endpoint) source_changed.insert(at_bob().endpoint->address);
     machine_.change_local(at(seconds), source_changed);
   }
 
-  /// Steps, and lets the device do what the plan says. The hub stays alive.
+  /// Steps, and carries the plan out on the device. The hub stays alive.
   Plan step(double seconds) {
     at_hub().rx_bytes += 32;
     at_hub().latest_handshake = handshake_at(seconds);
@@ -85,12 +85,12 @@ class Rig {
     for (const std::string& text : texts) published.endpoints.push_back(endpoint(text));
     (void)machine_.learn(at(seconds), {bob, published, updater::PublishedText{}});
   }
-  /// Where DNS says that the own device is.
+  /// DNS says that the own device is at this endpoint.
   std::vector<updater::Note> publish_own(double seconds, const std::string& text) {
     const updater::PublishedEndpoints published{{endpoint(text)}, dns::Ttl{1}};
     return machine_.learn(at(seconds), {*device_.public_key, published, std::nullopt});
   }
-  /// What bob says of his own network; true: it answers here.
+  /// Bob announces addresses of his own network; true: the address answers here.
   void tell_lan(double seconds, const std::vector<std::pair<std::string, bool>>& told) {
     std::vector<updater::LanCandidate> candidates;
     for (const auto& [text, answers] : told) candidates.push_back({endpoint(text), answers});
@@ -104,7 +104,7 @@ class Rig {
     at_bob().rx_bytes += 92;
     at_bob().tx_bytes += 148;
   }
-  /// Up to `until`, a step each second, with this much data in both directions.
+  /// Steps once a second up to `until`, with this much data in both directions.
   std::vector<Change> pass(double from, double until, std::uint64_t received, std::uint64_t sent) {
     std::vector<Change> changes;
     for (const double now : times(from, until, 1)) {
@@ -129,7 +129,7 @@ class Rig {
   Machine machine_;
 };
 
-/// What was done to bob, in words; the hub's changes left out.
+/// The changes of bob, in words; those of the hub are left out.
 inline std::vector<std::string> about_bob(const std::vector<Change>& changes) {
   std::vector<std::string> lines;
   for (const Change& change : changes) {

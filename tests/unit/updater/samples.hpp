@@ -65,7 +65,7 @@ inline std::vector<double> times(double from, double until, double step) {
   return result;
 }
 
-/// As WireGuard shows the time of a handshake.
+/// The time of a handshake, in the form that WireGuard shows.
 inline std::chrono::sys_time<std::chrono::nanoseconds> handshake_at(double seconds) {
   return std::chrono::sys_time<std::chrono::nanoseconds>(1763800000s) +
          std::chrono::duration_cast<std::chrono::nanoseconds>(

@@ -11,7 +11,7 @@ constexpr base::WallTime now{std::chrono::seconds(1700000000)};
 const std::vector<std::uint8_t> client_cookie(dnsd::client_cookie_octets, 7);
 const base::IpAddress client = *base::IpAddress::parse("203.0.113.99");
 
-/// What `judge` says of a cookie that `maker` made.
+/// How `judge` rates a cookie that `maker` made.
 dnsd::CookieState check(const dnsd::Policy& judge, const dnsd::Policy& maker) {
   const auto cookie = maker.cookies->make(client_cookie, client, now);
   return judge.cookies->check(client_cookie, cookie, client, now);
@@ -51,7 +51,7 @@ TEST_CASE("a secret of the file is not kept when the file is no longer named") {
   const auto drawn = dnsd::make_policy(config, std::nullopt, from_file.get());
   CHECK_FALSE(drawn->cookies_are_from_file);
   CHECK(check(*drawn, *from_file) == dnsd::CookieState::invalid);
-  // The other way round, too: what the file says counts.
+  // The other way round: the file's secret is used even if another one was drawn.
   const auto again = dnsd::make_policy(config, dnsd::CookieSecrets{{1}, {}}, drawn.get());
   CHECK(check(*again, *from_file) == dnsd::CookieState::fresh);
 }

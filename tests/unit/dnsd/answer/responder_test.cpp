@@ -46,7 +46,7 @@ Octets question(const std::string& name, dns::RrType type, const std::vector<Opt
   return packet;
 }
 
-/// The data of an option in the OPT record, which stands at the end of our replies.
+/// The data of an option in the OPT record, which is at the end of our replies.
 std::optional<Octets> option_of(const Octets& reply, std::uint16_t code) {
   for (std::size_t at = dns::header_octets; at + 11 <= reply.size(); ++at) {
     base::ByteReader reader(base::Bytes(reply).subspan(at));
@@ -63,7 +63,7 @@ std::optional<Octets> option_of(const Octets& reply, std::uint16_t code) {
 }
 
 unsigned rcode_of(const Octets& reply) {
-  // The upper bits are in OPT; without records OPT stands behind the question.
+  // The upper bits of the rcode are in OPT. A reply without records has OPT behind the question.
   unsigned rcode = reply[3] & 0x0fU;
   for (std::size_t at = dns::header_octets; at + 11 <= reply.size(); ++at) {
     base::ByteReader reader(base::Bytes(reply).subspan(at));
@@ -174,7 +174,7 @@ TEST_CASE("RFC 8914 §4.4: an endpoint that is stale is called so, to the view t
   server.rebuild();
   CHECK(told("_wireguard._udp." + bob + zone, dns::RrType::srv, public_udp) == stale);
 
-  // A flood gets no octet for nothing.
+  // A flood that is over its limit gets no octet.
   server.policy.rate_limit = 10;
   server.rebuild();
   const Octets asked = question("_wireguard._udp." + bob + zone, dns::RrType::srv, {});
@@ -252,7 +252,7 @@ TEST_CASE("RFC 8945 §5.2.1, §5.3.2: a signed request is told that its key is u
     CHECK(Octets(reply.end() - static_cast<std::ptrdiff_t>(expected.size()), reply.end()) ==
           expected);
   }
-  // Names so long that the record does not fit: TC, and the way to TCP.
+  // The names are so long that the record does not fit: TC is set, and the client must use TCP.
   const std::string labels = std::string(63, 'a') + "." + std::string(63, 'b') + "." +
                              std::string(63, 'c') + "." + std::string(50, 'd');
   const Octets reply = ask(*dns::Name::parse(labels), *dns::Name::parse(labels));
@@ -306,7 +306,7 @@ TEST_CASE("over the limit, with cookies: BADCOOKIE shows the way, a valid one is
   REQUIRE(cookie.has_value());
   const Octets proven = question("www.wg.example.org", dns::RrType::a, {{10, *cookie}});
   for (int i = 0; i < 100; ++i) CHECK(answers_of(server.ask(proven, public_udp)) == 1);
-  // Somebody else's cookie proves nothing.
+  // A cookie of another client proves nothing.
   const dnsd::Asker other{*base::IpAddress::parse("203.0.113.98"), AnswerFixture::now};
   int answered = 0;
   for (int i = 0; i < 10; ++i) {

@@ -19,7 +19,7 @@ Question parse(std::vector<std::string> words) {
   CLI::App app;
   app.require_subcommand(0, 1);
   dnsd::add_questions(app, question);
-  std::reverse(words.begin(), words.end());  // as CLI11 wants them
+  std::reverse(words.begin(), words.end());  // CLI11 expects them in reverse order
   app.parse(words);
   return question;
 }

@@ -17,9 +17,9 @@
 #include "noise/crypto.hpp"
 #include "tests/unit/dnsd/answer_fixture.hpp"
 
-/// A daemon as the commands see it. Zone, peers and answers are those of AnswerFixture; the
-/// built-in points are real ones on loopback; nothing is listened on until the test asks for it.
-/// The configuration is not read again: a reload is counted.
+/// A daemon as the commands see it. Zone, peers and answers are those of AnswerFixture. The
+/// built-in points are real ones on loopback. No socket listens until the test asks for it. The
+/// configuration is not read again: reloads are only counted.
 class CommandFixture {
  public:
   CommandFixture() {
@@ -29,12 +29,12 @@ class CommandFixture {
         {*dns::Name::parse("ns1.wg.example.org."), {*base::IpAddress::parse("203.0.113.77")}});
   }
 
-  /// Opens the points of the configuration anew.
+  /// Opens the points of the configuration again.
   void open_points() {
     const auto opened = observatory.reload(config);
     REQUIRE(opened.has_value());
   }
-  /// Adds a point to the configuration. \return where it listens
+  /// Adds a point to the configuration. \return the endpoint that it listens on.
   base::Endpoint add_point(const std::string& address,
                            const std::vector<std::string>& inside = {}) {
     const base::Endpoint place = free_place(address);
@@ -68,7 +68,7 @@ class CommandFixture {
             }};
   }
 
-  // The kernel's choice of a UDP port, given back.
+  // Takes a UDP port that the kernel chose, and closes it again.
   static base::Endpoint free_place(const std::string& address) {
     const auto socket = dnsd::PointSocket::open({*base::IpAddress::parse(address), base::Port{0}});
     REQUIRE(socket.has_value());
@@ -96,7 +96,7 @@ class CommandFixture {
   asio::io_context io{1};
   AnswerFixture server;
 
-  // The observatory writes a table of its own.
+  // The observatory writes to a table of its own.
   dnsd::PeerTable observed;
   dnsd::LiveState observed_state;
   dnsd::StateStore store{folder_.path};
@@ -110,6 +110,6 @@ class CommandFixture {
   dnsd::Observatory observatory{io, observed, observed_state, store, {}};
 
   std::string reload_problem;          ///< of the last reload
-  std::optional<std::string> refusal;  ///< what the next reload says
+  std::optional<std::string> refusal;  ///< the answer of the next reload
   int reloads = 0;
 };

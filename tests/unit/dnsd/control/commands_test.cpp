@@ -15,11 +15,11 @@ namespace {
 
 using Command = dnsd::ControlRequest::Command;
 
-/// One request and all that is printed for it.
+/// One request and everything that is printed for it.
 struct Printed {
   std::string text;
   control::Result result;
-  int pieces = 0;  ///< made after the first text
+  int pieces = 0;  ///< number of pieces after the first text
 };
 
 Printed ask(CommandFixture& daemon, const std::string& line) {

@@ -9,7 +9,7 @@
 
 namespace {
 
-// As little-endian machines print them: resolved on 127.0.0.53, dnsmasq on 0.0.0.0, a connection,
+// Lines of a little-endian machine: resolved on 127.0.0.53, dnsmasq on 0.0.0.0, a connection, and
 // garbage.
 constexpr const char* table =
     "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout "

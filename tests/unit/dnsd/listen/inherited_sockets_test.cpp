@@ -15,12 +15,12 @@ namespace {
 using dnsd::InheritedSockets;
 using dnsd::View;
 
-constexpr int first = 200;  // far above what a test process has open
+constexpr int first = 200;  // far above the descriptors that a test process has open
 
 const base::Endpoint loopback{*base::IpAddress::parse("127.0.0.1"), base::Port{0}};
 const base::Endpoint loopback_ipv6{*base::IpAddress::parse("::1"), base::Port{0}};
 
-/// Puts a descriptor where a service manager would. \return what it is bound to.
+/// Puts a descriptor where a service manager would. \return the endpoint that it is bound to.
 base::Endpoint pass(int descriptor, int type, const base::Endpoint& place = loopback,
                     bool listening = true) {
   const base::FileDescriptor made(::socket(place.address.is_ipv4() ? AF_INET : AF_INET6, type, 0));
@@ -82,13 +82,13 @@ TEST_CASE("sockets from the service manager become listeners of the view that th
     REQUIRE(config.listen.size() == 2);
     CHECK(config.listen[0] == dnsd::ListenAddress{udp, View::public_view});
     CHECK(config.listen[1] == dnsd::ListenAddress{hidden, View::private_view});
-    sockets.add_places(config);  // the next reload names them once as well
+    sockets.add_places(config);  // the next reload names them once more
     CHECK(config.listen.size() == 2);
     config.listen[0].view = View::private_view;
     CHECK_THROWS_WITH_AS(sockets.add_places(config), doctest::Contains("descriptor 200"),
                          dnsd::ConfigError);
 
-    // Each thread gets one of each transport; a place with UDP alone is complained about.
+    // Each thread gets one socket of each transport. A place with UDP alone gets a warning.
     const auto opened = sockets.open({.endpoint = udp}, 3);
     REQUIRE(opened);
     CHECK(opened->udp.size() == 3);

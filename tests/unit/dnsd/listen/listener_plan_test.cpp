@@ -40,7 +40,7 @@ const dnsd::HostAddresses host{
                   on("lo", 1, "::1"), on("eth0", 2, "2001:db8::1"), on("eth0", 2, "fe80::1")},
     .wireguard_interfaces = {"wg0"}};
 
-// One line for each planned listener: address, zone, device, view, how it came about.
+// One line for each planned listener: address, zone, device, view, origin.
 std::vector<std::string> plan(const std::vector<dnsd::ListenAddress>& wanted,
                               const std::set<base::Endpoint>& refused = {}) {
   std::vector<std::string> lines;
@@ -85,7 +85,8 @@ TEST_CASE("a wildcard has shortcuts to the addresses of its family that nobody e
                    listen("192.0.2.1", View::public_view, 5353)}) ==
         Lines{"192.0.2.1:53", "10.0.0.1:53"});
 
-  // Of very many addresses only some; those that are named, or doubled, take no room.
+  // Only max_shortcuts of many addresses get a shortcut. Addresses with a listener of their own,
+  // and repeated ones, do not count.
   dnsd::HostAddresses many;
   std::vector<dnsd::ListenAddress> named{listen("0.0.0.0")};
   for (std::uint8_t i = 1; i <= 100; ++i) {

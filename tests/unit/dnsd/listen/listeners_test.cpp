@@ -18,7 +18,7 @@
 #include "dnsd/host/port_holder.hpp"
 #include "tests/unit/dnsd/answer_fixture.hpp"
 
-// Live sockets on loopback: all of 127.0.0.0/8 can be bound on Linux.
+// Live sockets on loopback: Linux can bind every address of 127.0.0.0/8.
 namespace {
 
 using dnsd::View;
@@ -29,8 +29,8 @@ base::Endpoint at(const char* address, base::Port port) {
   return {*base::IpAddress::parse(address), port};
 }
 
-/// A port that nobody has on any address, for UDP and TCP. Below the range that the kernel draws
-/// from (ip_local_port_range), so that no client of another test gets it meanwhile.
+/// A port that is free on every address, for UDP and TCP. It is below the range that the kernel
+/// draws from (ip_local_port_range), so that no client of another test gets it meanwhile.
 base::Port free_port() {
   static std::mt19937 draw{std::random_device{}()};
   for (;;) {
@@ -51,7 +51,7 @@ bool is_free(const base::Endpoint& place) {
   return dnsd::open_listen_sockets({.endpoint = place}, 1, dnsd::Sharing::exclusive).has_value();
 }
 
-/// A socket of somebody else, which keeps us from a place.
+/// A socket of another program, which occupies a place.
 class Stranger {
  public:
   Stranger(const base::Endpoint& place, int type)
@@ -77,13 +77,13 @@ class Client {
     is_connected_ = ::connect(socket_.get(), static_cast<const sockaddr*>(raw), size) == 0;
   }
   [[nodiscard]] bool is_connected() const { return is_connected_; }
-  /// The server closes within the patience.
+  /// Whether the server closes the connection in time.
   [[nodiscard]] bool is_closed() const {
     std::array<char, 1> octet{};
     return is_readable(patience_ms) && ::recv(socket_.get(), octet.data(), octet.size(), 0) <= 0;
   }
   [[nodiscard]] bool is_open() const { return !is_readable(0); }
-  /// Over UDP: whether there is an answer.
+  /// Whether an answer comes over UDP.
   [[nodiscard]] bool gets_answer() const {
     const std::array<std::uint8_t, 12> header{0, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0};
     std::vector<std::uint8_t> query(header.begin(), header.end());
@@ -111,7 +111,7 @@ bool answers(const base::Endpoint& place) {
 
 /// Listeners over a real responder and two threads.
 struct Fixture {
-  /// `ADDRESS view`, with `-` before those that are not listening and `!` before those missed.
+  /// `ADDRESS view`; `-` before a listener that is not listening, `!` before one that is missed.
   [[nodiscard]] std::vector<std::string> status() const {
     std::vector<std::string> result;
     for (const dnsd::ListenerStatus& one : listeners.status()) {
@@ -131,7 +131,7 @@ std::string line(const base::Endpoint& place, const char* rest = " public") {
   return place.to_string() + rest;
 }
 
-/// Places where this process, or another one, has a UDP socket.
+/// Whether any process has a UDP socket at this place.
 bool has_udp_socket(const base::Endpoint& place) {
   std::ifstream file("/proc/net/udp");
   const std::string text{std::istreambuf_iterator<char>(file), {}};
@@ -163,7 +163,7 @@ TEST_CASE("a change opens what is new, closes what is gone, and leaves alone wha
   CHECK(answers(is_new));
   CHECK(answers(stays));
   CHECK(at_gone.is_closed());
-  CHECK(at_stays.is_open());  // its listener was not opened anew
+  CHECK(at_stays.is_open());  // its listener was not opened again
   CHECK(is_free(gone));
 }
 
@@ -207,8 +207,8 @@ TEST_CASE("a named address that the host does not have is waited for, and missed
   Fixture f;
   const base::Port port = free_port();
   const auto here = at("127.0.0.1", port);
-  const auto elsewhere = at("192.0.2.1", port);  // RFC 5737: nobody's
-  const auto tunnel = at("198.51.100.1", port);  // of an interface that is not there
+  const auto elsewhere = at("192.0.2.1", port);  // RFC 5737: no host has it
+  const auto tunnel = at("198.51.100.1", port);  // the address of an interface that does not exist
   REQUIRE(f.listeners.change(
       {{here, View::public_view}, {elsewhere, View::public_view}, {tunnel, View::private_view}},
       {}));
@@ -244,7 +244,7 @@ TEST_CASE("a wildcard that is held in part becomes single addresses, which follo
   CHECK(is_free(three));
   CHECK(at_one.is_open());
 
-  stranger.reset();  // what could not be had is tried again at the next change
+  stranger.reset();  // a listener that could not be opened is tried again at the next change
   f.listeners.follow(host_with({"127.0.0.1", "127.0.0.2"}));
   CHECK(f.status() == std::vector{line(one), line(held)});
   CHECK(answers(held));

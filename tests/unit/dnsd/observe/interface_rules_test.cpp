@@ -35,14 +35,14 @@ const std::string new_place = "198.51.100.7:9999";
 
 constexpr int never = -100000;
 
-// One poll that shows alice. handshake: second of the latest one.
+// One poll that shows alice. handshake: the second of the latest one.
 struct Poll {
   int second;
   std::string endpoint;  // empty: none
   int handshake;
   std::uint64_t rx;
-  std::string expected;  // endpoint that is confirmed or renewed by this poll, "" for nothing
-  std::optional<int> last_seen = {};  // of what is expected; none: the poll's second
+  std::string expected;               // endpoint that this poll confirms or renews, "" for none
+  std::optional<int> last_seen = {};  // of the expected endpoint; none: the poll's second
 };
 
 wg::Device device_of(const Poll& poll) {

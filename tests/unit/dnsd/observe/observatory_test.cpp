@@ -104,7 +104,7 @@ class Daemon {
     REQUIRE(observatory_->start(config));
     return *observatory_;
   }
-  // Ends as SIGTERM does, or as SIGKILL does.
+  // Ends the daemon as SIGTERM does, or as SIGKILL does.
   void end(bool cleanly) {
     if (cleanly) observatory_->stop();
     observatory_.reset();
@@ -114,7 +114,7 @@ class Daemon {
   }
   dnsd::Observatory& observatory() { return *observatory_; }
 
-  // Runs the control thread until it is so; false: it never was.
+  // Runs the control thread until the condition holds. \return false: it never did.
   bool until(const std::function<bool()>& condition) {
     const auto deadline = std::chrono::steady_clock::now() + seconds(20);
     while (!condition()) {
@@ -182,7 +182,7 @@ TEST_CASE("an interface that is missing, appears, vanishes and returns") {
   CHECK(daemon.place() == "203.0.113.1:1");
   CHECK(daemon.observatory().status().sources[0].peers == 1);
 
-  daemon.host.set("wg0", {peer(alice, "203.0.113.3:3", 92)});  // made anew: counters from 0
+  daemon.host.set("wg0", {peer(alice, "203.0.113.3:3", 92)});  // made again: counters from 0
   CHECK(daemon.until([&] { return daemon.observatory().status().sources[0].readable; }));
 }
 
@@ -210,7 +210,7 @@ TEST_CASE("a restart serves what was saved, stale until seen again, from the fir
     const auto before = serial();
     REQUIRE(daemon.until([&] { return serial() != before; }));
     if (!cleanly) {
-      // Killed later than a second after: what was confirmed is on disk.
+      // The daemon is killed more than a second later: what was confirmed is on disk.
       const auto later = std::chrono::steady_clock::now() + std::chrono::milliseconds(1000);
       REQUIRE(daemon.until([&] { return std::chrono::steady_clock::now() >= later; }));
     }

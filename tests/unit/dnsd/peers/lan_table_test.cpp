@@ -55,7 +55,7 @@ TEST_CASE("a peer withdraws what it announced, and whoever holds it keeps it") {
   CHECK(table.find(key(1)) == nullptr);
   CHECK(*held == at("10.0.0.1:1"));
   CHECK(table.announce(key(1), {}, start) == Verdict::renewed);
-  CHECK(!table.expire(start + 300s));  // no content any more
+  CHECK(!table.expire(start + 300s));  // the content did not change
 }
 
 TEST_CASE("one peer changes its announcement six times a minute, and no other peer pays for it") {
@@ -70,7 +70,7 @@ TEST_CASE("one peer changes its announcement six times a minute, and no other pe
   CHECK(change(7, start + 59s) == Verdict::too_often);
   CHECK(table.announce(key(1), {}, start + 59s) == Verdict::too_often);
   CHECK(base::to_number(table.find(key(1))->front().port) == 6);
-  CHECK(table.next_deadline() == start + 300s);  // what is refused renews nothing
+  CHECK(table.next_deadline() == start + 300s);  // a refused announcement renews nothing
   CHECK(change(6, start + 59s) == Verdict::renewed);
   CHECK(table.announce(key(2), at("10.0.0.2:1"), start + 59s) == Verdict::changed);
   CHECK(change(7, start + 60s) == Verdict::changed);

@@ -72,7 +72,7 @@ TEST_CASE("every shape of a record comes back as it was") {
   }
   dnsd::PeerTable table;
   CHECK_FALSE(table.find(key(1)).has_value());
-  // Each in the place of each other, so that every detail replaces every other.
+  // Every pair of shapes, so that every detail replaces every other.
   for (const PeerRecord& before : shapes) {
     for (const PeerRecord& after : shapes) {
       set(table, key(1), before);
@@ -131,8 +131,8 @@ TEST_CASE("a table that grew, shrank and was filled again holds what a map holds
   }
 }
 
-// Whoever reads sees one record or another of those that were written, never a mixture, and never
-// nobody where somebody is registered; while entries are replaced, chains split and others erased.
+// A reader sees one of the records that were written, never a mixture, and it never misses a
+// registered peer, while entries are replaced, chains split and other entries erased.
 TEST_CASE("readers see whole records while everything is rewritten") {
   constexpr std::uint32_t peers = 200;
   constexpr std::uint32_t rounds = 300;
@@ -182,7 +182,7 @@ TEST_CASE("readers see whole records while everything is rewritten") {
   for (std::uint32_t round = 0; round < rounds; ++round) {
     for (std::uint32_t i = 0; i < peers; ++i) {
       set(table, key(i), version(++number));
-      // Somebody else comes or goes: chains split, and freed entries serve other chains.
+      // Another peer is added or erased: chains split, and freed entries serve other chains.
       const wg::PublicKey other = key(peers + number % 5000);
       set(table, other, table.find(other) ? std::nullopt : std::optional(version(number)));
     }

@@ -17,8 +17,8 @@ base::WallTime wall(std::int64_t second) {
   return base::WallTime(std::chrono::seconds(second));
 }
 
-// Steps through `count` changes, reserving on "disk" as a healthy daemon does; returns the end that
-// the disk holds.
+// Steps through `count` changes, and reserves on "disk" as a healthy daemon does. \return the end
+// that the disk holds.
 std::uint32_t run(Serial& serial, int count, std::uint32_t disk) {
   for (int i = 0; i < count; ++i) {
     if (const auto end = serial.wanted_reservation()) {

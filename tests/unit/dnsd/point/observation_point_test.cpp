@@ -20,7 +20,7 @@ using std::chrono::seconds;
 
 constexpr seconds generous{20};
 
-/// Reports of a point's thread, waited for by the test's.
+/// Collects reports of a point's thread; the test's thread waits for them.
 class Inbox {
  public:
   void put(PointReport report) {
@@ -86,7 +86,7 @@ class Peer : public noise::Engine::Handler {
 
  private:
   static dnsd::PointSocket open(const std::string& listen) {
-    // Endpoint::parse refuses port 0, which asks for any.
+    // Port 0 asks for any port; Endpoint::parse refuses it.
     const std::size_t colon = listen.rfind(':');
     auto opened =
         dnsd::PointSocket::open({*base::IpAddress::parse(listen.substr(0, colon)), base::Port{0}});
@@ -96,7 +96,7 @@ class Peer : public noise::Engine::Handler {
   dnsd::PointSocket socket_;
 };
 
-/// A port that nobody has: the kernel's choice, given back.
+/// A free port: the kernel chooses it, and it is closed again.
 base::Endpoint free_place(const std::string& address) {
   const auto socket = dnsd::PointSocket::open({*base::IpAddress::parse(address), base::Port{0}});
   REQUIRE(socket.has_value());
@@ -146,7 +146,7 @@ TEST_CASE("a peer that connects is reported, with its mark, and again when it ha
     first = all.seen.back().observation.endpoint.port;
     return true;
   }));
-  // A keepalive from another port: published at once, asked back, answered.
+  // A keepalive comes from another port. It is published at once, asked back, and answered.
   f.peer.move("127.0.0.1:0");
   REQUIRE(f.peer.hub.send(f.point->public_key(), {}, base::read_clock()));
   CHECK(f.inbox.wait(
@@ -201,7 +201,7 @@ TEST_CASE("a point that starts again greets whom it knew, and loses nobody to a 
     CHECK(path.remote == f.place);
   });
   CHECK(size == noise::initiation_octets);
-  // Ahead of our clock by what the last run had used.
+  // The reserved time is ahead of our clock by what the last run had used.
   CHECK(f.inbox.wait([&](const PointReport& all) {
     return all.last_timestamp > noise::Tai64n(now.wall + std::chrono::hours(1));
   }));
@@ -226,7 +226,7 @@ TEST_CASE("who is taken away is not answered; who stays is not disturbed") {
   CHECK(other.received_count == 2);
 }
 
-/// Waits for what the point tells about its only peer.
+/// Waits until the point reports this about its only peer.
 bool wait_for(const Fixture& f, const dnsd::PeerOddities& expected) {
   const auto end = std::chrono::steady_clock::now() + generous;
   while (f.point->oddities() != expected) {
@@ -245,7 +245,7 @@ TEST_CASE("a clock that fell back is told, until the peer is reset") {
   f.point->restore(memory);
   f.point->set_peers({{alice, {}, "alice", {}}});
   f.point->start();
-  for (int i = 0; i < 2; ++i)  // it goes on ticking: no replay
+  for (int i = 0; i < 2; ++i)  // its clock still ticks, so this is no replay
     (void)f.peer.hub.initiate(f.point->public_key(), f.to_point(), 1, now);
   CHECK(wait_for(f, {{alice, {.is_flapping = false, .clock_behind = seconds(3600)}}}));
   f.point->reset_peer(alice);

@@ -16,7 +16,7 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 using Kind = dnsd::PointRules::Notice::Kind;
 
-/// Lines of the log, `LEVEL TEXT`, instead of what is logged otherwise.
+/// Catches the log, as lines `LEVEL TEXT`.
 class Log {
  public:
   Log() : before_(spdlog::default_logger()) {
@@ -29,7 +29,7 @@ class Log {
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
-  /// What came since the last call.
+  /// The lines since the last call.
   std::string take() {
     std::string result = text_.str();
     text_.str({});
@@ -108,7 +108,7 @@ TEST_CASE("one line per peer in ten minutes, whatever it is about; oddities are 
 TEST_CASE("an oddity ends by itself, each on its own, or with its peer") {
   Fixture f;
   f.tell(Kind::flapping);
-  // Less than a second: still told as behind.
+  // Less than a second: still reported as behind.
   f.notices.clock_behind(f.alice, "alice", seconds(0), f.now);
   f.notices.clock_is_right(key_of(2));
   CHECK(f.notices.oddities() ==
@@ -123,7 +123,7 @@ TEST_CASE("an oddity ends by itself, each on its own, or with its peer") {
   f.notices.forget(f.alice);
   CHECK(f.notices.oddities().empty());
   f.tell(Kind::forged);
-  CHECK_FALSE(f.log.take().empty());  // another peer under an old key: told at once
+  CHECK_FALSE(f.log.take().empty());  // another peer under an old key: logged at once
 }
 
 }  // namespace

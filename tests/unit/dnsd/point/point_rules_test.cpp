@@ -30,11 +30,11 @@ const std::string home = "203.0.113.10:4711";
 const std::string moved = "203.0.113.20:4712";
 const std::string victim = "198.51.100.66:53";
 
-/// The rules, their time, and what they said, in short.
+/// The rules, their time, and a short form of what they reported.
 class Fixture {
  public:
   void pass(milliseconds by) {
-    // In steps, as deadlines come.
+    // Steps from one deadline to the next.
     const auto end = now.steady + by;
     for (;;) {
       const auto due = rules.next_deadline();
@@ -170,7 +170,7 @@ TEST_CASE(
   CHECK(f.notices[0].kind == Notice::Kind::forged);
   CHECK(f.notices[0].place == at(home));
   CHECK(f.notices[0].left == at(victim));
-  // For a minute it is not believed again without proof.
+  // For a minute this place is not believed again without proof.
   f.packet(victim, false);
   CHECK(f.published() == home);
   CHECK(f.asked.size() == 2);
@@ -200,7 +200,7 @@ TEST_CASE("on trial, the good place is heard again: back at once") {
   CHECK(f.published() == home);
   CHECK(f.seen.back().observation.since == since);
   f.pass(seconds(10));
-  CHECK(f.asked.size() == 1);  // the victim is left in peace
+  CHECK(f.asked.size() == 1);  // the victim gets no more packets
   CHECK(f.notices.empty());
 }
 
@@ -240,7 +240,7 @@ TEST_CASE("a key that two machines use is damped and reported, and forgiven late
   f.pass(seconds(30));
   f.packet(other, true);
   CHECK(f.published() == stays);
-  f.pass(seconds(31));  // nothing came from there for a minute
+  f.pass(seconds(31));  // nothing came from that place for a minute
   f.packet(other, true);
   CHECK(f.published() == other);
   f.pass(std::chrono::minutes(6));

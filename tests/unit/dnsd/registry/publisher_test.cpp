@@ -13,7 +13,7 @@ using dnsd::Publisher;
 using dnsd::Serial;
 using namespace registry_test;
 
-// A publisher and what it writes to, and a control thread.
+// A publisher, the tables that it writes to, and a control thread.
 class Served {
  public:
   asio::io_context io;
@@ -25,7 +25,7 @@ class Served {
       std::make_shared<Publisher>(io, registry, table, live, [this] { ++unsaved; });
   const dnsd::SourceId source = registry.source_id("interface:wg0");
 
-  // \param stale_after is told by the registry in whole seconds
+  // \param stale_after the registry reports it in whole seconds.
   explicit Served(seconds stale_after = seconds(180)) {
     registry.begin_configuration({stale_after, seconds(86400), false}, std::vector{source});
     registry.end_configuration();
@@ -37,7 +37,7 @@ class Served {
     registry.observe(source, alice, {endpoint(place), now.wall, now.wall, now.steady - ago}, now);
     publisher->publish(now.steady, Publisher::Voice::quiet);
   }
-  // Runs the control thread until it is so; false: it never was.
+  // Runs the control thread until the condition holds. \return false: it never did.
   bool until(const std::function<bool()>& condition) {
     const auto deadline = std::chrono::steady_clock::now() + seconds(20);
     while (!condition()) {
@@ -69,7 +69,7 @@ TEST_CASE(
 
   served.publisher->publish(base::read_clock().steady, Publisher::Voice::quiet);
   served.run(std::chrono::milliseconds(150));
-  CHECK(served.live.serial() == 5001);  // nothing was told
+  CHECK(served.live.serial() == 5001);  // nothing was reported
 }
 
 TEST_CASE(
@@ -99,7 +99,7 @@ TEST_CASE("what is loaded is published in chunks") {
   for (std::uint32_t i = 0; i < 5000; ++i) {
     CHECK(served.table.size() == (i < 4096 ? 0 : 4096));
     served.registry.configure(configured(key_of(i), ""));
-    (void)load.add();  // true once per second: this may be a slow machine
+    (void)load.add();  // true once per second, and this may be a slow machine
   }
   CHECK(load.count() == 5000);
 }

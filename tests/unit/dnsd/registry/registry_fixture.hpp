@@ -38,7 +38,7 @@ inline std::vector<base::Prefix> prefixes(const char* text) {
   return {base::Prefix::parse(text).value()};
 }
 
-// A registry with two interfaces and the rules of the design.
+// A registry with two interfaces.
 class Fixture {
  public:
   const dnsd::PeerTable table;
@@ -61,7 +61,7 @@ class Fixture {
                                  at(second).steady},
                      at(second));
   }
-  // `v4 v6 since stale`, with - for what is not there.
+  // `v4 v6 since stale`, with - for a missing value.
   std::string record(const wg::PublicKey& key = alice) {
     const auto record = registry.record(key);
     if (!record) return "unregistered";

@@ -17,7 +17,7 @@ TEST_CASE("per family the first source that is not stale, fixed endpoints last")
     int first_seen;
     std::string second;  // seen by wg1
     int second_seen;
-    std::string expected;  // at second 1000; stale is what was not seen since 820
+    std::string expected;  // at second 1000; stale: not seen since 820
   } rows[] = {
       {"nobody", "", "", 0, "", 0, "- - - -"},
       {"one", "", "203.0.113.1:1", 900, "", 0, "203.0.113.1:1 - 900 -"},
@@ -153,7 +153,7 @@ TEST_CASE("a peer that its only source lists no more is not registered; a config
   CHECK(f.record(bob) == "unregistered");
   auto touched = f.registry.take_touched();
   CHECK(touched.size() == 2);
-  f.registry.tick(at(100000));  // deadlines of those who left are nobody's
+  f.registry.tick(at(100000));  // deadlines of removed peers have no effect
   CHECK(f.registry.take_touched().empty());
 }
 
@@ -181,7 +181,7 @@ TEST_CASE("what two points saw is compared once both saw the peer since the last
   f.see(wg0, alice, "203.0.113.1:1", 0);
   CHECK_FALSE(mapping().has_value());
   f.see(wg1, alice, "203.0.113.1:1", 5);
-  CHECK(mapping() == dnsd::NatMapping::unknown);  // the first point may not know of a change at 5
+  CHECK(mapping() == dnsd::NatMapping::unknown);  // the first point may not know of the change at 5
   (void)f.registry.take_touched();
   f.see(wg0, alice, "203.0.113.1:1", 25, 0);
   CHECK(mapping() == dnsd::NatMapping::endpoint_independent);
@@ -322,7 +322,7 @@ TEST_CASE("what only the configuration says is in the table alone, and changes b
   CHECK(registry.fixed(key(3)) == endpoint("[2001:db8::3]:1"));
   CHECK(registry.is_configured(key(3)));
   CHECK_FALSE(registry.is_configured(key(4)));
-  // One stays, one moves, one goes, one comes.
+  // One peer stays, one moves, one goes, one comes.
   CHECK(configure({peer(4, "203.0.113.4:1"), peer(1, "203.0.113.1:1"), peer(2, "203.0.113.9:9")}) ==
         3);
   CHECK(table.size() == 3);

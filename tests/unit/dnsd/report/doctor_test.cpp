@@ -51,7 +51,7 @@ ReplyRecord text(const dns::Name& owner, std::uint32_t ttl) {
   return {owner, dns::Ttl{ttl}, dns::TxtRecord{{"txtvers=1"}}, RrType::txt};
 }
 
-/// A small Internet in which everything is as it should be; tests break one thing each.
+/// A small Internet in which all is well; each test breaks one thing.
 struct World final : dns::Outside {
   std::optional<ResolverError> resolver_error;
   bool has_parent_server = true;

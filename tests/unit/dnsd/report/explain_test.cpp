@@ -14,7 +14,7 @@ using dns::RrType;
 using dnsd::View;
 using Json = nlohmann::json;
 
-/// What two sources would say of bob, the stale peer of the fixture.
+/// Sightings of two sources for bob, the stale peer of the fixture.
 class TwoSources final : public dnsd::SightingReader {
  public:
   [[nodiscard]] dnsd::PeerSightings sightings(const wg::PublicKey& key) const override {

@@ -152,7 +152,7 @@ std::string to_text(const ldns_rr_list* list) {
   return text;
 }
 
-/// A record as the case gives it, in the form in which ldns prints those of the reply.
+/// A record of the case file in the form in which ldns prints those of the reply.
 std::string normalise(const std::string& text) {
   ldns_rdf* origin = ldns_dname_new_frm_str("wg.example.org.");
   ldns_rr* rr = nullptr;
@@ -197,7 +197,7 @@ void check_reply(const std::vector<std::uint8_t>& reply, const Question& questio
   CHECK(to_text(ldns_pkt_answer(packet.get())) == expected.answer);
   CHECK(to_text(ldns_pkt_authority(packet.get())) == expected.authority);
   CHECK(to_text(ldns_pkt_additional(packet.get())) == expected.additional);
-  // The question comes back octet for octet: its case is part of what strict resolvers check.
+  // The question is repeated octet for octet: strict resolvers also check its case.
   const std::size_t question_end = question.wire.size() - (question.wire[11] == 1 ? 11 : 0);
   CHECK(std::equal(question.wire.begin() + 12,
                    question.wire.begin() + static_cast<std::ptrdiff_t>(question_end),

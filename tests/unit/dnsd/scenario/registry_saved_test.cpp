@@ -18,7 +18,7 @@ TEST_CASE("what was saved is stale until it is seen again, however young it is")
   CHECK(f.record() == "203.0.113.1:1 - -500 -1");
   CHECK(f.registry.record(alice)->detail->allowed_ips == prefixes("10.0.0.0/24"));
   CHECK(f.record(bob) == "- - - -");
-  CHECK_FALSE(f.registry.has_unsaved());  // it came from there
+  CHECK_FALSE(f.registry.has_unsaved());  // everything was loaded from there
   f.registry.observe(
       wg0, alice, Observation{endpoint("203.0.113.1:1"), at(-500).wall, at(5).wall, at(5).steady},
       at(5));

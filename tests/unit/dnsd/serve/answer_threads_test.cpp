@@ -16,7 +16,7 @@
 
 #include "dns/zone_file.hpp"
 
-// Live sockets on loopback: what the kernel and the servers make of each other.
+// Live sockets on loopback: the servers together with the kernel.
 namespace {
 
 using Octets = std::vector<std::uint8_t>;
@@ -42,13 +42,13 @@ class Server {
         responder_(published_, policy_),
         threads_(responder_, threads, limits) {}
 
-  // Listens on a free port. \param before is told where, before anything is answered. \return
-  // where, or nullopt: this host has no such address.
+  // Listens on a free port. \param before is called with the endpoint before any query is answered.
+  // \return the endpoint; nullopt: this host has no such address.
   std::optional<base::Endpoint> listen(
       const char* address, View view = View::public_view,
       const std::function<void(const base::Endpoint&)>& before = nullptr) {
     for (;;) {
-      // The port that UDP gets may be taken for TCP: then another one.
+      // The port that UDP gets may be taken for TCP: then another one is tried.
       const base::IpAddress where = *base::IpAddress::parse(address);
       const auto port = free_port(where);
       if (!port) return std::nullopt;
@@ -139,10 +139,10 @@ bool is_truncated(const Octets& message) {
   return message.size() >= 12 && (message[2] & 2U) != 0;
 }
 
-// One socket of a client. Nothing waits longer than a few seconds.
+// One socket of a client. No wait is longer than a few seconds.
 class Client {
  public:
-  // \param source where it asks from, beside whoever holds that place.
+  // \param source the client's endpoint, which another socket may hold, too.
   Client(const base::Endpoint& server, int type, std::optional<int> receive_buffer = {},
          std::optional<base::Endpoint> source = {}) {
     const int family = server.address.is_ipv4() ? AF_INET : AF_INET6;
@@ -162,7 +162,7 @@ class Client {
       REQUIRE(::bind(socket_.get(), static_cast<const sockaddr*>(raw), source_length) == 0);
     }
     const socklen_t length = server.to_sockaddr(storage);
-    // A connected UDP socket takes replies from the address that was asked only.
+    // A connected UDP socket takes replies only from the address that was asked.
     is_connected_ = ::connect(socket_.get(), static_cast<const sockaddr*>(raw), length) == 0;
   }
 
@@ -171,7 +171,7 @@ class Client {
     return ::send(socket_.get(), octets.data(), octets.size(), MSG_NOSIGNAL) ==
            static_cast<ssize_t>(octets.size());
   }
-  // Whatever is there, or comes; empty: nothing came, or the connection ended.
+  // Waits for octets, and returns all that are there; empty: nothing came, or the connection ended.
   Octets receive(std::size_t most = 65536) {
     Octets result(most);
     const auto size = ::recv(socket_.get(), result.data(), most, 0);
@@ -183,12 +183,12 @@ class Client {
     if (length.size() < 2) return {};
     return receive_exactly(static_cast<std::size_t>(length[0] << 8U) | length[1]);
   }
-  // The server closes within a few seconds, and sends nothing before.
+  // Whether the server closes within a few seconds, and sends nothing before.
   bool is_closed_by_server() {
     pollfd waiting{.fd = socket_.get(), .events = POLLIN | POLLRDHUP, .revents = 0};
     return ::poll(&waiting, 1, 5000) == 1 && receive().empty();
   }
-  // Nothing came, and the connection did not end, for so long.
+  // Whether nothing comes, and the connection does not end, for this time.
   bool is_open(std::chrono::milliseconds patience = {}) {
     pollfd waiting{.fd = socket_.get(), .events = POLLIN | POLLRDHUP, .revents = 0};
     return ::poll(&waiting, 1, static_cast<int>(patience.count())) == 0;
@@ -286,7 +286,7 @@ TEST_CASE("what waits in many full batches is answered, and so is what comes whe
     REQUIRE(client->send(query(id, "small")));
     CHECK(id_of(client->receive()) == id);
   }
-  // Closed in the midst of a flood: nothing is left behind that would be used.
+  // The server is closed in the midst of a flood: nothing that was freed is used afterwards.
   const auto place = server.listen("127.0.0.1", View::public_view, flood);
   server.remove_last();
   CHECK(dnsd::open_listen_sockets({.endpoint = *place}, 1, dnsd::Sharing::exclusive));
@@ -307,7 +307,7 @@ TEST_CASE("what comes from an own listener is ignored, any other port and addres
     REQUIRE(client.send(query(2, "small")));
     CHECK(id_of(client.receive()) == 2);
   }
-  CHECK(forger.is_open());  // nothing came, though it asked first
+  CHECK(forger.is_open());  // nothing came, although it asked first
 }
 
 TEST_CASE("queries in one segment are answered in their order") {
@@ -406,7 +406,7 @@ TEST_CASE("a client that does not read is cut off, others are not") {
   Client good(place, SOCK_STREAM);
   REQUIRE(good.send(framed(query(1, "small"))));
   CHECK(id_of(good.receive_message()) == 1);
-  // It is cut off with octets of ours unread: that shows as an error of sending.
+  // The connection is cut off with unread octets of ours: this shows as an error of sending.
   const auto begin = std::chrono::steady_clock::now();
   bool is_open = true;
   while (is_open && std::chrono::steady_clock::now() - begin < std::chrono::seconds(5)) {

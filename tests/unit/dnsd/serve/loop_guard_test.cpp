@@ -14,7 +14,7 @@ base::Prefix prefix(const char* text) {
   return *base::Prefix::parse(text);
 }
 
-/// Asks for a source as the kernel tells it. \param scope zone of an IPv6 link-local address
+/// Asks about a source as the kernel reports it. \param scope zone of an IPv6 link-local address.
 bool rejects(const LoopGuard& guard, const char* source, unsigned scope = 0) {
   const base::Endpoint endpoint = *base::Endpoint::parse(source);
   sockaddr_storage storage{};
@@ -45,7 +45,7 @@ TEST_CASE("a source is rejected when address and port are those of one place") {
     CAPTURE(own);
     CHECK(rejects(guard, own));
   }
-  // Address and port of two different places are no place.
+  // An address of one place with the port of another is not rejected.
   for (const char* client :
        {"192.0.2.1:5353", "192.0.2.2:53", "[2001:db8::1]:5353", "127.0.0.1:5353", "192.0.2.3:53",
         "[2001:db8::2]:53", "192.0.2.1:54", "[::1]:53"}) {

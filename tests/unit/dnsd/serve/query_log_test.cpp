@@ -79,7 +79,7 @@ TEST_CASE("so many lines per second and no more; the rest is counted") {
   sample = log.take();
   CHECK(sample.lines.empty());
   CHECK(sample.left_out == 0);
-  // Nobody takes: what is kept does not grow.
+  // The log is not read: what is kept does not grow.
   for (int second = 6; second < 100; ++second) {
     for (int i = 0; i < 5; ++i) log.note(query, {}, public_udp, client, at(second * 1000));
   }

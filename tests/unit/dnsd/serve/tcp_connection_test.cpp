@@ -12,7 +12,7 @@
 
 #include "tests/unit/dnsd/answer_fixture.hpp"
 
-// One connection over a pair of sockets, its event loop run by the test.
+// One connection over a pair of sockets; the test runs its event loop.
 namespace {
 
 using Octets = std::vector<std::uint8_t>;
@@ -140,7 +140,7 @@ TEST_CASE("many queries are answered in several turns") {
   connection.send(all);
   CHECK(connection.run_until([&] { return connection.ids().size() == 100; }));
   CHECK(connection.ids() == expected);
-  CHECK(connection.asked == 4);  // 32 a turn
+  CHECK(connection.asked == 4);  // 32 per turn
 }
 
 TEST_CASE("a client that has finished sending gets its replies, then the connection is over") {

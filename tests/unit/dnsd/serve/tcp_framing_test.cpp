@@ -19,7 +19,7 @@ Octets framed(const std::vector<Octets>& messages) {
   return stream;
 }
 
-// Everything that comes out when the pieces arrive one after the other.
+// All messages that come out when the pieces arrive one after the other.
 std::vector<Octets> read_all(const std::vector<Octets>& pieces) {
   dnsd::TcpFraming framing;
   std::vector<Octets> messages;

@@ -8,7 +8,7 @@
 #include "dnsd/settings/config_file.hpp"
 #include "tests/unit/lib/config/option_checks.hpp"
 
-/// How the tests of this folder read a configuration: without the disk.
+/// Reads a configuration without the disk, for the tests of this folder.
 namespace read_yaml_fixture {
 
 inline constexpr const char* alice = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";

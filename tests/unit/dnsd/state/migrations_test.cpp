@@ -20,7 +20,7 @@ using dnsd::MigrationStep;
 using dnsd::SqliteError;
 using dnsd::Statement;
 
-/// A file that took the first `count` steps of this program.
+/// A file after the first `count` steps of this program.
 Database make_file(const std::string& path, std::size_t count) {
   Database database = dnsd::open_database(path);
   dnsd::migrate(database, path, dnsd::migration_steps().first(count));
@@ -37,7 +37,7 @@ std::int64_t number(const std::string& path, const char* sql) {
   return number(dnsd::open_database(path), sql);
 }
 
-// A program of two versions, with a third that it may learn.
+// A program of two versions, and a third version for later.
 
 void make_fruit(const Database& database) {
   dnsd::execute(database, "CREATE TABLE fruit (name TEXT PRIMARY KEY)");
@@ -70,7 +70,7 @@ TEST_CASE("version 0 to 1: sources, their peers and the serial") {
       "INSERT INTO peer VALUES ('interface:wg0', x'01', NULL, NULL, NULL, '10.0.0.0/24');"
       "INSERT INTO serial VALUES (1, 4294967295)");
   CHECK(number(database, "SELECT count(*) FROM peer") == 2);
-  // There is one serial.
+  // There is exactly one serial.
   CHECK_THROWS_AS(dnsd::execute(database, "INSERT INTO serial VALUES (2, 7)"), SqliteError);
 }
 
@@ -109,7 +109,7 @@ TEST_CASE("a file that was in use is copied, for its owner alone, before it is c
   const Folder folder;
   const ::mode_t before = ::umask(0);
   {
-    // Not yet in the file itself: only in the write-ahead log.
+    // The change is not in the file itself yet: only in the write-ahead log.
     const Database database = dnsd::open_database(folder.file());
     dnsd::execute(database, "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0");
     dnsd::migrate(database, folder.file(), first);
@@ -123,7 +123,7 @@ TEST_CASE("a file that was in use is copied, for its owner alone, before it is c
   REQUIRE(::stat(folder.file("state.db.1").c_str(), &status) == 0);
   CHECK((status.st_mode & 0777U) == 0600);
   CHECK_FALSE(std::filesystem::exists(folder.file("state.db.2")));
-  // The copy is a file as the program before left it.
+  // The copy is a file as the previous version of the program left it.
   const Database copy = dnsd::open_database(folder.file("state.db.1"));
   CHECK(dnsd::read_version(copy) == 1);
   CHECK(number(copy, "SELECT count(*) FROM fruit WHERE name = 'pear'") == 1);

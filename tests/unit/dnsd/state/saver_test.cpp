@@ -58,7 +58,7 @@ class State {
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
-  // \return when it was seen
+  // \return the time at which it was seen.
   base::Now see(SourceId source, const wg::PublicKey& key) {
     const base::Now now = base::read_clock();
     registry.list(source, key, {});
@@ -66,8 +66,8 @@ class State {
     publisher->publish(now.steady, Publisher::Voice::quiet);
     return now;
   }
-  // Runs the control thread until the first write has ended, well or badly; finish_loading() would
-  // have said it before.
+  // Runs the control thread until the first write has ended, well or badly. is_durable() says so
+  // only because finish_loading(), which sets it before any write, is not called.
   void await_first_write() {
     const auto deadline = std::chrono::steady_clock::now() + seconds(20);
     while (!saver->is_durable()) {
@@ -76,7 +76,7 @@ class State {
       io.run_one_for(std::chrono::milliseconds(100));
     }
   }
-  // As SIGKILL ends it, or SIGTERM does; the next run opens the folder.
+  // Ends the daemon as SIGKILL or SIGTERM does; the next run opens the folder.
   void end(bool cleanly) {
     if (cleanly) saver->stop();
     saver.reset();
@@ -93,7 +93,7 @@ class State {
   std::string folder_;
 };
 
-// While it lives this process cannot write to any file.
+// While this object lives, the process cannot write to any file.
 class FullDisk {
  public:
   FullDisk() : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
@@ -125,7 +125,8 @@ TEST_CASE("what was confirmed is written soon, and what is known of its source")
   state.saver->add_mark(state.point, alice, noise::Tai64n(at(7).wall));
   state.saver->set_last_timestamp(state.point, noise::Tai64n(at(8).wall));
   state.await_first_write();
-  // After half a second; a busy machine may take longer, and the next try would be after ten.
+  // The next try comes after half a second; a busy machine may take longer. Otherwise it would come
+  // after ten seconds.
   CHECK(std::chrono::steady_clock::now() - start < seconds(5));
   state.end(false);
   CHECK(state.saved_peers(state.interface) == 1);

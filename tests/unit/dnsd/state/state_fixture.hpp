@@ -36,7 +36,7 @@ class Folder {
   std::string path_;
 };
 
-/// As another program would, on a connection of its own.
+/// Runs a statement as another program would, on a connection of its own.
 inline void run_sql(const std::string& file, const char* sql) {
   sqlite3* database = nullptr;
   REQUIRE(sqlite3_open(file.c_str(), &database) == SQLITE_OK);

@@ -124,7 +124,7 @@ TEST_CASE("a folder that cannot be written: in memory, told once, nothing fails"
     check_memory(StateStore(folder.path()));
   }
   SUBCASE("read only") {
-    if (::geteuid() == 0) return;  // nothing is read only for root
+    if (::geteuid() == 0) return;  // root can write to everything
     ::chmod(folder.path().c_str(), 0500);
     check_memory(StateStore(folder.path()));
   }
@@ -252,7 +252,8 @@ TEST_CASE("without room for the copy of an earlier version: in memory, and the f
 }
 
 TEST_CASE("damage in the middle is found while reading or writing, and survived") {
-  // Pages behind the first are overwritten, from every page on: whatever was read is whole.
+  // Overwrites every page from each page behind the first to the end: every peer that can still be
+  // read is whole.
   const Folder folder;
   std::vector<SavedPeer> many;
   for (std::uint32_t i = 0; i < 2000; ++i) many.push_back({key_of(i), bob.sighting, {}});

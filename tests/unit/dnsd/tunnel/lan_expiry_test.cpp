@@ -24,7 +24,7 @@ TEST_CASE("a change is told on the control thread, and what runs out is withdraw
     ++changes;
     where = std::this_thread::get_id();
   });
-  // Announced so long ago that it runs out 20 ms from now.
+  // The announcement is so old that it expires 20 ms from now.
   const base::SteadyTime then = base::read_steady() - dnsd::LanTable::lifetime + 20ms;
   std::thread other([&] {
     CHECK(table.announce(key, somewhere(), then) == dnsd::LanTable::Verdict::changed);
@@ -36,7 +36,7 @@ TEST_CASE("a change is told on the control thread, and what runs out is withdraw
   CHECK(changes == 1);
   CHECK(where == std::this_thread::get_id());
   CHECK(table.find(key) != nullptr);
-  io.run();  // ends by itself: nothing is left to wait for
+  io.run();  // returns: no timer is left
   CHECK(changes == 2);
   CHECK(table.find(key) == nullptr);
 }

@@ -24,7 +24,7 @@ struct Record {
   std::string rdata;
 };
 
-/// What may be asked for, to be spoilt.
+/// A valid request, of which each test spoils a part.
 struct Draft {
   dns::Name zone = *dns::Name::parse("wg.example.org.");
   RrClass zone_class = RrClass::in;
@@ -120,7 +120,8 @@ TEST_CASE("a peer announces, changes and withdraws the addresses of its network"
     if (endpoint != nullptr) endpoints = {*base::Endpoint::parse(endpoint)};
     const Octets reply =
         server.ask(schema::write_lan_update(7, server.zone, server.alice, endpoints), server.alice);
-    REQUIRE(reply.size() == 12 + server.zone.view().wire().size() + 4);  // the zone comes back
+    REQUIRE(reply.size() ==
+            12 + server.zone.view().wire().size() + 4);  // the reply has the zone, too
     CHECK(reply[3] == 0);
   };
   CHECK(server.answer(dnsd::View::private_view, server.alice).empty());

@@ -68,7 +68,7 @@ Octets question(const dns::Name& name, dns::RrType type, std::optional<std::uint
   return query;
 }
 
-/// Puts fragments together, as a peer's kernel does. Whole packets come back as they are.
+/// Puts fragments together, as a peer's kernel does. Whole packets are returned unchanged.
 Octets reassemble(const std::vector<Octets>& packets) {
   if (packets.size() == 1) return packets[0];
   Octets payload;
@@ -206,7 +206,7 @@ TEST_CASE("an UPDATE inside the tunnel is the announcement of the peer whose tun
   CHECK(host.ask(client_v6, update(2)).at(3) == 5);
   CHECK(host.fixture.live->lan.find(AnswerFixture::key(2)) == nullptr);
   CHECK(host.host.counters().updates == 2);
-  // Outside a tunnel nobody is known by his key.
+  // Outside a tunnel no asker is identified by its key.
   for (const auto view : {dnsd::View::public_view, dnsd::View::private_view})
     CHECK((host.fixture.ask(update(1), {view, dns::Transport::udp}).at(3) & 0x0fU) == 5);
 }

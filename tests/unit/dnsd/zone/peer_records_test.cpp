@@ -42,7 +42,7 @@ schema::PeerName name_of(Form form, std::optional<base::IpAddress> address = std
   return {.form = form, .key = key, .label = base::to_base32(octets), .address = address};
 }
 
-/// Everything that can be known of a peer.
+/// A peer with every detail known.
 PeerSnapshot everything() {
   PeerDetail detail;
   detail.allowed_ips = {*base::Prefix::parse("10.0.0.1/32")};
@@ -62,7 +62,7 @@ VisiblePeer show(const PeerRecords& records, const PeerSnapshot& known, View vie
   return peer;
 }
 
-/// Counts what is written.
+/// Counts the records that are written.
 class Count final : public dns::RecordSink {
  public:
   void add(dns::Section, dns::NameView, RrType type, dns::Ttl, base::Bytes) override {
@@ -144,7 +144,7 @@ TEST_CASE("of endpoints that a view is not shown it is not told the times either
   CHECK(!peer.has_endpoint());
   CHECK(!peer.since);
   CHECK(!peer.stale);
-  REQUIRE(peer.host_target != nullptr);  // now it stands in for the address
+  REQUIRE(peer.host_target != nullptr);  // now it replaces the address
   CHECK(peer.host_target->port == base::Port{1});
 }
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-// What a zone refuses, and its answers, are in zone_test.cpp and tests/answers.
+// Refused zones and the answers are tested in zone_test.cpp and tests/answers.
 
 namespace {
 

@@ -48,7 +48,7 @@ HostAddresses host(std::initializer_list<const char*> addresses) {
   return result;
 }
 
-/// A configuration with a zone file, which is gone at the end.
+/// A configuration with a zone file, which is removed at the end.
 class WithFile {
  public:
   explicit WithFile(const std::string& text) {
@@ -88,7 +88,7 @@ Lines lines_of(const StaticPart& part) {
   return lines;
 }
 
-/// Every record of the zone but the SOA.
+/// Every record of the zone except the SOA.
 std::set<std::string> dump(const dnsd::Zone& zone, View view) {
   std::set<std::string> lines;
   zone.for_each_record(view,

@@ -17,7 +17,7 @@ struct Verdict {
   std::vector<std::string> warnings;
 };
 
-/// Whether `line` may stand in a zone file that has SOA and NS in its first two lines.
+/// The verdict on a zone file whose first two lines are SOA and NS, followed by `records`.
 Verdict load(const std::string& records) {
   AnswerFixture server;
   const std::string text = "@ SOA ns1 hostmaster 1 2 3 4 5\n@ NS ns1\n" + records;

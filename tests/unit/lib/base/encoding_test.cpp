@@ -69,7 +69,7 @@ TEST_CASE("random values survive each form") {
   }
 }
 
-/// How many of all 256 octets at this place leave the text readable.
+/// The number of the 256 octets that leave the text valid at this place.
 template <typename Parse>
 int count_readable(std::string_view text, std::size_t place, Parse parse) {
   int count = 0;

@@ -17,7 +17,7 @@ struct Pair {
 using Plain = base::Guarded<Pair>;
 using Shared = base::Guarded<Pair, std::shared_mutex>;
 
-// The value is out of reach without the lock …
+// The value cannot be reached without the lock …
 template <typename T>
 concept Dereferences = requires {
   *std::declval<T>();
@@ -33,10 +33,10 @@ concept HasValue = requires {
 static_assert(!Dereferences<Plain&> && !HasArrow<Plain&> && !HasValue<Plain&>);
 static_assert(!std::is_convertible_v<Plain&, Pair&> && !std::is_convertible_v<Plain&, Pair>);
 static_assert(!std::is_copy_constructible_v<Plain> && !std::is_move_constructible_v<Plain>);
-// … and no reference to it outlives a lock that nobody keeps …
+// … no reference to it outlives a lock that is not kept …
 static_assert(Dereferences<const Plain::Writer&> && Dereferences<const Plain::Reader&>);
 static_assert(!Dereferences<Plain::Writer&&> && !Dereferences<Plain::Reader&&>);
-// … and who only reads changes nothing.
+// … and a reader cannot change it.
 static_assert(std::is_same_v<decltype(*std::declval<const Plain::Reader&>()), const Pair&>);
 template <typename T>
 concept Locks = requires {
@@ -57,7 +57,7 @@ TEST_CASE("a value is read and changed under its lock") {
 
 TEST_CASE("the lock is held for as long as the handle lives") {
   Plain pair;
-  // Not from this thread: try_lock() of a mutex that the thread holds is undefined.
+  // Another thread asks: try_lock() of a mutex that the same thread holds is undefined.
   const auto is_free = [&] {
     bool result = false;
     std::thread([&] { result = pair.try_lock().has_value(); }).join();

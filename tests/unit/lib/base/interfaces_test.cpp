@@ -22,7 +22,7 @@ TEST_CASE("a watch that saw nothing says so at once") {
   auto watch = base::InterfaceWatch::open();
   REQUIRE(watch);
   CHECK(watch->fd() >= 0);
-  (void)watch->drain();  // what the machine did meanwhile
+  (void)watch->drain();  // changes that the machine made meanwhile
   CHECK_FALSE(watch->drain());
 }
 

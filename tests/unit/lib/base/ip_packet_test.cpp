@@ -58,7 +58,7 @@ Octets udp_packet(const Family& family, std::size_t size) {
   return write_packets({family.there, family.here, IpProtocol::udp, segment}, 1420).at(0);
 }
 
-/// What is wrong with a packet, as IP or as UDP.
+/// The error of a packet, as IP or as UDP.
 std::optional<IpError> error_of(const Octets& octets) {
   const auto packet = base::parse_ip_packet(octets);
   if (!packet) return packet.error();
@@ -71,7 +71,7 @@ std::uint16_t u16(const Octets& octets, std::size_t at) {
   return static_cast<std::uint16_t>((octets.at(at) << 8U) | octets.at(at + 1));
 }
 
-/// Makes the IPv4 header's sum right again.
+/// Corrects the sum of the IPv4 header.
 void fix_ipv4(Octets& octets) {
   const std::size_t header = std::size_t{octets.at(0) & 0x0fU} * 4;
   octets.at(10) = octets.at(11) = 0;
@@ -135,9 +135,9 @@ TEST_CASE(
             IpError::malformed);
     }
     for (std::size_t at = 0; at < whole.size(); ++at) {
-      // IPv6 has no sum of its own: nobody protects class, flow label and hop limit.
+      // IPv6 has no header sum: traffic class, flow label and hop limit are not protected.
       if (family.header == 40 && (at == 1 || at == 2 || at == 3 || at == 7)) continue;
-      if (family.header == 40 && at == 6) continue;  // the protocol: not UDP any more
+      if (family.header == 40 && at == 6) continue;  // another protocol: not UDP any more
       for (unsigned bit = 0; bit < 8; ++bit) {
         if (family.header == 40 && at == 0 && bit < 4) continue;
         CAPTURE(at);

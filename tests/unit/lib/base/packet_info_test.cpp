@@ -49,7 +49,7 @@ in6_pktinfo info_v6(const std::string& asked) {
   return info;
 }
 
-/// The only message of a header, which has to be of this kind.
+/// The only control message of a header, which must be of this kind.
 template <typename T>
 T written(const msghdr& header, int level, int type) {
   T value{};

@@ -13,7 +13,7 @@
 
 namespace {
 
-/// A file that is there for one test.
+/// A file that exists for one test.
 class TemporaryFile {
  public:
   explicit TemporaryFile(std::string_view text) {

@@ -15,16 +15,16 @@
 #include "config/error.hpp"
 #include "config/options.hpp"
 
-/// What holds for the options of every program, and how a test reads a configuration.
+/// Checks that hold for the options of every program, and helpers to read a configuration.
 namespace option_checks {
 
-/// \param add_options what makes the program's command line and fills `Line`.
+/// \param add_options makes the program's command line, which fills `Line`.
 template <class Line>
 Line parse(void (*add_options)(CLI::App&, Line&), std::vector<std::string> arguments) {
   Line line;
   CLI::App app;
   add_options(app, line);
-  std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
+  std::reverse(arguments.begin(), arguments.end());  // CLI11 expects them in reverse order
   app.parse(arguments);
   return line;
 }
@@ -47,8 +47,8 @@ inline std::string read_source(const std::string& path) {
   return text.str();
 }
 
-/// A sample file with every option that stands there behind `#`. \param indent a pattern: what may
-/// stand before one.
+/// A sample file with every commented-out option made active. \param indent a pattern for the space
+/// before an option.
 inline std::string uncomment(const std::string& sample, const std::string& indent) {
   std::string all;
   std::istringstream lines(sample);
@@ -79,7 +79,7 @@ void check_all_are_in_manual(std::span<const config::Option<Config>> options,
   }
 }
 
-/// Every number takes its whole range and nothing beside it.
+/// Every number accepts its whole range and nothing outside it.
 template <class Config>
 void check_numbers(std::span<const config::Option<Config>> options) {
   for (const auto& option : options) {

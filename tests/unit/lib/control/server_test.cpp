@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A folder of this test's own, gone with it.
+/// A folder for this test, removed at its end.
 class Folder {
  public:
   Folder() {
@@ -36,7 +36,7 @@ class Folder {
   fs::path path_;
 };
 
-/// Asks on another thread while `io` answers on this one.
+/// Runs `ask` on another thread while `io` answers on this one.
 template <typename Ask>
 auto while_answering(asio::io_context& io, Ask ask) {
   auto asked = std::async(std::launch::async, [&] {
@@ -121,7 +121,7 @@ TEST_CASE("a socket that somebody answers on stays his; a dead one is replaced, 
   {
     control::Server killed(io, "wg-test", echo);
     REQUIRE(killed.open(dead));
-    fs::create_hard_link(dead, folder.path("kept"));  // as one that was killed leaves it
+    fs::create_hard_link(dead, folder.path("kept"));  // as a killed daemon leaves it
   }
   fs::rename(folder.path("kept"), dead);
   CHECK(second.open(dead));

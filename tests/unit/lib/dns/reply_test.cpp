@@ -12,8 +12,7 @@ namespace {
 
 using Packet = std::vector<std::uint8_t>;
 
-/// Octets from hex digits; spaces, line ends and everything from ';' to the end of a line are for
-/// the reader.
+/// Octets from hex digits. Spaces, line ends and the rest of a line after ';' are ignored.
 Packet octets(std::string_view text) {
   Packet packet;
   std::string digits;
@@ -48,7 +47,7 @@ Packet srv_reply(std::string_view counts) {
   return octets("1234 8180 0001" + std::string(counts)) + octets("0161 017a 00 0021 0001");
 }
 
-// What the updater asks for: SRV with its target's address, then EDNS.
+// The reply to the updater's question: SRV with its target's address, then EDNS.
 Packet whole_reply() {
   return srv_reply("0001 0000 0002") + octets(R"(
   c00c 0021 0001 00000001 000a   ; a.z 1 IN SRV, 10 octets
@@ -290,7 +289,7 @@ TEST_CASE("a referral is read: NS in the authority section, its glue, and the SO
   REQUIRE(denied->authority.size() == 1);
   CHECK(std::get<dns::SoaRecord>(denied->authority[0].data).serial == 42);
   CHECK(std::get<dns::SoaRecord>(denied->authority[0].data).primary == name("z."));
-  // One octet less, or more, of data than its length says.
+  // The data is one octet shorter, or longer, than its length says.
   for (const char* length : {"0019", "001b"}) {
     std::string wrong = soa;
     wrong.replace(wrong.find("001a"), 4, length);

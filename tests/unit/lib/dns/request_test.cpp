@@ -56,7 +56,7 @@ Octets tsig(const Octets& data = tsig_data, std::uint8_t rr_class = 255, std::ui
 struct Row {
   const char* name;
   Octets packet;
-  std::optional<dns::Rcode> rcode;  // nullopt: silence
+  std::optional<dns::Rcode> rcode;  // nullopt: no answer
 };
 
 }  // namespace
@@ -193,13 +193,13 @@ TEST_CASE("EDNS options: cookies, NSID, keepalive") {
     CHECK(request->edns->client_cookie.size() == 8);
     CHECK(request->edns->server_cookie.size() == static_cast<std::size_t>(length) - 8);
   }
-  // RFC 7873 §5.4: without a question, only for a cookie.
+  // RFC 7873 §5.4: a message without a question is allowed only for a cookie.
   const Octets cookie_only = with_options(0, cookie(8));
   CHECK(dns::parse_request(cookie_only)->rcode == dns::Rcode::noerror);
   CHECK(dns::parse_request(cookie_only)->question.empty());
   CHECK(dns::parse_request(with_options(0, {}))->rcode == dns::Rcode::formerr);
   CHECK(dns::parse_request(with_options(0, {0, 3, 0, 0}))->rcode == dns::Rcode::formerr);
-  // RFC 7873 §5.2: of two cookies the first counts.
+  // RFC 7873 §5.2: if there are two cookies, the first one counts.
   const Octets two = with_options(1, cookie(8) + cookie(24));
   CHECK(dns::parse_request(two)->edns->server_cookie.empty());
   const Octets others = with_options(1, {0, 3, 0, 0, 0, 11, 0, 0});

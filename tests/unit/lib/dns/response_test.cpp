@@ -19,8 +19,7 @@ using dns::RrType;
 using dns::Section;
 using Packet = std::vector<std::uint8_t>;
 
-/// Octets from hex digits; spaces, line ends and everything from ';' to the end of a line are for
-/// the reader.
+/// Octets from hex digits. Spaces, line ends and the rest of a line after ';' are ignored.
 Packet octets(std::string_view text) {
   Packet packet;
   std::string digits;
@@ -56,7 +55,7 @@ Packet wire(std::string_view text) {
   return {octets_of_name.begin(), octets_of_name.end()};
 }
 
-/// A request and the octets that it borrows from.
+/// A request, and the octets that it refers to.
 struct Query {
   explicit Query(Packet octets_of_request) : packet(std::move(octets_of_request)) {
     const auto parsed = dns::parse_request(packet);
@@ -69,7 +68,7 @@ struct Query {
 };
 
 constexpr std::size_t opt_octets = 11;
-constexpr std::size_t error_octets = 6;  // the option EXTENDED-ERROR, whose room is always kept
+constexpr std::size_t error_octets = 6;  // the option EXTENDED-ERROR; its room is always reserved
 
 const std::string_view opt = "00 0029 04d0 00000000 0000";
 
@@ -80,9 +79,9 @@ Query plain_query() {
 Query edns_query() {
   return Query(octets("1234 0100 0001 0000 0000 0001 0161 017a 00 0021 0001") + octets(opt));
 }
-constexpr std::size_t body_start = 12 + 9;  // header and question of both
+constexpr std::size_t body_start = 12 + 9;  // header and question, the same in both
 
-/// Writes records, then the rest. \param limit what the asker takes.
+/// Writes records, then the rest. \param limit the size that the asker accepts.
 template <typename AddRecords>
 Packet respond(const Query& query, std::size_t limit, const ResponseHead& head,
                AddRecords add_records) {
@@ -282,8 +281,7 @@ TEST_CASE("a record of the authority section that does not fit empties the reply
     const Packet reply = respond(query, whole - missing, {}, [&](ResponseWriter& writer) {
       add_srv(writer, query);
       writer.add(Section::authority, name("z."), RrType::ns, ttl, wire("ns.z."));
-      writer.add(Section::authority, name("."), RrType::txt, ttl,
-                 {});  // shorter, and comes too late
+      writer.add(Section::authority, name("."), RrType::txt, ttl, {});  // shorter, but too late
     });
     CHECK(is_truncated(reply));
     CHECK(counts_of(reply) == Counts{0, 0, 0});
@@ -292,7 +290,7 @@ TEST_CASE("a record of the authority section that does not fit empties the reply
 }
 
 TEST_CASE("the room of OPT is kept before records: what the asker may be told always fits") {
-  // A cookie of the client, NSID and keepalive asked for.
+  // The query has a client cookie, and asks for NSID and keepalive.
   const Query query(octets(R"(
   1234 0100 0001 0000 0000 0001 0161 017a 00 0021 0001
   00 0029 04d0 00008000 0014       ; OPT with DO
@@ -356,7 +354,7 @@ TEST_CASE("an RRset of the additional section stays or goes as a whole") {
   } rows[] = {
       {0, 0},
       {record_octets - 1, 0},
-      {record_octets, 1},  // y.z: the first of x.z was written, and taken back
+      {record_octets, 1},  // y.z: the first record of x.z was written, and taken back
       {2 * record_octets - 1, 1},
       {2 * record_octets, 2},
       {3 * record_octets - 1, 2},

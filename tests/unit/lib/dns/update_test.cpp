@@ -9,7 +9,7 @@ namespace {
 using dns::Rcode;
 using Octets = std::vector<std::uint8_t>;
 
-/// A message piece by piece.
+/// Builds a message piece by piece.
 class Message {
  public:
   Message(unsigned flags, unsigned zones, unsigned prerequisites, unsigned updates,

@@ -51,7 +51,7 @@ TEST_CASE("BLAKE2s: RFC 7693 appendix B") {
   CHECK(base::to_hex(noise::hash(base::as_bytes("a"), base::as_bytes("bc"))) == expected);
 }
 
-// Expected values from another implementation: Python's hashlib.blake2s and hmac.
+// The expected values come from another implementation: Python's hashlib.blake2s and hmac.
 TEST_CASE("keyed BLAKE2s, 16 octets, with keys of both lengths") {
   const Octets key = counting(32);
   CHECK(base::to_hex(noise::KeyedBlake2s(key)({})) == "9536f9b267655743dee97b8a670f9f53");

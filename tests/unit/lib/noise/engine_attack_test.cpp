@@ -5,7 +5,7 @@
 #include "noise/engine.hpp"
 #include "tests/unit/lib/noise/engine_fixture.hpp"
 
-// What strangers, replays and floods do to a engine.
+// What strangers, replays and floods can do to an engine.
 
 namespace {
 
@@ -43,7 +43,7 @@ TEST_CASE("attack: an initiation cut at every length, or with any octet changed"
   tunnel.server.receive(longer, home, tunnel.clock.now);
   CHECK(tunnel.server.out.sent.empty());
   CHECK(tunnel.server.engine.counters().wrong_mac1 == octets.size() - 4 - 16);
-  // None of this was taken for the peer's.
+  // None of these packets was accepted as the peer's.
   tunnel.server.receive(initiation, home, tunnel.clock.now);
   CHECK(tunnel.server.out.sent.size() == 1);
 }
@@ -63,7 +63,7 @@ TEST_CASE("attack: a recorded initiation from another address") {
   REQUIRE(mark.has_value());
   CHECK(tunnel.server.engine.take_marked() == std::vector{tunnel.client.engine.public_key()});
   CHECK(tunnel.server.engine.take_marked().empty());
-  REQUIRE(tunnel.client_sends());  // its session stays where it was
+  REQUIRE(tunnel.client_sends());  // its session is still at the old address
   tunnel.deliver_all(home);
   REQUIRE(tunnel.server.out.events.size() == 1);
   CHECK(tunnel.server.out.events[0].received.is_proven);
@@ -95,7 +95,7 @@ TEST_CASE("a mark that was saved is respected by the next run") {
 
 TEST_CASE("attack: what we sent comes back to us") {
   Tunnel tunnel;
-  tunnel.server.engine.add_peer(tunnel.server.engine.public_key(), {});  // even so
+  tunnel.server.engine.add_peer(tunnel.server.engine.public_key(), {});  // even with our own key
   REQUIRE(
       tunnel.server.engine.initiate(tunnel.client.engine.public_key(), home, 1, tunnel.clock.now));
   for (Datagram& datagram : tunnel.server.take_sent())
@@ -144,7 +144,7 @@ TEST_CASE("attack: data replayed, reordered, held back, changed, or for another 
       tunnel.server.receive(changed, home, tunnel.clock.now);
     }
     CHECK(events.size() == 1);
-    tunnel.server.receive(first, home, tunnel.clock.now);  // still good
+    tunnel.server.receive(first, home, tunnel.clock.now);  // still valid
     CHECK(events.size() == 2);
   }
   SUBCASE("cut at every length") {
@@ -195,7 +195,7 @@ TEST_CASE("attack: a peer that begins handshakes without end costs 50 per second
 
 TEST_CASE("under load a peer must prove its address by a cookie, and gets through") {
   Tunnel tunnel;
-  // A flood by somebody who knows our public key and nothing else.
+  // A flood from a stranger that knows our public key and nothing else.
   End stranger;
   stranger.engine.add_peer(tunnel.server.engine.public_key(), {});
   const auto flood = [&](int count) {

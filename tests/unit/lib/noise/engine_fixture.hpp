@@ -10,7 +10,7 @@
 
 #include "noise/engine.hpp"
 
-/// Two ends of a tunnel and what goes between them, for tests: no socket, no clock.
+/// Two ends of a tunnel and the packets between them, for tests: no socket, no clock.
 namespace wg_test {
 
 using Octets = std::vector<std::uint8_t>;
@@ -27,7 +27,7 @@ struct Event {
   noise::Received received;
 };
 
-/// Keeps what a engine sends and says.
+/// Records what an engine sends and reports.
 class Recorder : public noise::Engine::Handler {
  public:
   void send(const noise::Path& path, base::Bytes datagram) override {
@@ -55,7 +55,7 @@ inline noise::Path path_of(const std::string& remote) {
   return {*base::Endpoint::parse(remote), *base::IpAddress::parse("198.51.100.1")};
 }
 
-/// A time that the test moves.
+/// A clock that the test moves.
 struct Clock {
   base::Now now{base::SteadyTime{} + std::chrono::hours(24),
                 base::WallTime{seconds(1'800'000'000)}};
@@ -71,7 +71,7 @@ struct Clock {
   milliseconds rest_{};
 };
 
-/// One end with what it recorded.
+/// One end, with everything it recorded.
 struct End {
   explicit End(noise::Engine::Options options = {})
       : engine(noise::KeyPair::draw(), out, options) {}
@@ -85,14 +85,14 @@ struct End {
   }
 };
 
-/// `server` as wg-dnsd is, `client` as a peer with a keepalive is.
+/// `server` behaves as wg-dnsd, `client` as a peer with a keepalive.
 struct Tunnel {
   explicit Tunnel(const wg::PresharedKey& psk = {}) {
     server.engine.add_peer(client.engine.public_key(), psk);
     client.engine.add_peer(server.engine.public_key(), psk);
   }
 
-  /// Everything in flight arrives, until nothing is. \param from where the client is.
+  /// Delivers packets until none is in flight. \param from the client's address.
   void deliver_all(const noise::Path& from) {
     for (int i = 0; i < 20 && !(client.out.sent.empty() && server.out.sent.empty()); ++i) {
       for (Datagram& datagram : client.take_sent())

@@ -5,14 +5,14 @@
 
 #include "tests/unit/lib/noise/engine_fixture.hpp"
 
-/// Our two roles against each other over hours, through a network that loses, doubles and reorders.
+/// Our two roles talk to each other for hours, through a network that loses, doubles and reorders.
 namespace {
 
 using namespace wg_test;
 
 const noise::Path home = path_of("203.0.113.10:4711");
 
-/// Who begins sessions, by the messages that were sent.
+/// Counts which side begins sessions, by the messages that were sent.
 struct Tally {
   int initiations = 0;
   int responses = 0;
@@ -32,7 +32,7 @@ class Network {
       in_flight_.push_back({now + delay(), to_server, std::move(datagram)});
     }
   }
-  /// What is due, in no order.
+  /// Delivers what is due, in no particular order.
   template <typename Deliver>
   void take(base::SteadyTime now, Deliver deliver) {
     std::vector<Flight> due;
@@ -61,7 +61,7 @@ class Network {
   std::vector<Flight> in_flight_;
 };
 
-/// A day of one tunnel, in steps of `step`; the client keeps alive every 25 s, as a peer does.
+/// One tunnel for a day, in steps of `step`. The client sends a keepalive every 25 s.
 struct Model {
   Model(std::uint64_t seed, int loss, int doubled, int max_delay)
       : network(seed, loss, doubled, max_delay), random(seed) {}
@@ -159,7 +159,7 @@ TEST_CASE("hours of data through a bad network: never silent for longer than thr
     CHECK(model.heard > 2000);
     CHECK(model.longest_silence <= seconds(60));
     CHECK(model.tunnel.server.out.inner_packets.size() > 1000);
-    // Nothing arrives twice: the inner packets are fewer than what was sent.
+    // Nothing arrives twice: fewer inner packets arrive than were sent.
     CHECK(model.tunnel.server.engine.counters().replayed > 0);
   }
 }

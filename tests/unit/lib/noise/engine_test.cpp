@@ -134,11 +134,11 @@ TEST_CASE("an answer to our initiation proves the address that it was sent to") 
     REQUIRE(tunnel.server.out.events.size() == 1);
     CHECK(tunnel.server.out.events[0].received.kind == Kind::response);
     CHECK(tunnel.server.out.events[0].received.is_proven);
-    // It gets a keepalive at once, and may use the session.
+    // The peer gets a keepalive at once, and may use the session.
     tunnel.deliver_all(home);
     CHECK(tunnel.client.out.events.size() == 1);
     CHECK(tunnel.client_sends());
-    // The answer again is for nobody.
+    // The same response again matches no handshake.
     tunnel.server.receive(response, home, tunnel.clock.now);
     CHECK(tunnel.server.engine.counters().unknown_session == 1);
   }
@@ -204,7 +204,7 @@ TEST_CASE("our own timestamps rise, whatever our clock does") {
 TEST_CASE("a peer whose clock fell back is reported, and accepted after a reset") {
   Tunnel tunnel;
   tunnel.connect(home);
-  // The peer restarted with its clock an hour behind.
+  // The peer restarts, and its clock is an hour behind.
   wg::PrivateKey secret;
   noise::fill_random(secret.span());
   Recorder out;
@@ -219,7 +219,7 @@ TEST_CASE("a peer whose clock fell back is reported, and accepted after a reset"
     return datagram;
   };
   const Datagram recorded = send();
-  CHECK(tunnel.server.out.behind.empty());  // one alone may be a replay
+  CHECK(tunnel.server.out.behind.empty());  // a single one may be a replay
   tunnel.server.receive(recorded, elsewhere, tunnel.clock.now);
   CHECK(tunnel.server.out.behind.empty());
   tunnel.clock.pass(seconds(5));

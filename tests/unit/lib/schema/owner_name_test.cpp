@@ -80,8 +80,8 @@ TEST_CASE("every form of a peer's name is recognised, in any case") {
 
 TEST_CASE("what is not a peer's name is not taken for one") {
   const std::string k = schema::key_label(key_of(2));
-  std::string spare_bits =
-      k;  // the last of 52 characters carries one bit; another value of the four others is no key
+  std::string spare_bits = k;  // the last of 52 characters carries one bit; with any of its four
+                               // other bits set it is no key
   spare_bits.back() = k.back() == 'a' ? 'b' : 'r';
   const std::array<std::string, 11> names = {
       "alice",

@@ -13,7 +13,8 @@
 
 namespace {
 
-// Keys as `wg genkey | wg pubkey` made them.
+// Keys that `wg genkey
+//  wg pubkey` made.
 constexpr std::string_view alice = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
 constexpr std::string_view bob = "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=";
 constexpr std::string_view zero = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";

@@ -27,7 +27,7 @@ Octets operator+(Octets a, const Octets& b) {
   return a;
 }
 
-/// The octets of a value as this machine keeps it.
+/// The octets of a value in the byte order of this machine.
 template <typename T>
 Octets raw(const T& value) {
   Octets octets(sizeof value);
@@ -103,7 +103,7 @@ Octets with_key(const Octets& attributes) {
   return peer_payload(attribute(WGPEER_A_PUBLIC_KEY, key(1)) + attributes);
 }
 
-/// As the kernel writes a device with its first peer, in its order.
+/// A device with its first peer, in the order in which the kernel writes it.
 Octets whole_payload() {
   return generic_header + attribute(WGDEVICE_A_LISTEN_PORT, raw(std::uint16_t{51820})) +
          attribute(WGDEVICE_A_FWMARK, raw(std::uint32_t{0x11})) +
@@ -166,7 +166,7 @@ TEST_CASE("a device without peers, without a key") {
 }
 
 TEST_CASE("a payload that is cut short is refused at every length") {
-  // Alone in the middle, so that no cut falls between two attributes of the device.
+  // One attribute in the middle, so that no cut falls between two attributes of the device.
   const Octets payload = peer_payload(
       attribute(WGPEER_A_PUBLIC_KEY, key(1)) + handshake(5, 5) +
       attribute(WGPEER_A_ENDPOINT, endpoint6("2001:db8::1", 5)) +

@@ -19,7 +19,7 @@ namespace {
 
 using wg_test::public_key;
 
-/// The updates in a request, as text, in order: what the kernel would make of it.
+/// The updates in a request, as text, in the order in which the kernel would apply them.
 std::string read_request(const wg::NetlinkRequest& request) {
   base::Bytes rest(request);
   const auto taken = wg::take_message(rest);
@@ -117,8 +117,8 @@ TEST_CASE("peers are removed update-only, then others added with their networks"
       {public_key(1)}};
   const auto requests = wg::write_membership_requests(0x1d, 7, "wg0", change);
   REQUIRE(requests.size() == 1);
-  // Attributes show their first four octets: of allowed-ips the header of the first one, which is
-  // a family, an address and a length.
+  // Each attribute is shown by its first four octets. For allowed-ips these are the header of the
+  // first one, which has a family, an address and a length.
   CHECK(read_request(requests[0]) == "1:01070707 3:05000000 / 1:02070707 3:02000000 9:1c000080 / ");
   const auto& octets = requests[0];
   const auto has = [&](const std::vector<std::uint8_t>& part) {

@@ -6,7 +6,7 @@
 
 namespace wg_test {
 
-/// Differs by its first octet.
+/// Keys differ in their first octet.
 inline wg::PublicKey public_key(std::uint8_t first) {
   base::Octets32 octets{};
   octets.fill(7);

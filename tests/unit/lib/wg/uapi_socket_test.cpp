@@ -25,7 +25,7 @@ constexpr std::string_view alice =
     "c53201039adba14be71f886da1d8dbe9eebded08cb111b75340078999aa9f038";
 constexpr std::string_view boringtun = "own_public_key={}\npublic_key={}\nerrno=0\n\n";
 
-/// A folder for sockets that goes with the test.
+/// A folder for sockets, removed at the end of the test.
 class Folder {
  public:
   Folder() {
@@ -54,7 +54,7 @@ int listen_at(const std::string& path) {
   return descriptor;
 }
 
-/// A device `wg0` that answers its n-th request with the n-th text and then hangs up.
+/// A device `wg0` that answers its n-th request with the n-th text, and then closes.
 class FakeDevice {
  public:
   FakeDevice(const std::string& folder, std::vector<std::string> answers)
@@ -68,7 +68,7 @@ class FakeDevice {
   FakeDevice(const FakeDevice&) = delete;
   FakeDevice& operator=(const FakeDevice&) = delete;
 
-  /// Once its client has the answers.
+  /// Call after the client has received the answers.
   [[nodiscard]] const std::vector<std::string>& requests() {
     stop();
     return requests_;
@@ -76,7 +76,7 @@ class FakeDevice {
 
  private:
   void stop() {
-    ::shutdown(descriptor_, SHUT_RDWR);  // ends accept when fewer came than were expected
+    ::shutdown(descriptor_, SHUT_RDWR);  // ends accept() if fewer clients came than expected
     if (thread_.joinable()) thread_.join();
   }
 
@@ -200,7 +200,7 @@ TEST_CASE("no socket, a dead one, or another file: there is no such device") {
   CHECK(wg::read_uapi_device("wg0", folder.path() + "/none").error().kind == Kind::no_such_device);
   ::close(listen_at(folder.path() + "/wg0.sock"));
   CHECK(wg::read_uapi_device("wg0", folder.path()).error().kind == Kind::no_such_device);
-  CHECK(std::filesystem::exists(folder.path() + "/wg0.sock"));  // it is another program's
+  CHECK(std::filesystem::exists(folder.path() + "/wg0.sock"));  // it belongs to another program
 }
 
 TEST_CASE("a path that no socket can have is an error, not a cut path") {

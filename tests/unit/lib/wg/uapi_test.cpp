@@ -16,7 +16,7 @@ using Time = std::chrono::sys_time<nanoseconds>;
 
 constexpr Time now{seconds(1'800'000'000)};
 
-// A pair as `wg pubkey` computed it.
+// A pair that `wg pubkey` computed.
 constexpr std::string_view private_key =
     "77076d0a7318a57d3c16c17251b26645df4c2f92ebc099fb9b36fe4f6c1a2d77";
 constexpr std::string_view own_key =
@@ -38,7 +38,7 @@ wg::UapiReply reply(const std::string& text) {
   return std::move(*result);
 }
 
-/// What wireguard-go 0.0.20220316 prints, with other keys.
+/// The output of wireguard-go 0.0.20220316, with other keys.
 std::string whole_reply() {
   return fmt::format(
       "private_key={}\nlisten_port=51820\nfwmark=17\n"
@@ -131,7 +131,7 @@ TEST_CASE("boringtun shows its own key and the age of a handshake") {
   CHECK(result.device.public_key->to_hex() == own_key);
   REQUIRE(result.device.peers.size() == 3);
   CHECK(result.device.peers[0].latest_handshake == now - seconds(101));  // a whole second
-  CHECK(result.device.peers[1].latest_handshake == now);                 // this moment, not never
+  CHECK(result.device.peers[1].latest_handshake == now);                 // just now, not never
   CHECK_FALSE(result.device.peers[2].latest_handshake.has_value());
 }
 

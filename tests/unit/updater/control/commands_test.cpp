@@ -65,7 +65,7 @@ TEST_CASE("why tells the story of the one peer whose key begins so") {
   const auto reply = ask({Command::why, false, bob.to_base64().substr(0, 4)});
   CHECK(reply.result == control::Result{});
   CHECK(reply.text == updater::write_story(report(), report().peers.back()));
-  for (const char* text : {"zzzz", ""}) {  // no peer's key, and that of each
+  for (const char* text : {"zzzz", ""}) {  // a beginning of no key, and of every key
     CAPTURE(text);
     const auto refused = ask({Command::why, false, text});
     CHECK(refused.text.empty());
@@ -79,7 +79,7 @@ TEST_CASE("why tells the story of the one peer whose key begins so") {
 TEST_CASE("the doctor is told what was chosen, and what was found out") {
   Memory memory;
   memory[alice].keepalive = {15s, {25s}};
-  memory[bob].keepalive = {20s, {}};  // the user's own is on the device
+  memory[bob].keepalive = {20s, {}};  // the device shows the user's own value
   const auto reply = ask({Command::doctor, false, ""}, report(), memory);
   const auto facts = updater::parse_daemon_facts(reply.text);
   REQUIRE(facts);

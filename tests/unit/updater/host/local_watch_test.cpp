@@ -21,7 +21,7 @@ base::Route from(const char* source, const char* gateway = "192.168.1.1") {
 const base::IpAddress bob = address("203.0.113.10");
 const base::IpAddress carol = address("2001:db8::10");
 
-/// Two addresses of IPv4, one of IPv6; to bob packets leave from the first.
+/// Two IPv4 addresses and one IPv6 address. Packets to bob leave from the first one.
 Connection at_home() {
   return {{own("192.168.1.5"), own("192.168.1.6"), own("2001:db8:1::5")},
           {{bob, from("192.168.1.5")}, {carol, from("2001:db8:1::5", "2001:db8:1::1")}}};
@@ -42,7 +42,7 @@ TEST_CASE("the source changed where packets leave from another address, or from 
   now.ways[bob].reset();
   CHECK(after(now) == Peers{bob});
   CHECK(updater::find_source_changed(now, at_home()) ==
-        Peers{bob});  // and when there is a way again
+        Peers{bob});  // also when there is a route again
 }
 
 TEST_CASE("an address that is lost counts for its family, whatever the routes prefer") {

@@ -34,7 +34,7 @@ struct Rig {
   bool learn(double now, const LookupResult& result, Pace pace = Pace::urgent) {
     return dns.learn(at(now), result, pace, random);
   }
-  /// Until the question after the one that was answered at `now`, seconds.
+  /// The time from an answer at `now` to the next question, seconds.
   double wait_after(double now) {
     return std::chrono::duration<double>(*dns.next() - at(now).steady).count();
   }
@@ -52,7 +52,7 @@ TEST_CASE("how a NAT maps is what either view says, and what a view says no more
   };
   rig.dns.learn_private({false, NatMapping::varies});
   CHECK(rig.dns.mapping() == NatMapping::varies);
-  say(std::nullopt);  // the public view leaves it out
+  say(std::nullopt);  // the public view leaves the mapping out
   CHECK(rig.dns.mapping() == NatMapping::varies);
   say(NatMapping::address_dependent);
   CHECK(rig.dns.mapping() == NatMapping::address_dependent);

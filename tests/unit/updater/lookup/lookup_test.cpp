@@ -37,7 +37,7 @@ dns::ReplyRecord txt_record(const dns::Name& owner, std::vector<std::string> str
   return {owner, dns::Ttl{1}, dns::TxtRecord{std::move(strings)}, RrType::txt};
 }
 
-/// A resolver that knows what it was told; everything else is NODATA.
+/// A resolver with configured answers; everything else is NODATA.
 class FakeResolver {
  public:
   dns::Reply& at(const dns::Name& name, RrType type) { return replies_[{name, type}]; }
@@ -132,7 +132,7 @@ TEST_CASE("a record of another owner is never taken") {
     std::string what;
     std::vector<dns::ReplyRecord> answer;
     std::vector<dns::ReplyRecord> additional;
-    std::vector<dns::ReplyRecord> address_answer;  ///< to the A question for `a`
+    std::vector<dns::ReplyRecord> address_answer;  ///< the reply to the A question for `a`
   } rows[] = {
       {"SRV of another peer", {srv_record(service(mallory), 0, 51820, a)}, {}, {}},
       {"SRV to another peer's address name",

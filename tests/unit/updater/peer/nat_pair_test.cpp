@@ -22,7 +22,7 @@ constexpr auto eim = NatMapping::endpoint_independent;
 constexpr auto adm = NatMapping::address_dependent;
 constexpr auto apdm = NatMapping::address_and_port_dependent;
 
-/// The times, seconds, of one side's lines of the log that contain these words.
+/// The times, seconds, of the log lines of one side that contain these words.
 std::vector<double> find_times(const World& world, std::string_view side, std::string_view words) {
   std::vector<double> found;
   for (const std::string& line : world.log()) {

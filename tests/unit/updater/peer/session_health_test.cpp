@@ -10,13 +10,13 @@ using namespace samples;
 using updater::SessionHealth;
 using Session = SessionHealth::Session;
 
-/// A peer whose counters are moved by hand, read once a second.
+/// A peer whose counters the test moves, read once a second.
 class Link {
  public:
-  /// \param age of its handshake at the start, seconds; negative: there never was one.
+  /// \param age of its handshake at the start, seconds; negative: there was none.
   explicit Link(double age) : health_(at(0), first(age)) {}
 
-  /// One reading a second later, after these octets.
+  /// Takes a reading one second later, after these octets.
   void second(std::uint64_t received, std::uint64_t sent, bool handshake = false) {
     now_ += 1;
     peer_.rx_bytes += received;

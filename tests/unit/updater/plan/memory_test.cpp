@@ -18,7 +18,7 @@ using updater::Keepalive;
 using updater::Memory;
 using updater::MemoryFile;
 
-/// A folder of its own that vanishes with the test.
+/// A folder for this test, removed at its end.
 class Folder {
  public:
   Folder() {
@@ -68,7 +68,7 @@ TEST_CASE("a keepalive is the user's unless it is one that we set") {
   keepalive.observe(17s);
   CHECK(keepalive.user() == 17s);
 
-  keepalive.observe(30s);  // the user set another one meanwhile
+  keepalive.observe(30s);  // the user set another value meanwhile
   CHECK(keepalive.user() == 30s);
   CHECK(keepalive.ours().empty());
 }
@@ -77,7 +77,7 @@ TEST_CASE("a crash on either side of a write leaves the user's keepalive known")
   const struct {
     std::string what;
     std::chrono::seconds user;
-    std::chrono::seconds before;  ///< what the device showed, ours if it was not the user's
+    std::chrono::seconds before;  ///< the value on the device; ours if it was not the user's
     std::chrono::seconds written;
   } rows[] = {
       {"turned off", 17s, 17s, 0s},

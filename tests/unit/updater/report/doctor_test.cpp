@@ -39,7 +39,7 @@ dns::Name address_name(const wg::PublicKey& peer, const base::IpAddress& place) 
   return schema::address_name(place, peer, zone);
 }
 
-/// Everything is as it should be; tests break one thing each.
+/// Everything is well; each test breaks one thing.
 struct World final : dns::Outside {
   std::optional<ResolverError> resolver_error;
   std::optional<ResolverError> zone_error;
@@ -49,9 +49,9 @@ struct World final : dns::Outside {
   std::uint32_t kept_ttl = 1;
   std::string since;
   std::string map;
-  std::map<wg::PublicKey, Rcode> rcodes;  ///< of peers that are not found
+  std::map<wg::PublicKey, Rcode> rcodes;  ///< for peers that are not found
   std::map<wg::PublicKey, std::string> places = {{own_key, seen}, {bob, "203.0.113.2"}};
-  std::optional<std::string> hidden;  ///< an address that the resolver does not tell
+  std::optional<std::string> hidden;  ///< an address that the resolver hides
 
   [[nodiscard]] Reply answer(const dns::Name& asked, RrType type, bool is_resolver) const {
     Reply reply{.rcode = Rcode::noerror};

@@ -5,7 +5,7 @@
 #include "tests/unit/updater/rig.hpp"
 #include "updater/machine.hpp"
 
-// Peers that stopped answering, and what is tried at them.
+// Peers that stopped answering, and the tries to reach them.
 
 using namespace one_machine;
 
@@ -35,10 +35,10 @@ TEST_CASE("a dead peer is punched at what DNS says, then at what worked last") {
   rig.pass(1, 20, 1000, 1000);
   rig.publish(20, {bob_moved});
   rig.pass(20, 21, 1000,
-           1000);  // it was talking after the change, so suspicion alone writes nothing
+           1000);  // data came after the change, so suspicion alone writes nothing
   const auto changes = about_bob(rig.pass(21, 60, 0, 1000));
   REQUIRE(changes.size() >= 2);
-  // Under a session that may yet be alive a kick opens our NAT at once.
+  // The session may still be alive. A kick then opens our NAT at once.
   CHECK(changes[0] == "endpoint " + bob_moved + ", kick, keepalive 25 s");
   CHECK(changes[1] == "endpoint " + bob_home + ", kick, keepalive 25 s");
 }
@@ -103,7 +103,7 @@ TEST_CASE("what WireGuard learned by itself during the punching is left while th
   rig.step(0);
   rig.at_bob().tx_bytes += 148;
   rig.step(0.25);
-  rig.at_bob().endpoint = endpoint(bob_moved);  // bob's initiation came from elsewhere
+  rig.at_bob().endpoint = endpoint(bob_moved);  // bob's initiation came from another endpoint
   rig.at_bob().rx_bytes += 148;
   rig.at_bob().tx_bytes += 92;
   CHECK(about_bob(rig.step(5.5).changes).empty());

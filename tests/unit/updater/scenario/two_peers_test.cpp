@@ -41,7 +41,7 @@ Figures figures_of(std::vector<Time> times, const char* what) {
   return figures;
 }
 
-/// From the later start of two updaters to a session, over many seeds.
+/// The times from the later start of two updaters to a session, over many seeds.
 std::vector<Time> contact_times(const Conditions& common, Time max_offset) {
   std::vector<Time> times;
   for (std::uint32_t seed = 0; seed < seeds; ++seed) {
@@ -74,8 +74,8 @@ TEST_CASE("two updaters behind cone NATs that start together meet within 3 s") {
 }
 
 TEST_CASE("a later start meets the earlier one at once, unless their initiations cross") {
-  // The earlier side repeats every 5 s; a kick that crosses one of these costs both 5 s, some of
-  // them twice.
+  // The earlier side repeats every 5 s. A kick that crosses one of these initiations costs both
+  // sides 5 s, sometimes twice.
   const auto figures = figures_of(contact_times({}, 60), "started within a minute");
   CHECK(figures.median <= 1.2);
   CHECK(figures.worst <= 40);
@@ -103,14 +103,14 @@ TEST_CASE("after a silent rebinding under traffic both sides find each other aga
       REQUIRE(world.run_until_reply(100));
       const Time moment = 30 + static_cast<Time>(seed) / seeds;  // at any phase of the readings
       world.rebind(moved, moment);
-      world.run_until(moment + 0.1);  // what was under way has arrived
+      world.run_until(moment + 0.1);  // packets that were under way have arrived
       const auto reply = world.run_until_reply(130);
       REQUIRE(reply);
       silences.push_back(*reply - moment);
       world.run_until(*reply + 20);
       CHECK(world.writes_to_live_peers() == std::vector<std::string>());
     }
-    // The side that answers would send nothing through its new mapping but for its echo request.
+    // The answering side would send nothing through its new mapping without its echo request.
     const auto figures =
         figures_of(silences, moved == 0 ? "the NAT of the side that asks rebinds"
                                         : "the NAT of the side that answers rebinds");
@@ -156,7 +156,7 @@ TEST_CASE(
                               schedule.conditions.nats[1] == model::NatKind::cone;
     if (is_cone_pair) CHECK(outcome.direct_after.value_or(1e9) <= 60);
     if (schedule.group != model::Group::hopeless) CHECK(outcome.direct_after);
-    // Enough losses in a row are silence.
+    // Several losses in a row look like silence.
     if (schedule.conditions.loss == 0)
       CHECK(outcome.writes_to_live_peers == std::vector<std::string>());
   }

@@ -60,14 +60,14 @@ TEST_CASE("the section of an interface replaces the top, and the command line bo
   CHECK(own.zone == name("own.example"));
   CHECK(own.settings.direct_keepalive == 20s);
   CHECK(own.settings.hubs.empty());
-  // A peer as a whole: alice of the section is not ignored.
+  // A peer is replaced as a whole: alice of the section is not ignored.
   CHECK_FALSE(own.settings.of(key_of(alice)).ignore);
   CHECK(own.settings.of(key_of(alice)).name.empty());
   CHECK(own.settings.direct_keepalive_of(key_of(alice)) == 15s);
   CHECK(own.settings.of(key_of(bob)).name == "bob");
   CHECK(own.settings.direct_keepalive_of(key_of(bob)) == 20s);
 
-  // wg1 has a section, wg2 none: both are as the top says.
+  // wg1 has a section, wg2 has none: both have the settings of the top.
   for (const std::string interface : {"wg1", "wg2"}) {
     const Config other = read_yaml(text, {}, interface);
     CHECK(other.zone == name("top.example"));

@@ -9,7 +9,7 @@
 #include "tests/unit/lib/config/option_checks.hpp"
 #include "updater/settings/config_file.hpp"
 
-/// How the tests of this folder read a configuration: without the disk.
+/// Reads a configuration without the disk, for the tests of this folder.
 namespace read_yaml_fixture {
 
 inline updater::CommandLine parse(std::vector<std::string> arguments) {

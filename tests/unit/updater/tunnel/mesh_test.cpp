@@ -193,7 +193,7 @@ TEST_CASE("only what we added is removed, and only when nobody registers it") {
   Memory memory;
   memory[alice].mesh = Mesh::added;
   memory[alice].mesh_device = device_index;
-  memory[bob].last_good = endpoint("203.0.113.10:51820");  // known, and the user's
+  memory[bob].last_good = endpoint("203.0.113.10:51820");  // known, and set by the user
   const auto shown = device({{alice, "10.77.0.3/32"}, {bob, "10.77.0.4/32"}});
   CHECK(plan(settings(), shown, {}, memory).change == wg::Membership());
   const auto result = plan(settings(), shown, {{}, {alice, bob}}, memory);
@@ -208,7 +208,7 @@ TEST_CASE("a peer that vanished was removed by hand, until it is added by hand")
   memory[bob] = memory[alice];
   CHECK(updater::observe_mesh(device({{alice, "10.77.0.3/32"}}), device_index, memory).empty());
   CHECK(memory[alice].mesh == Mesh::added);
-  CHECK(memory[bob].mesh == Mesh::none);  // it was never seen: the write failed
+  CHECK(memory[bob].mesh == Mesh::none);  // the peer was never seen: the write failed
   SUBCASE("removed") {
     CHECK(updater::observe_mesh(device(), device_index, memory).size() == 1);
     CHECK(memory[alice].mesh == Mesh::removed);

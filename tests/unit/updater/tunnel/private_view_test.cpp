@@ -34,8 +34,8 @@ Octets strings(const std::vector<std::string>& texts) {
   return rdata;
 }
 
-/// A DNS server on the loopback interface, which stands for the one inside the tunnel. Each
-/// question of a type gets the same record, or none.
+/// A DNS server on the loopback interface, in place of the one inside the tunnel. Every question of
+/// a type gets the same record, or none.
 class Server {
  public:
   explicit Server(asio::io_context& context)
@@ -48,7 +48,7 @@ class Server {
   }
 
   std::map<dns::RrType, Octets> records;
-  std::map<dns::RrType, int> questions;  ///< how many came
+  std::map<dns::RrType, int> questions;  ///< how many questions of each type came
   int updates = 0;
 
  private:
@@ -96,7 +96,7 @@ class Server {
   std::array<std::uint8_t, 4096> buffer_{};
 };
 
-/// Notes what the view says.
+/// Records what the view reports.
 struct Reader final : updater::PrivateView::Reader {
   void learn_lan(const updater::LanResult& result) override { lan.push_back(result); }
   void learn_text(const wg::PublicKey& peer, const updater::PublishedText& text) override {
@@ -128,7 +128,7 @@ struct World {
 
   void follow(double seconds) { view.follow(at(seconds), device, {}, host); }
 
-  /// \return false: that did not happen in time.
+  /// \return false: it did not happen in time.
   template <typename Happened>
   bool until(Happened happened) {
     const auto end = base::read_steady() + 10s;
@@ -222,7 +222,7 @@ TEST_CASE("a list that cannot be read is not handed on, and is read again") {
   world.server.records[dns::RrType::ptr] = Octets{0};  // the root: no peer's name
   world.follow(0);
   REQUIRE(world.until([&] { return world.server.questions[dns::RrType::ptr] == 1; }));
-  world.server.records.clear();  // now nobody is listed
+  world.server.records.clear();  // now no peer is listed
   double seconds = 0;
   REQUIRE(world.until([&] {
     world.follow(seconds += 30);
