@@ -57,10 +57,11 @@ void add_peer_questions(CLI::App& app, Question& question) {
       ->add_option("--preshared-key-file", request.preshared_key_file,
                    "Its preshared key, in a file that the daemon can read")
       ->type_name("FILE");
-  add_peer_name(add("config", "Print what stands in the peer's own wg0.conf", Command::peer_config),
-                question);
+  add_peer_name(
+      add("config", "Print what belongs in the peer's own wg0.conf", Command::peer_config),
+      question);
   add_peer_name(add("remove", "Take out a peer that was added", Command::peer_remove), question);
-  add_json(add("list", "List who is configured, and who was added", Command::peer_list), question);
+  add_json(add("list", "List the configured and the added peers", Command::peer_list), question);
   add_peer_name(add("reset", "Accept a peer again whose clock was set back", Command::peer_reset),
                 question);
 }

@@ -134,8 +134,8 @@ constexpr std::array table{
            .get = get_toggle<&Config::padded_names>},
     Option{.word = "list-max",
            .placeholder = "N",
-           .help = "So many peers stand in the list (PTR) of the zone; 0: no limit. Resolvers and "
-                   "secondaries refuse more than 100.",
+           .help = "How many peers the list (PTR) of the zone has at most; 0: no limit. Resolvers "
+                   "and secondaries refuse more than 100.",
            .unit = "peers",
            .range = Option::Range{0, 10000000},
            .set_number = set_number<&Config::list_max>,
@@ -180,7 +180,7 @@ constexpr std::array table{
     Option{.word = "rate-limit-exempt",
            .shape = Shape::list,
            .placeholder = "PREFIX",
-           .help = "A network that the rate limit does not count; loopback never is.",
+           .help = "A network that the rate limit does not count; loopback is never counted.",
            .allowed = "ADDRESS or ADDRESS/LENGTH, each once",
            .set = add_rate_limit_exempt,
            .clear = config::clear<&Config::rate_limit_exempt>,
@@ -205,7 +205,7 @@ constexpr std::array table{
            .get = get_number<&Config::tcp_connections_per_client>},
     Option{.word = "query-log",
            .placeholder = "N",
-           .help = "So many queries of each second are written to the log, as a sample; the "
+           .help = "How many queries of each second are written to the log, as a sample; the "
                    "others are counted. 0: none.",
            .unit = "lines per second",
            .range = Option::Range{0, 1000},
@@ -222,14 +222,14 @@ constexpr std::array table{
            .get = config::get_optional_text<&Config::cookie_secret_file>},
     Option{.word = "server-id",
            .placeholder = "TEXT",
-           .help = "Which server this is, for those who ask: NSID and CHAOS id.server. Empty: "
-                   "not told.",
+           .help = "The name of this server, as the answer to NSID and CHAOS id.server. Empty: "
+                   "not disclosed.",
            .allowed = "at most 64 octets",
            .set = config::set_text<is_server_text, &Config::server_id>,
            .get = get_text<&Config::server_id>},
     Option{.word = "server-version",
            .placeholder = "TEXT",
-           .help = "Answer to CHAOS version.bind. Empty: not told.",
+           .help = "Answer to CHAOS version.bind. Empty: not disclosed.",
            .allowed = "at most 64 octets",
            .set = config::set_text<is_server_text, &Config::server_version>,
            .get = get_text<&Config::server_version>},
@@ -242,15 +242,16 @@ constexpr std::array table{
            .get = get_poll_interval},
     Option{.word = "stale-after",
            .placeholder = "SECONDS",
-           .help = "An endpoint that was not confirmed for so long is marked stale.",
+           .help = "An endpoint that was not confirmed for this time is marked stale.",
            .unit = "seconds",
            .range = Option::Range{1, 31536000},
            .set_number = set_number<&Config::stale_after>,
            .get = get_number<&Config::stale_after>},
     Option{.word = "expire-after",
            .placeholder = "SECONDS",
-           .help = "An endpoint that was not confirmed for so long is withdrawn; not shorter than "
-                   "stale-after.",
+           .help =
+               "An endpoint that was not confirmed for this time is withdrawn; not shorter than "
+               "stale-after.",
            .unit = "seconds",
            .range = Option::Range{1, 31536000},
            .set_number = set_number<&Config::expire_after>,
@@ -264,7 +265,7 @@ constexpr std::array table{
            .get = get_text<&Config::state_dir>},
     Option{.word = "control",
            .placeholder = "SOCKET",
-           .help = "The Unix socket on which the daemon answers wg-dnsd status and its like.",
+           .help = "The Unix socket on which the daemon answers wg-dnsd status and other commands.",
            .allowed = config::socket_path_allowed,
            .is_path = true,
            .set = config::set_text<config::is_socket_path, &Config::control_socket>,
