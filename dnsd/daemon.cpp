@@ -269,7 +269,7 @@ std::optional<std::string> Daemon::reload() {
     tell_manager();
     reload_problem_ = points ? std::string() : points.error();
     if (!points) {
-      spdlog::error("reloaded, but for this: {}", reload_problem_);
+      spdlog::error("reloaded, except: {}", reload_problem_);
       return reload_problem_;
     }
     spdlog::info("reloaded");

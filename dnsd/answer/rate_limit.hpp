@@ -42,7 +42,7 @@ class RateLimiter {
   const std::uint32_t limit_;
   // Second in the upper half, replies counted in the lower; read and written as atomics. Memory
   // that nobody floods is never touched.
-  GrowingArray<std::uint64_t> buckets_;
+  base::GrowingArray<std::uint64_t> buckets_;
 };
 
 }  // namespace dnsd

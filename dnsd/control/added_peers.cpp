@@ -20,7 +20,7 @@ namespace dnsd {
 namespace {
 
 constexpr std::string_view head =
-    "# Peers that `wg-dnsd peer add` registered; `wg-dnsd peer remove` takes them out.\n";
+    "# Peers that `wg-dnsd peer add` registered; `wg-dnsd peer remove` removes them.\n";
 
 /// A text that may hold preshared keys.
 struct WipedText {

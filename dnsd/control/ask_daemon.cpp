@@ -60,7 +60,7 @@ void add_peer_questions(CLI::App& app, Question& question) {
   add_peer_name(
       add("config", "Print what belongs in the peer's own wg0.conf", Command::peer_config),
       question);
-  add_peer_name(add("remove", "Take out a peer that was added", Command::peer_remove), question);
+  add_peer_name(add("remove", "Remove a peer that was added", Command::peer_remove), question);
   add_json(add("list", "List the configured and the added peers", Command::peer_list), question);
   add_peer_name(add("reset", "Accept a peer again whose clock was set back", Command::peer_reset),
                 question);
@@ -94,8 +94,9 @@ void add_questions(CLI::App& app, Question& question) {
       ->type_name("NAME");
   add("pubkey", "Print the public key of each built-in observation point", Command::pubkey);
   add_peer_questions(app, question);
-  add_json(add("status", "Tell how the daemon is; exit 0 ok, 1 degraded, 2 down", Command::status),
-           question);
+  add_json(
+      add("status", "Show the state of the daemon; exit 0 ok, 1 degraded, 2 down", Command::status),
+      question);
   add_json(add("peers", "List the registered peers and where they were seen", Command::peers),
            question);
   add("reload", "Read configuration, peers and zone file again; exit 1 if refused",

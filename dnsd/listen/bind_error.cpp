@@ -44,7 +44,7 @@ std::string explain_bind_error(const BindAddress& address, const BindError& erro
   }
   if (error.is(EACCES)) {
     return fmt::format(
-        "{} is a port for the privileged: give wg-dnsd the capability CAP_NET_BIND_SERVICE "
+        "{} is a privileged port: give wg-dnsd the capability CAP_NET_BIND_SERVICE "
         "(systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE), or run: "
         "sysctl -w net.ipv4.ip_unprivileged_port_start={}",
         place, base::to_number(address.endpoint.port));

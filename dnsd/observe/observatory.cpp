@@ -38,7 +38,7 @@ base::Expected<void, std::string> Observatory::start(const Config& config) {
 
 base::Expected<void, std::string> Observatory::reload(const Config& config) {
   if (std::exchange(state_dir_, config.state_dir) != config.state_dir)
-    spdlog::warn("state-dir {} counts from the next start", state_dir_);
+    spdlog::warn("state-dir {} takes effect at the next start", state_dir_);
   configure(config, Publisher::Voice::aloud);
   content_changed();
   interfaces_->poll_every(config.poll_interval);

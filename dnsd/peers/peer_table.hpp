@@ -106,9 +106,9 @@ class PeerTable {
   [[nodiscard]] PeerSnapshot read_snapshot(const Entry& entry, Index index) const;
 
   static constexpr std::uint32_t first_buckets = 64;
-  GrowingArray<std::uint32_t> buckets_;  // first entry of each chain
-  GrowingArray<Entry> entries_;          // the first is never used
-  GrowingArray<More> more_;              // of the entry of the same index
+  base::GrowingArray<std::uint32_t> buckets_;  // first entry of each chain
+  base::GrowingArray<Entry> entries_;          // the first is never used
+  base::GrowingArray<More> more_;              // of the entry of the same index
   std::atomic<std::uint32_t> bucket_count_{first_buckets};
   std::atomic<std::size_t> size_{0};
   /// One counter for each of the first buckets: stepped before an entry of its hashes can be used
@@ -121,7 +121,7 @@ class PeerTable {
   std::uint32_t made_details_ = 0;
   std::vector<std::uint32_t> free_details_;
 
-  GrowingArray<SharedDetail*> details_;  // the first is never used
+  base::GrowingArray<SharedDetail*> details_;  // the first is never used
   /// Readers that look at a detail just now: replaced details are deleted when there are none.
   mutable std::atomic<std::uint32_t> detail_readers_{0};
   std::vector<std::unique_ptr<SharedDetail>> replaced_details_;  // of the writer alone

@@ -132,7 +132,7 @@ std::string describe(Outcome outcome, const dns::Name& name, RrType type, const 
     case Outcome::cname:
       return fmt::format("an alias that leads out of {}", apex);
     case Outcome::failed:
-      return "not every source has been read yet, so nobody knows whether the key exists";
+      return "not every source has been read yet, so the key may exist";
     case Outcome::refused:
       break;
   }

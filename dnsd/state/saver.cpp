@@ -140,7 +140,7 @@ void Saver::finish_save(const StateStore::Batch& batch,
     put_back(batch);
     if (written.error().started_afresh) save_everything();
   } else if (std::exchange(told_error_, false)) {
-    spdlog::info("state is kept again");
+    spdlog::info("state is written to disk again");
   }
   save_soon();
 }

@@ -10,7 +10,7 @@
 #include <new>
 #include <type_traits>
 
-namespace dnsd {
+namespace base {
 
 /// An array that grows at its end and whose elements never move, so that any thread may read one
 /// while another thread appends. Pieces of 64, 64, 128, 256 … elements straight from the system,
@@ -81,4 +81,4 @@ class GrowingArray {
   std::array<std::atomic<T*>, 27> pieces_{};  // of up to 2^32 elements
 };
 
-}  // namespace dnsd
+}  // namespace base

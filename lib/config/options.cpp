@@ -8,7 +8,7 @@ std::string place_of(const std::string& file, const std::string& word, std::size
 
 void fail_unknown(const std::string& file, const YamlSetting& setting, std::string_view known) {
   fail(place_of(file, setting.word, setting.line),
-       fmt::format("is unknown; right is one of: {}", known));
+       fmt::format("is unknown: it must be one of: {}", known));
 }
 
 const YamlValue& single_value(const std::string& file, const YamlSetting& setting,
@@ -23,7 +23,7 @@ std::span<const YamlValue> list_of_values(const std::string& file, const YamlSet
                                           std::string_view allowed) {
   if (setting.maps.empty()) return setting.values;
   fail(place_of(file, setting.word, setting.line),
-       fmt::format("takes values, and a map has no place here: {}", allowed));
+       fmt::format("takes values, and a map is not allowed here: {}", allowed));
 }
 
 std::string write_setting(std::string_view indent, std::string_view word, bool is_list,

@@ -57,7 +57,7 @@ class ShapeReader final : public YAML::EventHandler {
                        YAML::EmitterStyle::value /*style*/) override {
     check_plain(mark, tag, anchor);
     if (state_ == State::start) fail(mark, "a list; the file is a map: lines of `word: value`");
-    if (state_ != State::value) fail(mark, "a list has no place here");
+    if (state_ != State::value) fail(mark, "a list is not allowed here");
     setting().kind = Kind::list;
     state_ = State::list;
   }
@@ -99,7 +99,7 @@ class ShapeReader final : public YAML::EventHandler {
 
   YamlMap& add_map(const YAML::Mark& mark) {
     if ((state_ != State::value && state_ != State::list) || open_.size() == max_depth)
-      fail(mark, "a map has no place here");
+      fail(mark, "a map is not allowed here");
     if (!setting().values.empty()) fail(mark, "a list holds values or maps, not both");
     setting().kind = state_ == State::list ? Kind::maps : Kind::map;
     return setting().maps.emplace_back();
@@ -108,7 +108,7 @@ class ShapeReader final : public YAML::EventHandler {
   void take_scalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                    const std::string& text) {
     check_plain(mark, tag, anchor);
-    if (text.find('\0') != std::string::npos) fail(mark, "a NUL character has no place here");
+    if (text.find('\0') != std::string::npos) fail(mark, "a NUL character is not allowed here");
     switch (state_) {
       case State::word:
         take_word(mark, text);
@@ -151,7 +151,7 @@ class TextBuffer final : public std::streambuf {
 base::Expected<YamlMap, YamlError> parse_yaml_file(std::string_view text) {
   if (text.size() > max_yaml_octets) {
     return base::Unexpected(YamlError{
-        1, fmt::format("the file is longer than {} MiB; many peers belong into a peers-file",
+        1, fmt::format("the file is longer than {} MiB; many peers belong in a peers-file",
                        max_yaml_octets >> 20U)});
   }
   std::string copy(text);

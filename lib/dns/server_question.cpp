@@ -150,7 +150,7 @@ std::string_view to_string(ServerError error) {
     case ServerError::closed:
       return "nobody listens there";
     case ServerError::unreachable:
-      return "this host has no way there";
+      return "this host has no route to it";
     case ServerError::malformed:
       break;
   }

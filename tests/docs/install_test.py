@@ -22,6 +22,7 @@ FILES = {
     "usr/share/man/man8/wg-updater.8",
     "usr/share/doc/wg-dnsd/README.md",
     "usr/share/doc/wg-dnsd/CHANGELOG.md",
+    "usr/share/doc/wg-dnsd/CONTRIBUTING.md",
     "usr/share/doc/wg-dnsd/LICENSE",
     "usr/share/doc/wg-dnsd/examples/wg-dnsd.yaml",
     "usr/share/doc/wg-dnsd/examples/wg-updater.yaml",
