@@ -66,7 +66,7 @@ std::optional<dns::Name> find_parent(const Examined& examined, Findings& finding
     if (!reply) {
       findings.say(
           Level::problem, "resolver",
-          fmt::format("this host's resolver cannot resolve {}: {}", name.to_string(),
+          fmt::format("this host's resolver is of no use, asked for {}: {}", name.to_string(),
                       to_string(reply.error())),
           "correct /etc/resolv.conf or the resolver that it names; without one the delegation "
           "cannot be checked");
