@@ -203,7 +203,7 @@ TEST_CASE("each fault is found, with its level and a remedy") {
          w.broken[{"2001:db8::10", dns::Transport::udp}] = ServerError::unreachable;
          w.broken[{"2001:db8::10", dns::Transport::tcp}] = ServerError::unreachable;
        },
-       Level::note, "udp", "no way there", 0},
+       Level::note, "udp", "no route to it", 0},
       {"another server has the address",
        [](World& w, auto&) { w.own_soa = {.rcode = Rcode::refused}; }, Level::problem, "udp",
        "answers REFUSED, without authority, for wg.example.org.", 2},
