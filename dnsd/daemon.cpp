@@ -83,13 +83,14 @@ class Daemon {
   void handle_signal();
   void follow_addresses();
   void remake_zone(const HostAddresses& host);
-  void publish_zone(const StaticPart& part, std::shared_ptr<const Zone> zone);
+  void publish_zone(const ZoneSource& source, std::shared_ptr<const Zone> zone);
   void tell_manager();
   void feed_watchdog(std::chrono::microseconds interval);
   [[nodiscard]] CommandContext command_context();
 
   // The order of the members is the architecture: each uses only those above it, is made after
-  // them, and is gone before them.
+  // them, and is gone before them. The address watch and the LAN expiry reach the observatory,
+  // which is below them, from handlers of `io_` alone: those run while all members live.
 
   // What the operator decided, and the loop of the control thread.
   const CommandLine line_;
@@ -106,7 +107,7 @@ class Daemon {
   // Serving: the zone and the policy, which a reload replaces as a whole; the responder, which
   // answers from them; threads with sockets, which ask it; listeners, which follow the addresses of
   // the host.
-  StaticPart static_part_;
+  ZoneSource zone_source_;
   PublishedZone published_;
   PublishedPolicy policy_;
   Responder responder_;
@@ -138,8 +139,8 @@ Daemon::Daemon(const CommandLine& line, InheritedSockets inherited)
     : line_(line),
       config_(load(inherited)),
       store_(config_.state_dir),
-      static_part_(read_static_part(config_, read_host(config_))),
-      published_(make_zone(config_, static_part_, peers_, live_)),
+      zone_source_(read_zone_source(config_, read_host(config_))),
+      published_(make_zone(config_, zone_source_, peers_, live_)),
       policy_(make_policy(config_, load_cookie_secrets(config_), nullptr)),
       responder_(published_, policy_),
       threads_(responder_, config_.answer_threads, tcp_limits(config_)),
@@ -165,7 +166,7 @@ CommandContext Daemon::command_context() {
           .live = live_,
           .observatory = observatory_,
 
-          .static_part = static_part_,
+          .zone_source = zone_source_,
           .published = published_,
           .responder = responder_,
           .threads = threads_,
@@ -205,7 +206,7 @@ void Daemon::start() {
         opened.error().message);
   }
   handle_signal();
-  publish_zone(static_part_, published_.get());
+  publish_zone(zone_source_, published_.get());
   if (const auto opened = observatory_.start(config_); !opened)
     throw std::runtime_error(opened.error());
   drop_loaded_peers();
@@ -243,8 +244,8 @@ std::optional<std::string> Daemon::reload() {
   try {
     Config next = load(listeners_.inherited());
     const HostAddresses host = read_host(next);
-    StaticPart part = read_static_part(next, host);
-    auto zone = make_zone(next, part, peers_, live_);
+    ZoneSource source = read_zone_source(next, host);
+    auto zone = make_zone(next, source, peers_, live_);
     auto policy = make_policy(next, load_cookie_secrets(next), policy_.get().get());
     if (auto changed = listeners_.change(next.listen, host); !changed) {
       throw ConfigError(changed.error());
@@ -254,14 +255,15 @@ std::optional<std::string> Daemon::reload() {
           std::pair("tcp-connections", next.tcp_connections != config_.tcp_connections),
           std::pair("tcp-connections-per-client",
                     next.tcp_connections_per_client != config_.tcp_connections_per_client),
-          std::pair("control", next.control_socket != config_.control_socket)}) {
+          std::pair("control", next.control_socket != config_.control_socket),
+          std::pair("state-dir", next.state_dir != config_.state_dir)}) {
       if (differs) spdlog::warn("{} changes at the next start only", word);
     }
     for (const std::string& warning : next.warnings) spdlog::warn("{}", warning);
     config_ = std::move(next);
     spdlog::set_level(spdlog::level::from_str(config_.log_level));
-    static_part_ = std::move(part);
-    publish_zone(static_part_, std::move(zone));
+    zone_source_ = std::move(source);
+    publish_zone(zone_source_, std::move(zone));
     policy_.set(std::move(policy));
     const auto points = observatory_.reload(config_);
     query_log_writer_.set_rate(config_.query_log);
@@ -291,9 +293,9 @@ void Daemon::drop_loaded_peers() {
   (void)::malloc_trim(0);
 }
 
-void Daemon::publish_zone(const StaticPart& part, std::shared_ptr<const Zone> zone) {
+void Daemon::publish_zone(const ZoneSource& source, std::shared_ptr<const Zone> zone) {
   for (const std::string& warning : zone->warnings()) spdlog::warn("{}", warning);
-  for (const std::string& advice : part.advice) spdlog::warn("{}", advice);
+  for (const std::string& advice : source.advice) spdlog::warn("{}", advice);
   published_.set(std::move(zone));
 }
 
@@ -309,10 +311,10 @@ void Daemon::follow_addresses() {
 void Daemon::remake_zone(const HostAddresses& host) {
   if (config_.zone_file) return;
   try {
-    StaticPart part = read_static_part(config_, host);
-    if (part.name_servers == static_part_.name_servers) return;
-    publish_zone(part, make_zone(config_, part, peers_, live_));
-    static_part_ = std::move(part);
+    ZoneSource source = read_zone_source(config_, host);
+    if (source.name_servers == zone_source_.name_servers) return;
+    publish_zone(source, make_zone(config_, source, peers_, live_));
+    zone_source_ = std::move(source);
     observatory_.content_changed();
     spdlog::info("the name servers of the zone have other addresses now");
   } catch (const ConfigError& error) {
@@ -354,18 +356,18 @@ void check_config(const CommandLine& line, std::FILE* out) {
   const Config config = load_config(line);
   const PeerTable peers;
   const LiveState live;
-  (void)make_zone(config, read_static_part(config, read_host(config)), peers, live);
+  (void)make_zone(config, read_zone_source(config, read_host(config)), peers, live);
   (void)make_policy(config, load_cookie_secrets(config), nullptr);
   fmt::print(out, "{}", to_yaml(config));
 }
 
 void print_delegation(const CommandLine& line, std::FILE* out) {
   const Config config = load_config(line);
-  const StaticPart part = read_static_part(config, read_host(config));
-  for (const auto& record : make_delegation(part.name_servers, config.zone)) {
+  const ZoneSource source = read_zone_source(config, read_host(config));
+  for (const auto& record : make_delegation(source.name_servers, config.zone)) {
     fmt::print(out, "{}", dns::to_zone_line(record.owner, record.ttl, record.type, record.rdata));
   }
-  for (const std::string& advice : part.advice) fmt::print(stderr, "wg-dnsd: {}\n", advice);
+  for (const std::string& advice : source.advice) fmt::print(stderr, "wg-dnsd: {}\n", advice);
 }
 
 }  // namespace dnsd

@@ -51,7 +51,7 @@ Settings settings_of(const Config& config) {
   return settings;
 }
 
-class Loop : private PrivateView::Reader {
+class Loop : private PrivateView::Listener {
  public:
   explicit Loop(const Config& config);
   [[nodiscard]] bool run();

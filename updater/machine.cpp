@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "updater/report/doctor_facts.hpp"
+
 /// All peers of one device. A step compares the peers with the reading, lets each direct peer take
 /// its turn, and then the hubs, which learn from the direct peers whether to kick. The decisions
 /// for one peer are in peer/direct_peer.cpp and peer/hub.cpp, those about joining the mesh in
@@ -20,8 +22,6 @@ constexpr auto poll_interval = 1s;
 constexpr auto punching_poll_interval = 250ms;
 /// A clock that moved this far was set, not adjusted. Smaller steps add up until they are reported.
 constexpr auto clock_jump = 10s;
-/// A clock that is behind a handshake by less does no harm.
-constexpr auto clock_tolerance = 5s;
 /// How often the log mentions a resolver that fails for one name and works for the next.
 constexpr auto resolver_note_interval = 600s;
 
@@ -212,7 +212,8 @@ Report Machine::describe(const base::Now& now, const wg::Device& device) const {
   if (own_ && !own_->endpoints().empty()) report.seen_at = own_->endpoints().front();
   if (own_) report.nat = own_->mapping();
   for (const wg::DevicePeer& shown : device.peers) {
-    if (shown.latest_handshake && *shown.latest_handshake > now.wall + clock_tolerance) {
+    if (shown.latest_handshake &&
+        *shown.latest_handshake > now.wall + DoctorFacts::clock_tolerance) {
       const auto behind =
           std::chrono::ceil<std::chrono::seconds>(*shown.latest_handshake - now.wall);
       report.clock_behind = std::max(report.clock_behind.value_or(behind), behind);

@@ -28,7 +28,7 @@ struct CommandContext {
   const Observatory& observatory;
 
   // Serving.
-  const StaticPart& static_part;
+  const ZoneSource& zone_source;
   const PublishedZone& published;
   const Responder& responder;
   const AnswerThreads& threads;

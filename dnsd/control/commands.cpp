@@ -91,7 +91,7 @@ control::Reply Commands::answer_status(bool json) const {
 
 control::Reply Commands::answer_doctor() const {
   const DoctorFacts facts =
-      collect_facts(context_.config, context_.static_part, read_host(context_.config),
+      collect_facts(context_.config, context_.zone_source, read_host(context_.config),
                     context_.listeners.wanted(), status(), context_.peers, context_.observatory,
                     base::read_clock());
   return {.text = write_doctor_facts(facts)};

@@ -71,7 +71,7 @@ control::Reply print_config(const std::string& who, const CommandContext& contex
   control::Reply reply;
   for (const ObservationPoint* point : context.observatory.points().opened()) {
     const base::Endpoint& listen = point->settings().listen;
-    const auto endpoint = reachable(listen, context.static_part.name_servers);
+    const auto endpoint = reachable(listen, context.zone_source.name_servers);
     if (!endpoint)
       return refuse(exit_refused,
                     fmt::format("the address of the point {} is not known: name it with --ns "

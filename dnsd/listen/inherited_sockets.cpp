@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <cstdlib>
 #include <optional>
 
+#include "base/last_error.hpp"
 #include "dnsd/host/port_holder.hpp"
 
 namespace dnsd {
@@ -54,7 +54,7 @@ int read_option(int descriptor, int level, int option) {
   socklen_t size = sizeof value;
   if (::getsockopt(descriptor, level, option, &value, &size) == 0) return value;
   fail(descriptor, fmt::format("is not a socket: {}; ListenDatagram= and ListenStream= make them",
-                               std::generic_category().message(errno)));
+                               base::last_error().message()));
 }
 
 View read_view(int descriptor, const std::string& name) {
@@ -204,7 +204,7 @@ base::Expected<ListenSockets, BindError> InheritedSockets::open(const BindAddres
     while (sockets.size() < wanted) {
       base::FileDescriptor copy(
           ::fcntl(given[sockets.size() % given.size()], F_DUPFD_CLOEXEC, first_descriptor));
-      if (!copy) return base::Unexpected(BindError{transport, {errno, std::generic_category()}});
+      if (!copy) return base::Unexpected(BindError{transport, base::last_error()});
       sockets.push_back(std::move(copy));
     }
   }

@@ -7,7 +7,6 @@
 #include "base/endpoint.hpp"
 #include "base/expected.hpp"
 #include "dns/transport.hpp"
-#include "dnsd/answer/responder.hpp"
 #include "dnsd/serve/answer_threads.hpp"
 
 /// Opening the sockets that wg-dnsd listens on.

@@ -2,7 +2,6 @@
 
 #include <set>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "base/interfaces.hpp"

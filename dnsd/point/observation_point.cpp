@@ -11,7 +11,6 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
-#include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/post.hpp>

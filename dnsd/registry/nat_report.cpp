@@ -6,6 +6,8 @@
 namespace dnsd {
 namespace {
 
+using schema::NatMapping;
+
 /// \param sightings two or more of one family
 NatMapping compare(std::span<const PointSighting> sightings) {
   const auto newest =

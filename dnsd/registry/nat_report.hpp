@@ -9,8 +9,6 @@
 
 namespace dnsd {
 
-using schema::NatMapping;
-
 /// What one point saw.
 struct PointSighting {
   base::Endpoint point;  ///< that the peer sent to
@@ -22,6 +20,7 @@ struct PointSighting {
 /// Compares what the points saw, in the family that more of them saw. \param sightings those that
 /// are not stale, each point at most once. \return nullopt: fewer than two points saw the peer in
 /// one family. `unknown` as well while a point has not seen the peer since the last change.
-[[nodiscard]] std::optional<NatMapping> compare_mappings(std::span<const PointSighting> sightings);
+[[nodiscard]] std::optional<schema::NatMapping> compare_mappings(
+    std::span<const PointSighting> sightings);
 
 }  // namespace dnsd

@@ -103,12 +103,12 @@ void Publisher::arm_step() {
   const auto due = serial_.next_step();
   if (stopped_ || step_armed_ || !due) return;
   step_armed_ = true;
-  step_timer_.expires_at(std::max(*due, base::read_clock().steady));
+  step_timer_.expires_at(std::max(*due, base::read_steady()));
   step_timer_.async_wait([weak = weak_from_this()](std::error_code ec) {
     const auto self = weak.lock();
     if (ec || !self) return;
     self->step_armed_ = false;
-    self->step(base::read_clock().steady);
+    self->step(base::read_steady());
   });
 }
 
@@ -121,12 +121,12 @@ void Publisher::stop() {
 // Loading
 
 ChunkedLoad::ChunkedLoad(Publisher& publisher, base::SteadyTime now, Publisher::Voice voice)
-    : publisher_(publisher), now_(now), voice_(voice), told_(base::read_clock().steady) {}
+    : publisher_(publisher), now_(now), voice_(voice), told_(base::read_steady()) {}
 
 bool ChunkedLoad::add() {
   if (++count_ % publish_every != 0) return false;
   publisher_.publish(now_, voice_);
-  const base::SteadyTime now = base::read_clock().steady;
+  const base::SteadyTime now = base::read_steady();
   if (now - told_ < progress_interval) return false;
   told_ = now;
   return true;

@@ -29,7 +29,7 @@ SourceId Registry::source_id(std::string_view saved_name) {
     return source.saved_name == saved_name;
   });
   const auto id = static_cast<SourceId>(known - sources_.begin());
-  source(id).saved_name = saved_name;
+  if (known == sources_.end()) source(id).saved_name = saved_name;
   return id;
 }
 

@@ -101,7 +101,7 @@ class Registry {
   void mark_unsaved(const UnsavedRows::Row& again);
   void mark_all_unsaved();
   /// Adds every renewed sighting to the unsaved, for the last write before a stop.
-  void flush_sightings();
+  void note_last_sightings();
   /// What to keep of one peer of one source: nothing that is on trial. nullopt: forget it.
   [[nodiscard]] std::optional<SavedPeer> saved(SourceId source, const wg::PublicKey& key) const;
 
@@ -162,7 +162,7 @@ class Registry {
 
   void set_detail(const wg::PublicKey& key, Peer& peer, PeerDetail detail);
   void refresh_detail(const wg::PublicKey& key, Peer& peer);
-  [[nodiscard]] std::optional<NatMapping> mapping_of(const Peer& peer) const;
+  [[nodiscard]] std::optional<schema::NatMapping> mapping_of(const Peer& peer) const;
   [[nodiscard]] const Sighting* first_sighting(const Peer& peer) const;
   [[nodiscard]] const Sighting* published_sighting(const Peer& peer, base::Family family) const;
 

@@ -79,7 +79,7 @@ void Registry::refresh_detail(const wg::PublicKey& key, Peer& peer) {
   set_detail(key, peer, peer.detail ? *peer.detail : PeerDetail{});
 }
 
-std::optional<NatMapping> Registry::mapping_of(const Peer& peer) const {
+std::optional<schema::NatMapping> Registry::mapping_of(const Peer& peer) const {
   if (peer.sightings.size() < 2) return std::nullopt;
   std::vector<PointSighting> sightings;
   for (const Sighting& one : peer.sightings) {
@@ -145,11 +145,11 @@ void Registry::mark_all_unsaved() {
   }
 }
 
-void Registry::flush_sightings() {
+void Registry::note_last_sightings() {
   for (auto& [key, peer] : peers_) {
     for (Sighting& sighting : peer.sightings) {
       if (sighting.seen)
-        unsaved_.flush({sighting.source, key}, sighting.row, sighting.seen->last_seen);
+        unsaved_.note_last({sighting.source, key}, sighting.row, sighting.seen->last_seen);
     }
   }
 }

@@ -21,7 +21,7 @@ void UnsavedRows::note_renewal(const Row& row, State& state, base::WallTime last
   if (unsaved_for >= save_interval) note_change(row, state);
 }
 
-void UnsavedRows::flush(const Row& row, State& state, base::WallTime last_seen) {
+void UnsavedRows::note_last(const Row& row, State& state, base::WallTime last_seen) {
   if (last_seen != state.saved_last_seen_) note_change(row, state);
 }
 

@@ -38,7 +38,7 @@ class UnsavedRows {
   /// keepalives are not a million writes.
   void note_renewal(const Row& row, State& state, base::WallTime last_seen);
   /// The same before the last write: any difference counts.
-  void flush(const Row& row, State& state, base::WallTime last_seen);
+  void note_last(const Row& row, State& state, base::WallTime last_seen);
   /// A row of which nothing is known any more: forget it.
   void note_gone(const Row& row) { rows_.push_back(row); }
 

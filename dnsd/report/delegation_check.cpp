@@ -89,7 +89,8 @@ Addresses addresses_of(const dns::Name& name, dns::Outside& outside) {
     const auto reply = outside.resolve(name, type);
     if (!reply) continue;
     for (const dns::ReplyRecord& record : reply->answer) {
-      if (const auto* address = std::get_if<base::IpAddress>(&record.data)) add(result, *address);
+      if (const auto* address = std::get_if<base::IpAddress>(&record.data))
+        add_address(result, *address);
     }
   }
   return result;
@@ -116,7 +117,7 @@ std::optional<Delegation> ask_parent_server(const Examined& examined, const dns:
     }
     for (const dns::ReplyRecord& record : reply->additional) {
       const auto* glue = std::get_if<base::IpAddress>(&record.data);
-      if (glue != nullptr) add(delegation.glue[record.owner], *glue);
+      if (glue != nullptr) add_address(delegation.glue[record.owner], *glue);
     }
     std::sort(delegation.servers.begin(), delegation.servers.end());
     for (auto& [name, glue] : delegation.glue) std::sort(glue.begin(), glue.end());
@@ -241,7 +242,7 @@ DelegationCheck check_delegation(const Examined& examined, Findings& findings) {
     const bool has_glue = found != delegation->glue.end();
     const Addresses glue = needs_glue ? (has_glue ? found->second : Addresses{})
                                       : addresses_of(server, examined.outside);
-    for (const base::IpAddress& address : glue) add(result.addresses, address);
+    for (const base::IpAddress& address : glue) add_address(result.addresses, address);
     if (needs_glue) compare_glue(examined, *parent, server, glue, findings);
   }
   return result;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "dnsd/report/examination.hpp"
+#include "dnsd/report/findings.hpp"
 
 namespace dnsd {
 

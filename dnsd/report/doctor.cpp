@@ -5,7 +5,7 @@
 #include <string>
 
 #include "dnsd/report/delegation_check.hpp"
-#include "dnsd/report/examination.hpp"
+#include "dnsd/report/findings.hpp"
 #include "dnsd/report/server_check.hpp"
 #include "schema/owner_name.hpp"
 
@@ -131,7 +131,7 @@ void check_peers(const DoctorFacts& facts, Findings& findings) {
 Addresses stated_addresses(const DoctorFacts& facts) {
   Addresses result;
   for (const DoctorFacts::Server& server : facts.servers) {
-    for (const DoctorFacts::Address& one : server.addresses) add(result, one.address);
+    for (const DoctorFacts::Address& one : server.addresses) add_address(result, one.address);
   }
   return result;
 }
@@ -148,7 +148,7 @@ std::vector<Diagnosis> examine(const dns::Name& zone, const std::optional<Doctor
   }
   const DelegationCheck delegation = check_delegation(examined, findings);
   Addresses servers = facts ? stated_addresses(*facts) : Addresses();
-  for (const base::IpAddress& address : delegation.addresses) add(servers, address);
+  for (const base::IpAddress& address : delegation.addresses) add_address(servers, address);
   const auto answering = check_servers(examined, servers, findings);
   if (delegation.resolver_works) check_resolver(examined, answering, findings);
   if (facts) check_peers(*facts, findings);

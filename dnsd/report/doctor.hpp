@@ -3,7 +3,7 @@
 #include <optional>
 #include <vector>
 
-#include "dnsd/report/examination.hpp"
+#include "dnsd/report/findings.hpp"
 
 /// `wg-dnsd doctor`: whether the world finds this server, and what to do where it does not. Pure:
 /// it asks the outside through dns::Outside.

@@ -8,13 +8,13 @@
 namespace dnsd {
 namespace {
 
-std::vector<DoctorFacts::Server> servers_of(const StaticPart& part, const HostAddresses& host,
+std::vector<DoctorFacts::Server> servers_of(const ZoneSource& source, const HostAddresses& host,
                                             std::span<const ListenAddress> listening) {
   std::vector<ListenAddress> on_dns_port;
   std::copy_if(listening.begin(), listening.end(), std::back_inserter(on_dns_port),
                [](const ListenAddress& one) { return one.endpoint.port == dns::dns_port; });
   std::vector<DoctorFacts::Server> result;
-  for (const NameServer& server : part.name_servers) {
+  for (const NameServer& server : source.name_servers) {
     DoctorFacts::Server one{server.name, {}};
     for (const base::IpAddress& address : server.addresses) {
       const bool is_on_host = std::any_of(host.addresses.begin(), host.addresses.end(),
@@ -55,7 +55,7 @@ void count_peer(DoctorFacts& facts, const wg::PublicKey& key, const PeerRecord& 
 
 }  // namespace
 
-DoctorFacts collect_facts(const Config& config, const StaticPart& part, const HostAddresses& host,
+DoctorFacts collect_facts(const Config& config, const ZoneSource& source, const HostAddresses& host,
                           std::span<const ListenAddress> listening, const DaemonStatus& status,
                           const PeerTable& peers, const SightingReader& reader, base::Now now) {
   DoctorFacts facts;
@@ -63,11 +63,11 @@ DoctorFacts collect_facts(const Config& config, const StaticPart& part, const Ho
   facts.serial = status.observatory.serial;
   facts.state = static_cast<int>(judge(status));
   facts.problems = problems_of(status);
-  for (const auto& record : make_delegation(part.name_servers, config.zone)) {
+  for (const auto& record : make_delegation(source.name_servers, config.zone)) {
     facts.delegation += dns::to_zone_line(record.owner, record.ttl, record.type, record.rdata);
   }
-  facts.advice = part.advice;
-  facts.servers = servers_of(part, host, listening);
+  facts.advice = source.advice;
+  facts.servers = servers_of(source, host, listening);
   const std::chrono::seconds allowed =
       usual_keepalive + keepalive_slack +
       std::chrono::ceil<std::chrono::seconds>(config.poll_interval);

@@ -11,7 +11,7 @@ namespace dnsd {
 
 /// Collects what the running daemon tells `wg-dnsd doctor`. \param listening what is listened on,
 /// defaults filled in.
-[[nodiscard]] DoctorFacts collect_facts(const Config& config, const StaticPart& part,
+[[nodiscard]] DoctorFacts collect_facts(const Config& config, const ZoneSource& source,
                                         const HostAddresses& host,
                                         std::span<const ListenAddress> listening,
                                         const DaemonStatus& status, const PeerTable& peers,

@@ -2,7 +2,7 @@
 
 #include <optional>
 
-#include "dnsd/report/examination.hpp"
+#include "dnsd/report/findings.hpp"
 
 namespace dnsd {
 

@@ -36,13 +36,13 @@ std::string describe_duration(std::chrono::seconds duration) {
                           : fmt::format("{:%H:%M:%S}", rest);
 }
 
-Json counters_json(const ServedCounters::Counters& counters) {
+Json counters_json(const Served::Counters& counters) {
   return {{"queries", counters.queries.load(std::memory_order_relaxed)},
           {"replies", counters.replies.load(std::memory_order_relaxed)},
           {"dropped", counters.dropped.load(std::memory_order_relaxed)}};
 }
 
-std::string counters_text(const ServedCounters::Counters& counters) {
+std::string counters_text(const Served::Counters& counters) {
   return fmt::format("{} queries, {} replies, {} dropped",
                      counters.queries.load(std::memory_order_relaxed),
                      counters.replies.load(std::memory_order_relaxed),
@@ -172,7 +172,7 @@ Health judge(const DaemonStatus& status) {
   return problems_of(status).empty() ? Health::ok : Health::degraded;
 }
 
-std::string status_text(const DaemonStatus& status, const ServedCounters& served) {
+std::string status_text(const DaemonStatus& status, const Served& served) {
   const ObservatoryStatus& observatory = status.observatory;
   std::string text = fmt::format("wg-dnsd {}: {}\n", base::version, to_string(judge(status)));
   const auto line = [&text](std::string_view what, const std::string& value) {
@@ -213,7 +213,7 @@ std::string status_text(const DaemonStatus& status, const ServedCounters& served
   return text;
 }
 
-std::string status_json(const DaemonStatus& status, const ServedCounters& served) {
+std::string status_json(const DaemonStatus& status, const Served& served) {
   const ObservatoryStatus& observatory = status.observatory;
   Json listeners = Json::array();
   for (const ListenerStatus& one : status.listeners) {

@@ -9,7 +9,7 @@
 #include "dnsd/listen/listeners.hpp"
 #include "dnsd/observe/source_status.hpp"
 #include "dnsd/point/peer_oddity.hpp"
-#include "dnsd/serve/served_counters.hpp"
+#include "dnsd/serve/served.hpp"
 #include "dnsd/tunnel/tunnel_host.hpp"
 #include "noise/engine.hpp"
 
@@ -51,9 +51,9 @@ enum class Health : std::uint8_t { ok = 0, degraded = 1, down = 2 };
 /// Down: nothing is listened on. Degraded: something that was asked for is missing.
 [[nodiscard]] Health judge(const DaemonStatus& status);
 
-[[nodiscard]] std::string status_text(const DaemonStatus& status, const ServedCounters& served);
+[[nodiscard]] std::string status_text(const DaemonStatus& status, const Served& served);
 /// One object on one line.
-[[nodiscard]] std::string status_json(const DaemonStatus& status, const ServedCounters& served);
+[[nodiscard]] std::string status_json(const DaemonStatus& status, const Served& served);
 
 /// One line.
 [[nodiscard]] std::string peer_text(const wg::PublicKey& key, const PeerRecord& peer,

@@ -14,7 +14,7 @@ namespace dnsd {
 
 class AnswerThreads::Thread {
  public:
-  Thread(const Responder& responder, ServedCounters& served, TcpLimits limits)
+  Thread(const Responder& responder, Served& served, TcpLimits limits)
       : responder_(responder),
         served_(served),
         connections_(io_, responder, served, limits),
@@ -98,7 +98,7 @@ class AnswerThreads::Thread {
   }
 
   const Responder& responder_;
-  ServedCounters& served_;
+  Served& served_;
   asio::io_context io_{1};
   LoopGuard loop_guard_;
   UdpBatch batch_;
@@ -109,7 +109,7 @@ class AnswerThreads::Thread {
 };
 
 AnswerThreads::AnswerThreads(const Responder& responder, std::size_t count, TcpLimits limits)
-    : served_(std::make_unique<ServedCounters>()) {
+    : served_(std::make_unique<Served>()) {
   for (std::size_t i = 0; i < count; ++i) {
     threads_.push_back(std::make_unique<Thread>(responder, *served_, limits));
   }

@@ -7,7 +7,7 @@
 #include "base/file_descriptor.hpp"
 #include "dnsd/answer/responder.hpp"
 #include "dnsd/serve/loop_guard.hpp"
-#include "dnsd/serve/served_counters.hpp"
+#include "dnsd/serve/served.hpp"
 #include "dnsd/serve/tcp_server.hpp"
 
 namespace dnsd {
@@ -47,13 +47,13 @@ class AnswerThreads {
   /// Returns when every thread has shown that it still takes work.
   void touch();
 
-  [[nodiscard]] const ServedCounters& served() const { return *served_; }
+  [[nodiscard]] const Served& served() const { return *served_; }
   [[nodiscard]] QueryLog& query_log() { return served_->log; }
 
  private:
   class Thread;
 
-  std::unique_ptr<ServedCounters> served_;
+  std::unique_ptr<Served> served_;
   std::vector<std::unique_ptr<Thread>> threads_;
   std::uint64_t next_id_ = 1;
 };

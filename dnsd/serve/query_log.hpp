@@ -8,7 +8,7 @@
 #include "base/clock.hpp"
 #include "base/guarded.hpp"
 #include "base/ip_address.hpp"
-#include "dnsd/answer/responder.hpp"
+#include "dnsd/answer/asker.hpp"
 
 namespace dnsd {
 

@@ -48,7 +48,7 @@ void TcpConnection::close() {
 }
 
 void TcpConnection::drop() {
-  if (is_open()) owner_.is_over(place_);
+  if (is_open()) owner_.remove(place_);
 }
 
 void TcpConnection::read() {
@@ -88,7 +88,7 @@ void TcpConnection::answer() {
     room_.served.tcp.queries.fetch_add(static_cast<std::uint64_t>(asked),
                                        std::memory_order_relaxed);
     last_query_ = message_begun_ = base::read_steady();
-    owner_.has_asked(place_);
+    owner_.note_query(place_);
   }
   may_hold_query_ = asked == queries_per_turn || owes_too_much();
   if (!send()) return drop();

@@ -14,7 +14,7 @@
 #include "base/file_descriptor.hpp"
 #include "base/ip_address.hpp"
 #include "dnsd/answer/responder.hpp"
-#include "dnsd/serve/served_counters.hpp"
+#include "dnsd/serve/served.hpp"
 #include "dnsd/serve/tcp_framing.hpp"
 
 namespace dnsd {
@@ -22,7 +22,7 @@ namespace dnsd {
 /// How much time and room TCP clients get (RFC 7766 §6.2, RFC 9210 §4). Counts are for one answer
 /// thread.
 struct TcpLimits {
-  /// Open connections. One more closes the connection that has been idle longest, so that a crowd
+  /// Open connections. One more closes the connection whose last query is oldest, so that a crowd
   /// of silent clients keeps nobody out (RFC 9210 §4.4).
   std::size_t connections = 1000;
   /// The same for one client: an IPv4 address or an IPv6 /64, which one subscriber holds.
@@ -46,7 +46,7 @@ struct TcpLimits {
 struct TcpRoom {
   asio::io_context& io;
   const Responder& responder;
-  ServedCounters& served;
+  Served& served;
   const TcpLimits limits;
 
   // Buffers: each is used within one call and holds nothing between calls.
@@ -57,8 +57,7 @@ struct TcpRoom {
 class TcpConnection;
 using TcpConnectionList = std::list<std::shared_ptr<TcpConnection>>;
 
-/// Lists the connections and closes them. A connection reports two events to it; `place` is the
-/// connection's position in the list.
+/// Lists the connections and closes them. A connection calls it with its own position in the list.
 class TcpConnectionOwner {
  public:
   TcpConnectionOwner() = default;
@@ -66,10 +65,10 @@ class TcpConnectionOwner {
   TcpConnectionOwner& operator=(const TcpConnectionOwner&) = delete;
   virtual ~TcpConnectionOwner() = default;
 
-  /// It has just asked something.
-  virtual void has_asked(TcpConnectionList::iterator place) = 0;
-  /// It is over: the owner takes it out of the list and calls close().
-  virtual void is_over(TcpConnectionList::iterator place) = 0;
+  /// The connection has just asked something.
+  virtual void note_query(TcpConnectionList::iterator place) = 0;
+  /// The connection is over: takes it out of the list, and calls its close().
+  virtual void remove(TcpConnectionList::iterator place) = 0;
 };
 
 /// The connection of one client. Reads while it does not owe too much, answers in order, and

@@ -20,8 +20,8 @@ constexpr std::chrono::milliseconds accept_pause{100};
 
 }  // namespace
 
-TcpConnections::TcpConnections(asio::io_context& io, const Responder& responder,
-                               ServedCounters& served, TcpLimits limits)
+TcpConnections::TcpConnections(asio::io_context& io, const Responder& responder, Served& served,
+                               TcpLimits limits)
     : room_{.io = io, .responder = responder, .served = served, .limits = limits} {}
 
 TcpConnections::~TcpConnections() {
@@ -62,12 +62,8 @@ void TcpConnections::make_room(const base::IpAddress& client) {
   }
 }
 
-void TcpConnections::has_asked(TcpConnectionList::iterator place) {
+void TcpConnections::note_query(TcpConnectionList::iterator place) {
   connections_.splice(connections_.end(), connections_, place);
-}
-
-void TcpConnections::is_over(TcpConnectionList::iterator place) {
-  remove(place);
 }
 
 void TcpConnections::remove(TcpConnectionList::iterator place) {

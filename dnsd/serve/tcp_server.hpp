@@ -9,7 +9,7 @@
 #include "base/file_descriptor.hpp"
 #include "base/ip_address.hpp"
 #include "dnsd/answer/responder.hpp"
-#include "dnsd/serve/served_counters.hpp"
+#include "dnsd/serve/served.hpp"
 #include "dnsd/serve/tcp_connection.hpp"
 
 namespace dnsd {
@@ -19,7 +19,7 @@ namespace dnsd {
 class TcpConnections final : public TcpConnectionOwner {
  public:
   /// The references outlive this object.
-  TcpConnections(asio::io_context& io, const Responder& responder, ServedCounters& served,
+  TcpConnections(asio::io_context& io, const Responder& responder, Served& served,
                  TcpLimits limits);
   ~TcpConnections() override;
 
@@ -27,19 +27,18 @@ class TcpConnections final : public TcpConnectionOwner {
   /// that accepted it.
   void adopt(base::FileDescriptor socket, const base::IpAddress& client, View view,
              const void* listener);
-  /// Closes the connection that has been idle longest. \return false: there is none.
+  /// Closes the connection whose last query is oldest. \return false: there is none.
   bool close_oldest();
   /// Closes the connections that this listener accepted.
   void close_of(const void* listener);
 
  private:
-  void has_asked(TcpConnectionList::iterator place) override;
-  void is_over(TcpConnectionList::iterator place) override;
-  void remove(TcpConnectionList::iterator place);
+  void note_query(TcpConnectionList::iterator place) override;
+  void remove(TcpConnectionList::iterator place) override;
   void make_room(const base::IpAddress& client);
 
   TcpRoom room_;
-  TcpConnectionList connections_;  // idle longest first
+  TcpConnectionList connections_;  // oldest last query first
   std::map<base::IpAddress, std::size_t> per_client_;
 };
 

@@ -60,10 +60,10 @@ class UdpBatch::Buffers {
                      const LoopGuard& guard, QueryLog& log) {
     if (count == 0) return 0;
     const base::Now now = base::read_clock();  // one for the batch
-    const Responder::Snapshot served = responder.now();
+    const Responder::Snapshot snapshot = responder.now();
     std::size_t replies = 0;
     for (std::size_t i = 0; i < count; ++i) {
-      if (i % group_size == 0) read_group(i, std::min(i + group_size, count), served);
+      if (i % group_size == 0) read_group(i, std::min(i + group_size, count), snapshot);
       msghdr& query_header = received_[i].msg_hdr;
       msghdr& reply_header = to_send_[replies].msg_hdr;
       reply_header = {};
@@ -72,8 +72,8 @@ class UdpBatch::Buffers {
           !reply_sources_[replies].write_reply_source(query_header, reply_header)) {
         continue;
       }
-      const std::size_t size = served.respond(readings_[i % group_size], listener,
-                                              {source->address, now}, replies_[replies]);
+      const std::size_t size = snapshot.respond(readings_[i % group_size], listener,
+                                                {source->address, now}, replies_[replies]);
       log.note(received(i), base::Bytes(replies_[replies]).first(size), listener, source->address,
                now.steady);
       if (size == 0) continue;
@@ -114,13 +114,13 @@ class UdpBatch::Buffers {
   }
 
   /// The queries from `first` to before `last`.
-  void read_group(std::size_t first, std::size_t last, const Responder::Snapshot& served) {
+  void read_group(std::size_t first, std::size_t last, const Responder::Snapshot& snapshot) {
     const auto group = std::span(readings_).first(last - first);
     for (std::size_t i = first; i < last; ++i) {
-      group[i - first] = served.read(received(i));
-      served.prefetch_bucket(group[i - first]);
+      group[i - first] = snapshot.read(received(i));
+      snapshot.prefetch_bucket(group[i - first]);
     }
-    for (const auto& reading : group) served.prefetch_entry(reading);
+    for (const auto& reading : group) snapshot.prefetch_entry(reading);
   }
 
   base::Bytes received(std::size_t i) { return query(i).first(received_[i].msg_len); }
@@ -146,7 +146,7 @@ UdpBatch::~UdpBatch() = default;
 
 UdpServer::UdpServer(asio::io_context& io, base::FileDescriptor socket, View view,
                      const Responder& responder, const LoopGuard& guard, UdpBatch& batch,
-                     ServedCounters& served)
+                     Served& served)
     : socket_(std::move(socket)),
       watched_(io),
       listener_{.view = view, .transport = dns::Transport::udp},

@@ -7,7 +7,7 @@
 #include "base/file_descriptor.hpp"
 #include "dnsd/answer/responder.hpp"
 #include "dnsd/serve/loop_guard.hpp"
-#include "dnsd/serve/served_counters.hpp"
+#include "dnsd/serve/served.hpp"
 
 namespace dnsd {
 
@@ -39,8 +39,7 @@ class UdpServer : public std::enable_shared_from_this<UdpServer> {
  public:
   /// \param socket bound, non-blocking, one of ListenSockets. The references outlive the server.
   UdpServer(asio::io_context& io, base::FileDescriptor socket, View view,
-            const Responder& responder, const LoopGuard& guard, UdpBatch& batch,
-            ServedCounters& served);
+            const Responder& responder, const LoopGuard& guard, UdpBatch& batch, Served& served);
 
   /// Begins to answer.
   void start() { take_turn(); }
@@ -60,7 +59,7 @@ class UdpServer : public std::enable_shared_from_this<UdpServer> {
   const Responder& responder_;
   const LoopGuard& loop_guard_;
   UdpBatch& batch_;
-  ServedCounters& served_;
+  Served& served_;
 };
 
 }  // namespace dnsd

@@ -8,10 +8,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <system_error>
 
 #include "base/file_descriptor.hpp"
+#include "base/last_error.hpp"
 
 namespace dnsd {
 namespace {
@@ -47,7 +47,7 @@ void make_empty(const std::string& path) {
   (void)::unlink(path.c_str());
   const base::FileDescriptor file(
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!file) throw explain(path, SQLITE_CANTOPEN, std::generic_category().message(errno));
+  if (!file) throw explain(path, SQLITE_CANTOPEN, base::last_error().message());
 }
 
 /// SQLite makes the copy, through the connection that holds the file's lock. A plain copy of the

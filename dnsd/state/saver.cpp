@@ -46,7 +46,7 @@ void Saver::stop() {
   stopped_ = true;
   timer_.cancel();
   disk_pool_.join();
-  registry_.flush_sightings();
+  registry_.note_last_sightings();
   StateStore::Batch batch = take_batch();
   batch.serial_end = publisher_.serial().after_stop();
   const auto written = store_.write(batch);
@@ -137,7 +137,7 @@ void Saver::finish_save(const StateStore::Batch& batch,
   if (batch.serial_end) publisher_.set_reserved(*batch.serial_end);
   if (!written) {
     report(written.error());
-    put_back(batch);
+    put_back(batch);  // its marks and forgotten sources are not among what is saved anew
     if (written.error().started_afresh) save_everything();
   } else if (std::exchange(told_error_, false)) {
     spdlog::info("state is written to disk again");

@@ -23,23 +23,23 @@ std::string read_file(const std::string& path) {
 
 }  // namespace
 
-StaticPart read_static_part(const Config& config, const HostAddresses& host) {
-  StaticPart part;
+ZoneSource read_zone_source(const Config& config, const HostAddresses& host) {
+  ZoneSource source;
   if (config.zone_file) {
     auto records = dns::parse_zone_file(read_file(*config.zone_file), config.zone, config.made_ttl);
     if (!records) fail(config, records.error().line, records.error().message);
-    part.records = *std::move(records);
-    part.name_servers = read_name_servers(part.records, config.zone);
-    return part;
+    source.records = *std::move(records);
+    source.name_servers = read_name_servers(source.records, config.zone);
+    return source;
   }
   const auto listening = config.listen.empty() ? default_listeners() : config.listen;
-  part.name_servers = choose_name_servers(config, listening, host.addresses);
-  part.records = make_zone_records(config, part.name_servers);
-  part.advice = advise_addresses(part.name_servers, config.zone);
-  return part;
+  source.name_servers = choose_name_servers(config, listening, host.addresses);
+  source.records = make_zone_records(config, source.name_servers);
+  source.advice = advise_addresses(source.name_servers, config.zone);
+  return source;
 }
 
-std::shared_ptr<const Zone> make_zone(const Config& config, const StaticPart& part,
+std::shared_ptr<const Zone> make_zone(const Config& config, const ZoneSource& source,
                                       const PeerTable& peers, const LiveState& live) {
   Zone::Names names;
   for (const ConfiguredPeer& peer : config.peers) {
@@ -52,7 +52,7 @@ std::shared_ptr<const Zone> make_zone(const Config& config, const StaticPart& pa
                           .padded_names = config.padded_names,
                           .publish_private = config.publish_private,
                           .public_parts = config.public_parts},
-                         part.records, names, peers, live);
+                         source.records, names, peers, live);
   if (!zone) fail(config, zone.error().line, zone.error().message);
   return std::make_shared<const Zone>(*std::move(zone));
 }

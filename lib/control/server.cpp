@@ -13,6 +13,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/last_error.hpp"
+
 namespace control {
 namespace {
 
@@ -142,11 +144,11 @@ base::Expected<void, Server::OpenError> Server::open(const std::string& path) {
   // Before bind(), so that other users can connect at no moment. The umask may have removed more
   // bits, so chmod() follows.
   if (!ec && ::fchmod(acceptor_.native_handle(), socket_mode) != 0) {
-    return fail({errno, std::generic_category()});
+    return fail(base::last_error());
   }
   if (!ec) acceptor_.bind(place, ec);
   if (!ec && ::chmod(path.c_str(), socket_mode) != 0) {
-    return fail({errno, std::generic_category()});
+    return fail(base::last_error());
   }
   if (!ec) acceptor_.listen(max_sessions, ec);
   if (ec) return fail(ec);

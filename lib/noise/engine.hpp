@@ -94,8 +94,6 @@ class Engine {
   void remove_peer(const wg::PublicKey& peer);
   /// Forgets the newest timestamp: a peer whose clock was set back is accepted again.
   void reset_peer(const wg::PublicKey& peer);
-  [[nodiscard]] bool has_peer(const wg::PublicKey& peer) const { return peers_.contains(peer); }
-  [[nodiscard]] std::size_t peer_count() const { return peers_.size(); }
   /// The newest timestamp accepted from a peer; none: unknown peer.
   [[nodiscard]] std::optional<Tai64n> mark(const wg::PublicKey& peer) const;
   /// Peers whose mark changed since the last call, each once.

@@ -47,9 +47,7 @@ class Session {
         role_(role) {}
 
   [[nodiscard]] SessionIndex own_index() const { return own_index_; }
-  [[nodiscard]] Role role() const { return role_; }
   [[nodiscard]] const Path& path() const { return path_; }
-  [[nodiscard]] base::SteadyTime born() const { return born_; }
 
   [[nodiscard]] bool is_usable(base::SteadyTime now) const {
     return now - born_ < reject_after && sent_ < reject_after_messages;

@@ -250,7 +250,7 @@ void DirectPeer::begin_attempt(Turn& turn, std::vector<base::Endpoint> candidate
   state_ = State::punching;
   known_.dns().hurry(now);
   attempt_->begin(turn, {health_, known_}, set_again, fmt::format("{}, and {}", occasion, reason));
-  count_kick();
+  note_toggle();
 }
 
 void DirectPeer::continue_attempt(Turn& turn) {
@@ -258,12 +258,12 @@ void DirectPeer::continue_attempt(Turn& turn) {
   if (was_hopeless && news_) return;  // another attempt begins as soon as there is a candidate
   if (auto hope = attempt_->advance(turn, {health_, known_})) news_ = std::move(hope);
   state_ = attempt_->is_round_over() ? State::waiting : State::punching;
-  count_kick();
+  note_toggle();
   if (is_hopeless() && !was_hopeless) known_.dns().calm_down(turn.now(), turn.scene.random);
 }
 
 /// A kick of the attempt toggles the keepalive, too.
-void DirectPeer::count_kick() {
+void DirectPeer::note_toggle() {
   if (attempt_->kicked_at()) last_toggle_ = std::max(last_toggle_, *attempt_->kicked_at());
 }
 

@@ -110,7 +110,7 @@ class DirectPeer {
   [[nodiscard]] bool waits_for_lan(const Turn& turn);
   void begin_attempt(Turn& turn, std::vector<base::Endpoint> candidates, const std::string& reason);
   void continue_attempt(Turn& turn);
-  void count_kick();
+  void note_toggle();
 
   void look_up(Turn& turn);
   void keep_keepalive(Turn& turn);

@@ -20,8 +20,6 @@ using namespace std::chrono_literals;
 /// A present neighbour answers within milliseconds. The kernel asks three times, 1 s apart.
 constexpr auto neighbour_patience = 1200ms;
 constexpr auto neighbour_interval = 20ms;
-/// An answer has at most schema::max_lan_text_octets of data.
-constexpr std::uint16_t max_answer = 1232;
 
 std::string describe(const schema::LanEndpoints& endpoints) {
   std::string text;
@@ -84,7 +82,7 @@ void LanExchange::ask(const wg::PublicKey& peer, schema::LanEndpoints written) {
     return;
   }
   auto message = dns::write_query(dns::random_id(), schema::lan_name(peer, zone_), dns::RrType::txt,
-                                  max_answer);
+                                  max_reply_octets);
   client_.exchange(
       *server_, std::move(message),
       [this, peer, written = std::move(written)](const PrivateClient::Result& reply) {

@@ -15,6 +15,10 @@
 
 namespace updater {
 
+/// What a question inside the tunnel says of the longest reply to it, in octets (EDNS): it fits
+/// into one packet of every tunnel.
+inline constexpr std::uint16_t max_reply_octets = 1232;
+
 /// Exchanges DNS messages with a server inside the tunnel, over UDP. Each exchange has a socket of
 /// its own, bound to the WireGuard interface and connected to the server: this host's routes have
 /// no influence, and everything it receives came through the tunnel from that address. There is no

@@ -17,8 +17,6 @@ using namespace std::chrono_literals;
 
 /// How often the list of the mesh is read.
 constexpr std::chrono::milliseconds mesh_interval = 20s;
-/// The longest answer that is taken for one TXT record.
-constexpr std::uint16_t max_text_answer = 1232;
 
 }  // namespace
 
@@ -30,12 +28,12 @@ bool joins_mesh(const Config& config) {
   return uses_private_server(config) && !config.settings.mesh.ranges.empty();
 }
 
-PrivateView::PrivateView(asio::io_context& context, const Config& config, Reader& reader)
+PrivateView::PrivateView(asio::io_context& context, const Config& config, Listener& listener)
     : config_(config),
-      reader_(reader),
+      listener_(listener),
       client_(context, config.interface),
       lan_(context, client_, config.zone,
-           [this](const LanResult& result) { reader_.learn_lan(result); }),
+           [this](const LanResult& result) { listener_.learn_lan(result); }),
       mesh_reader_(client_, config.zone) {}
 
 void PrivateView::follow(const base::Now& now, const wg::Device& device,
@@ -53,12 +51,12 @@ void PrivateView::ask_text(const wg::PublicKey& peer) {
   if (!server_ || !text_questions_.insert(peer).second) return;
   client_.exchange(*server_,
                    dns::write_query(dns::random_id(), schema::service_name(peer, config_.zone),
-                                    dns::RrType::txt, max_text_answer),
+                                    dns::RrType::txt, max_reply_octets),
                    [this, peer](const PrivateClient::Result& reply) {
                      text_questions_.erase(peer);
                      const auto text =
                          reply ? parse_text_answer(*reply, peer, config_.zone) : std::nullopt;
-                     if (text) reader_.learn_text(peer, *text);
+                     if (text) listener_.learn_text(peer, *text);
                    });
 }
 
@@ -71,7 +69,9 @@ void PrivateView::read_mesh(base::SteadyTime now) {
   mesh_due_ = now + jittered(mesh_interval, random_);
   (void)mesh_reader_.read(
       *server_,
-      [this](const std::set<wg::PublicKey>& listed) { return reader_.find_mesh_questions(listed); },
+      [this](const std::set<wg::PublicKey>& listed) {
+        return listener_.find_mesh_questions(listed);
+      },
       [this, server = *server_](const base::Expected<MeshList, LookupError>& list) {
         learn_mesh(server, list);
       });
@@ -88,7 +88,7 @@ void PrivateView::learn_mesh(const base::Endpoint& server,
   }
   spdlog::debug("the list of peers was read");
   if (std::exchange(mesh_failing_, false)) spdlog::info("the list of peers can be read again");
-  reader_.learn_mesh(server.address, *list);
+  listener_.learn_mesh(server.address, *list);
 }
 
 }  // namespace updater

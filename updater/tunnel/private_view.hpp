@@ -30,12 +30,12 @@ namespace updater {
 class PrivateView {
  public:
   /// Takes what the server says. Called from the io_context, never from inside a call of the view.
-  class Reader {
+  class Listener {
    public:
-    Reader() = default;
-    Reader(const Reader&) = delete;
-    Reader& operator=(const Reader&) = delete;
-    virtual ~Reader() = default;
+    Listener() = default;
+    Listener(const Listener&) = delete;
+    Listener& operator=(const Listener&) = delete;
+    virtual ~Listener() = default;
 
     /// Called once for each ask_lan().
     virtual void learn_lan(const LanResult& result) = 0;
@@ -48,8 +48,8 @@ class PrivateView {
     virtual void learn_mesh(const base::IpAddress& server, const MeshList& list) = 0;
   };
 
-  /// \param context, config, reader outlive the view.
-  PrivateView(asio::io_context& context, const Config& config, Reader& reader);
+  /// \param context, config, listener outlive the view.
+  PrivateView(asio::io_context& context, const Config& config, Listener& listener);
 
   /// Takes a new reading: finds the server, and sends it what is due. Does nothing if
   /// uses_private_server() is false. \param hubs among the device's peers. \param host this host's
@@ -66,7 +66,7 @@ class PrivateView {
   void learn_mesh(const base::Endpoint& server, const base::Expected<MeshList, LookupError>& list);
 
   const Config& config_;
-  Reader& reader_;
+  Listener& listener_;
   std::optional<base::Endpoint> server_;
   std::set<wg::PublicKey> text_questions_;  // peers whose answers are awaited
   PrivateClient client_;

@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "dnsd/control/command_context.hpp"
-#include "dnsd/point/point_socket.hpp"
 #include "dnsd/state/state_store.hpp"
 #include "dnsd/tunnel/lan_updates.hpp"
 #include "noise/crypto.hpp"
 #include "tests/unit/dnsd/answer_fixture.hpp"
+#include "tests/unit/dnsd/free_port.hpp"
 
 /// A daemon as the commands see it. Zone, peers and answers are those of AnswerFixture. The
 /// built-in points are real ones on loopback. No socket listens until the test asks for it. The
@@ -25,7 +25,7 @@ class CommandFixture {
   CommandFixture() {
     config.zone = *dns::Name::parse("wg.example.org.");
     config.state_dir = folder_.path;
-    static_part.name_servers.push_back(
+    zone_source.name_servers.push_back(
         {*dns::Name::parse("ns1.wg.example.org."), {*base::IpAddress::parse("203.0.113.77")}});
   }
 
@@ -37,7 +37,7 @@ class CommandFixture {
   /// Adds a point to the configuration. \return the endpoint that it listens on.
   base::Endpoint add_point(const std::string& address,
                            const std::vector<std::string>& inside = {}) {
-    const base::Endpoint place = free_place(address);
+    const base::Endpoint place{*base::IpAddress::parse(address), free_port()};
     dnsd::ConfiguredPoint point{.listen = place, .key_file = {}, .tunnel_addresses = {}};
     for (const std::string& one : inside)
       point.tunnel_addresses.push_back(*base::IpAddress::parse(one));
@@ -54,7 +54,7 @@ class CommandFixture {
             .peers = server.peers,
             .live = *server.live,
             .observatory = observatory,
-            .static_part = static_part,
+            .zone_source = zone_source,
             .published = server.zones(),
             .responder = responder,
             .threads = threads,
@@ -66,17 +66,6 @@ class CommandFixture {
               ++reloads;
               return refusal;
             }};
-  }
-
-  // Takes a UDP port that the kernel chose, and closes it again.
-  static base::Endpoint free_place(const std::string& address) {
-    const auto socket = dnsd::PointSocket::open({*base::IpAddress::parse(address), base::Port{0}});
-    REQUIRE(socket.has_value());
-    sockaddr_storage storage{};
-    socklen_t size = sizeof storage;
-    void* raw = &storage;
-    REQUIRE(::getsockname(socket->fd(), static_cast<sockaddr*>(raw), &size) == 0);
-    return *base::Endpoint::from_sockaddr(storage);
   }
 
  private:
@@ -101,7 +90,7 @@ class CommandFixture {
   dnsd::LiveState observed_state;
   dnsd::StateStore store{folder_.path};
 
-  dnsd::StaticPart static_part;
+  dnsd::ZoneSource zone_source;
   dnsd::Responder responder = server.responder();
   dnsd::AnswerThreads threads{responder, 1};
   dnsd::Listeners listeners{threads, {}};

@@ -79,7 +79,7 @@ TEST_CASE("status: what is down, what is missing, and the exit code that says so
   CHECK(has(down.text, "zone         wg.example.org. serial"));
   CHECK(has(down.text, "8 registered, 4 with an endpoint, 1 of them stale"));
 
-  const auto place = CommandFixture::free_place("127.0.0.1");
+  const base::Endpoint place{*base::IpAddress::parse("127.0.0.1"), free_port()};
   REQUIRE(daemon.listeners.change({{place, dnsd::View::private_view}}, {}).has_value());
   CHECK(ask(daemon, {.command = Command::status}).result.exit == 0);
   daemon.reload_problem = "line 3 is wrong";

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "dnsd/point/point_socket.hpp"
 #include "noise/engine.hpp"
 #include "tests/unit/dnsd/control/command_fixture.hpp"
 
@@ -107,9 +108,9 @@ TEST_CASE("peer config: one section per point, its tunnel addresses alone") {
 
 TEST_CASE("peer config: a point on all addresses is reached at the name server's") {
   Fixture f("0.0.0.0");
-  f.static_part.name_servers.clear();
+  f.zone_source.name_servers.clear();
   CHECK(f.run(Command::peer_config, "alice").result.exit == 1);
-  f.static_part.name_servers.push_back(
+  f.zone_source.name_servers.push_back(
       {*dns::Name::parse("ns1.example.org"),
        {*base::IpAddress::parse("2001:db8::1"), *base::IpAddress::parse("203.0.113.77")}});
   const base::Endpoint reached{*base::IpAddress::parse("203.0.113.77"), f.place.port};

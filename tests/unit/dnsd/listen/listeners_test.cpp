@@ -11,12 +11,12 @@
 #include <fstream>
 #include <iterator>
 #include <optional>
-#include <random>
 #include <string>
 #include <vector>
 
 #include "dnsd/host/port_holder.hpp"
 #include "tests/unit/dnsd/answer_fixture.hpp"
+#include "tests/unit/dnsd/free_port.hpp"
 
 // Live sockets on loopback: Linux can bind every address of 127.0.0.0/8.
 namespace {
@@ -27,17 +27,6 @@ constexpr int patience_ms = 5000;
 
 base::Endpoint at(const char* address, base::Port port) {
   return {*base::IpAddress::parse(address), port};
-}
-
-/// A port that is free on every address, for UDP and TCP. It is below the range that the kernel
-/// draws from (ip_local_port_range), so that no client of another test gets it meanwhile.
-base::Port free_port() {
-  static std::mt19937 draw{std::random_device{}()};
-  for (;;) {
-    const base::Port port{static_cast<std::uint16_t>(10000 + draw() % 20000)};
-    if (dnsd::open_listen_sockets({.endpoint = at("0.0.0.0", port)}, 1, dnsd::Sharing::exclusive))
-      return port;
-  }
 }
 
 dnsd::HostAddresses host_with(const std::vector<const char*>& addresses) {

@@ -8,7 +8,7 @@
 
 namespace {
 
-using dnsd::NatMapping;
+using schema::NatMapping;
 
 base::WallTime wall(int second) {
   return base::WallTime(std::chrono::seconds(second));

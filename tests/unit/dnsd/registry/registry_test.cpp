@@ -181,17 +181,18 @@ TEST_CASE("what two points saw is compared once both saw the peer since the last
   f.see(wg0, alice, "203.0.113.1:1", 0);
   CHECK_FALSE(mapping().has_value());
   f.see(wg1, alice, "203.0.113.1:1", 5);
-  CHECK(mapping() == dnsd::NatMapping::unknown);  // the first point may not know of the change at 5
+  CHECK(mapping() ==
+        schema::NatMapping::unknown);  // the first point may not know of the change at 5
   (void)f.registry.take_touched();
   f.see(wg0, alice, "203.0.113.1:1", 25, 0);
-  CHECK(mapping() == dnsd::NatMapping::endpoint_independent);
+  CHECK(mapping() == schema::NatMapping::endpoint_independent);
   CHECK(f.registry.take_touched() == std::vector{alice});
   f.see(wg0, alice, "203.0.113.1:1", 50, 0);
   CHECK(f.registry.take_touched().empty());
   f.see(wg1, alice, "203.0.113.1:2", 60);
-  CHECK(mapping() == dnsd::NatMapping::unknown);
+  CHECK(mapping() == schema::NatMapping::unknown);
   f.see(wg0, alice, "203.0.113.1:1", 75, 0);
-  CHECK(mapping() == dnsd::NatMapping::varies);
+  CHECK(mapping() == schema::NatMapping::varies);
   f.registry.tick(at(250));  // the second point has not seen it for 180 s
   CHECK_FALSE(mapping().has_value());
 }

@@ -34,7 +34,7 @@ TEST_CASE("a renewed row waits for a minute, whichever way the clock went, or fo
   UnsavedRows::State state(second(100));
   for (const int time : {100, 159, 41}) rows.note_renewal({wg0, alice}, state, second(time));
   CHECK(rows.is_empty());
-  rows.flush({wg0, alice}, state, second(100));
+  rows.note_last({wg0, alice}, state, second(100));
   CHECK(rows.is_empty());
 
   for (const int time : {160, 40}) {
@@ -43,9 +43,9 @@ TEST_CASE("a renewed row waits for a minute, whichever way the clock went, or fo
     rows.note_renewal({wg0, alice}, saved, second(time));
     CHECK(rows.take().size() == 1);
   }
-  rows.flush({wg0, alice}, state, second(101));
+  rows.note_last({wg0, alice}, state, second(101));
   CHECK(rows.take().size() == 1);
   UnsavedRows::note_taken(state, second(101));
-  rows.flush({wg0, alice}, state, second(101));
+  rows.note_last({wg0, alice}, state, second(101));
   CHECK(rows.is_empty());
 }

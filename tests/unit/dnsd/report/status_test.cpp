@@ -57,7 +57,7 @@ TEST_CASE(
 }
 
 TEST_CASE("status says what came to each built-in point") {
-  const dnsd::ServedCounters served;
+  const dnsd::Served served;
   dnsd::DaemonStatus status;
   CHECK_FALSE(nlohmann::json::parse(dnsd::status_json(status, served)).contains("points"));
   status.points.push_back({"203.0.113.10:51820", {}});
@@ -74,7 +74,7 @@ TEST_CASE("status says what came to each built-in point") {
 
 TEST_CASE("status says what happened inside the tunnels, where there are any") {
   dnsd::DaemonStatus status = healthy();
-  const dnsd::ServedCounters served;
+  const dnsd::Served served;
   CHECK(!nlohmann::json::parse(dnsd::status_json(status, served)).contains("tunnel"));
   CHECK(dnsd::status_text(status, served).find("tunnels") == std::string::npos);
   dnsd::InnerCounters counters;
@@ -99,7 +99,7 @@ TEST_CASE("status tells programs what it tells people") {
   status.points = {{"192.0.2.1:51820", {}}};
   status.odd_peers = {
       {"alice (xTIB…p8Dg)", {.is_flapping = false, .clock_behind = std::chrono::hours(1)}}};
-  const dnsd::ServedCounters served;
+  const dnsd::Served served;
   const auto json = nlohmann::json::parse(dnsd::status_json(status, served));
   CHECK(json["state"] == "degraded");
   CHECK(json["serial"] == 7);

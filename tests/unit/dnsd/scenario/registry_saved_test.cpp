@@ -86,7 +86,7 @@ TEST_CASE("a place on trial is published, and the proven one before it is kept")
   try_place("198.51.100.66:3", 12);  // from one trial to the next
   CHECK(f.record() == "198.51.100.66:3 - 12 -");
   CHECK(kept() == "203.0.113.1:1");
-  f.registry.flush_sightings();
+  f.registry.note_last_sightings();
   CHECK(kept() == "203.0.113.1:1");
   SUBCASE("taken back") {
     f.see(wg0, alice, "203.0.113.1:1", 15, 0);
@@ -110,11 +110,11 @@ TEST_CASE("before a stop the last sightings are written too, and a failed write 
   (void)f.registry.take_unsaved();
   f.see(wg0, alice, "203.0.113.1:1", 30, 0);
   CHECK_FALSE(f.registry.has_unsaved());
-  f.registry.flush_sightings();
+  f.registry.note_last_sightings();
   const auto written = f.registry.take_unsaved();
   REQUIRE(written.size() == 1);
   CHECK(f.registry.saved(wg0, alice)->sighting->last_seen == at(30).wall);
-  f.registry.flush_sightings();
+  f.registry.note_last_sightings();
   CHECK_FALSE(f.registry.has_unsaved());
   f.registry.mark_unsaved(written[0]);
   f.registry.mark_unsaved(written[0]);

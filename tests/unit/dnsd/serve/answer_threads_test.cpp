@@ -65,7 +65,7 @@ class Server {
     threads_.set_loop_guard(dnsd::LoopGuard({{.addresses = *prefix, .port = place.port}}));
   }
   void remove_last() { threads_.remove(last_); }
-  [[nodiscard]] const dnsd::ServedCounters& served() const { return threads_.served(); }
+  [[nodiscard]] const dnsd::Served& served() const { return threads_.served(); }
 
  private:
   std::shared_ptr<const dnsd::Zone> make_zone() {

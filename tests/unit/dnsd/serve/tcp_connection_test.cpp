@@ -49,11 +49,11 @@ class Connection final : public dnsd::TcpConnectionOwner {
   }
   ~Connection() override { close(); }
 
-  void has_asked(dnsd::TcpConnectionList::iterator place) override {
+  void note_query(dnsd::TcpConnectionList::iterator place) override {
     REQUIRE(place == list_.begin());
     ++asked;
   }
-  void is_over(dnsd::TcpConnectionList::iterator place) override {
+  void remove(dnsd::TcpConnectionList::iterator place) override {
     REQUIRE(place == list_.begin());
     ++over;
     close();
@@ -89,7 +89,7 @@ class Connection final : public dnsd::TcpConnectionOwner {
     return result;
   }
 
-  dnsd::ServedCounters served;
+  dnsd::Served served;
   int asked = 0;
   int over = 0;
 

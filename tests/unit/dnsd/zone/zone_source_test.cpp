@@ -15,8 +15,8 @@ namespace {
 
 using dnsd::Config;
 using dnsd::HostAddresses;
-using dnsd::StaticPart;
 using dnsd::View;
+using dnsd::ZoneSource;
 
 dns::Name name(const std::string& text) {
   const auto result = dns::Name::parse(text);
@@ -81,9 +81,9 @@ std::string to_line(dns::NameView owner, dns::Ttl ttl, dns::RrType type, base::B
 
 using Lines = std::vector<std::string>;
 
-Lines lines_of(const StaticPart& part) {
+Lines lines_of(const ZoneSource& source) {
   Lines lines;
-  for (const auto& record : part.records)
+  for (const auto& record : source.records)
     lines.push_back(to_line(record.owner, record.ttl, record.type, record.rdata));
   return lines;
 }
@@ -99,12 +99,12 @@ std::set<std::string> dump(const dnsd::Zone& zone, View view) {
   return lines;
 }
 
-/// Reads the static part and makes the zone. \return what is wrong with it; empty: nothing.
+/// Reads the source and makes the zone. \return what is wrong with it; empty: nothing.
 std::string error_of(const Config& config, const HostAddresses& addresses = {}) {
   const dnsd::PeerTable peers;
   const dnsd::LiveState live;
   try {
-    (void)dnsd::make_zone(config, dnsd::read_static_part(config, addresses), peers, live);
+    (void)dnsd::make_zone(config, dnsd::read_zone_source(config, addresses), peers, live);
   } catch (const dnsd::ConfigError& error) {
     return error.what();
   }
@@ -118,54 +118,54 @@ const std::string soa_and_ns = "@ SOA ns1 hostmaster 1 2 3 4 5\n@ NS ns1\n";
 TEST_CASE("without a zone file the static part is made, at the addresses of the host") {
   Config config = plain_config();
   config.made_ttl = dns::Ttl{77};
-  const StaticPart part = dnsd::read_static_part(config, host({"203.0.113.5", "10.0.0.1"}));
-  CHECK(lines_of(part) == Lines{"wg.example.org. 77 IN SOA ns1.wg.example.org. "
-                                "hostmaster.wg.example.org. 1 1200 300 1209600 1",
-                                "wg.example.org. 77 IN NS ns1.wg.example.org.",
-                                "ns1.wg.example.org. 77 IN A 203.0.113.5"});
-  REQUIRE(part.name_servers.size() == 1);
-  CHECK(part.name_servers[0].addresses.size() == 1);
-  CHECK(part.advice.empty());
+  const ZoneSource source = dnsd::read_zone_source(config, host({"203.0.113.5", "10.0.0.1"}));
+  CHECK(lines_of(source) == Lines{"wg.example.org. 77 IN SOA ns1.wg.example.org. "
+                                  "hostmaster.wg.example.org. 1 1200 300 1209600 1",
+                                  "wg.example.org. 77 IN NS ns1.wg.example.org.",
+                                  "ns1.wg.example.org. 77 IN A 203.0.113.5"});
+  REQUIRE(source.name_servers.size() == 1);
+  CHECK(source.name_servers[0].addresses.size() == 1);
+  CHECK(source.advice.empty());
   CHECK(error_of(config, host({"203.0.113.5"})).empty());
 }
 
 TEST_CASE("only the addresses that are listened on are made records") {
   Config config = plain_config();
   config.listen = {{*base::Endpoint::parse("203.0.113.6:53"), View::public_view}};
-  const StaticPart part = dnsd::read_static_part(config, host({"203.0.113.5", "203.0.113.6"}));
-  REQUIRE(part.name_servers.size() == 1);
-  REQUIRE(part.name_servers[0].addresses.size() == 1);
-  CHECK(part.name_servers[0].addresses[0].to_string() == "203.0.113.6");
+  const ZoneSource source = dnsd::read_zone_source(config, host({"203.0.113.5", "203.0.113.6"}));
+  REQUIRE(source.name_servers.size() == 1);
+  REQUIRE(source.name_servers[0].addresses.size() == 1);
+  CHECK(source.name_servers[0].addresses[0].to_string() == "203.0.113.6");
 }
 
 TEST_CASE("a made zone that nobody can find comes with advice") {
-  const StaticPart part = dnsd::read_static_part(plain_config(), host({"10.0.0.1"}));
-  REQUIRE(part.advice.size() == 1);
-  CHECK(part.advice[0].find("--ns ns1.wg.example.org.=PUBLIC-ADDRESS") != std::string::npos);
-  CHECK(part.records.size() == 2);
+  const ZoneSource source = dnsd::read_zone_source(plain_config(), host({"10.0.0.1"}));
+  REQUIRE(source.advice.size() == 1);
+  CHECK(source.advice[0].find("--ns ns1.wg.example.org.=PUBLIC-ADDRESS") != std::string::npos);
+  CHECK(source.records.size() == 2);
 }
 
 TEST_CASE("a zone file is the static part, name servers included; the host is not asked") {
   WithFile file(
       "@ SOA ns1 hostmaster 1 2 3 4 5\n@ NS ns1\n@ NS ns.example.net.\nns1 60 A 192.0.2.1\n");
   file.config.made_ttl = dns::Ttl{77};
-  const StaticPart part = dnsd::read_static_part(file.config, host({"203.0.113.5"}));
-  CHECK(lines_of(part) == Lines{"wg.example.org. 77 IN SOA ns1.wg.example.org. "
-                                "hostmaster.wg.example.org. 1 2 3 4 5",
-                                "wg.example.org. 77 IN NS ns1.wg.example.org.",
-                                "wg.example.org. 77 IN NS ns.example.net.",
-                                "ns1.wg.example.org. 60 IN A 192.0.2.1"});
-  REQUIRE(part.name_servers.size() == 2);
-  CHECK(part.name_servers[0].name == name("ns1.wg.example.org."));
-  REQUIRE(part.name_servers[0].addresses.size() == 1);
-  CHECK(part.name_servers[0].addresses[0].to_string() == "192.0.2.1");
-  CHECK(part.name_servers[1].name == name("ns.example.net."));
-  CHECK(part.name_servers[1].addresses.empty());
+  const ZoneSource source = dnsd::read_zone_source(file.config, host({"203.0.113.5"}));
+  CHECK(lines_of(source) == Lines{"wg.example.org. 77 IN SOA ns1.wg.example.org. "
+                                  "hostmaster.wg.example.org. 1 2 3 4 5",
+                                  "wg.example.org. 77 IN NS ns1.wg.example.org.",
+                                  "wg.example.org. 77 IN NS ns.example.net.",
+                                  "ns1.wg.example.org. 60 IN A 192.0.2.1"});
+  REQUIRE(source.name_servers.size() == 2);
+  CHECK(source.name_servers[0].name == name("ns1.wg.example.org."));
+  REQUIRE(source.name_servers[0].addresses.size() == 1);
+  CHECK(source.name_servers[0].addresses[0].to_string() == "192.0.2.1");
+  CHECK(source.name_servers[1].name == name("ns.example.net."));
+  CHECK(source.name_servers[1].addresses.empty());
 }
 
 TEST_CASE("a zone file gives no advice, whatever it lacks") {
   const WithFile file(soa_and_ns);
-  CHECK(dnsd::read_static_part(file.config, {}).advice.empty());
+  CHECK(dnsd::read_zone_source(file.config, {}).advice.empty());
 }
 
 TEST_CASE("what is wrong with a zone file is told with the file, and the line where there is one") {
@@ -223,7 +223,7 @@ TEST_CASE("the options and the named peers of the configuration are those of the
                                .detail = std::make_shared<const dnsd::PeerDetail>()}};
   peers.apply({&change, 1});
   const dnsd::LiveState live;
-  const auto zone = dnsd::make_zone(config, dnsd::read_static_part(config, host({})), peers, live);
+  const auto zone = dnsd::make_zone(config, dnsd::read_zone_source(config, host({})), peers, live);
   const std::string k = schema::key_label(key(1));
   const auto lines = dump(*zone, View::public_view);
   CHECK(lines.contains(k + ".wg.example.org. 2 IN A 10.0.0.9"));

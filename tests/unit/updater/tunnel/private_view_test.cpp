@@ -97,7 +97,7 @@ class Server {
 };
 
 /// Records what the view reports.
-struct Reader final : updater::PrivateView::Reader {
+struct Reader final : updater::PrivateView::Listener {
   void learn_lan(const updater::LanResult& result) override { lan.push_back(result); }
   void learn_text(const wg::PublicKey& peer, const updater::PublishedText& text) override {
     texts.emplace_back(peer, text);
@@ -200,11 +200,15 @@ TEST_CASE("the list of the mesh is read where ranges are configured, and not at 
       strings({"txtvers=1", "pub=" + alice.to_base64(), "allowed=10.77.0.3/32"});
   CHECK(!updater::joins_mesh(world.config));
   world.follow(0);
+  world.context.poll();
+  CHECK(world.server.questions[dns::RrType::ptr] == 0);
   world.config.settings.mesh.ranges = {prefix("10.77.0.0/24")};
   CHECK(updater::joins_mesh(world.config));
   for (const double seconds : {0.0, 1.0, 10.0}) {
     world.follow(seconds);
     REQUIRE(world.until([&] { return world.reader.lists.size() == 1; }));
+    world.context.poll();
+    CHECK(world.server.questions[dns::RrType::ptr] == 1);
   }
   world.follow(30);
   REQUIRE(world.until([&] { return world.reader.lists.size() == 2; }));

@@ -1,11 +1,11 @@
-#include "dnsd/report/examination.hpp"
+#include "dnsd/report/findings.hpp"
 
 #include <algorithm>
 #include <variant>
 
 namespace dnsd {
 
-void add(Addresses& addresses, const base::IpAddress& address) {
+void add_address(Addresses& addresses, const base::IpAddress& address) {
   if (std::find(addresses.begin(), addresses.end(), address) == addresses.end())
     addresses.push_back(address);
 }

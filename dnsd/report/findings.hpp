@@ -16,7 +16,7 @@ namespace dnsd {
 using control::Diagnosis;
 using Addresses = std::vector<base::IpAddress>;
 
-/// What a check looks at. Borrowed for the examination.
+/// What a check looks at. Borrowed during the checks.
 struct Examined {
   const dns::Name& zone;
   const std::optional<DoctorFacts>& facts;  ///< none: no daemon of this host is asked about
@@ -44,7 +44,7 @@ class Findings {
 };
 
 /// Adds an address that is not there yet.
-void add(Addresses& addresses, const base::IpAddress& address);
+void add_address(Addresses& addresses, const base::IpAddress& address);
 
 /// \return nullptr: there is none of that owner. Borrowed from `records`.
 [[nodiscard]] const dns::SoaRecord* find_soa(const std::vector<dns::ReplyRecord>& records,

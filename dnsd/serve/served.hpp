@@ -7,13 +7,13 @@
 
 namespace dnsd {
 
-/// Counts of what passed the listeners since the start. Answer threads write them, once per batch;
-/// any thread reads them.
-struct ServedCounters {
+/// What passed the listeners since the start: counts, and the query log. Answer threads write them,
+/// UDP once per batch; any thread reads them.
+struct Served {
   struct Counters {
     std::atomic<std::uint64_t> queries{0};  ///< messages received, garbage included
-    std::atomic<std::uint64_t> replies{0};  ///< messages handed to the kernel
-    std::atomic<std::uint64_t> dropped{0};  ///< replies that the kernel did not take
+    std::atomic<std::uint64_t> replies{0};  ///< UDP: the kernel took them; TCP: they are queued
+    std::atomic<std::uint64_t> dropped{0};  ///< UDP: replies that the kernel did not take
   };
   Counters udp;
   Counters tcp;
