@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "dnsd/listen/listen_socket.hpp"
 #include "dnsd/serve/answer_threads.hpp"
 #include "tests/bench/served_table.hpp"
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "control/to_line.hpp"
+#include "wg/device.hpp"
 
 // Writes status and why: the table, its JSON, the story of one peer, and the advice. Pure functions
 // of a Report. Machine::describe() makes the report; control/commands.hpp chooses the form.
