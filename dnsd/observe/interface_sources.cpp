@@ -58,6 +58,30 @@ std::shared_ptr<InterfaceSources::Interface> InterfaceSources::find_or_make(
   return interface;
 }
 
+std::shared_ptr<InterfaceSources::Interface> InterfaceSources::still_configured(
+    const std::weak_ptr<Interface>& interface) const {
+  const auto found = interface.lock();
+  const bool is_known =
+      std::find(interfaces_.begin(), interfaces_.end(), found) != interfaces_.end();
+  return is_known && !stopped_ ? found : nullptr;
+}
+
+std::vector<SourceId> InterfaceSources::ids() const {
+  std::vector<SourceId> result;
+  result.reserve(interfaces_.size());
+  for (const auto& interface : interfaces_) result.push_back(interface->id);
+  return result;
+}
+
+std::vector<SourceStatus> InterfaceSources::status() const {
+  std::vector<SourceStatus> result;
+  result.reserve(interfaces_.size());
+  for (const auto& interface : interfaces_)
+    result.push_back({interface->name, interface->state == Interface::State::readable,
+                      interface->problem, registry_.listed_by(interface->id)});
+  return result;
+}
+
 void InterfaceSources::announce_ready() {
   if (std::all_of(interfaces_.begin(), interfaces_.end(),
                   [](const auto& interface) { return interface->known; }))
@@ -107,7 +131,6 @@ void InterfaceSources::stop() {
   poll_timer_.cancel();
 }
 
-/// While it is in flight, the rules of the interface belong to the other thread.
 void InterfaceSources::read(const std::shared_ptr<Interface>& interface) {
   interface->in_flight = true;
   asio::post(pool_, [weak = weak_from_this(), interface, &io = io_, read_device = read_device_] {
@@ -124,8 +147,8 @@ void InterfaceSources::read(const std::shared_ptr<Interface>& interface) {
     asio::post(io, [weak, weak_interface = std::weak_ptr(interface),
                     poll = std::make_shared<decltype(poll)>(std::move(poll))] {
       const auto self = weak.lock();
-      const auto read_interface = weak_interface.lock();  // none: the reload dropped it
-      if (!self || !read_interface || self->stopped_) return;
+      const auto read_interface = self ? self->still_configured(weak_interface) : nullptr;
+      if (!read_interface) return;
       if (*poll) {
         self->take(read_interface, std::shared_ptr<Poll>(poll, &**poll));
       } else {
@@ -162,8 +185,8 @@ void InterfaceSources::take(const std::shared_ptr<Interface>& interface,
     publisher_.publish(poll->now.steady, Publisher::Voice::aloud);
     asio::post(io_, [weak = weak_from_this(), weak_interface = std::weak_ptr(interface), poll] {
       const auto self = weak.lock();
-      const auto taken = weak_interface.lock();
-      if (self && taken && !self->stopped_) self->take(taken, poll);
+      const auto taken = self ? self->still_configured(weak_interface) : nullptr;
+      if (taken) self->take(taken, poll);
     });
     return;
   }

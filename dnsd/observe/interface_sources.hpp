@@ -13,6 +13,7 @@
 #include "base/clock.hpp"
 #include "base/expected.hpp"
 #include "dnsd/observe/interface_rules.hpp"
+#include "dnsd/observe/source_status.hpp"
 #include "dnsd/registry/publisher.hpp"
 #include "dnsd/registry/registry.hpp"
 #include "dnsd/state/saver.hpp"
@@ -29,18 +30,6 @@ class InterfaceSources : public std::enable_shared_from_this<InterfaceSources> {
   using ReadDevice =
       std::function<base::Expected<wg::Device, wg::DeviceError>(const std::string& name)>;
 
-  struct Interface {
-    enum class State : std::uint8_t { unread, readable, lost };
-
-    SourceId id{};
-    std::string name;
-    InterfaceRules rules;
-    State state = State::unread;
-    std::string problem;     // why it is lost
-    bool known = false;      // read once, or restored
-    bool in_flight = false;  // being read on another thread
-  };
-
   /// All references outlive this. \param read_device called on other threads, for one interface not
   /// twice at a time.
   InterfaceSources(asio::io_context& io, Registry& registry, Publisher& publisher, Saver& saver,
@@ -49,7 +38,9 @@ class InterfaceSources : public std::enable_shared_from_this<InterfaceSources> {
   /// Exactly these from now on.
   void configure(const std::vector<std::string>& configured);
   /// In configuration order.
-  [[nodiscard]] const std::vector<std::shared_ptr<Interface>>& all() const { return interfaces_; }
+  [[nodiscard]] std::vector<SourceId> ids() const;
+  /// In configuration order.
+  [[nodiscard]] std::vector<SourceStatus> status() const;
   /// Tells the publisher if each interface was read once, or restored.
   void announce_ready();
 
@@ -63,6 +54,18 @@ class InterfaceSources : public std::enable_shared_from_this<InterfaceSources> {
   void stop();
 
  private:
+  struct Interface {
+    enum class State : std::uint8_t { unread, readable, lost };
+
+    SourceId id{};
+    std::string name;
+    InterfaceRules rules;  // while in_flight: of the thread that reads
+    State state = State::unread;
+    std::string problem;     // why it is lost
+    bool known = false;      // read once, or restored
+    bool in_flight = false;  // being read on another thread
+  };
+
   /// What one poll brought, taken in slices: a million peers do not hold this thread.
   struct Poll {
     base::Now now{};
@@ -72,6 +75,10 @@ class InterfaceSources : public std::enable_shared_from_this<InterfaceSources> {
   };
 
   [[nodiscard]] std::shared_ptr<Interface> find_or_make(const std::string& name);
+  /// The interface, if what was read of it may be taken. nullptr: a reload dropped it, or stop()
+  /// was called. The thread that read it can still hold a dropped one.
+  [[nodiscard]] std::shared_ptr<Interface> still_configured(
+      const std::weak_ptr<Interface>& interface) const;
   void poll();
   void read(const std::shared_ptr<Interface>& interface);
   void take(const std::shared_ptr<Interface>& interface, const std::shared_ptr<Poll>& poll);

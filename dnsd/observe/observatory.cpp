@@ -24,7 +24,6 @@ Observatory::Observatory(asio::io_context& io, PeerTable& peers, LiveState& live
 
 base::Expected<void, std::string> Observatory::start(const Config& config) {
   const base::Now now = base::read_clock();
-  state_dir_ = config.state_dir;
   saver_->start(now.wall);
   configure(config, Publisher::Voice::quiet);
   restore(now);
@@ -37,10 +36,9 @@ base::Expected<void, std::string> Observatory::start(const Config& config) {
 }
 
 base::Expected<void, std::string> Observatory::reload(const Config& config) {
-  if (std::exchange(state_dir_, config.state_dir) != config.state_dir)
-    spdlog::warn("state-dir {} takes effect at the next start", state_dir_);
   configure(config, Publisher::Voice::aloud);
   content_changed();
+  interfaces_->announce_ready();  // the last one that was not read may be gone
   interfaces_->poll_every(config.poll_interval);
   return points_->open(config);
 }
@@ -56,13 +54,12 @@ void Observatory::configure(const Config& config, Publisher::Voice voice) {
   publisher_->set_list_rules({config.list_max, config.publish_private});
   interfaces_->configure(config.interfaces);
   points_->configure(config.points);
-  std::vector<SourceId> order;
-  for (const auto& interface : interfaces_->all()) order.push_back(interface->id);
+  std::vector<SourceId> order = interfaces_->ids();
   for (const SourceId id : points_->ids()) order.push_back(id);
 
   registry_.begin_configuration(
       {config.stale_after, config.expire_after, config.publish_listed_only}, order);
-  const base::SteadyTime now = base::read_clock().steady;
+  const base::SteadyTime now = base::read_steady();
   ChunkedLoad load(*publisher_, now, voice);
   for (const ConfiguredPeer& peer : config.peers) {
     registry_.configure(peer);
@@ -83,10 +80,7 @@ void Observatory::restore(base::Now now) {
 
 ObservatoryStatus Observatory::status() const {
   ObservatoryStatus result;
-  for (const auto& interface : interfaces_->all())
-    result.sources.push_back({interface->name,
-                              interface->state == InterfaceSources::Interface::State::readable,
-                              interface->problem, registry_.listed_by(interface->id)});
+  result.sources = interfaces_->status();
   for (const SourceId id : points_->ids())
     result.sources.push_back({registry_.source_name(id), true, {}, configured_peers_});
   result.peers = peers_.size();

@@ -48,8 +48,8 @@ class Observatory : public SightingReader {
   /// while it loads. \error one sentence: a point could not be opened. All else works.
   [[nodiscard]] base::Expected<void, std::string> start(const Config& config);
   /// Applies a new configuration by difference: observations of peers and sources that stay are
-  /// kept, and points that stay keep their sessions. Counts as a change of content. A changed
-  /// state-dir takes effect at the next start. \error as start()
+  /// kept, and points that stay keep their sessions. Counts as a change of content. \error as
+  /// start()
   [[nodiscard]] base::Expected<void, std::string> reload(const Config& config);
   /// What the zone says beside the peers was replaced: a change of content like any other.
   void content_changed() { publisher_->content_changed(); }
@@ -67,7 +67,6 @@ class Observatory : public SightingReader {
 
   PeerTable& peers_;
   StateStore& store_;
-  std::string state_dir_;
   std::size_t configured_peers_ = 0;
 
   // Each refers to those above it, and ends before them. Shared only with their own handlers.

@@ -36,8 +36,6 @@ PointSources::PointSources(asio::io_context& io, Registry& registry, Publisher& 
       publisher_(publisher),
       saver_(saver),
       inner_(std::move(inner)) {}
-PointSources::~PointSources() = default;
-
 // Configuration
 
 void PointSources::configure(const std::vector<ConfiguredPoint>& configured) {
@@ -129,7 +127,7 @@ base::Expected<void, std::string> PointSources::open(Entry& entry, const Config&
   if (known != point.public_key()) {
     registry_.set_own_key(entry.id, point.public_key());
     saver_.note_own_key(entry.id);
-    publisher_.publish(base::read_clock().steady, Publisher::Voice::quiet);
+    publisher_.publish(base::read_steady(), Publisher::Voice::quiet);
   }
   point.restore(std::exchange(entry.memory, {}));
   point.set_peers(point_peers(config, point.public_key()));

@@ -32,7 +32,6 @@ class PointSources : public std::enable_shared_from_this<PointSources> {
   /// All references outlive this. \param inner called on the points' threads
   PointSources(asio::io_context& io, Registry& registry, Publisher& publisher, Saver& saver,
                InnerHandler inner);
-  ~PointSources();
   PointSources(const PointSources&) = delete;
   PointSources& operator=(const PointSources&) = delete;
 

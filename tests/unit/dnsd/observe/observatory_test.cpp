@@ -7,10 +7,12 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "dnsd/state/state_store.hpp"
@@ -97,10 +99,13 @@ class Daemon {
   Daemon& operator=(const Daemon&) = delete;
 
   dnsd::Observatory& start() {
+    return start([this](const std::string& name) { return host.read(name); });
+  }
+  dnsd::Observatory& start(dnsd::Observatory::ReadDevice read_device) {
     store_ = std::make_unique<dnsd::StateStore>(config.state_dir);
     observatory_ = std::make_unique<dnsd::Observatory>(
         io_, peers, live, *store_, [](const dnsd::InnerPacket&, const dnsd::SendInner&) {},
-        [this](const std::string& name) { return host.read(name); });
+        std::move(read_device));
     REQUIRE(observatory_->start(config));
     return *observatory_;
   }
@@ -123,6 +128,11 @@ class Daemon {
       io_.run_one_for(std::chrono::milliseconds(100));
     }
     return true;
+  }
+  // Runs what waits for the control thread.
+  void run_ready() {
+    io_.restart();
+    io_.poll();
   }
   bool polled(int times) {
     const int start = host.reads();
@@ -279,6 +289,61 @@ TEST_CASE("a reload keeps observations of what stays, and lets go of what does n
   REQUIRE(daemon.observatory().reload(config));
   CHECK(daemon.polled(6));
   CHECK(daemon.place() == "203.0.113.9:9");
+}
+
+// A reader that its thread lets go of only when the test allows it: what was read was handed over
+// by then, and the thread still holds the interface.
+class HeldReader {
+ public:
+  struct Gate {
+    std::promise<void> letting_go;  // by a thread of the pool
+    std::promise<void> opened;      // by the test
+    std::shared_future<void> open = opened.get_future().share();
+    const std::thread::id control = std::this_thread::get_id();
+  };
+
+  HeldReader(Host& host, std::shared_ptr<Gate> gate) : host_(&host), gate_(std::move(gate)) {}
+  HeldReader(const HeldReader&) = default;
+  HeldReader& operator=(const HeldReader&) = delete;
+  ~HeldReader() {
+    if (std::this_thread::get_id() == gate_->control) return;
+    gate_->letting_go.set_value();
+    gate_->open.wait_for(seconds(20));
+  }
+  base::Expected<wg::Device, wg::DeviceError> operator()(const std::string& name) const {
+    return host_->read(name);
+  }
+
+ private:
+  Host* host_;
+  std::shared_ptr<Gate> gate_;
+};
+
+TEST_CASE("what was read of an interface that a reload dropped is not taken") {
+  Daemon daemon;
+  daemon.config.interfaces = {"wg0"};
+  daemon.host.set("wg0", {peer(alice, "203.0.113.1:1", 500)});
+  const auto gate = std::make_shared<HeldReader::Gate>();
+  daemon.start(HeldReader(daemon.host, gate));
+  REQUIRE(gate->letting_go.get_future().wait_for(seconds(20)) == std::future_status::ready);
+  Config config = daemon.config;
+  config.interfaces = {};
+  REQUIRE(daemon.observatory().reload(config));
+  CHECK_NOTHROW(daemon.run_ready());
+  CHECK(daemon.place() == "unregistered");
+  gate->opened.set_value();
+}
+
+TEST_CASE("a reload that drops the last unread interface knows of every key") {
+  Daemon daemon;
+  daemon.config.interfaces = {"wg0"};  // is missing
+  daemon.start();
+  REQUIRE(daemon.polled(2));
+  CHECK_FALSE(daemon.live.is_ready());
+  Config config = daemon.config;
+  config.interfaces = {};
+  REQUIRE(daemon.observatory().reload(config));
+  CHECK(daemon.live.is_ready());
 }
 
 TEST_CASE("a folder that vanishes under the daemon stops nothing") {
