@@ -281,14 +281,15 @@ Report Loop::describe() const {
 /// A failure is logged when it begins and when it ends.
 void Loop::write_metrics() {
   if (config_.metrics_file.empty()) return;
-  const std::string error = base::replace_file(
+  const auto written = base::replace_file(
       config_.metrics_file, machine_.metrics().write(describe()), base::FileUse::published);
-  if (!error.empty() && !metrics_failing_) {
-    spdlog::warn("{}: metrics cannot be written: {}", config_.metrics_file, error);
-  } else if (error.empty() && metrics_failing_) {
+  if (!written && !metrics_failing_) {
+    spdlog::warn("{}: metrics cannot be written: {}", config_.metrics_file,
+                 written.error().message());
+  } else if (written && metrics_failing_) {
     spdlog::info("{}: metrics are written again", config_.metrics_file);
   }
-  metrics_failing_ = !error.empty();
+  metrics_failing_ = !written;
 }
 
 void Loop::finish() {

@@ -1,19 +1,14 @@
 #include "dnsd/control/added_peers.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
 #include <system_error>
 #include <utility>
 #include <vector>
 
-#include "base/file_descriptor.hpp"
 #include "base/read_file.hpp"
+#include "base/replace_file.hpp"
 #include "dnsd/settings/peer_reader.hpp"
 
 namespace dnsd {
@@ -68,19 +63,9 @@ base::Expected<void, std::string> write(const std::string& path,
   whole.text.reserve(head.size() + 512 * (peers.size() + 1));  // no copy is left behind by growing
   whole.text = head;
   for (const wg::ConfigPeer& peer : peers) write_section(whole.text, peer);
-  const std::string fresh = path + ".new";
-  const base::FileDescriptor file(
-      ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-  bool written = file && ::fchmod(file.get(), 0600) == 0;
-  for (std::size_t done = 0; written && done < whole.text.size();) {
-    const ssize_t count = ::write(file.get(), whole.text.data() + done, whole.text.size() - done);
-    written = count > 0;
-    if (written) done += static_cast<std::size_t>(count);
-  }
-  if (written && ::fsync(file.get()) == 0 && ::rename(fresh.c_str(), path.c_str()) == 0) return {};
-  const std::string problem = describe(path, {errno, std::generic_category()});
-  (void)::unlink(fresh.c_str());
-  return base::Unexpected(problem);
+  const auto written = base::replace_file(path, whole.text, base::FileUse::state);
+  if (!written) return base::Unexpected(describe(path, written.error()));
+  return {};
 }
 
 }  // namespace

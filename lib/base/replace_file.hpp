@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <string>
 #include <string_view>
+#include <system_error>
+
+#include "base/expected.hpp"
 
 namespace base {
 
@@ -13,8 +15,8 @@ enum class FileUse : std::uint8_t {
 };
 
 /// Replaces the file in one step, by way of `PATH.new`: a reader sees the old text or the new one,
-/// also after a crash. Makes its folder. \return what failed, as a clause; empty: nothing.
-[[nodiscard]] std::string replace_file(const std::filesystem::path& path, std::string_view text,
-                                       FileUse use);
+/// also after a crash. Makes its folder. Blocks. \error of the system: the old file is as it was.
+[[nodiscard]] Expected<void, std::error_code> replace_file(const std::filesystem::path& path,
+                                                           std::string_view text, FileUse use);
 
 }  // namespace base

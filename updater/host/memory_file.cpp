@@ -40,15 +40,14 @@ Memory MemoryFile::load() const {
 
 void MemoryFile::save(const Memory& memory) {
   if (access_ == Access::read_only) return;
-  const std::string error =
-      base::replace_file(path_, write_memory(memory, boot_), base::FileUse::state);
-  if (!error.empty() && !failing_) {
+  const auto written = base::replace_file(path_, write_memory(memory, boot_), base::FileUse::state);
+  if (!written && !failing_) {
     spdlog::warn("{}: cannot be written: {}; a restart will not know the user's keepalives",
-                 path_.string(), error);
-  } else if (error.empty() && failing_) {
+                 path_.string(), written.error().message());
+  } else if (written && failing_) {
     spdlog::info("{}: written again", path_.string());
   }
-  failing_ = !error.empty();
+  failing_ = !written;
 }
 
 }  // namespace updater

@@ -107,7 +107,7 @@ TEST_CASE("a file that cannot be read or written is told by name, and stays") {
   CHECK(appended.error().starts_with(folder.file() + ":1: "));
   CHECK(contents(folder.file()) == "nonsense\n");
   CHECK_FALSE(dnsd::erase_peer(folder.file(), {}).has_value());
-  CHECK_FALSE(dnsd::append_peer("/nonexistent/file", peer_named("alice")).has_value());
+  CHECK_FALSE(dnsd::append_peer("/proc/nonexistent/file", peer_named("alice")).has_value());
 }
 
 }  // namespace
