@@ -10,6 +10,7 @@ compiled and run. With --full every step runs alone, and scenarios judge the sec
 import argparse
 import collections
 import concurrent.futures
+import contextlib
 import os
 import pathlib
 import re
@@ -24,6 +25,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 LOGS = ROOT / "build/test"
 SKIPPED = 77
 SLOWEST = 10  # tests, shown at the end
+UNIT_LIMIT = 600  # seconds, for one program of unit tests
 
 # What may run at the same time as a step.
 ALONE = "alone"  # no other step
@@ -56,6 +58,7 @@ def steps(options):
         *([] if options.full else [Step("ctest", ctest("dev", "-LE", "unit"), needs="build", room=beside)]),
         Step("build-release", build("release"), full=True),
         Step("unit-release", ctest("release"), needs="build-release", full=True),
+        Step("build-bench", build("release", targets=("bench",)), needs="build-release", full=True),
         Step("build-coverage", build("coverage"), full=True),
         Step("simulation", ["build/release/tests/simulation/simulate"], needs="build-release", full=True),
     ]
@@ -134,7 +137,8 @@ def build(preset, definitions=(), targets=()):
 
 
 def ctest(preset, *more):
-    return ["ctest", "--preset", preset, "-j", str(os.cpu_count()), "--output-junit", ctest_report(preset), *more]
+    report = ("--output-junit", ctest_report(preset))
+    return ["ctest", "--preset", preset, "-j", str(os.cpu_count()), "--no-tests=error", *report, *more]
 
 
 def ctest_report(preset):
@@ -144,24 +148,29 @@ def ctest_report(preset):
 def unit(log):
     """Runs each program of unit tests once. ctest starts a process for each case, and with the sanitizers the starts take
     ten times as long as the cases. --full does it, so that no case depends on another."""
-    programs = sorted(path for path in (ROOT / "build/dev/tests/unit").glob("*_test") if path.is_file())
+    programs = [pathlib.Path(line) for line in (ROOT / "build/dev/tests/unit/programs.txt").read_text().splitlines()]
+    failed = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        ends = pool.map(lambda path: subprocess.run([path, "-r=junit", f"-o={unit_report(path)}"], stdout=subprocess.PIPE,
-                                                    stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL), programs)  # fmt: skip
-        failed = []
-        for number, (path, end) in enumerate(zip(programs, ends), 1):
-            log.write(f"{number}/{len(programs)} Test {path.name}\n")
+        for number, (path, problem) in enumerate(zip(programs, pool.map(problem_of, programs)), 1):
+            log.write(f"{number}/{len(programs)} Test {path.name}\n{problem}")
             log.flush()
-            if end.returncode != 0:
-                log.write(end.stdout.decode(errors="replace"))
-                failed.append(path)
-    for path in failed:
-        run(log, path)  # says what failed, for people
+            failed += bool(problem)
     return 1 if failed or not programs else 0
 
 
-def unit_report(program):
-    return LOGS / f"unit-{program.name}.xml"
+def problem_of(program):
+    """Runs a program of unit tests. \\return its output, if anything failed."""
+    report = LOGS / f"unit-{program.name}.xml"
+    words = [program, "-r=junit", f"-o={report}"]
+    try:
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              timeout=UNIT_LIMIT)  # fmt: skip
+    except subprocess.TimeoutExpired as late:
+        return f"{(late.stdout or b'').decode(errors='replace')}{program} did not end within {UNIT_LIMIT} s\n"
+    if done.returncode == 0 and unit_cases(report):
+        return ""
+    failures = report.read_text(errors="replace") if report.exists() else ""
+    return f"{done.stdout.decode(errors='replace')}{failures}{program} ended with {done.returncode}\n"
 
 
 def scenario(script, name, preset, options):
@@ -170,14 +179,15 @@ def scenario(script, name, preset, options):
 
 
 def fuzz(log):
-    verdict = 0
+    """A target that found something may end with 77, which is no skipped step."""
+    verdicts = []
     for target in sorted((ROOT / "build/fuzz/tests/fuzz").glob("fuzz_*")):
         if target.is_file() and os.access(target, os.X_OK):
             name = target.name.removeprefix("fuzz_")
             grown = LOGS / f"corpus-{name}"
             grown.mkdir(exist_ok=True)
-            verdict |= run(log, target, "-max_total_time=30", grown, f"tests/fuzz/corpus/{name}")
-    return verdict
+            verdicts.append(run(log, target, "-max_total_time=30", grown, f"tests/fuzz/corpus/{name}"))
+    return 1 if any(verdicts) or not verdicts else 0
 
 
 # ---- running them
@@ -227,6 +237,7 @@ class Run:
         if process == 0:
             os.setpgid(0, 0)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
             code = 1
             try:
                 if step.room == BESIDE:
@@ -237,6 +248,8 @@ class Run:
             log.flush()
             os._exit(code if 0 <= code < 256 else 1)
         log.close()
+        with contextlib.suppress(OSError):
+            os.setpgid(process, process)  # here too: stop() may come before the child has done it
         self.running[process] = (step, time.monotonic())
 
     def wait_for_one(self):
@@ -282,7 +295,8 @@ class Run:
 
     def stop(self):
         for process in self.running:
-            os.killpg(process, signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process, signal.SIGTERM)
         for process in self.running:
             os.waitpid(process, 0)
 
@@ -359,12 +373,12 @@ def unit_cases(report):
     """None, if the program ended before it had written its report."""
     try:
         cases = list(xml.etree.ElementTree.parse(report).iter("testcase"))
-    except xml.etree.ElementTree.ParseError:
+    except (FileNotFoundError, xml.etree.ElementTree.ParseError):
         return []
     folder = ROOT / "tests/unit"
     return [
         ("passed" if case.find("failure") is None and case.find("error") is None else "failed", float(case.get("time")),
-         f"{pathlib.Path(case.get('classname')).parent.relative_to(folder)}: {case.get('name')}")
+         f"{pathlib.Path(case.get('classname')).resolve().parent.relative_to(folder)}: {case.get('name')}")
         for case in cases
     ]  # fmt: skip
 
@@ -372,7 +386,9 @@ def unit_cases(report):
 def chosen(table, only):
     """The step `only` and the steps it needs; any other name is taken as the beginning of unit tests' names."""
     by_name = {step.name: step for step in table}
-    found = [by_name.get(only) or Step(only, ctest("dev", "-R", f"^{only}", "--no-tests=error"), needs="build")]
+    if only not in by_name and only.startswith(("e2e/", "build-")):
+        sys.exit(f"scripts/test: there is no step {only}; scripts/test --list names them")
+    found = [by_name.get(only) or Step(only, ctest("dev", "-R", f"^{re.escape(only)}"), needs="build")]
     while found[0].needs:
         found.insert(0, by_name[found[0].needs])
     return found
@@ -400,7 +416,8 @@ def main():
         report.unlink()
     table = chosen(table, options.only) if options.only else [step for step in table if options.full or not step.full]
     running = Run()
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda number, frame: sys.exit(128 + number))
     try:
         running.run_all(table)
     finally:

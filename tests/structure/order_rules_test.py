@@ -98,6 +98,37 @@ class Rules(unittest.TestCase):
             'dnsd/zone/zone.hpp:2: "cellar/wine.hpp" begins with no folder of the list. ',
         )
 
+    def test_an_include_is_written_another_way(self):
+        for text, path in (
+            ("#include <dnsd/answer/policy.hpp>", "dnsd/answer/policy.hpp"),
+            ('#include"dnsd/answer/policy.hpp"', "dnsd/answer/policy.hpp"),
+            ('#  include "dnsd/answer/policy.hpp"', "dnsd/answer/policy.hpp"),
+        ):
+            self.assert_finds(
+                {"dnsd/zone/zone.hpp": text + "\n"},
+                f'dnsd/zone/zone.hpp:1: "{path}": dnsd/answer/ comes after dnsd/zone/. ',
+            )
+        for text in ('"dnsd/zone/../answer/policy.hpp"', "<dnsd/zone/../answer/policy.hpp>", '"./zone.hpp"'):
+            self.assert_finds(
+                {"dnsd/zone/zone.hpp": f"#include {text}\n"},
+                f'dnsd/zone/zone.hpp:1: "{text[1:-1]}" is not the plain path of a file. ',
+            )
+        self.assert_finds(
+            {"lib/dns/name.hpp": "#include <dnsd/zone/zone.hpp>\n"},
+            'lib/dns/name.hpp:1: "dnsd/zone/zone.hpp": dnsd/zone/ is none of lib/',
+        )
+
+    def test_a_file_is_of_another_kind(self):
+        for name in ("dnsd/zone/table.inc", "lib/base/log.h"):
+            self.assert_finds({name: '#include "dnsd/answer/policy.hpp"\n'}, f"{name}:1: only .cpp .hpp ")
+
+    def test_a_folder_is_linked_from_elsewhere(self):
+        text = "add_subdirectory(zone)\nadd_subdirectory(answer)\ntarget_link_libraries(dnsd_zone PUBLIC dnsd_answer)\n"
+        self.assert_finds(
+            {"dnsd/CMakeLists.txt": text},
+            "dnsd/CMakeLists.txt:3: the libraries of dnsd_zone are listed in dnsd/zone/CMakeLists.txt",
+        )
+
     def test_cmake_has_another_order(self):
         self.assert_finds(
             {"dnsd/CMakeLists.txt": "add_subdirectory(answer)\nadd_subdirectory(zone)\n"},

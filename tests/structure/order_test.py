@@ -23,9 +23,10 @@ ORDER = {
 }
 LONGEST_FILE = 500  # lines
 CPP = (".cpp", ".hpp")
+PRODUCT = (*CPP, ".hpp.in", "CMakeLists.txt")  # all that a folder may hold
 PROGRAMS = tuple(f"{program}/" for program in ORDER)
 
-INCLUDE = re.compile(r'\s*#\s*include\s+"([^"]+)"')
+INCLUDE = re.compile(r'\s*#\s*include\s*(["<])([^">]+)[">]')
 
 
 # ---- reading a tree
@@ -61,12 +62,17 @@ def folder_of(path):
 
 
 def includes(root, names):
-    """(name, line, included path) of every quoted include."""
+    """(name, line, included path) of every include that is quoted, or leads into our folders."""
     for name in names:
         for number, line in enumerate(read_lines(root / name), 1):
             found = INCLUDE.match(line)
-            if found:
-                yield name, number, found[1]
+            if found and (found[1] == '"' or is_ours(root, found[2])):
+                yield name, number, found[2]
+
+
+def is_ours(root, path):
+    """With <>: in one of the two folders where the compiler looks, or on the way there."""
+    return ".." in path.split("/") or any((root / start / path).is_file() for start in ("", "lib"))
 
 
 # ---- the rules
@@ -113,7 +119,9 @@ def wrong_includes(order, found):
         includer, included = folder_of(name), folder_of(path)
         if not order.knows(includer):
             continue  # its folder is named already
-        if not order.knows(included):
+        if {".", ".."} & set(path.split("/")):
+            yield f'{name}:{number}: "{path}" is not the plain path of a file. {order.text(includer[0])}'
+        elif not order.knows(included):
             yield f'{name}:{number}: "{path}" begins with no folder of the list. {order.text(included[0])}'
         elif not order.may_include(includer, included):
             if includer[0] == included[0]:
@@ -123,8 +131,15 @@ def wrong_includes(order, found):
             yield f'{name}:{number}: "{path}": {name_of(included)} {why}'
 
 
+def wrong_kinds(names):
+    """Reports files that a source could include unseen."""
+    for name in names:
+        if name.startswith(PROGRAMS) and not name.endswith(PRODUCT):
+            yield f"{name}:1: only {' '.join(PRODUCT)} are in the folders of programs"
+
+
 def wrong_libraries(order, root, names):
-    """Reports add_subdirectory in another order, and add_folder with a library of a later folder."""
+    """Reports add_subdirectory in another order, a library of a later folder, and one that is added from elsewhere."""
     targets = {
         (name if program == "lib" else f"{program}_{name}"): (program, name)
         for program, folders in order.folders.items()
@@ -143,6 +158,9 @@ def wrong_libraries(order, root, names):
                     yield f"{name}:{number}: add_subdirectory of {path} is out of order. {order.text(place[0])}"
                 else:
                     last[place[0]] = order.rank(place)
+            for word in re.findall(r"target_link_libraries\(([\w-]+)", line):
+                if word in targets and targets[word] != own:
+                    yield f"{name}:{number}: the libraries of {word} are listed in {name_of(targets[word])}CMakeLists.txt"
             if own[1] == "" or not order.knows(own):
                 continue
             for word in re.findall(r"\b\w+\b(?!\.)", line):
@@ -166,6 +184,7 @@ def check(root):
     cmake = [name for name in tracked if re.fullmatch(r"((lib|dnsd|updater)/.*)?CMakeLists\.txt", name)]
     found = list(includes(root, product))
     wrong = [
+        *wrong_kinds(tracked),
         *wrong_folders(order, product),
         *wrong_includes(order, found),
         *wrong_libraries(order, root, cmake),

@@ -49,16 +49,16 @@ class Doctor:
         return done.returncode, [" ".join(one[part] for part in ("level", "check", "text", "remedy"))
                                  for one in seen["findings"]]  # fmt: skip
 
-    def expect(self, fault, exit_code, finding, remedy="", words=(), wait=False):
-        """A finding begins with `finding`, and contains `remedy`."""
+    def expect(self, fault, exit_code, finding, remedy="", words=(), limit=0):
+        """A finding begins with `finding`, and contains `remedy`, within `limit` seconds."""
 
         def found(seen):
             return any(text.startswith(finding) and remedy in text for text in seen[1])
 
         seen = self.look(*words)
-        if wait:
+        if limit:
             seen = wait_until(
-                lambda: (now := self.look(*words)) and found(now) and now, f"{fault} is found", OWN_RECORD_LIMIT, interval=1
+                lambda: (now := self.look(*words)) and found(now) and now, f"{fault} is found", limit, interval=1
             )
         shown = "\n".join(seen[1])
         check(found(seen), f"{fault}: no '{finding}' with '{remedy}' in\n{shown}")
@@ -116,7 +116,7 @@ def plant_in_dns(world, doctor):
     process_named(world, "wg-dnsd").stop()
     doctor.expect("a zone that nobody serves", 2, "problem zone the resolver works, but gets nothing", "wg-dnsd status")
     world.start_dnsd(*world.arguments)
-    doctor.expect("served again", 0, "ok resolver", wait=True)
+    doctor.expect("served again", 0, "ok resolver", limit=60)
 
     minimum = start_resolver(world.dns, "unbound", "minimum-ttl")
     use_resolver(alice, RESOLVERS["unbound"][0])
@@ -164,16 +164,16 @@ def plant_in_wireguard(world, doctor):
     process_named(world, "wg-dnsd").stop()
     world.start_dnsd()
     doctor.expect("an unregistered key", 2, "problem own-record the public host does not know this host's key",
-                  "add the peer there", wait=True)  # fmt: skip
+                  "add the peer there", limit=OWN_RECORD_LIMIT)  # fmt: skip
     process_named(world, "wg-dnsd").stop()
     host.add_peer(alice.public_key, f"{TUNNEL['alice']}/32")
     world.start_dnsd(*world.arguments)
     alice.set("peer", host.public_key, "persistent-keepalive", 2)
-    doctor.expect("registered again", 0, "ok own-record the world sees this host at", wait=True)
+    doctor.expect("registered again", 0, "ok own-record the world sees this host at", limit=OWN_RECORD_LIMIT)
 
     world.homes["alice"].kind = "symmetric"
     world.homes["alice"].forget_mappings()
-    doctor.expect("a symmetric NAT", 1, "warning nat the NAT here is symmetric", "IPv6", wait=True)
+    doctor.expect("a symmetric NAT", 1, "warning nat the NAT here is symmetric", "IPv6", limit=OWN_RECORD_LIMIT)
     world.homes["alice"].kind = "cone"
     world.homes["alice"].forget_mappings()
 
@@ -238,7 +238,7 @@ def read_metrics(world):
 def scenario(world):
     prepare(world)
     doctor = Doctor(world)
-    doctor.expect("nothing wrong", 0, "ok port-53", wait=True)
+    doctor.expect("nothing wrong", 0, "ok port-53", limit=60)
     doctor.expect("nothing wrong", 0, "ok own-record the world sees this host at", "changes port")
     text = world.homes["alice"].node.output(world.program("wg-updater"), "doctor", "wg-alice")
     print(text)
