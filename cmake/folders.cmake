@@ -8,13 +8,13 @@ function(add_folder name)
 endfunction()
 
 # compile_together(TARGET): with WG_DNSD_UNITY its sources are compiled a few at a time as one, because most of the time
-# goes to the headers of libraries, which they share. Then a name in a namespace without one must be its own in the whole
+# goes to the headers of libraries, which they share. Then a name in an anonymous namespace must be unique in the
 # folder. A source that shall stay apart has the property SKIP_UNITY_BUILD_INCLUSION.
 function(compile_together target)
   if(WG_DNSD_UNITY)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-      # g++ takes a source that is included for a header, and warns of its namespaces without a name.
+      # g++ takes a source that is included for a header, and warns of its anonymous namespaces.
       target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
     endif()
   endif()

@@ -28,7 +28,7 @@ target_compile_options(
   project_options
   INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wold-style-cast -Wnon-virtual-dtor
             -Wimplicit-fallthrough -Wvla)
-# In sources that are compiled together a local name may be that of something in another source.
+# In a unity build a local name may shadow a name of another source.
 set(is_unity "$<AND:$<BOOL:$<TARGET_PROPERTY:UNITY_BUILD>>,$<CXX_COMPILER_ID:GNU>>")
 target_compile_options(project_options INTERFACE $<IF:${is_unity},-Wshadow=local,-Wshadow>)
 if(WG_DNSD_WERROR)

@@ -1,8 +1,8 @@
 // The daemon: makes its parts, loads and reloads the configuration, and answers signals and the
-// service manager. Everything here runs on the control thread; other threads belong to the answer
-// threads, the built-in points and the observatory. What happens to a query begins in
-// serve/udp_server and serve/tcp_server, what happens to a sighting in observe/observatory, and
-// what people ask in control/commands.
+// service manager. Everything here runs on the control thread; AnswerThreads, the built-in
+// points, and the sources and saver of the observatory have threads of their own. What happens to a
+// query begins in serve/udp_server and serve/tcp_server, what happens to a sighting in
+// observe/observatory, and what people ask in control/commands.
 #include "dnsd/daemon.hpp"
 
 #include <fmt/format.h>
@@ -237,8 +237,8 @@ void Daemon::handle_signal() {
   });
 }
 
-/// Reads and checks everything first, and then changes all of it or nothing. \return why nothing
-/// changed.
+/// Reads and checks everything first; a mistake there changes nothing. \return what is wrong:
+/// nothing changed, or a point could not be opened and all else is in force.
 std::optional<std::string> Daemon::reload() {
   spdlog::info("reading the configuration again");  // a million peers take more than a second
   try {

@@ -7,8 +7,9 @@
 
 namespace dnsd {
 
-/// Runs the server until SIGTERM or SIGINT. SIGHUP reads everything again; if something is wrong
-/// then, nothing changes. \return the exit code: 0 after a clean stop. \throws ConfigError when the
+/// Runs the server until SIGTERM or SIGINT. SIGHUP reads everything again: a mistake there changes
+/// nothing; a point that cannot be opened is left out, and all else is in force.
+/// \return the exit code: 0 after a clean stop. \throws ConfigError when the
 /// configuration or the zone file is wrong; std::runtime_error when this host does not let us serve
 /// (a port is in use, another wg-dnsd runs). `what()` is one line.
 [[nodiscard]] int run_daemon(const CommandLine& line);

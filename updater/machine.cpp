@@ -7,10 +7,10 @@
 
 #include "updater/report/doctor_facts.hpp"
 
-/// All peers of one device. A step compares the peers with the reading, lets each direct peer take
-/// its turn, and then the hubs, which learn from the direct peers whether to kick. The decisions
-/// for one peer are in peer/direct_peer.cpp and peer/hub.cpp, those about joining the mesh in
-/// tunnel/mesh.cpp; loop.cpp carries the plans out. One thread: the caller's.
+// All peers of one device. A step compares the peers with the reading, lets each direct peer take
+// its turn, and then the hubs, which learn from the direct peers whether to kick. The decisions
+// for one peer are in peer/direct_peer.cpp and peer/hub.cpp, those about joining the mesh in
+// tunnel/mesh.cpp; loop.cpp carries the plans out. One thread: the caller's.
 namespace updater {
 namespace {
 

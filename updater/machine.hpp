@@ -35,6 +35,9 @@ class Machine {
   /// \param memory what an earlier run left.
   Machine(Settings settings, Memory memory, std::uint32_t seed);
 
+  /// Takes a reading and decides what to do now. \param device read just now. \param host all
+  /// addresses of this host, the tunnel's included. \return the plan; call step() again at
+  /// plan.next at the latest.
   [[nodiscard]] Plan step(const base::Now& now, const wg::Device& device,
                           std::span<const base::InterfaceAddress> host);
   /// Takes the result of a look-up. One for a peer that is gone is ignored.
@@ -74,6 +77,7 @@ class Machine {
                                    unsigned interface_index, const base::IpAddress& server,
                                    std::span<const base::InterfaceAddress> host,
                                    const MeshList& list);
+  /// The loop changes them when a write fails.
   [[nodiscard]] Metrics& metrics() { return metrics_; }
   /// The hubs among the peers of the last reading.
   [[nodiscard]] std::set<wg::PublicKey> hubs() const;
@@ -108,8 +112,9 @@ class Machine {
 
   Memory memory_;
   Memory saved_;  ///< the memory as the last plan that said `remember` left it
-  std::map<wg::PublicKey, Role> peers_;     ///< those of the last reading
-  std::map<wg::PublicKey, Story> stories_;  ///< of the peers in peers_
+  std::map<wg::PublicKey, Role> peers_;  ///< those of the last reading
+  /// By peer; erased when the peer leaves the device, kept while the device is missing.
+  std::map<wg::PublicKey, Story> stories_;
   std::optional<wg::PublicKey> own_key_;
   std::optional<DnsView> own_;                 ///< what DNS says of own_key_; none: no key yet
   std::optional<std::chrono::seconds> clock_;  ///< wall clock minus steady clock

@@ -8,14 +8,14 @@
 #include "dns/transport.hpp"
 #include "dnsd/settings/view.hpp"
 
-/// What an answer depends on beside the query.
+/// What an answer depends on apart from the query.
 namespace dnsd {
 
 /// Where a query came in.
 struct Listener {
   View view{};
   dns::Transport transport{};
-  /// The longest reply over UDP, whatever the asker takes.
+  /// The longest reply over UDP, whatever the asker takes; at least 512.
   std::uint16_t max_udp_octets = dns::our_udp_octets;
 };
 

@@ -35,7 +35,7 @@ class CookieJar {
   CookieJar(const CookieJar&) = delete;
   CookieJar& operator=(const CookieJar&) = delete;
 
-  /// A jar with a secret of its own, drawn at random.
+  /// A new secret, drawn at random. \throws std::runtime_error: the system has no random octets.
   [[nodiscard]] static CookieSecret draw_secret();
 
   /// \param client_cookie 8 octets.

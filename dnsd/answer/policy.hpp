@@ -13,15 +13,15 @@
 
 namespace dnsd {
 
-/// What decides how questions are answered, beside the zone. Immutable but for the counts of the
-/// rate limiter; replaced as a whole at reload.
+/// What decides how questions are answered, apart from the zone. Immutable but for the counts of
+/// the rate limiter; replaced as a whole at reload.
 struct Policy {
   std::shared_ptr<const CookieJar> cookies;  ///< never null
   bool cookies_are_from_file = false;
   std::shared_ptr<RateLimiter> rate_limiter;    ///< never null; kept while its limit is the same
   std::vector<base::Prefix> rate_limit_exempt;  ///< besides loopback, which always is
-  std::string server_id;                        ///< NSID and CHAOS id.server; empty: not told
-  std::string version;                          ///< CHAOS version.bind; empty: not told
+  std::string server_id;                        ///< NSID and CHAOS id.server; empty: not disclosed
+  std::string version;                          ///< CHAOS version.bind; empty: not disclosed
 };
 
 /// The policy that the configuration asks for. Opens no file. \param secrets what the

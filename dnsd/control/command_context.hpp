@@ -37,8 +37,9 @@ struct CommandContext {
 
   // The daemon itself.
   base::SteadyTime started;
-  const std::string& reload_problem;                   ///< of the last reload; empty: none
-  std::function<std::optional<std::string>()> reload;  ///< \return why nothing changed
+  const std::string& reload_problem;  ///< of the last reload; empty: none
+  /// \return what is wrong: nothing changed, or all but a point that could not be opened.
+  std::function<std::optional<std::string>()> reload;
 };
 
 }  // namespace dnsd

@@ -17,6 +17,8 @@ class Commands {
   explicit Commands(CommandContext context) : context_(std::move(context)) {}
 
   /// \param line a request as in dnsd/control/control_request.hpp, without its newline.
+  /// \return must not outlive this object; its `more` runs on the control thread, about 10 ms a
+  /// call.
   [[nodiscard]] control::Reply answer(std::string_view line);
 
  private:

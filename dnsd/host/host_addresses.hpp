@@ -14,8 +14,9 @@ struct HostAddresses {
   std::vector<std::string> wireguard_interfaces;
 };
 
-/// Reads it. Interfaces that the configuration names are among the WireGuard interfaces. Takes
-/// milliseconds.
+/// Reads it. Interfaces that the configuration names are among the WireGuard interfaces. If the
+/// addresses cannot be read, the log says so and there are none. Takes milliseconds. Control
+/// thread.
 [[nodiscard]] HostAddresses read_host(const Config& config);
 
 }  // namespace dnsd

@@ -57,7 +57,8 @@ std::optional<OpenSocket> parse_line(const std::string& line) {
                     .is_listening = word[3] == "0A"};
 }
 
-/// A process that ended meanwhile, and a protocol that this kernel lacks, have no text.
+/// The file's text. Empty if it cannot be read: the process has ended, or this kernel lacks the
+/// protocol.
 std::string text_of(const fs::path& path) {
   auto text = base::read_file(path);
   return text ? *std::move(text) : std::string();

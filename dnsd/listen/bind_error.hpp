@@ -6,7 +6,7 @@
 #include "dnsd/host/port_holder.hpp"
 #include "dnsd/listen/listen_socket.hpp"
 
-/// What the operator is told when an address cannot be listened on. Pure.
+/// What the operator is told when an address cannot be listened on.
 namespace dnsd {
 
 /// What is wrong and what would help, in one line. \param holder the program that holds the

@@ -25,6 +25,7 @@ struct BindAddress {
   friend bool operator==(const BindAddress&, const BindAddress&) = default;
 };
 
+/// Why an address cannot be bound, and for which transport.
 struct BindError {
   dns::Transport transport{};
   std::error_code code;
@@ -40,7 +41,9 @@ struct BindError {
 /// socket. `exclusive`: beside none, so that the socket of any other server shows as EADDRINUSE.
 enum class Sharing : std::uint8_t { exclusive, with_own };
 
-/// \param count answer threads, at least 1.
+/// \param count answer threads, at least 1. \return `count` sockets of each transport: bound, TCP
+/// listening, non-blocking, close-on-exec; the caller owns them. \error the first that failed; none
+/// stays open.
 [[nodiscard]] base::Expected<ListenSockets, BindError> open_listen_sockets(
     const BindAddress& address, std::size_t count, Sharing sharing);
 /// The same for UDP alone.

@@ -43,7 +43,7 @@ inline constexpr std::size_t max_shortcuts = 32;
 /// Addresses of the host that get UDP sockets of their own beside a wildcard that covers them. Such
 /// a socket needs no control messages that say which address was asked and where the reply leaves
 /// from; they are a twentieth of what a query costs. Where there is none, the wildcard answers.
-/// \param planned every listener: the place of another one has no shortcut.
+/// \param planned every listener. An address with a listener of its own gets no shortcut.
 [[nodiscard]] std::vector<BindAddress> plan_shortcuts(const BindAddress& wildcard,
                                                       const HostAddresses& host,
                                                       std::span<const PlannedListener> planned);

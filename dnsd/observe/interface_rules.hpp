@@ -37,8 +37,8 @@ class InterfaceRules {
     std::vector<wg::PublicKey> gone;  ///< peers that the device does not have any more
   };
 
-  /// What an earlier run knew: a record that says where the peer was when it was last polled.
-  /// Before the first update.
+  /// Takes what an earlier run knew: a record that says where the peer was when it was last polled.
+  /// Call it before the first update().
   void restore(const SavedPeer& peer, base::Now now);
 
   /// One poll of the whole device.

@@ -35,7 +35,7 @@ class InterfaceSources : public std::enable_shared_from_this<InterfaceSources> {
   InterfaceSources(asio::io_context& io, Registry& registry, Publisher& publisher, Saver& saver,
                    ReadDevice read_device);
 
-  /// Exactly these from now on.
+  /// Replaces the list of interfaces to read.
   void configure(const std::vector<std::string>& configured);
   /// In configuration order.
   [[nodiscard]] std::vector<SourceId> ids() const;
@@ -44,13 +44,13 @@ class InterfaceSources : public std::enable_shared_from_this<InterfaceSources> {
   /// Tells the publisher if each interface was read once, or restored.
   void announce_ready();
 
-  /// What an earlier run saved of one. \return false: not a configured interface.
+  /// Takes what an earlier run saved of one source. \return false: not a configured interface.
   [[nodiscard]] bool restore(const StateStore::SavedSource& saved, StateStore& store,
                              base::Now now);
   /// Reads all of them now, and again after each `interval`. One that is still being read is left
   /// out.
   void poll_every(std::chrono::milliseconds interval);
-  /// Nothing is read any more, and what is being read is not taken.
+  /// Stops polling. A reading that is under way is dropped.
   void stop();
 
  private:

@@ -51,7 +51,7 @@ class Observatory : public SightingReader {
   /// kept, and points that stay keep their sessions. Counts as a change of content. \error as
   /// start()
   [[nodiscard]] base::Expected<void, std::string> reload(const Config& config);
-  /// What the zone says beside the peers was replaced: a change of content like any other.
+  /// What the zone says apart from the peers was replaced: a change of content like any other.
   void content_changed() { publisher_->content_changed(); }
   /// Saves what is not yet saved. Nothing is polled or received afterwards.
   void stop();

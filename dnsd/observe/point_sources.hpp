@@ -25,8 +25,9 @@ namespace dnsd {
 /// A configuration is two calls, because an opened point speaks to its peers at once: configure(),
 /// then open() when the registry knows the same configuration, and at the start what was restored.
 ///
-/// Every call is on the thread of `io`; so is what comes of the points' reports, which their
-/// threads only post. Posted reports hold this weakly, so it is made with std::make_shared.
+/// Every call is on the thread of `io`. The points' threads only post their reports; they are
+/// handled on the thread of `io`, too. Posted reports hold this weakly, so it is made with
+/// std::make_shared.
 class PointSources : public std::enable_shared_from_this<PointSources> {
  public:
   /// All references outlive this. \param inner called on the points' threads
@@ -35,9 +36,10 @@ class PointSources : public std::enable_shared_from_this<PointSources> {
   PointSources(const PointSources&) = delete;
   PointSources& operator=(const PointSources&) = delete;
 
-  /// Exactly these from now on. Closes points that are gone, or that need other tunnel addresses.
+  /// Replaces the list of points. Closes points that are gone, or that need other tunnel addresses.
   void configure(const std::vector<ConfiguredPoint>& configured);
-  /// What an earlier run saved of one; before open(). \return false: not a configured point.
+  /// Takes what an earlier run saved of one source. Call it before open(). \return false: not a
+  /// configured point.
   [[nodiscard]] bool restore(const StateStore::SavedSource& saved, StateStore& store,
                              base::Now now);
   /// Opens those that are not open, and gives all of them the configured peers. Points that stay
@@ -48,7 +50,8 @@ class PointSources : public std::enable_shared_from_this<PointSources> {
 
   /// Of the configured points, open or not. In configuration order.
   [[nodiscard]] std::vector<SourceId> ids() const;
-  /// Those that are open, in configuration order. Until the next call of another function.
+  /// Those that are open, in configuration order. The pointers are valid until the next
+  /// configure(), open() or stop().
   [[nodiscard]] std::vector<const ObservationPoint*> opened() const;
   /// Which peers behave oddly at any of them.
   [[nodiscard]] PeerOddities oddities() const;

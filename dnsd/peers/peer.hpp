@@ -22,7 +22,7 @@ struct HostTarget {
   friend bool operator==(const HostTarget&, const HostTarget&) = default;
 };
 
-/// What is known of a peer beside its endpoints. Shared between threads and never modified: a
+/// What is known of a peer apart from its endpoints. Shared between threads and never modified: a
 /// change makes another one.
 struct PeerDetail {
   std::string name;                                ///< one LDH label; empty: none

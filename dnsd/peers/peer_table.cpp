@@ -26,7 +26,7 @@ constexpr std::uint64_t time_mask = (std::uint64_t{1} << time_bits) - 1;
 constexpr std::uint64_t no_time = time_mask;
 constexpr unsigned length_shift = time_bits + 8;
 
-/// What a More holds beside its times.
+/// What a More holds apart from its times.
 enum class DetailKind : std::uint8_t { none, ipv4_prefix, ipv6_prefix, shared };
 
 // Words that readers may see while they are written are loaded with acquire and stored with

@@ -23,8 +23,8 @@ class Serial {
 
   [[nodiscard]] std::uint32_t current() const { return current_; }
 
-  /// The end of the block (exclusive) that has to be on disk next; nullopt: enough is. Asked for
-  /// when half of the block is used, so that a slow disk delays no step.
+  /// The end of the block (exclusive) that has to be on disk next; nullopt: enough serials are
+  /// reserved. Asked for when half of the block is used, so that a slow disk delays no step.
   [[nodiscard]] std::optional<std::uint32_t> wanted_reservation() const;
   /// What is on disk now, as far as we know.
   [[nodiscard]] std::uint32_t reserved_end() const { return reserved_; }

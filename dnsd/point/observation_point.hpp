@@ -71,7 +71,7 @@ class ObservationPoint {
   void restore(const PointMemory& memory);
   /// Once, after the first set_peers().
   void start();
-  /// Exactly these, from now on. Peers that stay keep their sessions.
+  /// Replaces the list of peers. Peers that stay keep their sessions.
   void set_peers(std::vector<PointPeer> peers);
   /// Forgets the newest timestamp of a peer whose clock was set back.
   void reset_peer(const wg::PublicKey& key);

@@ -17,7 +17,7 @@
 
 namespace dnsd {
 
-/// The rules of doc/protocol.md §2.2 and §2.3 for one built-in observation point: authenticated
+/// The rules of doc/protocol.md §2.3 for one built-in observation point: authenticated
 /// packets in; what is published, which peers to ask back, and what is odd, out. Pure: no socket,
 /// no clock. One thread. A point has one confirmed place per peer, in whichever family it was seen
 /// last.
@@ -42,7 +42,7 @@ class PointRules {
   struct Ask {
     wg::PublicKey key;
     noise::Path path;
-    int attempts;
+    int attempts;  ///< initiations, 5 s apart
   };
   struct Notice {
     enum class Kind : std::uint8_t {
@@ -62,7 +62,7 @@ class PointRules {
     std::vector<Notice> notices;
   };
 
-  /// What an earlier run knew. tick() greets the peer, unless it is heard before.
+  /// Takes what an earlier run knew. tick() greets the peer, unless it is heard before.
   void restore(const SavedPeer& peer, base::Now now);
   void forget(const wg::PublicKey& key);
 
@@ -71,7 +71,9 @@ class PointRules {
   /// lost.
   void unknown_session(const noise::Path& path, base::Now now);
 
+  /// Greets, asks once more, ends trials.
   void tick(base::Now now);
+  /// When tick() has something to do at the earliest; nullopt: never.
   [[nodiscard]] std::optional<base::SteadyTime> next_deadline() const;
   [[nodiscard]] Result take() { return std::exchange(result_, {}); }
 

@@ -15,13 +15,14 @@ namespace dnsd {
 /// Stays over a reload.
 using SourceId = std::uint16_t;
 
-/// Where one source saw one peer, confirmed by doc/protocol.md §2.2. A source keeps one per peer: a
-/// peer is where it was seen last, in whichever family.
+/// Where one source saw one peer, confirmed by the rules of doc/protocol.md §2.2 (interfaces) or
+/// §2.3 (points). A source keeps one per peer: a peer is where it was seen last, in whichever
+/// family.
 struct Observation {
   base::Endpoint endpoint;
   base::WallTime since;      ///< when this endpoint was first confirmed
   base::WallTime last_seen;  ///< when it was last confirmed
-  base::SteadyTime seen;     ///< last_seen on the clock that ages are counted with
+  base::SteadyTime seen;     ///< last_seen on the steady clock, for ages
   /// Published, and not proven yet (doc/protocol.md §2.3): the place before it is what survives a
   /// restart.
   bool is_on_trial = false;

@@ -45,7 +45,7 @@ class Publisher : public std::enable_shared_from_this<Publisher> {
 
   /// Publishes what changed in the registry since the last call.
   void publish(base::SteadyTime now, Voice voice);
-  /// The zone itself was replaced, or what it says beside the peers: the serial steps soon.
+  /// The zone itself was replaced, or what it says apart from the peers: the serial steps soon.
   void content_changed();
   /// Shows the PTR lists of what was published, and its serial if that may step. At once.
   void step(base::SteadyTime now);

@@ -71,10 +71,10 @@ void Registry::begin_configuration(const Rules& rules, std::span<const SourceId>
 
 void Registry::configure(const ConfiguredPeer& configured) {
   const auto fixed = fixed_endpoint_of(configured);
-  if (const auto settled =
+  if (const auto recalled =
           peers_.contains(configured.public_key) ? std::nullopt : recall(configured.public_key)) {
-    const PeerDetail& before = *settled->detail;
-    if (settled->fixed == fixed && before.name == configured.name &&
+    const PeerDetail& before = *recalled->detail;
+    if (recalled->fixed == fixed && before.name == configured.name &&
         before.allowed_ips == configured.allowed_ips &&
         before.host_target == host_target_of(configured)) {
       if (looks_for_gone_) confirmed_.push_back(configured.public_key);
@@ -275,14 +275,14 @@ void Registry::forget_source(SourceId id) {
 Registry::Peer& Registry::peer_of(const wg::PublicKey& key) {
   const auto [it, is_new] = peers_.try_emplace(key);
   if (!is_new) return it->second;
-  if (auto settled = recall(key)) {
-    it->second = *std::move(settled);
+  if (auto recalled = recall(key)) {
+    it->second = *std::move(recalled);
     --only_in_table_;
   }
   return it->second;
 }
 
-/// A peer that only the table has, as it was when it was settled.
+/// A peer that only the table has, as it was when move_to_table() left it there.
 std::optional<Registry::Peer> Registry::recall(const wg::PublicKey& key) const {
   if (only_in_table_ == 0) return std::nullopt;
   auto record = table_.find(key);

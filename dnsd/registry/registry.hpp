@@ -42,8 +42,9 @@ class Registry {
   /// The number of a source, the same each time. \param saved_name its name in the saved state:
   /// KIND:NAME
   [[nodiscard]] SourceId source_id(std::string_view saved_name);
+  /// \param source from source_id(). Valid until source_id() is called with a new name.
   [[nodiscard]] const std::string& saved_name(SourceId source) const;
-  /// Its name in the log and the status: NAME.
+  /// Its name in the log and the status: NAME. \param source from source_id().
   [[nodiscard]] std::string source_name(SourceId source) const;
 
   /// A configuration: begin, configure each of its peers, end. Peers that were configured before
@@ -57,7 +58,7 @@ class Registry {
   void set_point(SourceId source, const base::Endpoint& listen);
   [[nodiscard]] bool is_configured(const wg::PublicKey& key) const;
 
-  /// What an earlier run knew: stale until it is seen again, even if it is young.
+  /// Takes what an earlier run knew: stale until it is seen again, even if it is young.
   void restore(SourceId source, const SavedPeer& peer, base::Now now);
   /// The source has this peer. Replaces its earlier allowed-ips.
   void list(SourceId source, const wg::PublicKey& key, std::vector<base::Prefix> allowed_ips);
@@ -111,7 +112,8 @@ class Registry {
  private:
   /// One peer as one source knows it.
   struct Sighting {
-    [[no_unique_address]] UnsavedRows::State row;  // its padding holds the next two: 8 MB
+    // Its padding holds the next two members: saves 8 MB with a million peers.
+    [[no_unique_address]] UnsavedRows::State row;
     SourceId source{};
     bool stale = false;
     std::optional<Observation> seen;
@@ -176,10 +178,11 @@ class Registry {
 
   const PeerTable& table_;
   Rules rules_;
-  Peers peers_;                           // about which the table does not hold everything
-  std::size_t only_in_table_ = 0;         // peers that only the table has
-  bool looks_for_gone_ = false;           // a configuration is under way, and not the first one
-  std::vector<wg::PublicKey> confirmed_;  // of the settled: this configuration named them
+  Peers peers_;                    // about which the table does not hold everything
+  std::size_t only_in_table_ = 0;  // peers that only the table has
+  bool looks_for_gone_ = false;    // a configuration is under way, and not the first one
+  // Peers that only the table has and this configuration named.
+  std::vector<wg::PublicKey> confirmed_;
   std::vector<Source> sources_;
   std::vector<SourceId> order_;
   std::uint32_t generation_ = 0;

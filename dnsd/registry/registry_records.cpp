@@ -58,8 +58,8 @@ std::vector<Registry::Seen> Registry::seen(const wg::PublicKey& key) const {
 std::optional<base::Endpoint> Registry::fixed(const wg::PublicKey& key) const {
   const auto it = peers_.find(key);
   if (it != peers_.end()) return it->second.fixed;
-  const auto settled = recall(key);
-  return settled ? settled->fixed : std::nullopt;
+  const auto recalled = recall(key);
+  return recalled ? recalled->fixed : std::nullopt;
 }
 
 /// \param detail what the configuration says; what the sources say is added here.

@@ -10,6 +10,8 @@ struct DelegationCheck {
 };
 
 /// Whether the parent zone delegates to the servers that the zone itself names, at their addresses.
+/// Blocks: up to 4 s for each address of the parent's servers over UDP, 2 s more over TCP if a
+/// reply is truncated; and as long as the resolver takes.
 [[nodiscard]] DelegationCheck check_delegation(const Examined& examined, Findings& findings);
 
 }  // namespace dnsd

@@ -9,8 +9,8 @@
 
 namespace dnsd {
 
-/// Collects what the running daemon tells `wg-dnsd doctor`. \param listening what is listened on,
-/// defaults filled in.
+/// Collects what the running daemon tells `wg-dnsd doctor`. Control thread; visits every peer.
+/// \param listening what is listened on, defaults filled in.
 [[nodiscard]] DoctorFacts collect_facts(const Config& config, const ZoneSource& source,
                                         const HostAddresses& host,
                                         std::span<const ListenAddress> listening,

@@ -46,7 +46,7 @@ struct DoctorFacts {
   std::uint32_t serial = 0;
   int state = 0;                      ///< exit code of `status`
   std::vector<std::string> problems;  ///< why it is not 0
-  std::string delegation;             ///< the records for the parent zone, one a line
+  std::string delegation;             ///< the records for the parent zone, one per line
   std::vector<std::string> advice;    ///< what keeps others from finding this server
   std::vector<Server> servers;        ///< as the zone states them
 

@@ -19,7 +19,7 @@ using Addresses = std::vector<base::IpAddress>;
 /// What a check looks at. Borrowed during the checks.
 struct Examined {
   const dns::Name& zone;
-  const std::optional<DoctorFacts>& facts;  ///< none: no daemon of this host is asked about
+  const std::optional<DoctorFacts>& facts;  ///< none: only what others see is judged
   dns::Outside& outside;
 };
 

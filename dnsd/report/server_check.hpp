@@ -7,7 +7,7 @@
 namespace dnsd {
 
 /// Whether each of these addresses of name servers answers for the zone, over UDP and TCP.
-/// \return the first one that does
+/// Blocks: up to 4 s for each address over UDP, 2 s over TCP. \return the first one that does
 [[nodiscard]] std::optional<base::IpAddress> check_servers(const Examined& examined,
                                                            const Addresses& addresses,
                                                            Findings& findings);

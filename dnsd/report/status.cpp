@@ -49,12 +49,12 @@ std::string counters_text(const Served::Counters& counters) {
                      counters.dropped.load(std::memory_order_relaxed));
 }
 
-struct HubCount {
+struct EngineCount {
   const char* word;
   std::uint64_t noise::EngineCounters::*count;
 };
 /// Counters of the datagrams that get no reply.
-constexpr std::array<HubCount, 8> ignored_counts{
+constexpr std::array<EngineCount, 8> ignored_counts{
     {{"malformed", &noise::EngineCounters::malformed},
      {"wrong mac1", &noise::EngineCounters::wrong_mac1},
      {"not registered", &noise::EngineCounters::unregistered},
@@ -68,7 +68,7 @@ Json points_json(const std::vector<PointStatus>& points) {
   Json result = Json::array();
   for (const PointStatus& point : points) {
     Json ignored = Json::object();
-    for (const HubCount& one : ignored_counts) ignored[one.word] = point.counters.*one.count;
+    for (const EngineCount& one : ignored_counts) ignored[one.word] = point.counters.*one.count;
     result.push_back({{"name", point.name},
                       {"handshakes", point.counters.handshakes},
                       {"cookies", point.counters.cookies},
@@ -79,7 +79,7 @@ Json points_json(const std::vector<PointStatus>& points) {
 
 std::string point_text(const PointStatus& point) {
   std::string reasons;
-  for (const HubCount& one : ignored_counts) {
+  for (const EngineCount& one : ignored_counts) {
     if (point.counters.*one.count > 0)
       reasons += fmt::format(", {} {}", point.counters.*one.count, one.word);
   }

@@ -39,7 +39,8 @@ struct DaemonStatus {
   std::vector<PointStatus> points = {};   ///< in configuration order
   /// Peers that behave oddly at the points: the peer as the log names it, and what is odd.
   std::vector<std::pair<std::string, PeerOddity>> odd_peers = {};
-  std::string reload_problem;  ///< why the last reload changed nothing; empty: it did not fail
+  /// What was wrong at the last reload: nothing changed, or all but a point. Empty: nothing was.
+  std::string reload_problem;
 };
 
 /// The exit code of `status`.

@@ -13,7 +13,8 @@
 namespace dnsd {
 
 /// The sockets of one listener, ready to be served. Each answer thread gets one of each transport;
-/// the kernel spreads the clients over them (SO_REUSEPORT).
+/// the kernel spreads the clients over them (SO_REUSEPORT). `tcp` is empty for a shortcut;
+/// inherited sockets may lack a transport or be more than the threads.
 struct ListenSockets {
   std::vector<base::FileDescriptor> udp;
   std::vector<base::FileDescriptor> tcp;

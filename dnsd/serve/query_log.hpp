@@ -28,8 +28,8 @@ class QueryLog {
   }
 
   struct Sample {
-    std::vector<std::string> lines;
-    std::uint64_t left_out = 0;
+    std::vector<std::string> lines;  ///< describe_query() of each
+    std::uint64_t left_out = 0;      ///< queries not logged since the last take()
   };
   /// What was noted since the last call. One thread.
   [[nodiscard]] Sample take();

@@ -169,7 +169,7 @@ base::SteadyTime TcpConnection::deadline() const {
 }
 
 /// The timer is set again only when the deadline came nearer. A timer that fires before its
-/// deadline, because that moved away, is set again too.
+/// deadline, because the deadline has moved later, is set again too.
 void TcpConnection::watch_deadline() {
   const auto next = deadline();
   if (watching_ && timer_.expiry() <= next) return;

@@ -71,10 +71,10 @@ class TcpConnectionOwner {
   virtual void remove(TcpConnectionList::iterator place) = 0;
 };
 
-/// The connection of one client. Reads while it does not owe too much, answers in order, and
-/// writes when the socket takes it. One timer watches the deadline that comes next. Held by
-/// shared_ptr: a wait that is under way keeps it alive. Everything happens on the thread of
-/// `room.io`.
+/// The connection of one client. Reads only while less than unsent_replies waits for the client,
+/// answers in order, and writes when the socket takes it. One timer watches the deadline that comes
+/// next. Held by shared_ptr: a wait that is under way keeps it alive. Everything happens on the
+/// thread of `room.io`.
 class TcpConnection : public std::enable_shared_from_this<TcpConnection> {
  public:
   /// \param room, owner outlive the connection while it is open. \param socket non-blocking.

@@ -38,7 +38,7 @@ class TcpConnections final : public TcpConnectionOwner {
   void make_room(const base::IpAddress& client);
 
   TcpRoom room_;
-  TcpConnectionList connections_;  // oldest last query first
+  TcpConnectionList connections_;  // oldest last query first; a new one is last
   std::map<base::IpAddress, std::size_t> per_client_;
 };
 

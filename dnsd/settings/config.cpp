@@ -7,7 +7,7 @@
 namespace dnsd {
 namespace {
 
-/// What one point has, no other may have.
+/// No two points may share a key file or a tunnel address.
 void check_points(const Config& config) {
   const auto& points = config.points;
   for (std::size_t i = 0; i < points.size(); ++i) {

@@ -23,8 +23,8 @@ using ConfigError = config::Error;
 /// `NAME[=ADDR[,ADDR]]` of --ns.
 struct NameServer {
   dns::Name name;
-  std::vector<base::IpAddress>
-      addresses;  ///< empty: the host's global addresses that a public listener covers
+  /// Empty: the host's global addresses that a public listener covers.
+  std::vector<base::IpAddress> addresses;
 
   friend bool operator==(const NameServer&, const NameServer&) = default;
 };
@@ -51,14 +51,14 @@ struct ConfiguredPeer {
 };
 
 /// Everything that the operator decides, checked and complete: defaults are filled in, files of
-/// peers are read.
+/// peers are read. Ranges: options.cpp.
 struct Config {
   dns::Name zone;
   std::vector<std::string> interfaces;   ///< in order of precedence
   std::vector<ConfiguredPoint> points;   ///< in order of precedence, after the interfaces
   std::vector<std::string> peers_files;  ///< absolute paths; their peers are in `peers`
   std::vector<ConfiguredPeer> peers;     ///< each public key and each name once
-  std::size_t peers_in_yaml = 0;      ///< how many of `peers`, the first ones, are of the YAML file
+  std::size_t peers_in_yaml = 0;  ///< how many of `peers` are from the YAML file; they come first
   bool publish_listed_only = false;   ///< publish: listed
   std::vector<ListenAddress> listen;  ///< empty: port 53 on all addresses, public
   std::optional<std::string> zone_file;
@@ -66,23 +66,24 @@ struct Config {
   bool publish_private = false;
   PublicParts public_parts;
   bool padded_names = true;
-  std::size_t list_max = 100;  ///< 0: no limit
-  dns::Ttl endpoint_ttl{1};
-  dns::Ttl cname_ttl{60};
-  dns::Ttl made_ttl{300};  ///< made SOA and NS
-  dns::Ttl negative_ttl{1};
-  std::chrono::milliseconds poll_interval{500};
-  std::chrono::seconds stale_after{180};
-  std::chrono::seconds expire_after{86400};
-  std::uint32_t rate_limit =
-      2000;  ///< replies per second and bucket on public listeners; 0: no limit
+  std::size_t list_max = 100;                    ///< 0: no limit
+  dns::Ttl endpoint_ttl{1};                      ///< records of peers
+  dns::Ttl cname_ttl{60};                        ///< CNAMEs of named peers
+  dns::Ttl made_ttl{300};                        ///< made SOA and NS
+  dns::Ttl negative_ttl{1};                      ///< the served SOA's MINIMUM is no higher
+  std::chrono::milliseconds poll_interval{500};  ///< between two readings of an interface
+  std::chrono::seconds stale_after{180};         ///< a peer not heard for longer is stale
+  std::chrono::seconds expire_after{86400};      ///< and then its endpoint is withdrawn
+  /// Replies per second and bucket on public listeners; 0: no limit.
+  std::uint32_t rate_limit = 2000;
   std::vector<base::Prefix> rate_limit_exempt;
   std::uint32_t tcp_connections = 1000;  ///< open at once, per answer thread
+  /// Per answer thread; a client is an IPv4 address or an IPv6 /64.
   std::uint32_t tcp_connections_per_client = 100;
   std::uint32_t query_log = 0;  ///< queries written to the log, per second; 0: none
   std::optional<std::string> cookie_secret_file;  ///< none: a secret of this process
-  std::string server_id;                          ///< NSID and id.server; empty: not told
-  std::string server_version = "wg-dnsd";         ///< version.bind; empty: not told
+  std::string server_id;                          ///< NSID and id.server; empty: not disclosed
+  std::string server_version = "wg-dnsd";         ///< version.bind; empty: not disclosed
   std::string state_dir;       ///< --state-dir, else $STATE_DIRECTORY, else /var/lib/wg-dnsd
   std::string control_socket;  ///< --control, else $RUNTIME_DIRECTORY/control.sock, else
                                ///< /run/wg-dnsd/control.sock

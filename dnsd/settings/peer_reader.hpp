@@ -22,7 +22,7 @@ class PeerReader {
  public:
   struct Result {
     std::vector<ConfiguredPeer> peers;  ///< each public key and each name once
-    std::size_t in_yaml = 0;            ///< how many of them, the first ones, are of the YAML file
+    std::size_t in_yaml = 0;  ///< how many of `peers` are from the YAML file; they come first
     std::vector<std::string> warnings;  ///< what was skipped, with file and line
   };
 
@@ -36,7 +36,7 @@ class PeerReader {
   /// A file of `peers-file`. What WireGuard allows and DNS cannot say is left out, with a warning.
   void take_file(const std::string& path);
   /// The file of added_peers_file(), where it exists. A peer that was taken before is skipped, with
-  /// a warning: what the operator wrote counts.
+  /// a warning: what the operator wrote takes precedence.
   void take_added_file(const std::string& path);
   /// Checks that all files together name each key and each name once, and hands out what was read.
   [[nodiscard]] Result finish() &&;

@@ -39,7 +39,8 @@ void copy_database(const Database& from, const Database& to) {
   sqlite3_backup* const copying = sqlite3_backup_init(to.get(), "main", from.get(), "main");
   if (copying == nullptr) check(sqlite3_errcode(to.get()), to.get());
   const int code = sqlite3_backup_step(copying, -1);
-  // A lock that was not got is no error to finish(): SQLite would have the caller try again.
+  // sqlite3_backup_finish() reports no error when a lock was busy: SQLite expects the caller to try
+  // again.
   const int end = sqlite3_backup_finish(copying);
   check(end, to.get());
   check(code, nullptr);

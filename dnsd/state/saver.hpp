@@ -59,7 +59,7 @@ class Saver : public std::enable_shared_from_this<Saver> {
   [[nodiscard]] bool is_durable() const { return durable_; }
 
  private:
-  /// Of one configured source, beside its rows.
+  /// Of one configured source, apart from its rows.
   struct Source {
     bool is_unsaved = true;  // own key or last timestamp
     noise::Tai64n last_timestamp;
@@ -80,8 +80,8 @@ class Saver : public std::enable_shared_from_this<Saver> {
   Publisher& publisher_;
   StateStore& store_;  // while saving_: belongs to disk_pool_
 
-  std::map<SourceId, Source> sources_;  // that are configured
-  std::set<SourceId> forgotten_;        // that are not: none of `sources_`
+  std::map<SourceId, Source> sources_;  // the configured ones
+  std::set<SourceId> forgotten_;        // to be deleted from the store; none is in sources_
   std::string told_problem_;            // of the store
 
   bool stopped_ = false;

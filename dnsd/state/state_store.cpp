@@ -1,5 +1,5 @@
 // The rows of state.db: which objects they hold, and what happens when the file cannot be opened,
-// read or written. The main thread opens and reads at the start, the disk pool's thread writes
+// read or written. The control thread opens and reads at the start, the disk pool's thread writes
 // afterwards, never both at once. Elsewhere: SQLite's interface in database.hpp, the tables and
 // their versions in migrations.hpp.
 

@@ -43,8 +43,8 @@ class StateStore {
   struct Batch {
     std::vector<SavedSource> sources;
     std::vector<std::string> forgotten_sources;  ///< with all their peers
-    std::vector<SavedRow> peers;                 ///< of sources that were saved before or are above
-    std::vector<SavedMark> marks;  ///< of such sources too; forgotten with the peer's row
+    std::vector<SavedRow> peers;   ///< their sources are in `sources`, or were saved before
+    std::vector<SavedMark> marks;  ///< so are theirs; forgotten with the peer's row
     std::optional<std::uint32_t> serial_end;
 
     [[nodiscard]] bool empty() const {

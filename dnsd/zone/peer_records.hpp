@@ -45,7 +45,9 @@ struct Emission {
   dns::NameView owner;
   dns::RecordSink& sink;
   dns::Section section = dns::Section::answer;
-  bool with_targets = false;  ///< SRV records are followed by the addresses that they point to
+  /// SRV records of endpoints are followed by their addresses; those of a host target and of static
+  /// records are written by Zone::emit_additional().
+  bool with_targets = false;
 
   void add(dns::RrType type, dns::Ttl ttl, base::Bytes rdata) const {
     sink.add(section, owner, type, ttl, rdata);

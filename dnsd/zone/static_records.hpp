@@ -25,7 +25,7 @@ struct ZoneError {
 /// Longest chain of CNAMEs that an answer follows. A zone with a longer chain is refused.
 inline constexpr int max_cname_hops = 16;
 
-/// The records of one type at one name.
+/// The records of one type at one name. `rdata` is wire form, uncompressed.
 struct Rrset {
   dns::RrType type{};
   dns::Ttl ttl;
@@ -49,12 +49,16 @@ struct StaticNode {
 /// the same in every view and know nothing of peers. Immutable; any thread may read.
 class StaticRecords {
  public:
+  /// All parameters are borrowed for the call.
   using Visit = std::function<void(dns::NameView owner, dns::RrType, dns::Ttl, base::Bytes rdata)>;
 
   /// \param names what is reserved for the server. \param records exactly one SOA and at least one
   /// NS at the apex.
-  /// \error with the line: a record at a reserved name, a cut or DNAME above one, a CNAME beside
-  /// other data or in a loop, data below a cut that is not glue, a second SOA.
+  /// \error no SOA or no NS at the apex: line 0. With the line: a record outside the zone or at a
+  /// reserved name; a wildcard below the service root; a cut above a reserved name; a delegated
+  /// wildcard; DNAME anywhere; a signed file (RRSIG, NSEC, NSEC3); a second SOA, or one below the
+  /// apex; a CNAME beside other data, a second one, or one in a loop or in a chain of more than
+  /// max_cname_hops; data below a cut that is not glue.
   [[nodiscard]] static base::Expected<StaticRecords, ZoneError> make(
       const ZoneNames& names, std::vector<dns::ZoneRecord> records);
 

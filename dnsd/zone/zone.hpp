@@ -30,9 +30,11 @@ enum class Outcome : std::uint8_t {
   nodata,    ///< NOERROR, the name exists without that type; SOA
   nxdomain,  ///< NXDOMAIN; SOA
   referral,  ///< NOERROR, AA clear; NS of the child and its glue
-  cname,     ///< NOERROR, the chain leaves the zone
-  failed,    ///< SERVFAIL: not every source was read yet, so the key may exist; or a CNAME loop
-  refused,   ///< REFUSED: not our zone
+  /// NOERROR, the chain ends outside what we serve: another zone, a delegated child, or more than
+  /// max_cname_hops (a wildcard's loop).
+  cname,
+  failed,   ///< SERVFAIL: not every source was read yet, so the key may exist
+  refused,  ///< REFUSED: not our zone
 };
 
 /// The result of a lookup, apart from the records that it wrote.

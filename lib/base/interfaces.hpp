@@ -32,7 +32,7 @@ class InterfaceWatch {
   /// Sees what changes from now on.
   [[nodiscard]] static Expected<InterfaceWatch, std::error_code> open();
 
-  /// A non-blocking socket for poll(2) and its kind. It stays the watch's own.
+  /// A non-blocking socket for poll(2) and its kind. The watch keeps ownership.
   [[nodiscard]] int fd() const { return socket_.get(); }
   /// Takes everything that is waiting. \return whether something changed, or may have (notices were
   /// lost).

@@ -61,11 +61,13 @@ void write_icmp(ByteWriter& writer, const IpAddress& source, const IpAddress& de
 /// kernel makes it.
 void write_socket_icmp(ByteWriter& writer, Family family, const IcmpMessage& message);
 
+/// The longest packet that write_ip_packets() makes.
+inline constexpr std::size_t max_mtu = 1500;
+
 /// Puts IP headers before a payload, in as many fragments as `mtu` asks for (RFC 791 §3.2, RFC 8200
 /// §4.5), and hands each packet out, in order. \param packet source and destination of one family;
 /// payload up to 65 515 octets. \param identification tells this packet's fragments from those of
 /// others that are on their way. \param mtu 68 to max_mtu, the longest packet to make.
-inline constexpr std::size_t max_mtu = 1500;
 void write_ip_packets(const IpPacket& packet, std::uint32_t identification, std::size_t mtu,
                       const std::function<void(Bytes)>& emit);
 

@@ -11,7 +11,7 @@
 namespace base {
 
 /// Reads the beginning of a file. Does not wait for a writer where the path is a pipe.
-/// \param buffer one octet longer than the secret at least, so that a longer file is seen to be one
+/// \param buffer at least one octet longer than the secret, so that a longer file is noticed
 /// \return what was read, a view into `buffer`
 [[nodiscard]] Expected<std::string_view, std::error_code> read_secret_file(
     const std::string& path, WipedBuffer<char>& buffer);

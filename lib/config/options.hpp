@@ -42,8 +42,8 @@ struct Option {
   bool is_path = false;                ///< made absolute before `set` sees it
   bool is_path_behind_equals = false;  ///< a path behind the first '=': made absolute
   bool has_default = true;             ///< --help shows that of a default Config
-  /// Takes one value over into the config, behind those already there for a list. \return false:
-  /// not allowed. Null for whole numbers.
+  /// Sets one value in the config; for a list, appends it. \return false: not allowed. Null for
+  /// whole numbers.
   bool (*set)(Config& config, const std::string& value) = nullptr;
   void (*set_number)(Config& config, std::uint64_t number) = nullptr;
   void (*clear)(Config& config) = nullptr;  ///< lists only: forgets every value
@@ -87,7 +87,7 @@ template <class Config>
   return fmt::format("{} to {} {}", option.range->min, option.range->max, option.unit);
 }
 
-/// Takes one value over. \return false: it is not allowed, and nothing changed.
+/// Sets one value. \return false: it is not allowed, and nothing changed.
 template <class Config>
 [[nodiscard]] bool set_option(Config& config, const Option<Config>& option,
                               const std::string& value) {
@@ -114,7 +114,7 @@ void take_value(Config& config, const Option<Config>& option, const std::string&
     fail(where, fmt::format("'{}' is not allowed; right is: {}", value, describe_allowed(option)));
 }
 
-/// Takes a line of a file over; a list replaces what was there. \throws Error
+/// Applies one line of a file; a list replaces the earlier one. \throws Error
 template <class Config>
 void take_setting(Config& config, const Option<Config>& option, const YamlSetting& setting,
                   const std::string& file) {

@@ -32,7 +32,7 @@ class RecordSink {
   virtual void add(Section section, NameView owner, RrType type, Ttl ttl, base::Bytes rdata) = 0;
 };
 
-/// What the header and the OPT record of a reply say beside its records.
+/// What the header and the OPT record of a reply say apart from its records.
 struct ResponseHead {
   Rcode rcode = Rcode::noerror;
   bool authoritative = false;  ///< AA

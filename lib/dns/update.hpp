@@ -13,7 +13,7 @@
 /// one.
 namespace dns {
 
-/// One record of the update section (§2.5); what it asks for is said by its class.
+/// One record of the update section (§2.5); its class says what to do with it.
 struct UpdateRecord {
   Name owner;
   RrType type{};
@@ -22,7 +22,7 @@ struct UpdateRecord {
   base::Bytes rdata;  ///< borrowed from the packet; names in it may be compressed
 };
 
-/// No honest update of what peers may change here has more records.
+/// More than any legitimate update needs here.
 inline constexpr std::size_t max_update_records = 16;
 
 struct Update {

@@ -79,8 +79,8 @@ class Engine {
     bool answers_keepalives = true;
   };
 
-  /// \param handler outlives the engine. \param last_timestamp no later than this was used by an
-  /// earlier run with this key.
+  /// \param handler outlives the engine. \param last_timestamp the latest that an earlier run with
+  /// this key may have sent.
   Engine(KeyPair key, Handler& handler, Options options, const Tai64n& last_timestamp = {});
   ~Engine();
   Engine(const Engine&) = delete;
@@ -114,6 +114,7 @@ class Engine {
   /// count many handshakes needs cookies most.
   void note_backlog(base::SteadyTime now);
 
+  /// Does what is due: repeats handshakes, sends keepalives, wipes keys.
   void tick(base::Now now);
   /// When tick() has something to do at the earliest.
   [[nodiscard]] std::optional<base::SteadyTime> next_deadline() const;

@@ -16,14 +16,14 @@ namespace noise {
 template <typename Key>
 [[nodiscard]] std::optional<Key> parse_secret(std::string_view text);
 
-/// A built-in observation point's own key.
+/// Reads a private key, e.g. of `wg genkey`.
 [[nodiscard]] base::Expected<wg::PrivateKey, std::string> read_private_key(const std::string& path);
 [[nodiscard]] base::Expected<wg::PresharedKey, std::string> read_preshared_key(
     const std::string& path);
 
-/// The same; makes the file, mode 0600, when there is none. \param known the key that an earlier
-/// run had: then a missing file is an error. A new key would make every peer's configuration wrong,
-/// and no peer would notice.
+/// As read_private_key(); makes the file, mode 0600, if there is none. \param known the key that an
+/// earlier run had: then a missing file is an error. A new key would make every peer's
+/// configuration wrong, and no peer would notice.
 [[nodiscard]] base::Expected<wg::PrivateKey, std::string> read_or_make_private_key(
     const std::string& path, const std::optional<wg::PublicKey>& known);
 

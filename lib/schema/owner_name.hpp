@@ -10,7 +10,7 @@
 #include "dns/name.hpp"
 #include "wg/public_key.hpp"
 
-/// key ⇄ owner name: the naming contract of doc/protocol.md §1, for both programs. Z is the zone's
+/// key ⇄ owner name: the naming rules of doc/protocol.md §1.1, for both programs. Z is the zone's
 /// apex, K the key in base32.
 namespace schema {
 

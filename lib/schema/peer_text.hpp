@@ -12,7 +12,7 @@
 #include "schema/nat_mapping.hpp"
 #include "wg/public_key.hpp"
 
-/// The strings of a peer's TXT record (doc/protocol.md §1), both directions.
+/// The strings of a peer's TXT record (doc/protocol.md §1.1, §1.2), both directions.
 namespace schema {
 
 struct PeerText {

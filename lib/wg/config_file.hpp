@@ -26,8 +26,8 @@ struct HostEndpoint {
 
 struct ConfigPeer {
   PublicKey public_key;
-  std::string
-      name;  ///< from `# Name = alice` inside the section or on the line above it; empty: none
+  /// From `# Name = alice` inside the section or on the line above it; empty: none.
+  std::string name;
   std::vector<base::Prefix> allowed_ips;
   std::optional<std::variant<base::Endpoint, HostEndpoint>> endpoint;
   std::optional<PresharedKey> preshared_key;
@@ -36,14 +36,14 @@ struct ConfigPeer {
 
 struct ConfigError {
   std::size_t line = 0;  ///< 1-based
-  std::string
-      message;  ///< what is wrong and what would be right; never contains a key that is secret
+  /// What is wrong and what would be right; never contains a key that is secret.
+  std::string message;
 };
 
 struct ConfigFile {
   std::vector<ConfigPeer> peers;  ///< in file order; each public key once
-  std::vector<ConfigError>
-      warnings;  ///< names in comments that cannot be a DNS label: skipped, one line each
+  /// Names in comments that cannot be a DNS label: skipped, one line each.
+  std::vector<ConfigError> warnings;
 };
 
 /// Parses a whole file. `[Interface]` and wg-quick's other keys are ignored, unknown keys and

@@ -11,9 +11,10 @@
 namespace wg {
 
 /// Finds the keys of a list that grows, by position: 4 to 8 octets per key beside the list itself.
-/// A plain value; \param key_at position → key, for all positions that were added.
+/// A plain value with one owner; not thread-safe.
 class KeyIndex {
  public:
+  /// \param key_at position → key, for all positions that were added.
   template <typename KeyAt>
   [[nodiscard]] std::optional<std::uint32_t> find(const PublicKey& key, KeyAt key_at) const {
     if (slots_.empty()) return std::nullopt;
@@ -24,7 +25,8 @@ class KeyIndex {
     return std::nullopt;
   }
 
-  /// \param position of a key that is not there yet.
+  /// Amortised O(1). \param position below 2^32 - 1, of a key that is not there yet. \param key_at
+  /// as for find(), and for `position`.
   template <typename KeyAt>
   void add(std::uint32_t position, KeyAt key_at) {
     if (2 * ++used_ > slots_.size()) grow(key_at);

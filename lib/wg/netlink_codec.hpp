@@ -74,8 +74,8 @@ inline constexpr std::size_t max_netlink_request = std::size_t{32} * 1024;
                                                              const std::string& name,
                                                              std::span<const PeerUpdate> updates);
 
-/// Removes peers (update-only, so none is made first), then adds others, in as few requests as can
-/// hold them. \param change with at most max_new_allowed_ips for each.
+/// Removes peers (update-only: a missing peer is not created), then adds others, in as few requests
+/// as can hold them. \param change with at most max_new_allowed_ips for each.
 [[nodiscard]] std::vector<NetlinkRequest> write_membership_requests(std::uint16_t family,
                                                                     std::uint32_t sequence,
                                                                     const std::string& name,

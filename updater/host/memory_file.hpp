@@ -15,7 +15,7 @@ class MemoryFile {
   MemoryFile(std::filesystem::path path, Access access);
 
   /// \return empty if there is no file yet, or it cannot be read. A file that cannot be understood
-  /// is logged and kept as `FILE.bad`.
+  /// is logged and, if the access is read-write, kept as `FILE.bad`.
   [[nodiscard]] Memory load() const;
   /// Replaces the file atomically. A failure is logged when it begins and when it ends. Does
   /// nothing if the access is read-only.

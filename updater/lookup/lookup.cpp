@@ -6,9 +6,9 @@
 #include "schema/owner_name.hpp"
 #include "schema/peer_text.hpp"
 
-/// Makes a peer's endpoints from the replies of a resolver. Top down: the SRV records, the
-/// addresses of their targets, then the TXT record. The caller asks the questions, and chooses the
-/// thread (lookup_worker.cpp).
+// Makes a peer's endpoints from the replies of a resolver. Top down: the SRV records, the
+// addresses of their targets, then the TXT record. The caller asks the questions, and chooses the
+// thread (lookup_worker.cpp).
 namespace updater {
 namespace {
 

@@ -8,10 +8,10 @@
 
 #include "updater/peer/nat_pair.hpp"
 
-/// The course of an attempt: begin(), then advance() at each step until a handshake ends it. First
-/// the rounds over the candidates, then the case of NATs that keep the peers apart.
-/// known_endpoints.cpp chooses the candidates, nat_pair.cpp knows which NATs never connect, and
-/// direct_peer.cpp decides when an attempt begins and ends. One thread: the caller's.
+// The course of an attempt: begin(), then advance() at each step until a handshake ends it. First
+// the rounds over the candidates, then the case of NATs that keep the peers apart.
+// known_endpoints.cpp chooses the candidates, nat_pair.cpp knows which NATs never connect, and
+// direct_peer.cpp decides when an attempt begins and ends. One thread: the caller's.
 namespace updater {
 namespace {
 

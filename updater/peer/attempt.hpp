@@ -23,10 +23,10 @@ namespace updater {
 ///          └────────────────────────────────────────┴────────▶ hopeless (nat_pair.hpp)
 ///
 /// First round: 5.6 s for each candidate. More slowly: the same candidates with growing pauses.
-/// Hopeless: nothing is sent but a rare try, until something speaks for the peer.
+/// Hopeless: only rare retries are sent, until there is a sign that the peer can be reached.
 class Attempt {
  public:
-  /// What an attempt looks at beside the turn. Borrowed for the call.
+  /// What an attempt looks at apart from the turn. Borrowed for the call.
   struct Context {
     const SessionHealth& health;
     KnownEndpoints& known;

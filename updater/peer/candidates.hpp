@@ -12,9 +12,9 @@
 namespace updater {
 
 /// Why an endpoint is never set (doc/protocol.md §4.5), as a clause for the log; nullopt: it may be
-/// set. Refused are addresses that are never published, this host's own, those of a family that
-/// this host has no address of, and those that would send the tunnel into itself. \param host this
-/// host's addresses.
+/// set. These are refused: addresses that are never published, this host's own, those of a family
+/// that this host has no address of, and those that would send the tunnel into itself. \param host
+/// this host's addresses.
 [[nodiscard]] std::optional<std::string> refuse_endpoint(
     const base::Endpoint& endpoint, const wg::Device& device,
     std::span<const base::InterfaceAddress> host);

@@ -7,11 +7,11 @@
 
 #include "updater/tunnel/tunnel_address.hpp"
 
-/// The transitions between the states of one peer. step() judges the session: a working session
-/// keeps the peer direct, a doubtful one makes it suspect, and without one the peer is to be
-/// reached. attempt.cpp has the course of an attempt, known_endpoints.cpp chooses the endpoints
-/// that it tries, and session_health.cpp judges a session by its counters. One thread: the
-/// caller's.
+// The transitions between the states of one peer. step() judges the session: a working session
+// keeps the peer direct, a doubtful one makes it suspect, and without one the peer is to be
+// reached. attempt.cpp has the course of an attempt, known_endpoints.cpp chooses the endpoints
+// that it tries, and session_health.cpp judges a session by its counters. One thread: the
+// caller's.
 namespace updater {
 namespace {
 

@@ -19,8 +19,8 @@
 
 namespace updater {
 
-/// The state machine of one peer that is to be reached directly (doc/protocol.md §4.1, §4.2, §4.3).
-/// Pure.
+/// The state machine of one peer that is to be reached directly (doc/protocol.md §4.1 to
+/// §4.4, §4.8). Pure.
 ///
 ///     waiting ──── an endpoint is known ────▶ punching ── handshake ──▶ direct
 ///        ▲                                       │  ▲                    │  ▲
@@ -28,12 +28,13 @@ namespace updater {
 ///        (a changed answer: punching at once)       │        stopped     ▼  │
 ///                                                   └────── dead ────── suspect
 ///
-/// A direct peer is not written to, except that its keepalive is turned on.
+/// The endpoint of a direct peer is never written; its keepalive is set to the wanted value, and
+/// toggled if it was never armed.
 ///
-/// A suspect peer is written to in two cases. (1) Its published endpoint changed after its last
-/// packet. (2) Packets to it leave from another address of this host, and it does not answer since
-/// then: it gets the same endpoint once more, because wireguard-go keeps a source address that this
-/// host has lost until it hears from the peer, or for 15 s.
+/// A suspect peer is treated alike, and gets an endpoint in two cases. (1) Its published endpoint
+/// changed after its last packet. (2) (§4.8) Packets to it leave from another address of this host,
+/// and it does not answer since then: it gets the same endpoint once more, because wireguard-go
+/// keeps a source address that this host has lost until it hears from the peer, or for 15 s.
 ///
 /// An echo request goes through the tunnel to a peer that becomes direct, to measure the round
 /// trip, and every 1.5 s to a suspect one: it opens a changed mapping of our NAT towards the peer,

@@ -13,7 +13,7 @@ namespace updater {
 /// host should learn this host's mapping now. Pure.
 class Hub {
  public:
-  /// \param now when the peer was first seen.
+  /// \param now from here on the silence of its keepalive is measured, until a packet is seen.
   Hub(base::SteadyTime now, const SessionHealth& health) : health_(health), first_seen_(now) {}
 
   [[nodiscard]] const SessionHealth& health() const { return health_; }

@@ -66,7 +66,7 @@ struct Change {
   Note::Level level = Note::Level::change;  ///< of make_note()
 };
 
-/// What to do now, in this order: remember, write, probe, look up, tell.
+/// What to do now, in this order: remember, write, probe, look up (in DNS, then lan_lookups), tell.
 struct Plan {
   bool remember = false;  ///< the memory changed and has to be on disk before the writes
   std::vector<Change> changes;
@@ -85,6 +85,7 @@ struct Plan {
 /// The update that sets `endpoint`; empty: `shown` has it already.
 [[nodiscard]] std::vector<wg::PeerUpdate> make_move(const wg::DevicePeer& shown,
                                                     const base::Endpoint& endpoint);
+/// Appends `more` to `updates`.
 void append(std::vector<wg::PeerUpdate>& updates, const std::vector<wg::PeerUpdate>& more);
 
 /// For people: `endpoint 203.0.113.10:51820, kick, keepalive 25 s`.
@@ -95,6 +96,7 @@ void append(std::vector<wg::PeerUpdate>& updates, const std::vector<wg::PeerUpda
 [[nodiscard]] std::string to_string(const Note& note, const Settings& settings);
 
 /// A random time of `mean` ± `percent`, so that many updaters do not act at the same moment.
+/// Uniform. \param percent 0 to 100.
 [[nodiscard]] std::chrono::milliseconds jittered(std::chrono::milliseconds mean,
                                                  std::minstd_rand& random, int percent = 20);
 

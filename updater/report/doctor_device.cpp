@@ -5,7 +5,7 @@
 #include "updater/peer/candidates.hpp"
 #include "updater/report/doctor.hpp"
 
-/// The checks of the device, its peers and the clock.
+// The checks of the device, its peers and the clock.
 namespace updater {
 namespace {
 

@@ -37,7 +37,7 @@ struct DaemonFacts {
 
 /// Everything that is examined, except what DNS says.
 struct DoctorFacts {
-  /// Clocks of two files on one host, or of a handshake, differ by less than this.
+  /// Times of files on one host, and of a handshake, may be ahead of the clock by this much.
   static constexpr std::chrono::seconds clock_tolerance{5};
 
   DaemonFacts daemon;

@@ -1,6 +1,3 @@
-// Builds the configuration of one interface from the defaults, the top of the file, the section of
-// the interface and the command line. Runs once, at start, on the only thread there is yet. The
-// options are the table in options.cpp; config/yaml_file reads the shape of the file.
 #include "updater/settings/config_file.hpp"
 
 #include <fmt/format.h>
@@ -16,6 +13,9 @@
 #include "schema/owner_name.hpp"
 #include "updater/settings/options.hpp"
 
+// Builds the configuration of one interface from the defaults, the top of the file, the section of
+// the interface and the command line. Runs once, at start, on the only thread there is yet. The
+// options are the table in options.cpp; config/yaml_file reads the shape of the file.
 namespace updater {
 namespace {
 

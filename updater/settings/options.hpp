@@ -12,6 +12,7 @@ namespace updater {
 /// `interfaces` and `peers` are not in the table: they hold maps and exist only in the file.
 using Option = config::Option<Config>;
 
+/// The whole table, on the command line and in the file.
 [[nodiscard]] std::span<const Option> all_options();
 
 /// Whether it makes sense for one interface only, so that it is not allowed at the top of the file.

@@ -14,6 +14,7 @@
 /// The operator's choices that the state machine follows.
 namespace updater {
 
+/// Per peer, in the configuration.
 inline constexpr std::size_t max_lan_candidates = 8;
 
 /// The operator's choices for one peer.
@@ -30,8 +31,8 @@ struct PeerSettings {
 /// Which peers that the public host lists may join (mesh.hpp).
 struct MeshSettings {
   std::vector<base::Prefix> ranges = {};  ///< of their tunnel addresses; empty: no peer joins
-  std::size_t max = 100;                  ///< peers that joined
-  std::set<wg::PublicKey> deny = {};
+  std::size_t max = 100;                  ///< peers that joined; 1–10000
+  std::set<wg::PublicKey> deny = {};      ///< keys that are never added
 
   friend bool operator==(const MeshSettings&, const MeshSettings&) = default;
 };
