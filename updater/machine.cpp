@@ -158,8 +158,9 @@ void Machine::watch_clock(const base::Now& now, Plan& plan) {
                                       change.count())});
   } else if (change < 0s) {
     plan.notes.push_back({Note::Level::trouble,
-                          fmt::format("this host's clock was set back by {} s: who has seen a "
-                                      "handshake of later than now ignores this host until then",
+                          fmt::format("this host's clock was set back by {} s: peers that saw a "
+                                      "later handshake of this host ignore it until its clock has "
+                                      "passed that time",
                                       -change.count())});
   }
 }
@@ -274,8 +275,9 @@ void Machine::watch_resolver(const base::Now& now, const LookupResult& result,
   const bool failed = !result.endpoints && !is_about_peer(result.endpoints.error());
   if (failed && !resolver_error_ && resolver_notes_.allow(now.steady)) {
     resolver_error_ = result.endpoints.error();
-    notes.push_back({Note::Level::trouble, fmt::format("look-ups fail, which changes nothing: {}",
-                                                       to_string(*resolver_error_))});
+    notes.push_back(
+        {Note::Level::trouble, fmt::format("look-ups fail, endpoints stay as they are: {}",
+                                           to_string(*resolver_error_))});
   } else if (!failed && resolver_error_) {
     resolver_error_.reset();
     notes.push_back({Note::Level::change, "look-ups work again"});

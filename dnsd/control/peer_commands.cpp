@@ -137,8 +137,8 @@ control::Reply remove(const std::string& who, const CommandContext& context) {
   if (!removed) return refuse(exit_refused, removed.error());
   if (!*removed)
     return refuse(exit_refused,
-                  fmt::format("{} stands in the configuration: take it out there, then wg-dnsd "
-                              "reload",
+                  fmt::format("{} is defined in the configuration: remove it there, then run "
+                              "wg-dnsd reload",
                               wg::describe_peer(peer->name, peer->public_key)));
   if (auto problem = context.reload()) return refuse(exit_refused, std::move(*problem));
   return {};

@@ -141,7 +141,7 @@ void Listeners::judge(const BindError& error, Place& place, Draft& draft) {
   if (is_wildcard) {
     draft.to_refuse = address.endpoint;
     draft.remarks.push_back(fmt::format(
-        "{} cannot be had as a whole ({}): listening on each other address of this host, and "
+        "cannot listen on {} as a whole ({}): listening on every other address of this host, and "
         "following changes",
         describe(address),
         holder ? fmt::format("{} holds {}", describe(*holder), holder->local.to_string())

@@ -66,7 +66,7 @@ std::optional<dns::Name> find_parent(const Examined& examined, Findings& finding
     if (!reply) {
       findings.say(
           Level::problem, "resolver",
-          fmt::format("this host's resolver is of no use, asked for {}: {}", name.to_string(),
+          fmt::format("this host's resolver fails for {}: {}", name.to_string(),
                       to_string(reply.error())),
           "correct /etc/resolv.conf or the resolver that it names; without one the delegation "
           "cannot be checked");
@@ -176,8 +176,8 @@ void compare_servers(const Examined& examined, const dns::Name& parent,
       foreign.empty() ? Level::warning : Level::problem, "delegation",
       fmt::format("{} delegates {} to {}; the zone itself names {}", parent.to_string(),
                   examined.zone.to_string(), join(delegation.servers), join(stated)),
-      fmt::format("make the NS records in {} those that are printed for the parent zone, or set "
-                  "ns: to what stands there",
+      fmt::format("replace the NS records in {} with those printed for the parent zone, or set ns: "
+                  "to those in the parent zone",
                   parent.to_string()));
 }
 

@@ -101,12 +101,12 @@ void check_resolver(const Examined& examined, const std::optional<base::IpAddres
 }
 
 void check_peers(const DoctorFacts& facts, Findings& findings) {
-  const std::string remedy = "PersistentKeepalive = 25 for the public host, on the peer";
+  const std::string remedy = "set PersistentKeepalive = 25 for the public host on the peer";
   for (const DoctorFacts::SilentPeer& one : facts.silent_peers) {
     findings.say(Level::warning, "keepalive",
                  fmt::format("{} has been silent for {} s, last heard at {} by {}", one.peer,
                              one.seconds, one.endpoint, one.source),
-                 remedy + ", unless it has just gone off");
+                 remedy + ", unless the peer was just switched off");
   }
   if (facts.silent_count > facts.silent_peers.size()) {
     findings.say(Level::warning, "keepalive",
@@ -116,7 +116,7 @@ void check_peers(const DoctorFacts& facts, Findings& findings) {
   }
   if (facts.stale > 0) {
     findings.say(Level::note, "peers", fmt::format("{} peers are stale", facts.stale),
-                 fmt::format("off, or no keepalive: {}", remedy));
+                 fmt::format("they are switched off, or send no keepalive: {}", remedy));
   }
   if (facts.never_seen > 0) {
     findings.say(Level::note, "peers", fmt::format("{} peers were never seen", facts.never_seen),

@@ -130,7 +130,8 @@ std::string describe(Outcome outcome, const dns::Name& name, RrType type, const 
     case Outcome::referral:
       return "a part of the zone that is delegated to other servers";
     case Outcome::cname:
-      return fmt::format("an alias that leads out of {}", apex);
+      return fmt::format(
+          "an alias that leads out of {}, into a delegated part of it, or round in a loop", apex);
     case Outcome::failed:
       return "not every source has been read yet, so the key may exist";
     case Outcome::refused:

@@ -18,8 +18,8 @@ using Level = Diagnosis::Level;
 constexpr std::uint32_t serial_tolerance = 100'000;
 
 constexpr std::string_view port_remedy =
-    "open 53/udp and 53/tcp for it in the firewall and in the cloud's security group; from here "
-    "that is not seen as others see it: wg-dnsd doctor --zone {} on another machine is surer";
+    "open 53/udp and 53/tcp for it in the firewall and in the cloud's security group; this host "
+    "cannot see it as others do: run wg-dnsd doctor --zone {} on another machine to be sure";
 
 bool is_translated(const Examined& examined, const base::IpAddress& address) {
   if (!examined.facts) return false;

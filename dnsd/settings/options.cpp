@@ -41,7 +41,7 @@ constexpr std::array table{
            .shape = Shape::list,
            .placeholder = "NAME",
            .help = "A WireGuard interface of this host whose peers are observed; the first one "
-                   "that has seen a peer lately counts.",
+                   "that has seen a peer lately takes precedence.",
            .allowed = "interface names of 1 to 15 characters without '/' and space, each once",
            .set = config::add_text<config::is_interface_name, &Config::interfaces>,
            .clear = config::clear<&Config::interfaces>,
@@ -279,7 +279,7 @@ constexpr std::array table{
            .get = get_number<&Config::answer_threads>},
     Option{.word = "log-level",
            .placeholder = "LEVEL",
-           .help = "What is written to standard error: this and what is worse.",
+           .help = "Messages of this level and above are written to standard error.",
            .allowed = config::log_level_allowed,
            .set = config::set_text<config::is_log_level, &Config::log_level>,
            .get = get_text<&Config::log_level>},

@@ -101,7 +101,7 @@ class YamlPeer {
                            fmt::format("{}, allowed-ips", fmt::join(peer_words, ", ")));
     const std::string where = config::place_of(file_, setting.word, setting.line);
     const std::string& value =
-        config::single_value(file_, setting, "several allowed-ips alone are a list").text;
+        config::single_value(file_, setting, "only allowed-ips may be a list").text;
     if (setting.word == "public-key") {
       peer_.public_key = read_public_key(where, value);
       has_key_ = true;
@@ -115,7 +115,7 @@ class YamlPeer {
   }
 
   void take_allowed_ips(const YamlSetting& setting) {
-    constexpr std::string_view allowed = "ADDRESS or ADDRESS/LENGTH; several stand in a list";
+    constexpr std::string_view allowed = "ADDRESS or ADDRESS/LENGTH; several as a list";
     for (const YamlValue& value : config::list_of_values(file_, setting, allowed)) {
       const auto prefix = base::Prefix::parse(value.text);
       if (!prefix)
@@ -126,7 +126,7 @@ class YamlPeer {
   }
 
   void take_preshared_key_file(const std::string& where, const std::string& value) {
-    if (value.empty()) fail(where, "is empty; right is a file that `wg genpsk` wrote");
+    if (value.empty()) fail(where, "is empty; expected: a file that `wg genpsk` wrote");
     peer_.preshared_key_file = config::absolute_path(config::folder_of(file_), value);
     std::string text = read_file_(peer_.preshared_key_file);
     peer_.preshared_key = noise::parse_secret<wg::PresharedKey>(text);
@@ -187,7 +187,7 @@ void PeerReader::take_added_file(const std::string& path) {
   take_file(path);
   for (std::size_t i = kept; i < peers.size(); ++i) {
     if (known.contains(peers[i].public_key)) {
-      warn(path, places_[i].line, "this peer stands in the configuration now, which counts");
+      warn(path, places_[i].line, "this peer is skipped: the configuration defines it now");
       continue;
     }
     if (kept != i) peers[kept] = std::move(peers[i]);
@@ -269,7 +269,8 @@ void PeerReader::check_names() const {
 }
 
 void PeerReader::fail_double(const std::string& what, std::size_t second, std::size_t first) const {
-  fail(place_of_peer(second), fmt::format("{} stands at {} already", what, place_of_peer(first)));
+  fail(place_of_peer(second),
+       fmt::format("{} is already defined at {}", what, place_of_peer(first)));
 }
 
 std::string PeerReader::place_of_peer(std::size_t index) const {

@@ -111,7 +111,7 @@ void take_value(Config& config, const Option<Config>& option, const std::string&
   const std::string whole =
       relative ? value.substr(0, path) + absolute_path(folder, value.substr(path)) : value;
   if (!set_option(config, option, whole))
-    fail(where, fmt::format("'{}' is not allowed; right is: {}", value, describe_allowed(option)));
+    fail(where, fmt::format("'{}' is not allowed; expected: {}", value, describe_allowed(option)));
 }
 
 /// Applies one line of a file; a list replaces the earlier one. \throws Error

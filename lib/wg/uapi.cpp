@@ -153,7 +153,7 @@ void UapiReader::read_line(std::string_view line) {
   if (key->is_of_peer && peer_ == nullptr)
     return fail(fmt::format("{}= before the first public_key=", key->name));
   if (!(this->*key->read)(line.substr(equals + 1)))
-    fail(fmt::format("the value of {}= is not one that it has", key->name));
+    fail(fmt::format("the value of {}= is not valid", key->name));
 }
 
 bool UapiReader::read_errno(std::string_view value) {

@@ -178,7 +178,7 @@ class WgDnsd(Process):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stub:
             stub.bind(("127.0.0.53", self.port))
             self.start("--listen", f"0.0.0.0:{self.port}")
-            self.assertIn(f"0.0.0.0:{self.port} cannot be had as a whole (python3", self.log())
+            self.assertIn(f"cannot listen on 0.0.0.0:{self.port} as a whole (python3", self.log())
             self.assertEqual(ask_udp("127.0.0.1", self.port, "example.org", SOA).answers, 1)
             self.assertEqual(self.command("status").returncode, 0)
 

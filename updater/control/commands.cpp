@@ -40,7 +40,7 @@ control::Reply tell_story(const Report& report, const ControlRequest& request) {
   if (peer == nullptr)
     return fail(
         exit_not_found,
-        fmt::format("\"{}\" is neither the key of a peer of {}, nor the beginning of one alone",
+        fmt::format("\"{}\" is neither a peer's key on {}, nor the beginning of exactly one",
                     request.peer, report.interface));
   return {.text = write_story(report, *peer)};
 }

@@ -182,7 +182,7 @@ void Attempt::try_next_candidate(Turn& turn, const Context& context) {
     round_over_ = true;
     turn.tell(
         Note::Level::change,
-        fmt::format("no answer from {}; trying on, more slowly",
+        fmt::format("no answer from {}; still trying, more slowly",
                     candidates_.size() == 1 ? before.to_string()
                                             : fmt::format("{} candidates", candidates_.size())));
     // The first round kept to the candidates of its beginning; take the present ones now.
@@ -260,7 +260,7 @@ void Attempt::retry_slowly(Turn& turn, const Context& context) {
   auto updates = make_move(turn.shown, candidates_[index_]);
   append(updates, make_kick(turn.key(), turn.settings.direct_keepalive));
   updates.push_back({turn.key(), std::nullopt, 0s});
-  turn.write(std::move(updates), "now and then, although it is hopeless");
+  turn.write(std::move(updates), "occasional retry of a hopeless peer");
 }
 
 std::vector<wg::PeerUpdate> Attempt::leave(const wg::DevicePeer& shown) const {

@@ -343,8 +343,8 @@ void DirectPeer::learn_lan(const LanResult& result, std::vector<Note>& notes) {
   if (known_.lan().learn(result))
     notes.push_back(
         {Note::Level::trouble,
-         fmt::format("what it tells of its own network is refused: it is no list of 1 to {} "
-                     "addresses that may be told",
+         fmt::format("its LAN announcement is refused: it must have 1 to {} addresses that may "
+                     "be announced",
                      schema::max_lan_endpoints),
          key_});
 }

@@ -44,11 +44,11 @@ void Hub::step(Turn& turn) {
   auto level = Note::Level::change;
   if (shown.persistent_keepalive != wanted) {
     updates = {{turn.key(), std::nullopt, wanted}};
-    reason = "so that the host sees where this peer is";
+    reason = "so that the public host sees where this host is";
   } else if (kick_) {
     updates = make_kick(turn.key(), wanted);
     if (reset_) updates.front().endpoint = shown.endpoint;
-    reason = "the host had better see this peer's mapping now: " + *kick_;
+    reason = "so that the public host sees this host's mapping now: " + *kick_;
     // A kick for a suspicion that proves wrong is frequent.
     if (!reset_) level = Note::Level::detail;
   } else if (now - last_packet >= wanted + 2s) {

@@ -131,7 +131,7 @@ void Examination::blame_resolver_or_zone(const std::string& what, bool is_silent
   const auto root = outside_.resolve(*dns::Name::parse("."), RrType::ns);
   const bool works = root && root->rcode == dns::Rcode::noerror;
   if (!works) {
-    say(Level::problem, "resolver", fmt::format("this host's resolver is of no use: {}", what),
+    say(Level::problem, "resolver", fmt::format("this host's resolver fails: {}", what),
         is_silent ? "check /etc/resolv.conf and the way to its servers, or wg-updater --server "
                     "with the public host's address"
                   : "another resolver in /etc/resolv.conf, or wg-updater --server with the public "
@@ -177,7 +177,7 @@ bool Examination::check_server(const base::IpAddress& address) {
     say(Level::note, "port-53",
         fmt::format("{} cannot be asked past the resolver: {}", address.to_string(),
                     to_string(reply.error())),
-        "nothing, unless wg-updater --server is wanted: then UDP port 53 has to be let out");
+        "nothing; only wg-updater --server needs outgoing UDP port 53");
     return false;
   }
   if (!reply->authoritative) {
@@ -284,8 +284,8 @@ void Examination::check_own_text() {
   const auto text = schema::parse_peer_text(std::get<dns::TxtRecord>(record->data).strings);
   if (!text || !text->since || *text->since <= facts_.now + DoctorFacts::clock_tolerance) return;
   say(Level::problem, "clock",
-      fmt::format("this host's clock, or the public host's, is wrong: that one first saw this "
-                  "endpoint {} s from now",
+      fmt::format("this host's clock, or the public host's, is wrong: the public host dates "
+                  "this endpoint {} s in the future",
                   (*text->since - facts_.now).count()),
       "set both clocks, and keep them by NTP");
 }
@@ -317,7 +317,8 @@ void Examination::check_peer(const wg::PublicKey& key, const LookupResult& found
     case LookupError::no_endpoint:
       return say(Level::note, "peers",
                  fmt::format("the public host has not seen {}", key.to_base64()),
-                 "off, or without PersistentKeepalive = 25 towards the public host");
+                 "it is switched off, or sends no keepalive: set PersistentKeepalive = 25 for the "
+                 "public host on it");
     default:
       return say(Level::warning, "peers",
                  fmt::format("the record of {} cannot be read: {}", key.to_base64(),

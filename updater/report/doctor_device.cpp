@@ -40,7 +40,7 @@ void check_handshake(const DoctorFacts& facts, const wg::DevicePeer& hub, Diagno
   const std::string where = hub.endpoint ? hub.endpoint->to_string() : "no endpoint";
   constexpr const char* remedy =
       "check the host's Endpoint and key, that UDP to it may leave, that the host knows this key, "
-      "and that this host's clock did not fall back: then it is ignored without a word";
+      "and that this host's clock was not set back: then the host silently ignores it";
   if (!hub.latest_handshake) {
     found.push_back({Level::problem, "handshake",
                      fmt::format("the public host at {} has never completed a handshake, {} octets "
@@ -96,19 +96,19 @@ void check_clock(const DoctorFacts& facts, Diagnoses& found) {
       "set the clock, and keep it by NTP; peers ignore this host until it is ahead of its last "
       "handshake: wg-dnsd peer reset on the public host ends that at once";
   const auto complain = [&](std::chrono::seconds behind, const char* what) {
-    found.push_back(
-        {Level::problem, "clock",
-         fmt::format("this host's clock is behind: {} {} s from now", what, behind.count()),
-         remedy});
+    found.push_back({Level::problem, "clock",
+                     fmt::format("this host's clock is behind: {} is dated {} s in the future",
+                                 what, behind.count()),
+                     remedy});
   };
   if (facts.saved && *facts.saved > facts.now + DoctorFacts::clock_tolerance)
-    return complain(*facts.saved - facts.now, "wg-updater's state file was written");
+    return complain(*facts.saved - facts.now, "wg-updater's state file");
   for (const wg::DevicePeer& peer : facts.device.peers) {
     if (!peer.latest_handshake ||
         *peer.latest_handshake <= facts.now + DoctorFacts::clock_tolerance)
       continue;
     return complain(std::chrono::ceil<std::chrono::seconds>(*peer.latest_handshake - facts.now),
-                    "the last handshake of a peer was");
+                    "the last handshake of a peer");
   }
   found.push_back({Level::ok, "clock", "nothing that this host knows is ahead of its clock", ""});
 }

@@ -147,9 +147,9 @@ std::vector<std::string> advise(const Report& report, const PeerReport& peer) {
   std::vector<std::string> advice;
   if (report.clock_behind)
     advice.push_back(
-        fmt::format("this host's clock is behind: the last handshake of a peer was {} s from now. "
-                    "Set it, and keep it by NTP: who has seen a handshake of later than now "
-                    "ignores this host until then",
+        fmt::format("this host's clock is behind: the last handshake of a peer lies {} s in the "
+                    "future. Set the clock, and keep it right with NTP: peers that saw a later "
+                    "handshake ignore this host until then",
                     report.clock_behind->count()));
   if (peer.is_hub || peer.is_direct()) return advice;
   const PeerReport* hub = find_hub(report);

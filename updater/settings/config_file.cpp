@@ -44,7 +44,7 @@ class ConfigReader {
   Config read() {
     if (!config::is_interface_name(line_.interface))
       fail("IFACE",
-           fmt::format("'{}' is not allowed; right are: {}", line_.interface, name_allowed));
+           fmt::format("'{}' is not allowed; expected: {}", line_.interface, name_allowed));
     config_.interface = line_.interface;
     config_.mode = line_.mode;
     config_.settings.one_round = line_.mode != Config::Mode::daemon;
@@ -83,7 +83,7 @@ class ConfigReader {
     const YamlMap* own = nullptr;
     for (const YamlSetting& section : interfaces.maps.front().settings) {
       if (!config::is_interface_name(section.word))
-        fail(place(section), fmt::format("is not allowed; right are: {}", name_allowed));
+        fail(place(section), fmt::format("is not allowed; expected: {}", name_allowed));
       if (section.kind != YamlSetting::Kind::map)
         fail(place(section), "is a map of the interface's own options; none are written {}");
       Config other;
@@ -105,7 +105,7 @@ class ConfigReader {
         config::fail_unknown(*line_.config_file, setting,
                              all_words() + (where == Place::top ? file_words : "peers"));
       if (where == Place::top && is_of_one_interface(*option))
-        fail(place(setting), fmt::format("belongs to one interface; right is: interfaces: {{{}: "
+        fail(place(setting), fmt::format("belongs to one interface; expected: interfaces: {{{}: "
                                          "{{{}: …}}}}",
                                          line_.interface, setting.word));
       config::take_setting(config, *option, setting, *line_.config_file);
@@ -122,7 +122,7 @@ class ConfigReader {
       const auto [key, peer] = read_peer(map);
       if (!taken.emplace(key, peer).second)
         fail(fmt::format("{}:{}", *line_.config_file, map.line),
-             fmt::format("the public key {} stands in this list already", key.to_base64()));
+             fmt::format("the public key {} is already in this list", key.to_base64()));
     }
     for (auto& [key, peer] : taken) peers.insert_or_assign(key, std::move(peer));
   }
@@ -191,7 +191,7 @@ class ConfigReader {
           known.size() == max_lan_candidates ||
           std::find(known.begin(), known.end(), *endpoint) != known.end())
         fail(config::place_of(*line_.config_file, setting.word, value.line),
-             fmt::format("'{}' is not allowed; right is: {}", value.text, allowed));
+             fmt::format("'{}' is not allowed; expected: {}", value.text, allowed));
       known.push_back(*endpoint);
     }
   }
@@ -202,7 +202,7 @@ class ConfigReader {
   }
   [[noreturn]] void refuse(const YamlSetting& setting, std::string_view allowed) const {
     fail(place(setting),
-         fmt::format("'{}' is not allowed; right is: {}", setting.values.front().text, allowed));
+         fmt::format("'{}' is not allowed; expected: {}", setting.values.front().text, allowed));
   }
   [[nodiscard]] std::string place(const YamlSetting& setting) const {
     return config::place_of(*line_.config_file, setting.word, setting.line);

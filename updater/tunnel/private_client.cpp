@@ -64,8 +64,10 @@ class PrivateClient::Exchange : public std::enable_shared_from_this<Exchange> {
     if (!socket || ::setsockopt(socket.get(), SOL_SOCKET, SO_BINDTODEVICE, interface.data(),
                                 static_cast<socklen_t>(interface.size())) != 0) {
       if (!std::exchange(client_.told_, true))
-        spdlog::warn("the hub cannot be asked through {} alone: {}; allow it with CAP_NET_RAW",
-                     interface, std::strerror(errno));
+        spdlog::warn(
+            "cannot bind a socket to {}, so the server in the tunnel is not asked: {}; CAP_NET_RAW "
+            "allows it",
+            interface, std::strerror(errno));
       return false;
     }
     if (::connect(socket.get(), static_cast<const sockaddr*>(raw), length) != 0) return false;

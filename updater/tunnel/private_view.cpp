@@ -82,7 +82,7 @@ void PrivateView::learn_mesh(const base::Endpoint& server,
                              const base::Expected<MeshList, LookupError>& list) {
   if (!list) {
     if (!std::exchange(mesh_failing_, true))
-      spdlog::warn("the list of peers cannot be read at {}, which changes nothing: {}",
+      spdlog::warn("cannot read the list of peers at {}, peers stay as they are: {}",
                    server.to_string(), to_string(list.error()));
     return;
   }

@@ -119,7 +119,7 @@ def thousand_answered(world):
     bob = world.homes["bob"]
     public = f"{bob.public}:{bob.mapped_port}"
     for what, answer, refused, written in (
-        ("1 000 addresses", [f"192.168.1.{n % 250 + 2}:{n + 1}" for n in range(1000)], "what it tells", {public}),
+        ("1 000 addresses", [f"192.168.1.{n % 250 + 2}:{n + 1}" for n in range(1000)], "LAN announcement", {public}),
         (
             "the tunnel, the host, a stranger and a neighbour",
             [f"{TUNNEL['bob']}:51820", "203.0.113.10:53", "192.0.2.1:53", "192.168.1.99:51820"],
@@ -133,7 +133,7 @@ def thousand_answered(world):
         updater = world.start_updater("alice", "--private-server", f"{TUNNEL['host']}:{FORGED_PORT}")
         updater.wait_for_line("is refused", refused)
         # By the time the tries become slower, all candidates had their turn.
-        updater.wait_for_line("trying on, more slowly")
+        updater.wait_for_line("still trying, more slowly")
         for endpoint in written:
             updater.wait_for_line(f": endpoint {endpoint}")
         endpoints = set(re.findall(r": endpoint (\S+?)[,:] ", updater.text()))

@@ -30,7 +30,7 @@ def scenario(world, case):
     log = world.start_updater("bob")
     time.sleep(WAIT_FULL if world.full else WAIT)  # not a wait for an event: the time she is away
     check(bool(world.published("alice")) == is_known, f"alice is published at {world.published('alice')}")
-    check(bool(log.lines("trying on, more slowly")) == is_known, f"bob's tries: {log.text()}")
+    check(bool(log.lines("still trying, more slowly")) == is_known, f"bob's tries: {log.text()}")
 
     started = time.time()
     alice.start()

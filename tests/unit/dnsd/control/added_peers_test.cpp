@@ -92,7 +92,7 @@ TEST_CASE("what the operator wrote meanwhile counts, and the others stay as they
   CHECK(config.peers[1].name.empty());
   CHECK(std::vector(config.peers.begin() + 2, config.peers.end()) == others);
   REQUIRE(config.warnings.size() == 2);
-  CHECK(config.warnings[0].starts_with(folder.file() + ":3: this peer stands in the config"));
+  CHECK(config.warnings[0].starts_with(folder.file() + ":3: this peer is skipped: the config"));
   // The line number in a message is still that of its peer.
   std::ofstream(file, std::ios::app) << "# Name = carol\n";
   CHECK_THROWS_WITH_AS((void)load(folder, file), doctest::Contains("added-peers.conf:21"),

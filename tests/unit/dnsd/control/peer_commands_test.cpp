@@ -146,7 +146,7 @@ TEST_CASE("peer remove: only what was added") {
   Fixture f;
   const auto reply = f.run(Command::peer_remove, "alice");
   CHECK(reply.result.exit == 1);
-  CHECK(reply.result.error.find("stands in the configuration") != std::string::npos);
+  CHECK(reply.result.error.find("is defined in the configuration") != std::string::npos);
   dnsd::ConfiguredPeer bob;
   bob.public_key = noise::KeyPair::draw().public_key();
   bob.name = "bob";

@@ -41,7 +41,7 @@ TEST_CASE("peers come from YAML and from WireGuard's files, each key and each na
     const std::string message = error_of([&] { (void)read(section + alice + "\n"); });
     CAPTURE(message);
     CHECK(message.starts_with("/etc/wg-dnsd/sites.conf:1: the public key xTIBA5"));
-    CHECK(message.ends_with("stands at /etc/wg-dnsd/w.yaml:4 already"));
+    CHECK(message.ends_with("is already defined at /etc/wg-dnsd/w.yaml:4"));
   }
   SUBCASE("the same name in another case") {
     const std::string message =

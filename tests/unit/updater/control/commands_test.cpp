@@ -71,8 +71,8 @@ TEST_CASE("why tells the story of the one peer whose key begins so") {
     CHECK(refused.text.empty());
     CHECK(refused.result.exit == 1);
     CHECK(refused.result.error == "\"" + std::string(text) +
-                                      "\" is neither the key of a peer of wg0, nor the beginning "
-                                      "of one alone");
+                                      "\" is neither a peer's key on wg0, nor the beginning of "
+                                      "exactly one");
   }
 }
 
