@@ -30,7 +30,7 @@ class Recorder : public noise::Engine::Handler {
   int received_count = 0;
 };
 
-/// Two hubs that know each other. Each input gets new ones, so that inputs are independent.
+/// Two engines that know each other. Each input gets new ones, so that inputs are independent.
 struct Pair {
   Pair() {
     server.add_peer(client.public_key(), {});

@@ -88,7 +88,7 @@ int main(int argc, char** argv) {
   std::vector<std::string> texts;
   app.add_option("--delay", delay, "One way, seconds");
   app.add_option("--limit", limit, "Seconds")->capture_default_str();
-  app.add_option("--seeds", seeds, "The median of so many runs: WireGuard's jitter is random")
+  app.add_option("--seeds", seeds, "The median of this many runs: WireGuard's jitter is random")
       ->capture_default_str();
   app.add_option("action", texts, "SECONDS:SIDE:endpoint|kick|send, side 0 or 1")->required();
   app.footer("Prints the median in seconds, or `never`. Exit status: 0, or 2 for wrong usage.");

@@ -23,7 +23,7 @@ def check_zone_file(node, path):
 
 def is_expected(line):
     """The verdict; and service names with addresses, which are not host names to BIND: existing clients of wgsd look
-    for the address there (doc/protocol.md)."""
+    for the address there (doc/protocol.md §1.1)."""
     return (
         line == "OK"
         or line.startswith(f"zone {ZONE}/IN: loaded serial ")

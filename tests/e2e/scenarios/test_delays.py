@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""delays: first contact of two cones when every packet between them takes 50 and 200 ms; 0 ms is first_contact's.
+"""delays: first contact of two cones when every packet between them takes 50 and 200 ms; for 0 ms see first_contact.
 
 Half of the delay lies between a home and the Internet, so that look-ups are delayed, too. Two initiations that cross
 cost WireGuard's own 5 s; at 200 ms some cross twice.

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """kernel_peer: the WireGuard of a real kernel as a peer of wg-dnsd's built-in point, in a virtual machine.
 
-With --full the hub of a kernel is tested beside it: two minutes more.
+With --full, for comparison, a kernel's own hub is tested: two minutes more.
 """
 
 import pathlib

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """views: each listener answers as any stock server with that view's zone file.
 
-First every row of the naming table (doc/protocol.md), present and absent in each view. Then, for each view, the same
-questions to wg-dnsd and to NSD loaded with `wg-dnsd zone [--public]`: all owner names, all empty non-terminals and
+First every row of the naming table (doc/protocol.md §1.1), present and absent in each view. Then, for each view, the
+same questions to wg-dnsd and to NSD loaded with `wg-dnsd zone [--public]`: all owner names, all empty non-terminals and
 names that no peer has, times all types. The checkers of BIND, Knot and ldns accept both files.
 """
 

@@ -262,7 +262,8 @@ TEST_CASE("RFC 8945 §5.2.1, §5.3.2: a signed request is told that its key is u
   CHECK(reply[11] == 0);
 }
 
-TEST_CASE("over the limit: truncated, then silence; who cannot be spoofed is not limited") {
+TEST_CASE(
+    "over the limit: truncated, then silence; a client that cannot be spoofed is not limited") {
   AnswerFixture server;
   server.policy.rate_limit = 10;
   server.policy.rate_limit_exempt = {*base::Prefix::parse("198.51.100.0/24")};

@@ -22,7 +22,7 @@ std::string shown(const dnsd::PtrList& list) {
 
 }  // namespace
 
-TEST_CASE("the smallest keys first, so many as allowed") {
+TEST_CASE("the smallest keys first, at most max of them") {
   dnsd::PtrList list(3);
   for (const int number : {50, 10, 40, 20, 30}) list.add(key_of(number));
   CHECK(shown(list) == "10 20 30 ");

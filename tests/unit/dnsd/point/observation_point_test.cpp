@@ -71,7 +71,7 @@ class Peer : public noise::Engine::Handler {
       pollfd waiting{socket_.fd(), POLLIN, 0};
       (void)::poll(&waiting, 1, static_cast<int>(left.count()));
       socket_.receive([&](base::MutableBytes datagram, const noise::Path& path) {
-        hub.receive(datagram, path, base::read_clock());
+        engine.receive(datagram, path, base::read_clock());
       });
     }
     return true;
@@ -79,7 +79,7 @@ class Peer : public noise::Engine::Handler {
   void move(const std::string& listen) { socket_ = open(listen); }
   void swap(Peer& other) { std::swap(socket_, other.socket_); }
 
-  noise::Engine hub{noise::KeyPair::draw(), *this, {.answers_keepalives = false}};
+  noise::Engine engine{noise::KeyPair::draw(), *this, {.answers_keepalives = false}};
   int received_count = 0;
   noise::Received last;
   std::vector<std::vector<std::uint8_t>> inner_packets;
@@ -117,12 +117,12 @@ struct Fixture {
         [this](PointReport report) { inbox.put(std::move(report)); }, std::move(inner));
     REQUIRE(opened.has_value());
     point = std::move(*opened);
-    peer.hub.add_peer(point->public_key(), {});
+    peer.engine.add_peer(point->public_key(), {});
   }
   [[nodiscard]] noise::Path to_point() const { return {place, {}}; }
   bool connect() {
     const int before = peer.received_count;
-    (void)peer.hub.initiate(point->public_key(), to_point(), 1, base::read_clock());
+    (void)peer.engine.initiate(point->public_key(), to_point(), 1, base::read_clock());
     return peer.run_until([&] { return peer.received_count > before + 1; });
   }
 
@@ -134,11 +134,11 @@ struct Fixture {
 
 TEST_CASE("a peer that connects is reported, with its mark, and again when it has moved") {
   Fixture f;
-  f.point->set_peers({{f.peer.hub.public_key(), {}, "alice", {}}});
+  f.point->set_peers({{f.peer.engine.public_key(), {}, "alice", {}}});
   f.point->start();
   REQUIRE(f.connect());
   CHECK(f.inbox.wait([&](const PointReport& all) {
-    return !all.seen.empty() && all.seen.back().key == f.peer.hub.public_key() &&
+    return !all.seen.empty() && all.seen.back().key == f.peer.engine.public_key() &&
            !all.marks.empty();
   }));
   base::Port first{};
@@ -148,7 +148,7 @@ TEST_CASE("a peer that connects is reported, with its mark, and again when it ha
   }));
   // A keepalive comes from another port. It is published at once, asked back, and answered.
   f.peer.move("127.0.0.1:0");
-  REQUIRE(f.peer.hub.send(f.point->public_key(), {}, base::read_clock()));
+  REQUIRE(f.peer.engine.send(f.point->public_key(), {}, base::read_clock()));
   CHECK(f.inbox.wait(
       [&](const PointReport& all) { return all.seen.back().observation.endpoint.port != first; }));
   CHECK(f.peer.run_until([&] {
@@ -168,11 +168,11 @@ TEST_CASE("inner packets reach their handler, and its answer the peer") {
     send(std::vector<std::uint8_t>(dnsd::inner_mtu + 1));  // too long: dropped
   });
   f.point->set_peers(
-      {{f.peer.hub.public_key(), {}, "alice", {*base::Prefix::parse("10.0.0.2/32")}}});
+      {{f.peer.engine.public_key(), {}, "alice", {*base::Prefix::parse("10.0.0.2/32")}}});
   f.point->start();
   REQUIRE(f.connect());
-  REQUIRE(f.peer.hub.send(f.point->public_key(), std::vector<std::uint8_t>(32, 0x45),
-                          base::read_clock()));
+  REQUIRE(f.peer.engine.send(f.point->public_key(), std::vector<std::uint8_t>(32, 0x45),
+                             base::read_clock()));
   REQUIRE(f.peer.run_until([&] { return !f.peer.inner_packets.empty(); }));
   CHECK(f.peer.inner_packets[0][0] == 0xba);
   CHECK(f.peer.inner_packets[0].size() == 32);
@@ -181,17 +181,17 @@ TEST_CASE("inner packets reach their handler, and its answer the peer") {
 
 TEST_CASE("a point that starts again greets whom it knew, and loses nobody to a reload") {
   Fixture f;
-  f.peer.hub.add_peer(f.point->public_key(), {});
+  f.peer.engine.add_peer(f.point->public_key(), {});
   dnsd::PointMemory memory;
   const base::Now now = base::read_clock();
   const base::Endpoint at_home = free_place("127.0.0.1");
   memory.peers.push_back(
-      {f.peer.hub.public_key(), dnsd::SavedPeer::Sighting{at_home, now.wall, now.wall}, {}});
+      {f.peer.engine.public_key(), dnsd::SavedPeer::Sighting{at_home, now.wall, now.wall}, {}});
   memory.last_timestamp = noise::Tai64n(now.wall + std::chrono::hours(1));
   auto home = dnsd::PointSocket::open(at_home);
   REQUIRE(home.has_value());
   f.point->restore(memory);
-  f.point->set_peers({{f.peer.hub.public_key(), {}, "alice", {}}});
+  f.point->set_peers({{f.peer.engine.public_key(), {}, "alice", {}}});
   f.point->start();
   pollfd waiting{home->fd(), POLLIN, 0};
   REQUIRE(::poll(&waiting, 1, 20'000) == 1);
@@ -207,21 +207,21 @@ TEST_CASE("a point that starts again greets whom it knew, and loses nobody to a 
   }));
 }
 
-TEST_CASE("who is taken away is not answered; who stays is not disturbed") {
+TEST_CASE("a peer that is removed is not answered; one that stays is not disturbed") {
   Fixture f;
   Peer other;
-  other.hub.add_peer(f.point->public_key(), {});
-  const dnsd::PointPeer alice{f.peer.hub.public_key(), {}, "alice", {}};
-  const dnsd::PointPeer bob{other.hub.public_key(), {}, "bob", {}};
+  other.engine.add_peer(f.point->public_key(), {});
+  const dnsd::PointPeer alice{f.peer.engine.public_key(), {}, "alice", {}};
+  const dnsd::PointPeer bob{other.engine.public_key(), {}, "bob", {}};
   f.point->set_peers({alice, bob});
   f.point->start();
   REQUIRE(f.connect());
-  (void)other.hub.initiate(f.point->public_key(), f.to_point(), 1, base::read_clock());
+  (void)other.engine.initiate(f.point->public_key(), f.to_point(), 1, base::read_clock());
   REQUIRE(other.run_until([&] { return other.received_count >= 2; }));
   f.point->set_peers({alice});
-  REQUIRE(other.hub.send(f.point->public_key(), {}, base::read_clock()));
+  REQUIRE(other.engine.send(f.point->public_key(), {}, base::read_clock()));
   const int before = f.peer.received_count;
-  REQUIRE(f.peer.hub.send(f.point->public_key(), {}, base::read_clock()));
+  REQUIRE(f.peer.engine.send(f.point->public_key(), {}, base::read_clock()));
   CHECK(f.peer.run_until([&] { return f.peer.received_count > before; }));
   CHECK(other.received_count == 2);
 }
@@ -238,7 +238,7 @@ bool wait_for(const Fixture& f, const dnsd::PeerOddities& expected) {
 
 TEST_CASE("a clock that fell back is told, until the peer is reset") {
   Fixture f;
-  const wg::PublicKey alice = f.peer.hub.public_key();
+  const wg::PublicKey alice = f.peer.engine.public_key();
   const base::Now now = base::read_clock();
   dnsd::PointMemory memory;
   memory.marks.emplace_back(alice, noise::Tai64n(now.wall + std::chrono::hours(1)));
@@ -246,7 +246,7 @@ TEST_CASE("a clock that fell back is told, until the peer is reset") {
   f.point->set_peers({{alice, {}, "alice", {}}});
   f.point->start();
   for (int i = 0; i < 2; ++i)  // its clock still ticks, so this is no replay
-    (void)f.peer.hub.initiate(f.point->public_key(), f.to_point(), 1, now);
+    (void)f.peer.engine.initiate(f.point->public_key(), f.to_point(), 1, now);
   CHECK(wait_for(f, {{alice, {.is_flapping = false, .clock_behind = seconds(3600)}}}));
   f.point->reset_peer(alice);
   CHECK(f.connect());
@@ -256,7 +256,7 @@ TEST_CASE("a clock that fell back is told, until the peer is reset") {
 TEST_CASE("a key that two machines use is told, until it is taken away") {
   Fixture f;
   Peer elsewhere;
-  const wg::PublicKey alice = f.peer.hub.public_key();
+  const wg::PublicKey alice = f.peer.engine.public_key();
   f.point->set_peers({{alice, {}, "alice", {}}});
   f.point->start();
   REQUIRE(f.connect());
@@ -266,7 +266,7 @@ TEST_CASE("a key that two machines use is told, until it is taken away") {
     std::this_thread::sleep_for(std::chrono::milliseconds(30));
     f.peer.swap(elsewhere);
     const int before = f.peer.received_count;
-    REQUIRE(f.peer.hub.send(f.point->public_key(), {}, base::read_clock()));
+    REQUIRE(f.peer.engine.send(f.point->public_key(), {}, base::read_clock()));
     REQUIRE(f.peer.run_until([&] { return f.peer.received_count > before; }));
   }
   CHECK(wait_for(f, {{alice, {.is_flapping = true, .clock_behind = {}}}}));
@@ -277,10 +277,10 @@ TEST_CASE("a key that two machines use is told, until it is taken away") {
 TEST_CASE("IPv6, and a port that is held is told") {
   Fixture f("::1");
   Peer peer("::1:0");
-  peer.hub.add_peer(f.point->public_key(), {});
-  f.point->set_peers({{peer.hub.public_key(), {}, "", {}}});
+  peer.engine.add_peer(f.point->public_key(), {});
+  f.point->set_peers({{peer.engine.public_key(), {}, "", {}}});
   f.point->start();
-  (void)peer.hub.initiate(f.point->public_key(), f.to_point(), 1, base::read_clock());
+  (void)peer.engine.initiate(f.point->public_key(), f.to_point(), 1, base::read_clock());
   CHECK(peer.run_until([&] { return peer.received_count >= 2; }));
   const auto second = ObservationPoint::open({f.place, {}}, wg::PrivateKey(), {}, {});
   REQUIRE_FALSE(second.has_value());

@@ -265,7 +265,7 @@ TEST_CASE("data of a lost session from a known place is answered by one initiati
   CHECK(f.count_asked(home) == 2);
 }
 
-TEST_CASE("after a start who was known is greeted, paced, unless heard before") {
+TEST_CASE("after a start known peers are greeted, paced, unless heard before") {
   Fixture f;
   for (std::uint8_t i = 1; i <= 200; ++i)
     f.restore("203.0.113.10:" + std::to_string(5000 + i), key_of(i));

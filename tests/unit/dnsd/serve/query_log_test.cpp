@@ -65,7 +65,7 @@ TEST_CASE("a hostile name cannot write lines of its own") {
   }
 }
 
-TEST_CASE("so many lines per second and no more; the rest is counted") {
+TEST_CASE("at most N lines per second; the rest is counted") {
   dnsd::QueryLog log;
   const Octets query = question(*dns::Name::parse("a."), dns::RrType::a);
   log.note(query, {}, public_udp, client, at(0));

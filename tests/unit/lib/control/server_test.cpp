@@ -148,7 +148,7 @@ TEST_CASE("a path that no socket can have is an error on both sides") {
   CHECK(asked.error().starts_with("no wg-test answers on " + path + ": "));
 }
 
-TEST_CASE("who does not answer is named") {
+TEST_CASE("a program that does not answer is named") {
   const Folder folder;
   const auto asked = control::ask_text({"wg-test", folder.path("none")}, "\n");
   REQUIRE_FALSE(asked);

@@ -11,7 +11,7 @@ namespace {
 
 using namespace wg_test;
 
-TEST_CASE("who is not registered gets silence") {
+TEST_CASE("an unregistered peer gets no answer") {
   Tunnel tunnel;
   tunnel.server.engine.remove_peer(tunnel.client.engine.public_key());
   tunnel.connect(home);
@@ -267,7 +267,5 @@ TEST_CASE("a backlog is load, however few handshakes are in it") {
   tunnel.server.receive(initiation_of(tunnel), home, tunnel.clock.now);
   CHECK(tunnel.server.take_sent().at(0).octets.size() == noise::response_octets);
 }
-
-// ---- we begin ----
 
 }  // namespace

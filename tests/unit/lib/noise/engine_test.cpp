@@ -119,7 +119,7 @@ TEST_CASE("adding a known peer again changes nothing") {
   CHECK(tunnel.server.out.events.size() == 2);
 }
 
-// ---- attacks ----
+// ---- we begin ----
 
 TEST_CASE("an answer to our initiation proves the address that it was sent to") {
   Tunnel tunnel;

@@ -53,7 +53,7 @@ TEST_CASE("an address that is lost counts for its family, whatever the routes pr
   CHECK(after(now) == Peers{carol});
 }
 
-TEST_CASE("what leaves the source as it was resources nobody") {
+TEST_CASE("a change that leaves the source as it was affects no peer") {
   Connection now = at_home();
   now.addresses.push_back(own("192.168.1.7"));
   now.ways[bob] = from("192.168.1.5", "192.168.1.2");

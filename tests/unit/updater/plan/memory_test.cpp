@@ -229,7 +229,7 @@ TEST_CASE("a dry run neither writes nor moves the file") {
   CHECK(read_text(folder.file()) == "garbage");
 }
 
-TEST_CASE("who joined the mesh is forgotten with the device, who was removed by hand is not") {
+TEST_CASE("a peer that joined the mesh is forgotten with the device, one removed by hand is not") {
   using Mesh = updater::PeerMemory::Mesh;
   Memory memory;
   memory[key(1)].mesh = Mesh::adding;

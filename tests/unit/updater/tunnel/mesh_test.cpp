@@ -112,7 +112,7 @@ TEST_CASE("a listed peer joins with its host routes inside a range, and no other
   CHECK(memory[alice].mesh_device == device_index);
 }
 
-TEST_CASE("who is not joined") {
+TEST_CASE("peers that do not join") {
   const auto with = [](void (*change)(MeshSettings&)) {
     MeshSettings made = settings();
     change(made);
