@@ -10,7 +10,7 @@
 
 namespace wg {
 
-/// Finds the keys of a list that grows, by position: 4 to 8 octets per key beside the list itself.
+/// Finds the keys of a list that grows, by position: 8 to 32 octets per key beside the list itself.
 /// A plain value with one owner; not thread-safe.
 class KeyIndex {
  public:
