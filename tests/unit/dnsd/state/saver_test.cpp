@@ -9,7 +9,6 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,14 +34,14 @@ class State {
       std::make_shared<Publisher>(io, registry, table, live, [this] {
         if (saver) saver->save_soon();
       });
-  std::optional<StateStore> store;
+  std::unique_ptr<StateStore> store;
   std::shared_ptr<Saver> saver;
 
   State() {
     std::string name = (std::filesystem::temp_directory_path() / "wg-dnsd-saver-XXXXXX").string();
     REQUIRE(::mkdtemp(name.data()) != nullptr);
     folder_ = name;
-    store.emplace(folder_);
+    store = std::make_unique<StateStore>(folder_);
     saver = std::make_shared<Saver>(io, registry, *publisher, *store);
     saver->start(at(0).wall);
     registry.begin_configuration({seconds(180), seconds(86400), false},
@@ -81,7 +80,7 @@ class State {
     if (cleanly) saver->stop();
     saver.reset();
     store.reset();
-    store.emplace(folder_);
+    store = std::make_unique<StateStore>(folder_);
   }
   std::size_t saved_peers(SourceId source) {
     std::size_t count = 0;
