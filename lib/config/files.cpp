@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
@@ -11,26 +10,16 @@
 #include "config/error.hpp"
 
 namespace config {
-namespace {
-
-/// Three times the size of a million peers with names, addresses and comments.
-constexpr std::uintmax_t max_file_octets = std::uintmax_t{1} << 30U;
-
-}  // namespace
 
 std::string read_whole_file(const std::string& path) {
-  std::error_code ec;
-  // A device or a pipe may never end; only a file says how long it is.
-  const bool regular = std::filesystem::is_regular_file(path, ec);
-  if (ec) fail(path, fmt::format("cannot be read: {}", ec.message()));
-  if (!regular) fail(path, "is not a regular file");
-  const auto size = std::filesystem::file_size(path, ec);
-  if (ec) fail(path, fmt::format("cannot be read: {}", ec.message()));
-  if (size > max_file_octets)
-    fail(path, fmt::format("is longer than {} MiB", max_file_octets >> 20U));
   auto text = base::read_file(path);
-  if (!text) fail(path, fmt::format("cannot be read: {}", text.error().message()));
-  return *std::move(text);
+  if (text) return *std::move(text);
+  const std::error_code& error = text.error();
+  if (error == base::FileError::not_a_file || error == std::errc::is_a_directory)
+    fail(path, "is not a regular file");
+  if (error == std::errc::file_too_large)
+    fail(path, fmt::format("is longer than {} MiB", base::max_file_octets >> 20U));
+  fail(path, fmt::format("cannot be read: {}", error.message()));
 }
 
 std::string absolute_path(const std::string& folder, const std::string& path) {

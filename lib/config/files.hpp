@@ -9,7 +9,7 @@ namespace config {
 /// Whole contents of a file. \throws Error naming the file.
 using ReadFile = std::function<std::string(const std::string& path)>;
 
-/// ReadFile from the disk. Only regular files of at most 1 GiB. Blocks. \throws Error
+/// ReadFile from the disk: base::read_file(). Only regular files of at most 1 GiB. \throws Error
 [[nodiscard]] std::string read_whole_file(const std::string& path);
 
 /// `path`, made absolute: relative ones start from `folder`.

@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "base/encoding.hpp"
+#include "base/replace_file.hpp"
 #include "base/secret_file.hpp"
 
 namespace noise {
@@ -40,7 +41,7 @@ base::Expected<wg::PrivateKey, std::string> make_private_key(const std::string& 
   std::copy(key.bytes().begin(), key.bytes().end(), octets.begin());
   std::string text = base::to_base64(octets) + "\n";
   OPENSSL_cleanse(octets.data(), octets.size());
-  const auto made = base::make_secret_file(path, text);
+  const auto made = base::make_file(path, text, base::FileUse::state);
   OPENSSL_cleanse(text.data(), text.size());
   if (!made)
     return base::Unexpected(

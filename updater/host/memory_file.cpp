@@ -30,12 +30,17 @@ Memory MemoryFile::load() const {
   }
   auto memory = parse_memory(*text, boot_);
   if (memory) return *std::move(memory);
+  spdlog::warn("{}: {}; starting without it{}", path_.string(), memory.error(), put_aside());
+  return {};
+}
+
+/// \return for the log, what became of the file.
+std::string MemoryFile::put_aside() const {
+  if (access_ == Access::read_only) return {};
   const std::filesystem::path aside = path_.string() + ".bad";
   std::error_code ec;
-  if (access_ == Access::read_write) std::filesystem::rename(path_, aside, ec);
-  spdlog::warn("{}: {}; starting without it, it is kept as {}", path_.string(), memory.error(),
-               aside.string());
-  return {};
+  std::filesystem::rename(path_, aside, ec);
+  return ec ? ", and it is not kept: " + ec.message() : ", it is kept as " + aside.string();
 }
 
 void MemoryFile::save(const Memory& memory) {

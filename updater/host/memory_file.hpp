@@ -22,6 +22,8 @@ class MemoryFile {
   void save(const Memory& memory);
 
  private:
+  [[nodiscard]] std::string put_aside() const;
+
   std::filesystem::path path_;
   Access access_;
   std::string boot_;

@@ -231,7 +231,7 @@ def read_metrics(world):
     check(sum(value for name, value in samples.items() if "no_such_name" in name or "server_failure" in name) > 0,
           f"no failure is counted: {samples}")  # fmt: skip
     check(oct(METRICS.stat().st_mode & 0o777) == "0o644", "the collector may not read it")
-    check(not METRICS.with_suffix(".prom.new").exists(), "a half-written file stays")
+    check(not list(METRICS.parent.glob(f"{METRICS.name}.*")), "a half-written file stays")
     print(f"metrics: {len(samples)} samples of {len(families)} families")
 
 

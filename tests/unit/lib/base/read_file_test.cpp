@@ -1,15 +1,13 @@
 #include "base/read_file.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <string_view>
-
-#include "base/file_descriptor.hpp"
 
 namespace {
 
@@ -55,16 +53,37 @@ TEST_CASE("a file of the kernel, which does not tell its length, is read whole")
 }
 
 TEST_CASE("a file that is longer than it told is read whole") {
-  std::array<int, 2> ends{};
-  REQUIRE(::pipe(ends.data()) == 0);
-  const base::FileDescriptor reader(ends[0]);
-  base::FileDescriptor writer(ends[1]);
-  const std::string text(20000, 'x');
-  REQUIRE(::write(writer.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
-  ::close(writer.release());
-  const auto read = base::read_file("/proc/self/fd/" + std::to_string(reader.get()));
-  REQUIRE(read.has_value());
-  CHECK(*read == text);
+  const auto maps = base::read_file("/proc/self/smaps");
+  REQUIRE(maps.has_value());
+  CHECK(maps->size() > 8192);
+  CHECK(maps->find("[stack]") != std::string::npos);
+  CHECK(maps->ends_with('\n'));
+}
+
+TEST_CASE("what is no file is refused at once, also where nobody writes to a FIFO") {
+  const TemporaryFile file("text");
+  const std::string fifo = file.path().string() + ".fifo";
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  const std::string link = file.path().string() + ".link";
+  std::filesystem::create_symlink(fifo, link);
+  for (const std::string& path : {fifo, link, std::string("/dev/zero")}) {
+    CAPTURE(path);
+    const auto read = base::read_file(path);
+    REQUIRE_FALSE(read.has_value());
+    CHECK(read.error() == base::FileError::not_a_file);
+    CHECK(read.error().message() == "Not a regular file");
+  }
+  std::filesystem::remove(link);
+  std::filesystem::create_symlink(file.path(), link);  // as Kubernetes hands out its secrets
+  CHECK(base::read_file(link).value() == "text");
+  for (const std::string& path : {fifo, link}) std::filesystem::remove(path);
+}
+
+TEST_CASE("a file that is too long is refused before it is read") {
+  const TemporaryFile file("12345");
+  CHECK(base::read_file(file.path(), 5).value() == "12345");
+  CHECK(base::read_file(file.path(), 4).error() == std::errc::file_too_large);
+  CHECK(base::read_file("/proc/self/smaps", 4097).error() == std::errc::file_too_large);
 }
 
 TEST_CASE("what cannot be read is an error of the system") {

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 
 #include "base/read_file.hpp"
@@ -33,6 +34,10 @@ unsigned permissions_of(const std::string& path) {
   return status.st_mode & 0777U;
 }
 
+std::ptrdiff_t entries_of(const std::string& folder) {
+  return std::distance(fs::directory_iterator(folder), fs::directory_iterator());
+}
+
 }  // namespace
 
 TEST_CASE("a file is made with its folder, replaced as a whole, and has the mode of its use") {
@@ -43,23 +48,72 @@ TEST_CASE("a file is made with its folder, replaced as a whole, and has the mode
   REQUIRE(base::replace_file(path, "second", base::FileUse::state));
   CHECK(permissions_of(path) == 0600);
   CHECK(*base::read_file(path) == "second");
-  CHECK_FALSE(fs::exists(path + ".new"));
+  CHECK(entries_of(folder / "deeper") == 1);
 }
 
-TEST_CASE("what another program left as PATH.new is not trusted") {
+TEST_CASE("what others planted in the folder is neither followed, nor written to, nor waited for") {
+  for (const base::FileUse use : {base::FileUse::state, base::FileUse::published}) {
+    for (const std::string kind : {"file", "symlink", "dangling symlink", "hard link", "FIFO"}) {
+      CAPTURE(kind);
+      const ReplaceFolder folder;
+      const std::string victim = folder / "victim";
+      std::ofstream(victim) << "of somebody else";
+      // The name that an unfinished file had once, and the place itself.
+      for (const std::string& planted : {folder / "file.new", folder / "file"}) {
+        if (kind == "file") std::ofstream(planted) << "planted";
+        if (kind == "symlink") fs::create_symlink(victim, planted);
+        if (kind == "dangling symlink") fs::create_symlink(folder / "nowhere", planted);
+        if (kind == "hard link") fs::create_hard_link(victim, planted);
+        if (kind == "FIFO") REQUIRE(::mkfifo(planted.c_str(), 0666) == 0);
+      }
+      const auto before = fs::symlink_status(folder / "file.new").type();
+      REQUIRE(base::replace_file(folder / "file", "text", use));
+      CHECK(fs::symlink_status(folder / "file").type() == fs::file_type::regular);
+      CHECK(*base::read_file(folder / "file") == "text");
+      CHECK(permissions_of(folder / "file") == (use == base::FileUse::state ? 0600 : 0644));
+      CHECK(*base::read_file(victim) == "of somebody else");
+      CHECK_FALSE(fs::exists(folder / "nowhere"));
+      CHECK(fs::symlink_status(folder / "file.new").type() == before);
+    }
+  }
+}
+
+TEST_CASE("no other name is left behind, and the mode does not depend on the umask") {
+  const ReplaceFolder folder;
+  for (const mode_t umask : {0U, 022U, 077U}) {
+    CAPTURE(umask);
+    const mode_t before = ::umask(umask);
+    const auto state = base::replace_file(folder / "made/state", "text", base::FileUse::state);
+    const auto published = base::replace_file(folder / "seen", "text", base::FileUse::published);
+    ::umask(before);
+    REQUIRE(state);
+    REQUIRE(published);
+    CHECK(permissions_of(folder / "made") == 0700);
+    CHECK(permissions_of(folder / "made/state") == 0600);
+    CHECK(permissions_of(folder / "seen") == 0644);
+    CHECK(entries_of(folder.path) == 2);
+    CHECK(entries_of(folder / "made") == 1);
+    fs::remove_all(folder / "made");
+  }
+}
+
+TEST_CASE("a file is made whole, and one that is there is never replaced") {
   const ReplaceFolder folder;
   const std::string path = folder / "file";
-  std::ofstream(path + ".new") << "half of an older text";
-  fs::permissions(path + ".new", fs::perms::all);
-  REQUIRE(base::replace_file(path, "text", base::FileUse::state));
+  fs::create_symlink(folder / "victim", path + ".new");
+  REQUIRE(base::make_file(path, "text", base::FileUse::state));
+  CHECK(*base::read_file(path) == "text");
   CHECK(permissions_of(path) == 0600);
+  CHECK(base::make_file(path, "newer", base::FileUse::state).error() == std::errc::file_exists);
   CHECK(*base::read_file(path) == "text");
-
-  std::ofstream(folder / "other") << "of somebody else";
-  fs::create_symlink(folder / "other", path + ".new");
-  CHECK_FALSE(base::replace_file(path, "newer", base::FileUse::state));
-  CHECK(*base::read_file(folder / "other") == "of somebody else");
-  CHECK(*base::read_file(path) == "text");
+  // Also where the link leads nowhere: what stands there was put there by somebody.
+  fs::create_symlink(folder / "victim", folder / "link");
+  CHECK(base::make_file(folder / "link", "text", base::FileUse::state).error() ==
+        std::errc::file_exists);
+  CHECK_FALSE(fs::exists(folder / "victim"));
+  CHECK(base::make_file(folder / "none/file", "text", base::FileUse::state).error() ==
+        std::errc::no_such_file_or_directory);
+  CHECK(entries_of(folder.path) == 3);
 }
 
 TEST_CASE("a file that cannot be replaced is named by the error, and nothing is left behind") {
@@ -70,7 +124,7 @@ TEST_CASE("a file that cannot be replaced is named by the error, and nothing is 
   REQUIRE_FALSE(written);
   CHECK(written.error() == std::errc::is_a_directory);
   CHECK(fs::is_directory(path));
-  CHECK_FALSE(fs::exists(path + ".new"));
+  CHECK(entries_of(folder.path) == 1);
   CHECK(base::replace_file("/proc/none/file", "text", base::FileUse::state).error() ==
         std::errc::no_such_file_or_directory);
 }

@@ -6,8 +6,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <string>
+
+#include "base/read_file.hpp"
 
 namespace {
 
@@ -28,23 +29,9 @@ class Folder {
   std::string path_;
 };
 
-std::string content(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-unsigned mode_of(const std::string& path) {
-  struct stat status {};
-  REQUIRE(::stat(path.c_str(), &status) == 0);
-  return status.st_mode & 0777U;
-}
-
-TEST_CASE("a secret file is made whole, for its owner alone, and read again") {
+TEST_CASE("a secret is read into the caller's buffer") {
   const Folder folder;
-  REQUIRE(base::make_secret_file(folder.file(), "secret\n").has_value());
-  CHECK(content(folder.file()) == "secret\n");
-  CHECK(mode_of(folder.file()) == 0600);
-  CHECK_FALSE(std::filesystem::exists(folder.file() + ".new"));
+  std::ofstream(folder.file()) << "secret\n";
   base::WipedBuffer<char> buffer(64);
   const auto text = base::read_secret_file(folder.file(), buffer);
   REQUIRE(text.has_value());
@@ -52,42 +39,14 @@ TEST_CASE("a secret file is made whole, for its owner alone, and read again") {
   CHECK(text->data() == buffer.span().data());
 }
 
-TEST_CASE("a file that is there is never replaced") {
-  const Folder folder;
-  std::ofstream(folder.file()) << "older";
-  const auto made = base::make_secret_file(folder.file(), "newer");
-  REQUIRE_FALSE(made.has_value());
-  CHECK(made.error() == std::errc::file_exists);
-  CHECK(content(folder.file()) == "older");
-  CHECK_FALSE(std::filesystem::exists(folder.file() + ".new"));
-}
-
-TEST_CASE("what a crash left behind is in nobody's way") {
-  const Folder folder;
-  std::ofstream(folder.file() + ".new") << "half a secret, and open to all";
-  std::filesystem::permissions(folder.file() + ".new", std::filesystem::perms::all);
-  REQUIRE(base::make_secret_file(folder.file(), "whole").has_value());
-  CHECK(content(folder.file()) == "whole");
-  CHECK(mode_of(folder.file()) == 0600);
-}
-
-TEST_CASE("a link in the place of the unfinished file is not followed") {
-  const Folder folder;
-  std::ofstream(folder.path() + "/other") << "other";
-  std::filesystem::create_symlink(folder.path() + "/other", folder.file() + ".new");
-  CHECK_FALSE(base::make_secret_file(folder.file(), "secret").has_value());
-  CHECK(content(folder.path() + "/other") == "other");
-  CHECK_FALSE(std::filesystem::exists(folder.file()));
-}
-
-TEST_CASE("what cannot be read or written is told with the system's reason") {
+TEST_CASE("what cannot be read is told with the system's reason, and a FIFO is not waited for") {
   const Folder folder;
   base::WipedBuffer<char> buffer(64);
   CHECK(base::read_secret_file(folder.file(), buffer).error() ==
         std::errc::no_such_file_or_directory);
   CHECK(base::read_secret_file(folder.path(), buffer).error() == std::errc::is_a_directory);
-  CHECK(base::make_secret_file(folder.file() + "/below", "x").error() ==
-        std::errc::no_such_file_or_directory);
+  REQUIRE(::mkfifo(folder.file().c_str(), 0600) == 0);
+  CHECK(base::read_secret_file(folder.file(), buffer).error() == base::FileError::not_a_file);
 }
 
 TEST_CASE("a file longer than the buffer fills it") {
@@ -95,6 +54,23 @@ TEST_CASE("a file longer than the buffer fills it") {
   std::ofstream(folder.file()) << "123456789";
   base::WipedBuffer<char> buffer(4);
   CHECK(base::read_secret_file(folder.file(), buffer).value() == "1234");
+}
+
+TEST_CASE("world accessible is a file that others may read or write, as wg says") {
+  const Folder folder;
+  CHECK_FALSE(base::is_world_accessible(folder.file()));
+  std::ofstream(folder.file()) << "secret";
+  const struct {
+    unsigned mode;
+    bool accessible;
+  } rows[] = {{0600, false}, {0640, false}, {0660, false},
+              {0604, true},  {0602, true},  {0644, true}};
+  for (const auto& row : rows) {
+    CAPTURE(row.mode);
+    REQUIRE(::chmod(folder.file().c_str(), row.mode) == 0);
+    CHECK(base::is_world_accessible(folder.file()) == row.accessible);
+  }
+  CHECK_FALSE(base::is_world_accessible("/dev/null"));  // no file
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 
+#include "tests/unit/log_text.hpp"
 #include "tests/unit/updater/samples.hpp"
 #include "updater/host/memory_file.hpp"
 
@@ -203,7 +204,7 @@ TEST_CASE("a saved memory is loaded again, in a folder that did not exist") {
   const Folder folder;
   MemoryFile(folder.file(), MemoryFile::Access::read_write).save(sample());
   CHECK(MemoryFile(folder.file(), MemoryFile::Access::read_write).load() == sample());
-  CHECK(!std::filesystem::exists(folder.file().string() + ".new"));
+  CHECK(std::distance(std::filesystem::directory_iterator(folder.file().parent_path()), {}) == 1);
 }
 
 TEST_CASE("no file is an empty memory, and reading makes none") {
@@ -214,19 +215,24 @@ TEST_CASE("no file is an empty memory, and reading makes none") {
 
 TEST_CASE("a corrupt file is kept aside and does not stop the start") {
   const Folder folder;
+  const LogText log;
   write_text(folder.file(), "{\"version\":1,");
   CHECK(MemoryFile(folder.file(), MemoryFile::Access::read_write).load().empty());
   CHECK(read_text(folder.file().string() + ".bad") == "{\"version\":1,");
+  CHECK(log.text().find("kept as " + folder.file().string() + ".bad") != std::string::npos);
   CHECK(!std::filesystem::exists(folder.file()));
 }
 
 TEST_CASE("a dry run neither writes nor moves the file") {
   const Folder folder;
+  const LogText log;
   write_text(folder.file(), "garbage");
   MemoryFile file(folder.file(), MemoryFile::Access::read_only);
   CHECK(file.load().empty());
   file.save(sample());
   CHECK(read_text(folder.file()) == "garbage");
+  CHECK(log.text().find("starting without it") != std::string::npos);
+  CHECK(log.text().find(".bad") == std::string::npos);
 }
 
 TEST_CASE("a peer that joined the mesh is forgotten with the device, one removed by hand is not") {
