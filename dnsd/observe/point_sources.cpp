@@ -111,7 +111,7 @@ base::Expected<void, std::string> PointSources::open(Entry& entry, const Config&
           if (const auto self = weak.lock()) self->take(id, report);
         });
       },
-      inner_);
+      inner_, trial_budget_);
   if (!opened) return base::Unexpected(opened.error());
   ObservationPoint& point = **opened;
   for (const ObservationPoint* other : this->opened()) {

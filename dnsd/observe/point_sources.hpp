@@ -10,6 +10,7 @@
 #include "dnsd/point/inner_packet.hpp"
 #include "dnsd/point/observation_point.hpp"
 #include "dnsd/point/peer_oddity.hpp"
+#include "dnsd/point/trial_budget.hpp"
 #include "dnsd/registry/publisher.hpp"
 #include "dnsd/registry/registry.hpp"
 #include "dnsd/settings/config.hpp"
@@ -74,6 +75,7 @@ class PointSources : public std::enable_shared_from_this<PointSources> {
   Publisher& publisher_;
   Saver& saver_;
   const InnerHandler inner_;
+  TrialBudget trial_budget_;
   std::vector<Entry> points_;  // in configuration order
 };
 

@@ -41,7 +41,7 @@ constexpr int niceness = 5;
 class ObservationPoint::Impl : public noise::Engine::Handler {
  public:
   Impl(Settings settings, const wg::PrivateKey& key, Report report, InnerHandler inner,
-       PointSocket socket)
+       TrialBudget& budget, PointSocket socket)
       : settings_(std::move(settings)),
         key_(key),
         public_key_(noise::KeyPair(key).public_key()),
@@ -50,6 +50,7 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
         socket_(std::move(socket)),
         readable_(io_, ::fcntl(socket_.fd(), F_DUPFD_CLOEXEC, 0)),
         timer_(io_),
+        rules_(budget),
         notices_(settings_.listen) {}
   ~Impl() override {
     io_.stop();
@@ -107,7 +108,7 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
     std::erase_if(known_, [&](const auto& entry) {
       if (wanted.contains(entry.first)) return false;
       engine_->remove_peer(entry.first);
-      rules_.forget(entry.first);
+      rules_.forget(entry.first, now.steady);
       notices_.forget(entry.first);
       return true;
     });
@@ -262,13 +263,14 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
 };
 
 base::Expected<std::unique_ptr<ObservationPoint>, std::string> ObservationPoint::open(
-    Settings settings, const wg::PrivateKey& key, Report report, InnerHandler inner) {
+    Settings settings, const wg::PrivateKey& key, Report report, InnerHandler inner,
+    TrialBudget& budget) {
   auto socket = PointSocket::open(settings.listen);
   if (!socket)
     return base::Unexpected(fmt::format("observe {}: cannot listen there: {}",
                                         settings.listen.to_string(), socket.error().message()));
   return std::unique_ptr<ObservationPoint>(new ObservationPoint(std::make_unique<Impl>(
-      std::move(settings), key, std::move(report), std::move(inner), std::move(*socket))));
+      std::move(settings), key, std::move(report), std::move(inner), budget, std::move(*socket))));
 }
 
 ObservationPoint::ObservationPoint(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

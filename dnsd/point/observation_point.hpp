@@ -55,10 +55,12 @@ class ObservationPoint {
   /// Called on the point's thread, for every batch of datagrams that brought something.
   using Report = std::function<void(PointReport report)>;
 
-  /// Binds, so that an error shows at once; nothing is received before start().
+  /// Binds, so that an error shows at once; nothing is received before start(). \param budget
+  /// shared by all points of this host; outlives this.
   /// \error one sentence that names the address
   [[nodiscard]] static base::Expected<std::unique_ptr<ObservationPoint>, std::string> open(
-      Settings settings, const wg::PrivateKey& key, Report report, InnerHandler inner);
+      Settings settings, const wg::PrivateKey& key, Report report, InnerHandler inner,
+      TrialBudget& budget);
   /// Stops the thread; nothing is reported afterwards.
   ~ObservationPoint();
   ObservationPoint(const ObservationPoint&) = delete;

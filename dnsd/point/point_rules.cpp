@@ -13,15 +13,20 @@
 namespace dnsd {
 namespace {
 
-/// doc/protocol.md §2.3: how long a new address has to answer, short enough that it is taken back
-/// within 5 s in all; and when it is asked once more.
-constexpr std::chrono::milliseconds trial_length{4900};
-constexpr std::chrono::seconds second_ask_after{2};
-constexpr std::chrono::seconds disbelief{60};
+/// doc/protocol.md §2.3: when a place on trial is asked again. An initiation takes the place of one
+/// that is under way, so with these the answer to one of the three is taken up to a round trip of
+/// 2.7 s, and one lost packet costs half a second.
+constexpr std::array<std::chrono::milliseconds, 2> ask_again_after{std::chrono::milliseconds{500},
+                                                                   std::chrono::milliseconds{2000}};
 constexpr std::chrono::minutes moves_window{1};
 
-/// Data of a lost session is answered by one initiation in this time.
+/// Data of a lost session is answered by one initiation in this time. So is data from a place that
+/// is not believed before it answers: the second time; then ever more rarely, because the packets
+/// may go to somebody who never asked for them.
 constexpr std::chrono::seconds ask_interval{5};
+constexpr unsigned most_doublings = 4;
+/// Two initiations to one peer within its round trip cancel each other.
+constexpr std::chrono::seconds under_way{1};
 
 /// A peer that moves back and forth this often, never more than `flap_pause` apart, is not
 /// travelling: two machines use its key. Then it leaves a place only when nothing came from there
@@ -34,10 +39,6 @@ constexpr std::chrono::seconds flap_dwell{60};
 constexpr std::chrono::milliseconds greeting_interval{10};
 constexpr std::size_t greetings_at_once = 10;
 constexpr int greeting_attempts = 3;
-
-noise::Path path_to(const base::Endpoint& endpoint, const base::IpAddress& local) {
-  return {endpoint, local};
-}
 
 }  // namespace
 
@@ -58,10 +59,14 @@ void PointRules::restore(const SavedPeer& peer, base::Now now) {
   if (!next_greeting_) next_greeting_ = now.steady;
 }
 
-void PointRules::forget(const wg::PublicKey& key) {
+void PointRules::forget(const wg::PublicKey& key, base::SteadyTime now) {
   const auto it = tracks_.find(key);
   if (it == tracks_.end()) return;
-  if (it->second.place) who_.erase(it->second.place->endpoint);
+  Track& track = it->second;
+  if (track.place) {
+    end_trial(key, track, track.place->endpoint.address, now);
+    forget_who(key, track);
+  }
   tracks_.erase(it);
 }
 
@@ -70,16 +75,14 @@ void PointRules::received(const wg::PublicKey& key, const noise::Received& recei
   if (!received.is_newest) return;
   Track& track = tracks_[key];
   track.is_heard = true;
+  if (received.is_proven) track.unanswered = 0;
   const noise::Path path = {{received.path.remote.address.unmapped(), received.path.remote.port},
                             received.path.local};
   if (track.place && track.place->endpoint == path.remote) {
     settle(key, track, path, received.is_proven, now);
   } else if (!track.place && !received.is_proven) {
-    // There is no place to go back to, so the peer is asked first and published when it answers.
-    // The asking is limited: a NAT may give every answer another address.
-    if (track.asked && now.steady - *track.asked < ask_interval) return;
-    track.asked = now.steady;
-    result_.ask.push_back({key, path, 1});
+    // There is no place to go back to, so the peer is published when it answers.
+    ask_first(key, track, path, now.steady);
   } else {
     move(key, track, path, received.is_proven, now);
   }
@@ -90,7 +93,7 @@ void PointRules::settle(const wg::PublicKey& key, Track& track, const noise::Pat
                         bool is_proven, base::Now now) {
   const bool on_trial = track.moves && track.moves->good;
   if (on_trial && !is_proven) return;  // proves nothing, however much of it comes
-  if (on_trial) end_trial(track);
+  if (on_trial) end_trial(key, track, track.moves->left_unanswered, now.steady);
   track.place->last_seen = now.wall;
   track.place->seen = now.steady;
   track.place->local = path.local;
@@ -99,39 +102,44 @@ void PointRules::settle(const wg::PublicKey& key, Track& track, const noise::Pat
 
 void PointRules::move(const wg::PublicKey& key, Track& track, const noise::Path& path,
                       bool is_proven, base::Now now) {
-  if (track.moves && track.moves->good && track.moves->good->endpoint == path.remote) {
+  const bool on_trial = track.moves && track.moves->good;
+  if (on_trial && track.moves->good->endpoint == path.remote) {
     // Only the trial had left the good place.
     Place good = *track.moves->good;
-    end_trial(track);
     good.last_seen = now.wall;
     good.seen = now.steady;
-    set_place(key, track, good);
-    publish(key, good);
+    go_back(key, track, good, now.steady);
     return;
   }
-  if (!may_move(track, path.remote, is_proven, now.steady)) return;
+  if (!may_move(track, is_proven, now.steady)) return;
   const Place next{path.remote, now.wall, now.wall, now.steady, path.local};
   if (!track.place) {
     set_place(key, track, next);
     publish(key, next);
     return;
   }
+  std::optional<base::SteadyTime> trial_ends;
+  if (!is_proven) {
+    trial_ends =
+        on_trial ? track.moves->trial_ends : budget_.begin(key, path.remote.address, now.steady);
+    if (!trial_ends) return ask_first(key, track, path, now.steady);
+  }
   if (!track.moves) track.moves = std::make_unique<Moves>();
-  Moves& moves = *track.moves;
-  const Place before = moves.good ? *moves.good : *track.place;
+  const base::IpAddress left = track.place->endpoint.address;
+  const Place before = on_trial ? *track.moves->good : *track.place;
   note_return(key, track, before.endpoint, path.remote, now.steady);
-  moves.times[moves.next++ % moves.times.size()] = now.steady;
-  set_place(key, track, next);
+  track.moves->note_change(now.steady);
+  set_place(key, track, next, !is_proven);
   publish(key, next, !is_proven);
-  if (is_proven) {
-    end_trial(track);
+  if (trial_ends) {
+    track.moves->left_unanswered = on_trial ? std::optional(left) : std::nullopt;
+    begin_trial(key, track, before, *trial_ends, now.steady);
   } else {
-    begin_trial(key, track, before, path, now);
+    end_trial(key, track, left, now.steady);  // it answered, but elsewhere
   }
 }
 
-bool PointRules::may_move(const Track& track, const base::Endpoint& to, bool is_proven,
-                          base::SteadyTime now) {
+bool PointRules::may_move(const Track& track, bool is_proven, base::SteadyTime now) {
   if (!track.moves) return true;
   const Moves& moves = *track.moves;
   const auto in_window =
@@ -140,24 +148,64 @@ bool PointRules::may_move(const Track& track, const base::Endpoint& to, bool is_
   // A trial keeps one change for the way back.
   if (static_cast<std::size_t>(in_window) + (is_proven ? 1 : 2) > Moves::max_per_minute)
     return false;
-  if (!is_proven && moves.disbelieved == to && now < moves.disbelieved_until) return false;
   return !moves.is_flapping || now - track.place->seen >= flap_dwell;
 }
 
+// Trials
+
+/// Also from one place on trial to the next: the time of the trial goes on.
 void PointRules::begin_trial(const wg::PublicKey& key, Track& track, const Place& good,
-                             const noise::Path& path, base::Now now) {
+                             base::SteadyTime trial_ends, base::SteadyTime now) {
   Moves& moves = *track.moves;
   moves.good = good;
-  moves.asked_twice = false;
-  moves.second_ask = now.steady + second_ask_after;
-  moves.trial_ends = now.steady + trial_length;
-  trials_.push({moves.second_ask, key});
-  trials_.push({moves.trial_ends, key});
-  result_.ask.push_back({key, path, 1});
+  moves.trial_ends = trial_ends;
+  moves.asked_again = 0;
+  trials_.push({trial_ends, key});
+  ask_on_trial(key, track, now);
 }
 
-void PointRules::end_trial(Track& track) {
-  if (track.moves) track.moves->good.reset();
+void PointRules::ask_on_trial(const wg::PublicKey& key, Track& track, base::SteadyTime now) {
+  Moves& moves = *track.moves;
+  moves.next_ask.reset();
+  if (moves.asked_again < ask_again_after.size()) {
+    moves.next_ask = track.place->seen + ask_again_after[moves.asked_again++];
+    trials_.push({*moves.next_ask, key});
+  }
+  ask(key, track, {track.place->endpoint, track.place->local}, 1, now);
+}
+
+/// \param unanswered a place of it where the peer did not answer
+void PointRules::end_trial(const wg::PublicKey& key, Track& track,
+                           const std::optional<base::IpAddress>& unanswered, base::SteadyTime now) {
+  if (!track.moves || !track.moves->good) return;
+  track.moves->good.reset();
+  track.moves->next_ask.reset();
+  budget_.end(key, unanswered, now);
+}
+
+void PointRules::go_back(const wg::PublicKey& key, Track& track, const Place& good,
+                         base::SteadyTime now) {
+  track.moves->note_change(now);
+  end_trial(key, track, track.place->endpoint.address, now);
+  set_place(key, track, good);
+  publish(key, good);
+}
+
+/// The peer is published there when it answers, not before.
+void PointRules::ask_first(const wg::PublicKey& key, Track& track, const noise::Path& path,
+                           base::SteadyTime now) {
+  const unsigned before = track.unanswered;
+  const std::chrono::seconds pause =
+      before == 0 ? under_way : ask_interval * (1U << std::min(before - 1, most_doublings));
+  if (track.asked && now - *track.asked < pause) return;
+  ++track.unanswered;
+  ask(key, track, path, 1, now);
+}
+
+void PointRules::ask(const wg::PublicKey& key, Track& track, const noise::Path& path, int attempts,
+                     base::SteadyTime now) {
+  track.asked = now;
+  result_.ask.push_back({key, path, attempts});
 }
 
 void PointRules::note_return(const wg::PublicKey& key, Track& track, const base::Endpoint& from,
@@ -178,13 +226,21 @@ void PointRules::note_return(const wg::PublicKey& key, Track& track, const base:
   moves.left = from;
 }
 
-void PointRules::set_place(const wg::PublicKey& key, Track& track, const Place& place) {
-  if (track.place) {
-    const auto it = who_.find(track.place->endpoint);
-    if (it != who_.end() && it->second == key) who_.erase(it);
-  }
+/// A place on trial may be forged: it does not take the place of the peer that is really there.
+void PointRules::set_place(const wg::PublicKey& key, Track& track, const Place& place,
+                           bool is_on_trial) {
+  if (track.place) forget_who(key, track);
   track.place = place;
-  who_.insert_or_assign(place.endpoint, key);
+  if (is_on_trial) {
+    who_.try_emplace(place.endpoint, key);
+  } else {
+    who_.insert_or_assign(place.endpoint, key);
+  }
+}
+
+void PointRules::forget_who(const wg::PublicKey& key, const Track& track) {
+  const auto it = who_.find(track.place->endpoint);
+  if (it != who_.end() && it->second == key) who_.erase(it);
 }
 
 void PointRules::publish(const wg::PublicKey& key, const Place& place, bool is_on_trial) {
@@ -198,8 +254,7 @@ void PointRules::unknown_session(const noise::Path& path, base::Now now) {
   if (known == who_.end()) return;
   Track& track = tracks_[known->second];
   if (track.asked && now.steady - *track.asked < ask_interval) return;
-  track.asked = now.steady;
-  result_.ask.push_back({known->second, {from, path.local}, 1});
+  ask(known->second, track, {from, path.local}, 1, now.steady);
 }
 
 // Time
@@ -216,15 +271,10 @@ void PointRules::tick(base::Now now) {
     if (now.steady >= moves.trial_ends) {
       const base::Endpoint forged = track.place->endpoint;
       const Place good = *moves.good;
-      moves.disbelieved = forged;
-      moves.disbelieved_until = now.steady + disbelief;
-      moves.times[moves.next++ % moves.times.size()] = now.steady;
-      end_trial(track);
-      set_place(key, track, good);
-      publish(key, good);
+      go_back(key, track, good, now.steady);
       result_.notices.push_back({Notice::Kind::forged, key, good.endpoint, forged});
-    } else if (now.steady >= moves.second_ask && !std::exchange(moves.asked_twice, true)) {
-      result_.ask.push_back({key, path_to(track.place->endpoint, track.place->local), 1});
+    } else if (moves.next_ask && now.steady >= *moves.next_ask) {
+      ask_on_trial(key, track, now.steady);
     }
   }
 }
@@ -237,9 +287,8 @@ void PointRules::greet(base::Now now) {
     to_greet_.pop_front();
     const auto it = tracks_.find(key);
     if (it == tracks_.end() || it->second.is_heard) continue;
-    it->second.asked = now.steady;
-    result_.ask.push_back(
-        {key, path_to(it->second.place->endpoint, it->second.place->local), greeting_attempts});
+    const Place& place = *it->second.place;
+    ask(key, it->second, {place.endpoint, place.local}, greeting_attempts, now.steady);
     ++sent;
   }
   if (to_greet_.empty()) {

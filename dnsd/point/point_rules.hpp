@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "dnsd/point/trial_budget.hpp"
 #include "dnsd/registry/observation.hpp"
 #include "noise/engine.hpp"
 
@@ -26,13 +27,15 @@ namespace dnsd {
 ///     packet from ──────────────────────────────────▶ published
 ///     another place                                       ▲
 ///          │ only written on a packet                     │ answered from there
-///          └──────▶ published on trial, asked back ───────┤
-///                   at 0 s and 2 s                        │ 5 s without an answer: the last good
-///                                                         └ place again; the other one is not
-///                                                           believed for a minute without proof
+///          ├──────▶ published on trial, asked back ───────┤
+///          │        at 0, 0.5 and 2 s                     │ 5 s after leaving the last good place,
+///          │                                              │ whatever came between: back there, and
+///          │                                              └ not believed
+///          └ not believed ─▶ asked back, and published when it answers
 ///
 /// Data on trial proves nothing however much of it comes: a sender that forged the source of the
-/// first packet can forge it on the next. Two datagrams at most go to a place on trial.
+/// first packet can forge it on the next. Three datagrams at most go to a place on trial. When a
+/// peer is not believed is in trial_budget.hpp.
 class PointRules {
  public:
   struct Seen {
@@ -62,9 +65,12 @@ class PointRules {
     std::vector<Notice> notices;
   };
 
+  /// \param budget of all points of this host; outlives this.
+  explicit PointRules(TrialBudget& budget) : budget_(budget) {}
+
   /// Takes what an earlier run knew. tick() greets the peer, unless it is heard before.
   void restore(const SavedPeer& peer, base::Now now);
-  void forget(const wg::PublicKey& key);
+  void forget(const wg::PublicKey& key, base::SteadyTime now);
 
   void received(const wg::PublicKey& key, const noise::Received& received, base::Now now);
   /// Transport data of no session of ours: the peer that was last seen there has a session that we
@@ -92,19 +98,21 @@ class PointRules {
     std::array<std::optional<base::SteadyTime>, max_per_minute> times;  ///< a ring
     std::size_t next = 0;
     std::optional<Place> good;  ///< on trial: where to go back to
-    base::SteadyTime second_ask{};
     base::SteadyTime trial_ends{};
-    bool asked_twice = false;
-    std::optional<base::Endpoint> disbelieved;
-    base::SteadyTime disbelieved_until{};
+    std::optional<base::IpAddress> left_unanswered;  ///< this trial was there before
+    std::size_t asked_again = 0;
+    std::optional<base::SteadyTime> next_ask;
     std::optional<base::Endpoint> left;  ///< the last place but one
     unsigned returns = 0;                ///< to the place that was left last, in quick succession
     base::SteadyTime last_return{};
     bool is_flapping = false;
+
+    void note_change(base::SteadyTime now) { times[next++ % times.size()] = now; }
   };
   struct Track {
     std::optional<Place> place;
-    std::optional<base::SteadyTime> asked;  ///< for data of a lost session
+    std::optional<base::SteadyTime> asked;  ///< the last time
+    unsigned unanswered = 0;                ///< times that it was asked before it was believed
     bool is_heard = false;                  ///< by this run
     std::unique_ptr<Moves> moves;
   };
@@ -121,17 +129,26 @@ class PointRules {
               base::Now now);
   void move(const wg::PublicKey& key, Track& track, const noise::Path& path, bool is_proven,
             base::Now now);
-  [[nodiscard]] static bool may_move(const Track& track, const base::Endpoint& to, bool is_proven,
-                                     base::SteadyTime now);
+  [[nodiscard]] static bool may_move(const Track& track, bool is_proven, base::SteadyTime now);
   void begin_trial(const wg::PublicKey& key, Track& track, const Place& good,
-                   const noise::Path& path, base::Now now);
-  static void end_trial(Track& track);
+                   base::SteadyTime trial_ends, base::SteadyTime now);
+  void ask_on_trial(const wg::PublicKey& key, Track& track, base::SteadyTime now);
+  void end_trial(const wg::PublicKey& key, Track& track,
+                 const std::optional<base::IpAddress>& unanswered, base::SteadyTime now);
+  void go_back(const wg::PublicKey& key, Track& track, const Place& good, base::SteadyTime now);
+  void ask_first(const wg::PublicKey& key, Track& track, const noise::Path& path,
+                 base::SteadyTime now);
+  void ask(const wg::PublicKey& key, Track& track, const noise::Path& path, int attempts,
+           base::SteadyTime now);
   void note_return(const wg::PublicKey& key, Track& track, const base::Endpoint& from,
                    const base::Endpoint& to, base::SteadyTime now);
-  void set_place(const wg::PublicKey& key, Track& track, const Place& place);
+  void set_place(const wg::PublicKey& key, Track& track, const Place& place,
+                 bool is_on_trial = false);
+  void forget_who(const wg::PublicKey& key, const Track& track);
   void publish(const wg::PublicKey& key, const Place& place, bool is_on_trial = false);
   void greet(base::Now now);
 
+  TrialBudget& budget_;
   std::unordered_map<wg::PublicKey, Track> tracks_;
   std::unordered_map<base::Endpoint, wg::PublicKey, EndpointHash> who_;
   std::deque<wg::PublicKey> to_greet_;

@@ -114,7 +114,7 @@ struct Fixture {
     noise::fill_random(key.span());
     auto opened = ObservationPoint::open(
         {place, {*base::IpAddress::parse("10.0.0.254")}}, key,
-        [this](PointReport report) { inbox.put(std::move(report)); }, std::move(inner));
+        [this](PointReport report) { inbox.put(std::move(report)); }, std::move(inner), budget);
     REQUIRE(opened.has_value());
     point = std::move(*opened);
     peer.engine.add_peer(point->public_key(), {});
@@ -127,6 +127,7 @@ struct Fixture {
   }
 
   base::Endpoint place;
+  dnsd::TrialBudget budget;
   Inbox inbox;
   Peer peer;
   std::unique_ptr<ObservationPoint> point;
@@ -282,7 +283,7 @@ TEST_CASE("IPv6, and a port that is held is told") {
   f.point->start();
   (void)peer.engine.initiate(f.point->public_key(), f.to_point(), 1, base::read_clock());
   CHECK(peer.run_until([&] { return peer.received_count >= 2; }));
-  const auto second = ObservationPoint::open({f.place, {}}, wg::PrivateKey(), {}, {});
+  const auto second = ObservationPoint::open({f.place, {}}, wg::PrivateKey(), {}, {}, f.budget);
   REQUIRE_FALSE(second.has_value());
   CHECK(second.error().find(f.place.to_string()) != std::string::npos);
 }
