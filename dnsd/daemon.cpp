@@ -31,6 +31,7 @@
 #include "dnsd/host/address_watch.hpp"
 #include "dnsd/host/host_addresses.hpp"
 #include "dnsd/listen/inherited_sockets.hpp"
+#include "dnsd/listen/listener_plan.hpp"
 #include "dnsd/listen/listeners.hpp"
 #include "dnsd/observe/observatory.hpp"
 #include "dnsd/serve/answer_threads.hpp"
@@ -354,10 +355,15 @@ int run_daemon(const CommandLine& line) {
 
 void check_config(const CommandLine& line, std::FILE* out) {
   const Config config = load_config(line);
+  const HostAddresses host = read_host(config);
   const PeerTable peers;
   const LiveState live;
-  (void)make_zone(config, read_zone_source(config, read_host(config)), peers, live);
+  (void)make_zone(config, read_zone_source(config, host), peers, live);
   (void)make_policy(config, load_cookie_secrets(config), nullptr);
+  for (const PlannedListener& plan : plan_listeners(config.listen, host, {})) {
+    if (const auto warning = exposure_warning(plan))
+      fmt::print(stderr, "wg-dnsd: warning: {}\n", *warning);
+  }
   fmt::print(out, "{}", to_yaml(config));
 }
 

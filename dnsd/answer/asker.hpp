@@ -17,6 +17,8 @@ struct Listener {
   dns::Transport transport{};
   /// The longest reply over UDP, whatever the asker takes; at least 512.
   std::uint16_t max_udp_octets = dns::our_udp_octets;
+  /// Over UDP, replies count towards the rate limit: a stranger may ask here with a forged source.
+  bool is_rate_limited = true;
 };
 
 /// The client, and the time of its query.

@@ -98,8 +98,7 @@ Verdict answer(const dns::Request& request, const Zone::Question& question, cons
 }
 
 bool is_rate_limited(const Listener& listener, const Asker& asker, const Policy& policy) {
-  if (listener.transport == dns::Transport::tcp || listener.view == View::private_view)
-    return false;
+  if (listener.transport == dns::Transport::tcp || !listener.is_rate_limited) return false;
   const base::IpAddress address = asker.address.unmapped();
   if (address.is_loopback()) return false;
   return std::none_of(policy.rate_limit_exempt.begin(), policy.rate_limit_exempt.end(),

@@ -150,7 +150,8 @@ InheritedSockets InheritedSockets::adopt(int first, const std::vector<std::strin
   }
   InheritedSockets result;
   for (const Checked& one : checked) {
-    result.sockets_.push_back({base::FileDescriptor(one.descriptor), one.place, one.transport});
+    result.sockets_.push_back({base::FileDescriptor(one.descriptor), one.place, one.transport,
+                               read_device(one.descriptor)});
   }
   return result;
 }
@@ -209,6 +210,16 @@ base::Expected<ListenSockets, BindError> InheritedSockets::open(const BindAddres
     }
   }
   return result;
+}
+
+std::string InheritedSockets::device_of(const base::Endpoint& place) const {
+  std::string device;
+  for (const Socket& one : sockets_) {
+    if (one.place.endpoint != place) continue;
+    if (one.device.empty()) return {};
+    device = one.device;
+  }
+  return device;
 }
 
 std::vector<std::string> InheritedSockets::warnings() const {

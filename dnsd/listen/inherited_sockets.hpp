@@ -32,6 +32,9 @@ class InheritedSockets {
   [[nodiscard]] bool has(const base::Endpoint& place) const;
   /// Whether one of them covers that place, or is covered by it.
   [[nodiscard]] bool overlap(const base::Endpoint& place) const;
+  /// The interface that a socket of that place accepts from alone, as the service manager tied it
+  /// (BindToDevice=); empty: there is none.
+  [[nodiscard]] std::string device_of(const base::Endpoint& place) const;
   /// The sockets of one place, ready to be served: one for each answer thread, of each transport
   /// that was inherited. \param count answer threads, at least 1.
   [[nodiscard]] base::Expected<ListenSockets, BindError> open(const BindAddress& place,
@@ -44,6 +47,7 @@ class InheritedSockets {
     base::FileDescriptor descriptor;
     ListenAddress place;
     dns::Transport transport{};
+    std::string device;  ///< that it is tied to; empty: none
   };
   [[nodiscard]] bool has(const base::Endpoint& place, dns::Transport transport) const;
 

@@ -105,15 +105,17 @@ std::error_code prepare_inherited(int socket, dns::Transport transport,
   return done ? std::error_code() : base::last_error();
 }
 
+std::string read_device(int socket) {
+  std::array<char, IFNAMSIZ> name{};
+  socklen_t size = name.size();
+  if (::getsockopt(socket, SOL_SOCKET, SO_BINDTODEVICE, name.data(), &size) != 0) return {};
+  return name.data();
+}
+
 std::error_code tie_to_device(int socket, const std::string& device) {
   if (device.empty()) return {};
-  std::array<char, IFNAMSIZ> tied{};
-  socklen_t size = tied.size();
   // What systemd has tied already needs no privilege of ours.
-  if (::getsockopt(socket, SOL_SOCKET, SO_BINDTODEVICE, tied.data(), &size) == 0 &&
-      device == tied.data()) {
-    return {};
-  }
+  if (read_device(socket) == device) return {};
   if (::setsockopt(socket, SOL_SOCKET, SO_BINDTODEVICE, device.c_str(),
                    static_cast<socklen_t>(device.size())) == 0) {
     return {};

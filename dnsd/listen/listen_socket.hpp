@@ -54,6 +54,8 @@ enum class Sharing : std::uint8_t { exclusive, with_own };
 /// Sets our options on a socket that another process bound to `place`. \return zero: done.
 [[nodiscard]] std::error_code prepare_inherited(int socket, dns::Transport transport,
                                                 const base::Endpoint& place);
+/// The interface that a socket is tied to; empty: none.
+[[nodiscard]] std::string read_device(int socket);
 /// Ties a socket to an interface: it accepts only what arrives there. \param device empty: the
 /// socket stays as it is. \return zero: done.
 [[nodiscard]] std::error_code tie_to_device(int socket, const std::string& device);

@@ -1,5 +1,7 @@
 #include "dnsd/listen/listener_plan.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace dnsd {
@@ -10,8 +12,7 @@ base::Prefix single(const base::IpAddress& address) {
 }
 
 bool is_ipv6_link_local(const base::IpAddress& address) {
-  const base::Bytes octets = address.bytes();
-  return !address.is_ipv4() && octets[0] == 0xfe && (octets[1] & 0xc0U) == 0x80;
+  return !address.is_ipv4() && address.is_link_local();
 }
 
 bool is_wireguard(const base::InterfaceAddress& entry, const HostAddresses& host) {
@@ -64,6 +65,22 @@ PlannedListener plan_named_address(const ListenAddress& wanted, const HostAddres
 }
 
 }  // namespace
+
+bool is_exposed(const BindAddress& address) {
+  const base::IpAddress& at = address.endpoint.address;
+  return address.device.empty() && at.scope() != base::AddressScope::private_use &&
+         !at.is_loopback() && !at.is_link_local();
+}
+
+std::optional<std::string> exposure_warning(const PlannedListener& plan) {
+  if (plan.view == View::public_view || plan.absent || !is_exposed(plan.address))
+    return std::nullopt;
+  const base::Endpoint& at = plan.address.endpoint;
+  return fmt::format(
+      "private listener on {}: everybody who reaches {} sees the private view, at the rate of "
+      "rate-limit; listen on an address of a WireGuard interface, or on a private one",
+      at.to_string(), at.address.is_unspecified() ? "this host" : "this public address");
+}
 
 std::vector<PlannedListener> plan_listeners(std::span<const ListenAddress> wanted,
                                             const HostAddresses& host,

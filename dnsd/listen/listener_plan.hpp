@@ -1,7 +1,9 @@
 #pragma once
 
+#include <optional>
 #include <set>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/interfaces.hpp"
@@ -29,6 +31,13 @@ struct PlannedListener {
 
   friend bool operator==(const PlannedListener&, const PlannedListener&) = default;
 };
+
+/// Whether strangers may reach a socket that is bound there: not if it is tied to an interface, nor
+/// on loopback, link-local and private addresses. A wildcard is as exposed as the host.
+[[nodiscard]] bool is_exposed(const BindAddress& address);
+
+/// \return one line about a private listener that strangers may reach; nullopt: they do not.
+[[nodiscard]] std::optional<std::string> exposure_warning(const PlannedListener& plan);
 
 /// \param refused wildcards that cannot be bound because another server holds a part of them.
 /// \return each place once; a private listener on an address of a WireGuard interface is tied to

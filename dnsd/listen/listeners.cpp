@@ -23,6 +23,21 @@ std::string headline(const PlannedListener& plan) {
   return fmt::format("{} ({})", describe(plan.address), to_string(plan.view));
 }
 
+/// What is answered there. Only what strangers cannot reach is answered without a limit.
+Listener listener_at(const BindAddress& address, View view) {
+  return {.view = view, .is_rate_limited = view == View::public_view || is_exposed(address)};
+}
+
+/// Whether strangers cannot send through an interface that a socket was tied to: it is WireGuard's,
+/// or it is gone, and the socket with it.
+bool is_tunnel(const std::string& device, const HostAddresses& host) {
+  if (device.empty()) return false;
+  const auto& names = host.wireguard_interfaces;
+  return std::find(names.begin(), names.end(), device) != names.end() ||
+         std::none_of(host.addresses.begin(), host.addresses.end(),
+                      [&](const auto& entry) { return entry.interface == device; });
+}
+
 HostAddresses sorted(HostAddresses host) {
   // IPv4 first, so that logs and the order of binding do not depend on the kernel's order.
   std::stable_sort(host.addresses.begin(), host.addresses.end(),
@@ -39,12 +54,7 @@ base::Expected<void, std::string> Listeners::change(std::vector<ListenAddress> w
   Draft result = draft(wanted, host, {});
   if (!result.failure.empty()) return base::Unexpected(std::move(result.failure));
   wanted_ = std::move(wanted);
-  for (const auto& listener : wanted_) {
-    if (listener.view == View::private_view && listener.endpoint.address.is_unspecified()) {
-      spdlog::warn("private listener on {}: everybody who reaches this host sees the private view",
-                   listener.endpoint.to_string());
-    }
-  }
+  for (Place& place : result.places) place.is_warned_of = false;
   commit(std::move(result), host);
   return {};
 }
@@ -62,6 +72,7 @@ std::vector<ListenerStatus> Listeners::status() const {
          .view = place.plan.view,
          .is_listening = place.id.has_value(),
          .is_missed = !place.id && place.plan.origin != PlannedListener::Origin::one_of_many,
+         .is_exposed = place.id && exposure_warning(place.plan),
          .problem = place.problem});
   }
   return result;
@@ -90,13 +101,23 @@ Listeners::Draft Listeners::attempt(const std::vector<ListenAddress>& wanted,
                                     const HostAddresses& host,
                                     const std::set<base::Endpoint>& refused) const {
   Draft result;
-  for (const PlannedListener& plan : plan_listeners(wanted, host, refused)) {
-    Place place{.plan = plan, .id = {}, .opened = {}, .problem = {}, .shortcuts = {}};
+  for (PlannedListener plan : plan_listeners(wanted, host, refused)) {
+    if (plan.view == View::private_view && plan.address.device.empty()) {
+      const std::string device = inherited_.device_of(plan.address.endpoint);
+      if (is_tunnel(device, host)) plan.address.device = device;
+    }
+    Place place{.plan = plan,
+                .id = {},
+                .opened = {},
+                .problem = {},
+                .is_warned_of = false,
+                .shortcuts = {}};
     const auto same = std::find_if(places_.begin(), places_.end(), [&](const Place& other) {
       return other.id && other.plan.address == plan.address && other.plan.view == plan.view;
     });
     if (same != places_.end()) {
       place.id = same->id;
+      place.is_warned_of = same->is_warned_of;
       place.shortcuts = same->shortcuts;
     } else if (plan.absent) {
       place.problem = waiting;
@@ -195,7 +216,8 @@ void Listeners::commit(Draft draft, const HostAddresses& host) {
   for (Place& place : draft.places) {
     const Place* before = find_place(places_, place.plan.address);
     if (place.opened) {
-      place.id = threads_.add(std::move(*place.opened), place.plan.view);
+      place.id =
+          threads_.add(std::move(*place.opened), listener_at(place.plan.address, place.plan.view));
       place.opened.reset();
       spdlog::info("listening on {}", headline(place.plan));
     } else if (!place.id &&
@@ -223,6 +245,9 @@ void Listeners::commit(Draft draft, const HostAddresses& host) {
   for (Place& place : places_) {
     if (place.id && place.plan.origin == PlannedListener::Origin::wildcard)
       follow_shortcuts(place, host, planned);
+    if (!place.id || place.is_warned_of) continue;
+    if (const auto warning = exposure_warning(place.plan)) spdlog::warn("{}", *warning);
+    place.is_warned_of = true;
   }
 }
 
@@ -244,7 +269,8 @@ void Listeners::follow_shortcuts(Place& wildcard, const HostAddresses& host,
     if (std::any_of(wildcard.shortcuts.begin(), wildcard.shortcuts.end(), is_open)) continue;
     auto sockets = open_udp_sockets(address, threads_.count(), Sharing::with_own);
     if (!sockets) continue;
-    wildcard.shortcuts.emplace_back(address, threads_.add(std::move(*sockets), wildcard.plan.view));
+    wildcard.shortcuts.emplace_back(
+        address, threads_.add(std::move(*sockets), listener_at(address, wildcard.plan.view)));
   }
 }
 

@@ -20,7 +20,9 @@ struct ListenerStatus {
   View view{};
   bool is_listening = false;
   bool is_missed = false;  ///< it is not listening, and the operator named it
-  std::string problem;     ///< why it is not listening; empty: nothing is wrong
+  /// It is listening, shows the private view, and strangers may reach it.
+  bool is_exposed = false;
+  std::string problem;  ///< why it is not listening; empty: nothing is wrong
 };
 
 /// The listeners of the daemon: opens what the operator wants, follows the addresses of the host,
@@ -56,6 +58,7 @@ class Listeners {
     std::optional<AnswerThreads::ListenerId> id;  ///< none: not listening
     std::optional<ListenSockets> opened;          ///< not given to the threads yet
     std::string problem;
+    bool is_warned_of = false;  ///< the log has said that strangers reach it
     std::vector<std::pair<BindAddress, AnswerThreads::ListenerId>> shortcuts;  ///< of a wildcard
   };
   struct Draft {

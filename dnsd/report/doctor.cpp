@@ -59,6 +59,20 @@ void check_addresses(const DoctorFacts& facts, Findings& findings) {
                         "the zone's name servers have this host's public addresses");
 }
 
+void check_views(const DoctorFacts& facts, Findings& findings) {
+  for (const std::string& place : facts.exposed) {
+    findings.say(
+        Level::warning, "private",
+        fmt::format("strangers reach the private listener {}: they see names, allowed-ips, "
+                    "times and the list of peers",
+                    place),
+        "listen-private: an address of the WireGuard interface, which answers only what "
+        "came through it, or a private address");
+  }
+  if (facts.exposed.empty())
+    findings.say(Level::ok, "private", "no private listener is on a public address");
+}
+
 /// Compares the TTL of a TXT record that every zone of wg-dnsd has, which is that of endpoints.
 /// \param answering an address that answers for the zone
 void check_ttl(const Examined& examined, const base::IpAddress& answering, Findings& findings) {
@@ -145,6 +159,7 @@ std::vector<Diagnosis> examine(const dns::Name& zone, const std::optional<Doctor
   if (facts) {
     check_daemon(*facts, findings);
     check_addresses(*facts, findings);
+    check_views(*facts, findings);
   }
   const DelegationCheck delegation = check_delegation(examined, findings);
   Addresses servers = facts ? stated_addresses(*facts) : Addresses();

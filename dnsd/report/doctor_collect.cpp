@@ -68,6 +68,9 @@ DoctorFacts collect_facts(const Config& config, const ZoneSource& source, const 
   }
   facts.advice = source.advice;
   facts.servers = servers_of(source, host, listening);
+  for (const ListenerStatus& one : status.listeners) {
+    if (one.is_exposed) facts.exposed.push_back(one.address);
+  }
   const std::chrono::seconds allowed =
       usual_keepalive + keepalive_slack +
       std::chrono::ceil<std::chrono::seconds>(config.poll_interval);

@@ -34,6 +34,7 @@ DoctorFacts to_facts(const Json& json) {
   facts.delegation = json.at("delegation").get<std::string>();
   facts.advice = json.at("advice").get<std::vector<std::string>>();
   for (const Json& one : json.at("servers")) facts.servers.push_back(to_server(one));
+  facts.exposed = json.at("exposed").get<std::vector<std::string>>();
   const Json& peers = json.at("peers");
   facts.registered = peers.at("registered").get<std::size_t>();
   facts.heard = peers.at("heard").get<std::size_t>();
@@ -75,6 +76,7 @@ std::string write_doctor_facts(const DoctorFacts& facts) {
                   {"delegation", facts.delegation},
                   {"advice", facts.advice},
                   {"servers", servers},
+                  {"exposed", facts.exposed},
                   {"peers",
                    {{"registered", facts.registered},
                     {"heard", facts.heard},

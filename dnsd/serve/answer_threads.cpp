@@ -37,9 +37,9 @@ class AnswerThreads::Thread {
   Thread(const Thread&) = delete;
   Thread& operator=(const Thread&) = delete;
 
-  void add_udp(ListenerId id, base::FileDescriptor socket, View view) {
+  void add_udp(ListenerId id, base::FileDescriptor socket, const Listener& listener) {
     call([&] {
-      const auto server = std::make_shared<UdpServer>(io_, std::move(socket), view, responder_,
+      const auto server = std::make_shared<UdpServer>(io_, std::move(socket), listener, responder_,
                                                       loop_guard_, batch_, served_);
       servers_.udp.emplace(id, server);
       server->start();
@@ -117,13 +117,14 @@ AnswerThreads::AnswerThreads(const Responder& responder, std::size_t count, TcpL
 
 AnswerThreads::~AnswerThreads() = default;
 
-AnswerThreads::ListenerId AnswerThreads::add(ListenSockets sockets, View view) {
+AnswerThreads::ListenerId AnswerThreads::add(ListenSockets sockets, Listener listener) {
   const ListenerId id{next_id_++};
+  listener.transport = dns::Transport::udp;
   for (std::size_t i = 0; i < sockets.udp.size(); ++i) {
-    threads_[i % count()]->add_udp(id, std::move(sockets.udp[i]), view);
+    threads_[i % count()]->add_udp(id, std::move(sockets.udp[i]), listener);
   }
   for (std::size_t i = 0; i < sockets.tcp.size(); ++i) {
-    threads_[i % count()]->add_tcp(id, std::move(sockets.tcp[i]), view);
+    threads_[i % count()]->add_tcp(id, std::move(sockets.tcp[i]), listener.view);
   }
   return id;
 }

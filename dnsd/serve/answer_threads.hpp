@@ -37,7 +37,8 @@ class AnswerThreads {
   [[nodiscard]] std::size_t count() const { return threads_.size(); }
 
   /// Begins to answer. \param sockets the i-th of each transport goes to thread i modulo count().
-  ListenerId add(ListenSockets sockets, View view);
+  /// \param listener for all of them; each socket has its own transport.
+  ListenerId add(ListenSockets sockets, Listener listener);
   /// Closes a listener's sockets and connections; returns when that is done, so that the place is
   /// free.
   void remove(ListenerId id);

@@ -144,12 +144,12 @@ class UdpBatch::Buffers {
 UdpBatch::UdpBatch() : buffers_(std::make_unique<Buffers>()) {}
 UdpBatch::~UdpBatch() = default;
 
-UdpServer::UdpServer(asio::io_context& io, base::FileDescriptor socket, View view,
+UdpServer::UdpServer(asio::io_context& io, base::FileDescriptor socket, const Listener& listener,
                      const Responder& responder, const LoopGuard& guard, UdpBatch& batch,
                      Served& served)
     : socket_(std::move(socket)),
       watched_(io),
-      listener_{.view = view, .transport = dns::Transport::udp},
+      listener_(listener),
       responder_(responder),
       loop_guard_(guard),
       batch_(batch),

@@ -38,7 +38,7 @@ class UdpBatch {
 class UdpServer : public std::enable_shared_from_this<UdpServer> {
  public:
   /// \param socket bound, non-blocking, one of ListenSockets. The references outlive the server.
-  UdpServer(asio::io_context& io, base::FileDescriptor socket, View view,
+  UdpServer(asio::io_context& io, base::FileDescriptor socket, const Listener& listener,
             const Responder& responder, const LoopGuard& guard, UdpBatch& batch, Served& served);
 
   /// Begins to answer.

@@ -96,7 +96,10 @@ std::optional<InnerDrop> TunnelHost::answer_udp(const base::IpPacket& ip, const 
   const std::size_t size =
       update ? updates_.respond(datagram->payload, packet.peer, packet.now.steady, message)
              : responder_.respond(datagram->payload,
-                                  {View::private_view, dns::Transport::udp, max_reply_octets},
+                                  {.view = View::private_view,
+                                   .transport = dns::Transport::udp,
+                                   .max_udp_octets = max_reply_octets,
+                                   .is_rate_limited = false},
                                   {ip.source, packet.now}, message);
   if (size == 0) return InnerDrop::query;
   count(update ? counters_.updates : counters_.queries);

@@ -21,10 +21,18 @@ bool has_prefix(Bytes octets, Bytes prefix, unsigned bits) {
 
 constexpr std::array<std::uint8_t, 12> mapped_prefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
+bool is_link_local_v4(Bytes a) {
+  return a[0] == 169 && a[1] == 254;  // RFC 3927
+}
+
+bool is_link_local_v6(Bytes a) {
+  return a[0] == 0xfe && (a[1] & 0xc0U) == 0x80;  // RFC 4291 §2.5.6
+}
+
 AddressScope scope_v4(Bytes a) {
   if (a[0] == 0 || a[0] == 127 || a[0] >= 224)
     return AddressScope::never;  // RFC 6890 §2.2.2, RFC 5771, RFC 1112 §4
-  if (a[0] == 169 && a[1] == 254) return AddressScope::never;  // RFC 3927
+  if (is_link_local_v4(a)) return AddressScope::never;
   if (a[0] == 10 || (a[0] == 172 && (a[1] & 0xf0U) == 16) || (a[0] == 192 && a[1] == 168)) {
     return AddressScope::private_use;  // RFC 1918 §3
   }
@@ -36,8 +44,8 @@ AddressScope scope_v6(Bytes a) {
   const bool zero15 = std::all_of(a.begin(), a.begin() + 15, [](std::uint8_t o) { return o == 0; });
   if (zero15 && a[15] <= 1) return AddressScope::never;  // RFC 4291 §2.5.2, §2.5.3
   if (a[0] == 0xff) return AddressScope::never;          // RFC 4291 §2.7
-  if (a[0] == 0xfe && (a[1] & 0xc0U) == 0x80) return AddressScope::never;  // RFC 4291 §2.5.6
-  if ((a[0] & 0xfeU) == 0xfc) return AddressScope::private_use;            // RFC 4193 §3.1
+  if (is_link_local_v6(a)) return AddressScope::never;
+  if ((a[0] & 0xfeU) == 0xfc) return AddressScope::private_use;  // RFC 4193 §3.1
   return AddressScope::global;
 }
 
@@ -92,6 +100,10 @@ bool IpAddress::is_loopback() const {
   if (is_ipv4()) return octets_[0] == 127;  // RFC 1122 §3.2.1.3
   constexpr std::array<std::uint8_t, 16> one = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
   return octets_ == one;  // RFC 4291 §2.5.3
+}
+
+bool IpAddress::is_link_local() const {
+  return is_ipv4() ? is_link_local_v4(octets_) : is_link_local_v6(octets_);
 }
 
 bool IpAddress::is_unspecified() const {

@@ -45,6 +45,8 @@ class IpAddress {
   [[nodiscard]] bool is_unspecified() const;
   /// 127.0.0.0/8 or ::1; not as IPv4-mapped.
   [[nodiscard]] bool is_loopback() const;
+  /// 169.254.0.0/16 (RFC 3927) or fe80::/10 (RFC 4291 §2.5.6); not as IPv4-mapped.
+  [[nodiscard]] bool is_link_local() const;
 
   /// IPv4 before IPv6, then by octets.
   friend std::strong_ordering operator<=>(const IpAddress& a, const IpAddress& b) {

@@ -29,7 +29,7 @@ class Server {
       : table_(peers), threads_(table_.responder(), 1) {
     auto sockets = dnsd::open_listen_sockets({.endpoint = place}, 1, dnsd::Sharing::exclusive);
     if (!sockets) throw std::runtime_error("the port is taken");
-    threads_.add(*std::move(sockets), dnsd::View::public_view);
+    threads_.add(*std::move(sockets), {.view = dnsd::View::public_view});
   }
 
   void change(std::uint64_t peer, std::uint64_t endpoint) {

@@ -154,6 +154,21 @@ class WgDnsd(Process):
         peer = json.loads(self.command("peers", "--json").stdout)
         self.assertEqual((peer["name"], peer["endpoints"]), ("alice", ["203.0.113.9:51820"]))
 
+    def test_a_private_listener_that_strangers_reach_is_warned_of_at_start_at_reload_and_by_check_config(self):
+        told = f"warning: private listener on 0.0.0.0:{self.port}: everybody who reaches this host sees the private view"
+        config = self.folder / "config.yaml"
+        config.write_text(f"listen-private: [0.0.0.0:{self.port}, 127.0.0.9:{self.port}]\n")
+        checked = self.run_to_end(*self.arguments("--config", config, "--check-config"))
+        self.assertEqual((checked.returncode, checked.stderr.count("warning")), (0, 1), checked.stderr)
+        self.assertIn(told, checked.stderr)
+        self.start("--config", config)
+        self.assertEqual((self.log().count(told), self.log().count("warning")), (1, 1), self.log())
+        self.assertEqual(self.command("reload").returncode, 0)
+        self.assertEqual(self.log().count(told), 2)
+        config.write_text(f"listen-private: [127.0.0.9:{self.port}]\n")
+        self.assertEqual(self.command("reload").returncode, 0)
+        self.assertEqual(self.log().count("warning"), 2, self.log())
+
     # ---- starting beside others
 
     def test_a_second_instance_is_refused_with_the_path_and_the_first_lives_on(self):

@@ -130,6 +130,9 @@ def scenario(world):
     process_named(world, "wg-dnsd").stop()
     doctor.expect("a private address", 2, "problem address 10.1.2.3, the address of",
                   look=restarted(world, doctor, "10.1.2.3"))  # fmt: skip
+    doctor.expect("a private listener on a public address", 1,
+                  f"warning private strangers reach the private listener {HOST}:5353",
+                  look=restarted(world, doctor, HOST, "--listen-private", f"{HOST}:5353"))  # fmt: skip
     doctor.expect("1:1 NAT", 2, "note address 203.0.113.99, the address of", "warning udp 203.0.113.99 over UDP",
                   look=restarted(world, doctor, "203.0.113.99"))  # fmt: skip
     gone = world.host.run(world.program("wg-dnsd"), "doctor", "--control", CONTROL, check=False)
@@ -137,11 +140,12 @@ def scenario(world):
     print("no daemon: found, exit code 2")
 
 
-def restarted(world, doctor, address):
+def restarted(world, doctor, address, *arguments):
     """A function that runs doctor on a wg-dnsd with another address of its own, and stops that wg-dnsd."""
 
     def look():
-        process = world.start_dnsd(name=f"wg-dnsd-{address}", name_servers=(NAME_SERVERS[0], f"ns1.{ZONE}={address}"))
+        name_servers = NAME_SERVERS if address == HOST else (NAME_SERVERS[0], f"ns1.{ZONE}={address}")
+        process = world.start_dnsd(*arguments, name=f"wg-dnsd-{address}", name_servers=name_servers)
         seen = doctor.here()
         process.stop()
         return seen

@@ -3,6 +3,7 @@
 
 The questions are whole packets with spoofed sources, every second one with the cookie of a client that has none of
 ours. Replies are counted where they arrive. One real client is in that network, and proves itself with a cookie.
+Then the private view: its listener on a public address is limited, too; the one on a private address is not.
 """
 
 import math
@@ -12,10 +13,11 @@ import time
 import dns.message
 import dns.rcode
 
+from lab import dns_client
 from lab import lab
 from lab import packets
 from lab import spoofing
-from lab.addresses import HOST
+from lab.addresses import HOST, ZONE
 from lab.checks import GENEROUS, check, wait_until
 from lab.packets import COOKIE
 
@@ -26,6 +28,7 @@ TICK = 0.01
 RATE, LIMIT, SECONDS = 2_000, 200, 3
 RATE_FULL, LIMIT_FULL, SECONDS_FULL = 10_000, 2_000, 30
 TOLERANCE = 1.1
+PRIVATE_PORT, INSIDE = 5353, "10.20.0.1"  # private listeners: on a public address, and on one of the host's own network
 HEADERS = 28  # octets of IPv4 and UDP, which the kernel's counter includes
 
 
@@ -75,11 +78,11 @@ class Client:
             self.answered += 1
 
 
-def forgeries():
+def forgeries(target=(HOST, 53), name="www"):
     """Packets from the whole network except the client."""
-    questions = (packets.ask("www", "A", edns=1232), packets.ask("www", "A", options=[(COOKIE, b"01234567")]))
+    questions = (packets.ask(name, "A", edns=1232), packets.ask(name, "A", options=[(COOKIE, b"01234567")]))
     return [
-        spoofing.datagram((f"{NETWORK}.{host}", random.randrange(1024, 65536)), (HOST, 53), questions[host % 2])
+        spoofing.datagram((f"{NETWORK}.{host}", random.randrange(1024, 65536)), target, questions[host % 2])
         for host in range(1, 255)
         if f"{NETWORK}.{host}" != CLIENT
     ]
@@ -102,6 +105,20 @@ def flood(world, client, rate, seconds):
     return sent, time.monotonic() - begin
 
 
+def flood_private(world, target, count):
+    """\\return replies to a burst at a private listener."""
+    spoofer, made = spoofing.Spoofer(world.internet), forgeries(target, "ns1")
+    counter = f"private{target[1]}"
+    world.internet.count(counter, f"ip saddr {target[0]} udp sport {target[1]} ip daddr {NETWORK}.0/24", hook="prerouting")
+    for number in range(count):
+        spoofer.send(made[number % len(made)], target[0])
+        if number % 50 == 49:
+            time.sleep(TICK)
+    answered = dns_client.ask(world.internet, target[0], f"ns1.{ZONE}", "A", port=target[1], timeout=GENEROUS)
+    check(answered.answer, f"{target} answers a client of another network: {answered}")  # and has read what was before
+    return world.internet.counted(counter)
+
+
 def scenario(world):
     rate, limit, seconds = (RATE_FULL, LIMIT_FULL, SECONDS_FULL) if world.full else (RATE, LIMIT, SECONDS)
     world.internet.add_address("lo", CLIENT)
@@ -109,7 +126,8 @@ def scenario(world):
     world.internet.count(
         "flood", f"ip saddr {HOST} udp sport 53 ip daddr {NETWORK}.0/24 ip daddr != {CLIENT}", hook="prerouting"
     )
-    world.start_static_dnsd("--rate-limit", limit)
+    world.add_public_addresses(world.host, [INSIDE])
+    server = world.start_static_dnsd("--rate-limit", limit, "--listen-private", f"{HOST}:{PRIVATE_PORT}", "--listen-private", INSIDE)
     client = Client(world.internet)
     sent, took = flood(world, client, rate, seconds)
     lost = world.host.udp_overflows()
@@ -128,6 +146,15 @@ def scenario(world):
     if world.full:
         check(replies <= allowed and octets <= allowed_octets, f"at most {allowed:.0f} and {allowed_octets:.0f}")
         check(client.answered == client.asked, "every question with a cookie is answered")
+
+    burst = 4 * limit
+    exposed, inside = (flood_private(world, target, burst) for target in ((HOST, PRIVATE_PORT), (INSIDE, 53)))
+    lost = world.host.udp_overflows() - lost
+    print(f"private view, {burst} forged questions each: {exposed} replies from a public address, {inside} from a private one")
+    check(limit <= exposed <= 2 * limit * TOLERANCE, "the private view on a public address is limited as the public one")
+    check(inside >= burst - lost, "on a private address it is not")
+    warned = server.lines("warning: private listener")
+    check(len(warned) == 1 and f"{HOST}:{PRIVATE_PORT}" in warned[0], f"the log warns of one of them: {warned}")
 
 
 if __name__ == "__main__":

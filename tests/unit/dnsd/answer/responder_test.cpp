@@ -81,7 +81,9 @@ unsigned answers_of(const Octets& reply) {
 }
 
 constexpr dnsd::Listener public_udp{dnsd::View::public_view, dns::Transport::udp};
-constexpr dnsd::Listener private_udp{dnsd::View::private_view, dns::Transport::udp};
+constexpr dnsd::Listener private_udp{
+    .view = dnsd::View::private_view, .transport = dns::Transport::udp, .is_rate_limited = false};
+constexpr dnsd::Listener exposed_udp{dnsd::View::private_view, dns::Transport::udp};
 constexpr dnsd::Listener public_tcp{dnsd::View::public_view, dns::Transport::tcp};
 const Octets client_cookie = {1, 2, 3, 4, 5, 6, 7, 8};
 
@@ -281,6 +283,7 @@ TEST_CASE(
 
   CHECK(answers_of(server.ask(asked, public_tcp)) == 1);
   CHECK(answers_of(server.ask(asked, private_udp)) == 1);
+  CHECK(server.ask(asked, exposed_udp).empty());  // the private view, where strangers may ask
   CHECK(answers_of(server.ask(asked, public_udp, from("192.0.2.1"))) == 1);  // another network
   for (int i = 0; i < 20; ++i) {
     CHECK(answers_of(server.ask(asked, public_udp, from("127.0.0.1"))) == 1);

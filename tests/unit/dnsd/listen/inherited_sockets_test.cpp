@@ -8,7 +8,11 @@
 #include <cstdlib>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "dnsd/listen/listeners.hpp"
+#include "tests/unit/dnsd/answer_fixture.hpp"
 
 namespace {
 
@@ -155,6 +159,32 @@ TEST_CASE("a socket that cannot be used is named with its descriptor and the rem
     ::close(first);
     ::close(first + 1);
   }
+}
+
+TEST_CASE("a socket for all addresses that the service manager tied to the tunnel is not exposed") {
+  const auto is_exposed = [](const char* device, const dnsd::HostAddresses& host) {
+    pass(first, SOCK_DGRAM, {*base::IpAddress::parse("0.0.0.0"), base::Port{0}});
+    REQUIRE_FALSE(dnsd::tie_to_device(first, device));
+    auto sockets = InheritedSockets::adopt(first, {"private"});
+    dnsd::Config config;
+    sockets.add_places(config);
+    const AnswerFixture server;
+    const dnsd::Responder responder = server.responder();
+    dnsd::AnswerThreads threads(responder, 1);
+    dnsd::Listeners listeners(threads, std::move(sockets));
+    REQUIRE(listeners.change(config.listen, host));
+    REQUIRE(listeners.status().size() == 1);
+    return listeners.status()[0].is_exposed;
+  };
+  const base::InterfaceAddress on_lo{.address = *base::IpAddress::parse("127.0.0.1"),
+                                     .prefix_length = 8,
+                                     .interface = "lo",
+                                     .interface_index = 1,
+                                     .is_up = true};
+  CHECK_FALSE(is_exposed("lo", {.addresses = {on_lo}, .wireguard_interfaces = {"lo"}}));
+  CHECK_FALSE(is_exposed("lo", {}));  // the tunnel is gone: nothing arrives
+  CHECK(is_exposed("lo", {.addresses = {on_lo}, .wireguard_interfaces = {}}));
+  CHECK(is_exposed("", {.addresses = {on_lo}, .wireguard_interfaces = {"lo"}}));
 }
 
 TEST_CASE("the environment of sd_listen_fds is read once, and only when it is ours") {

@@ -68,6 +68,38 @@ TEST_CASE("by default port 53 of both families is listened on as a whole") {
   CHECK(plan(dnsd::default_listeners()) == Lines{"0.0.0.0:53 wildcard", "[::]:53 wildcard"});
 }
 
+TEST_CASE("a private listener is exposed unless the tunnel or a private network alone reaches it") {
+  const auto warning = [](const char* text, View view = View::private_view,
+                          const char* device = "") {
+    const auto said =
+        dnsd::exposure_warning({.address = {.endpoint = at(text), .device = device}, .view = view});
+    CHECK(said.has_value() == (view == View::private_view &&
+                               dnsd::is_exposed({.endpoint = at(text), .device = device})));
+    return said.value_or("");
+  };
+  for (const char* text : {"10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "100.64.0.1",
+                           "100.127.255.255", "169.254.1.1", "127.0.0.1", "127.9.9.9", "::1",
+                           "fe80::1", "febf::1", "fc00::1", "fd12::1"}) {
+    CAPTURE(text);
+    CHECK(warning(text).empty());
+  }
+  for (const char* text : {"203.0.113.10", "172.32.0.1", "192.169.0.1", "100.63.255.255",
+                           "100.128.0.1", "169.253.1.1", "2001:db8::1", "fec0::1", "240.0.0.1"}) {
+    CAPTURE(text);
+    CHECK(warning(text).starts_with("private listener on " + at(text).to_string()));
+    CHECK(warning(text).find("reaches this public address") != std::string::npos);
+    CHECK(warning(text, View::public_view).empty());
+    CHECK(warning(text, View::private_view, "wg0").empty());
+  }
+  for (const char* text : {"0.0.0.0", "::"}) {
+    CAPTURE(text);
+    CHECK(warning(text).find("reaches this host") != std::string::npos);
+  }
+  // Not known yet where the address will be.
+  CHECK_FALSE(dnsd::exposure_warning(
+      {.address = {.endpoint = at("203.0.113.10")}, .view = View::private_view, .absent = true}));
+}
+
 TEST_CASE("a wildcard has shortcuts to the addresses of its family that nobody else listens on") {
   const auto shortcuts = [](const char* wildcard, const dnsd::HostAddresses& on_host,
                             const std::vector<dnsd::ListenAddress>& wanted) {

@@ -167,6 +167,24 @@ TEST_CASE("another view of the same place is another listener") {
   CHECK(answers(place));
 }
 
+TEST_CASE("a private listener that strangers may reach is told from one that they do not") {
+  Fixture f;
+  const base::Port port = free_port();
+  const auto exposed = [&] {
+    std::vector<bool> result;
+    for (const dnsd::ListenerStatus& one : f.listeners.status()) result.push_back(one.is_exposed);
+    return result;
+  };
+  REQUIRE(f.listeners.change({{at("0.0.0.0", port), View::private_view},
+                              {at("127.0.0.1", port), View::private_view},
+                              {at("203.0.113.1", port), View::private_view}},  // absent
+                             {}));
+  CHECK(f.status().size() == 3);
+  CHECK(exposed() == std::vector{false, false, true});
+  REQUIRE(f.listeners.change({{at("0.0.0.0", port), View::public_view}}, {}));
+  CHECK(exposed() == std::vector{false});
+}
+
 TEST_CASE("a place that somebody else holds: nothing changes, and the error names it") {
   for (const int type : {SOCK_DGRAM, SOCK_STREAM}) {
     CAPTURE(type);

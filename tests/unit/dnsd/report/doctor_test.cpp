@@ -120,7 +120,7 @@ TEST_CASE("where all is well the doctor finds nothing, and says what it looked a
     CHECK(one.remedy.empty());
     checks += one.check + " ";
   }
-  CHECK(checks == "daemon address delegation glue answers answers resolver ttl peers ");
+  CHECK(checks == "daemon address private delegation glue answers answers resolver ttl peers ");
 }
 
 TEST_CASE("each fault is found, with its level and a remedy") {
@@ -145,6 +145,9 @@ TEST_CASE("each fault is found, with its level and a remedy") {
          f.problems = {"not listening on 192.0.2.1:53: held"};
        },
        Level::problem, "daemon", "not listening", 2},
+      {"a private listener on a public address",
+       [](World&, auto& f) { f.exposed = {"203.0.113.10:5353"}; }, Level::warning, "private",
+       "strangers reach the private listener 203.0.113.10:5353", 1},
       {"a private address",
        [](World&, auto& f) { f.servers[0].addresses[0].address = address("10.0.0.5"); },
        Level::problem, "address", "10.0.0.5, the address of ns1.wg.example.org., is private", 2},
@@ -277,6 +280,7 @@ TEST_CASE("the daemon's facts arrive as they were sent; those of another version
   facts.state = 1;
   facts.problems = {"wg0: gone"};
   facts.advice = {"no address"};
+  facts.exposed = {"0.0.0.0:53"};
   facts.stale = 1;
   facts.never_seen = 2;
   facts.silent_count = 1;

@@ -56,7 +56,7 @@ class Server {
                                                dnsd::Sharing::exclusive);
       if (!sockets) continue;
       if (before) before({where, *port});
-      last_ = threads_.add(std::move(*sockets), view);
+      last_ = threads_.add(std::move(*sockets), {.view = view});
       return base::Endpoint{where, *port};
     }
   }
