@@ -19,6 +19,7 @@
 #include "base/version.hpp"
 #include "control/server.hpp"
 #include "updater/control/commands.hpp"
+#include "updater/host/interface_lock.hpp"
 #include "updater/host/local_watch.hpp"
 #include "updater/host/memory_file.hpp"
 #include "updater/host/probe.hpp"
@@ -53,7 +54,7 @@ Settings settings_of(const Config& config) {
 
 class Loop : private PrivateView::Listener {
  public:
-  explicit Loop(const Config& config);
+  Loop(const Config& config, base::FileDescriptor lock);
   [[nodiscard]] bool run();
 
  private:
@@ -82,6 +83,7 @@ class Loop : private PrivateView::Listener {
   MemoryFile memory_file_;
   Machine machine_;
   asio::io_context context_{1};
+  InterfaceLock lock_;
   asio::steady_timer timer_{context_};
   asio::signal_set signals_{context_, SIGTERM, SIGINT};
   LocalWatch local_watch_;
@@ -101,12 +103,13 @@ class Loop : private PrivateView::Listener {
   LookupWorker worker_;
 };
 
-Loop::Loop(const Config& config)
+Loop::Loop(const Config& config, base::FileDescriptor lock)
     : config_(config),
       memory_file_(config.state_file, config.mode == Config::Mode::dry_run
                                           ? MemoryFile::Access::read_only
                                           : MemoryFile::Access::read_write),
       machine_(settings_of(config), memory_file_.load(), std::random_device()()),
+      lock_(context_, std::move(lock)),
       local_watch_(context_, config.interface,
                    [this](const std::set<base::IpAddress>& source_changed) {
                      spdlog::info("addresses or routes of this host changed");
@@ -343,7 +346,11 @@ void Loop::tell(const std::vector<Note>& notes) const {
 }  // namespace
 
 bool run(const Config& config) {
-  return Loop(config).run();
+  // A dry run only reads, and may do so beside another updater.
+  if (config.mode == Config::Mode::dry_run) return Loop(config, {}).run();
+  auto lock = lock_interface(config.interface);
+  if (!lock) throw ConfigError(lock.error());
+  return Loop(config, *std::move(lock)).run();
 }
 
 }  // namespace updater

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""status: the running updater reports its state, the story of a peer, and advice.
+"""status: the running updater reports its state, the story of a peer, and advice. A second one is refused.
 
 Bob's updater is started once with wgsd-client's flags.
 """
@@ -27,6 +27,22 @@ def status_of(world, name):
     return next(peer for peer in report["peers"] if peer["key"] == world.devices[name].public_key)
 
 
+def refuse_second(world, first, *words):
+    """A second updater on alice's interface, with another socket and state file, ends before it touches anything."""
+    before = world.devices["alice"].peers() if world.devices["alice"].is_running() else None
+    started = ask(
+        world, "wg-alice", "--zone", ZONE, "--hub", world.devices["host"].public_key, "--direct-keepalive", 7,
+        "--state", RUN / "second.json", "--control", RUN / "second.sock", *words
+    )  # fmt: skip
+    check(started.returncode == 2, f"a second updater {words}: {started}")
+    check(f"process {first.popen.pid}" in started.stderr and "wg-alice" in started.stderr, started.stderr)
+    check(not (RUN / "second.json").exists(), "the second updater has written its state")
+    if before:
+        keepalives = [{key: peer.keepalive for key, peer in peers.items()}
+                      for peers in (before, world.devices["alice"].peers())]  # fmt: skip
+        check(keepalives[0] == keepalives[1], f"keepalives before and after the second updater: {keepalives}")
+
+
 def scenario(world):
     world.prepare()
     nobody = ask(world, "status", "wg-alice")
@@ -36,6 +52,10 @@ def scenario(world):
     world.start_updater("alice")
     log = world.updaters["alice"]
     log.wait_for_line("no answer from")
+    refuse_second(world, log)
+    refuse_second(world, log, "--once")
+    dry = ask(world, "wg-alice", "--zone", ZONE, "--state", RUN / "second.json", "--dry-run")
+    check(dry.returncode == 0, f"a dry run beside the daemon: {dry}")
     check(status_of(world, "bob")["path"] == "none", "bob is reached although his updater does not run")
     check(status_of(world, "host")["hub"], "the host is not called a hub")
     story = ask(world, "why", "wg-alice", bob[:6]).stdout
@@ -64,6 +84,16 @@ def scenario(world):
     log.wait_for_line("waiting for it")
     gone = ask(world, "status", "wg-alice")
     check(gone.returncode == 1 and "waiting for it" in gone.stderr, f"without its device: {gone}")
+    refuse_second(world, log)
+    log.kill()  # its lock ends with it
+    log = world.start_updater("alice")
+    log.wait_for_line("waiting for it")
+    elsewhere = world.homes["bob"].node.start(  # the same name in another network namespace
+        world.program("wg-updater"), "wg-alice", "--zone", ZONE, "--state", RUN / "bob.json",
+        "--control", RUN / "bob.sock", name="wg-updater-elsewhere",
+    )  # fmt: skip
+    elsewhere.wait_for_line("waiting for it")
+    elsewhere.stop()
     log.stop()
     check(ask(world, "status", "wg-alice").returncode == 2, "the socket is still answered on")
 
