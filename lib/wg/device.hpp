@@ -13,8 +13,8 @@
 #include "base/expected.hpp"
 #include "wg/public_key.hpp"
 
-/// A WireGuard device of this host: read it, set a peer's endpoint and persistent keepalive, and
-/// add and remove whole peers.
+/// A WireGuard device of this host: read it, set a peer's endpoint, persistent keepalive and
+/// allowed-ips, and add and remove whole peers.
 ///
 /// Two backends behind one facade. A live UAPI socket (/var/run/wireguard/NAME.sock: wireguard-go
 /// and others) wins, else generic netlink (the kernel). The choice is made at each call, so a
@@ -61,6 +61,10 @@ struct PeerUpdate {
   PublicKey public_key;
   std::optional<base::Endpoint> endpoint;                    ///< none: leave it
   std::optional<std::chrono::seconds> persistent_keepalive;  ///< none: leave it; 0–65535
+  /// Exactly these from now on; none: leave those that it has.
+  std::optional<std::vector<base::Prefix>> allowed_ips = {};
+  /// Added to those that it has, after `allowed_ips`. One that another peer has moves here.
+  std::vector<base::Prefix> more_allowed_ips = {};
 
   friend bool operator==(const PeerUpdate&, const PeerUpdate&) = default;
 };
@@ -68,16 +72,18 @@ struct PeerUpdate {
 /// A peer to be created, with nothing but its key and its networks.
 struct NewPeer {
   PublicKey public_key;
-  std::vector<base::Prefix> allowed_ips;  ///< at most max_new_allowed_ips
+  std::vector<base::Prefix> allowed_ips;  ///< at most max_set_allowed_ips
 
   friend bool operator==(const NewPeer&, const NewPeer&) = default;
 };
-inline constexpr std::size_t max_new_allowed_ips = 16;
+/// In one list of a PeerUpdate or NewPeer.
+inline constexpr std::size_t max_set_allowed_ips = 16;
 
-/// Peers to remove and to add in one transaction.
+/// Peers to change, to remove and to add in one transaction, in this order.
 struct Membership {
-  std::vector<NewPeer> added;      ///< none of them is on the device: the caller has just read it
-  std::vector<PublicKey> removed;  ///< one that is not there is ignored
+  std::vector<NewPeer> added;           ///< none of them is on the device, as just read
+  std::vector<PublicKey> removed;       ///< one that is not there is ignored
+  std::vector<PeerUpdate> before = {};  ///< what the others get from those who are removed
 
   friend bool operator==(const Membership&, const Membership&) = default;
 };
@@ -108,8 +114,8 @@ struct DeviceError {
 [[nodiscard]] base::Expected<void, DeviceError> set_peers(const std::string& name,
                                                           std::span<const PeerUpdate> updates);
 
-/// Removes and adds peers: one UAPI request, or netlink messages of about 50 new peers each. An
-/// allowed-ip that another peer has moves to the new one, as WireGuard does it.
+/// Changes, removes and adds peers: one UAPI request, or netlink messages of about 50 new peers
+/// each. An allowed-ip that another peer has moves to the new one, as WireGuard does it.
 [[nodiscard]] base::Expected<void, DeviceError> change_membership(const std::string& name,
                                                                   const Membership& change);
 

@@ -15,6 +15,7 @@
 #include <array>
 #include <chrono>
 #include <cstring>
+#include <numeric>
 #include <string_view>
 #include <utility>
 
@@ -199,10 +200,21 @@ class RequestWriter {
   nlmsghdr* header_;  // inside octets_
 };
 
+void put_allowed_ip(RequestWriter& request, const base::Prefix& prefix) {
+  request.nest(0, [&] {
+    const bool is_ipv4 = prefix.address().is_ipv4();
+    request.put(WGALLOWEDIP_A_FAMILY, static_cast<std::uint16_t>(is_ipv4 ? AF_INET : AF_INET6));
+    request.put(WGALLOWEDIP_A_IPADDR, prefix.address().bytes());
+    request.put(WGALLOWEDIP_A_CIDR_MASK, static_cast<std::uint8_t>(prefix.length()));
+  });
+}
+
 void put_update(RequestWriter& request, const PeerUpdate& update) {
   request.nest(0, [&] {
     request.put(WGPEER_A_PUBLIC_KEY, base::Bytes(update.public_key.octets()));
-    request.put(WGPEER_A_FLAGS, std::uint32_t{WGPEER_F_UPDATE_ONLY});
+    std::uint32_t flags = WGPEER_F_UPDATE_ONLY;
+    if (update.allowed_ips) flags |= std::uint32_t{WGPEER_F_REPLACE_ALLOWEDIPS};
+    request.put(WGPEER_A_FLAGS, flags);
     if (update.endpoint) {
       sockaddr_storage storage{};
       std::array<std::uint8_t, sizeof storage> octets{};
@@ -213,17 +225,28 @@ void put_update(RequestWriter& request, const PeerUpdate& update) {
     if (update.persistent_keepalive)
       request.put(WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL,
                   static_cast<std::uint16_t>(update.persistent_keepalive->count()));
+    if (!update.allowed_ips && update.more_allowed_ips.empty()) return;
+    request.nest(WGPEER_A_ALLOWEDIPS, [&] {
+      if (update.allowed_ips) {
+        for (const base::Prefix& prefix : *update.allowed_ips) put_allowed_ip(request, prefix);
+      }
+      for (const base::Prefix& prefix : update.more_allowed_ips) put_allowed_ip(request, prefix);
+    });
   });
 }
 
-/// What put_update writes at most: five attribute headers, a key, flags, an IPv6 endpoint, a
-/// keepalive.
-constexpr std::size_t max_update = 5 * 4 + 32 + 4 + sizeof(sockaddr_in6) + 4;
-
-/// What put_removal and put_new_peer write at most.
+/// What put_allowed_ip, put_removal and put_new_peer write at most.
+constexpr std::size_t max_allowed_ip = 4 * 4 + 4 + 16 + 4;
 constexpr std::size_t max_removal = 3 * 4 + 32 + 4;
-constexpr std::size_t max_new_allowed_ip = 4 * 4 + 4 + 16 + 4;
-constexpr std::size_t max_new_peer = 4 * 4 + 32 + 4 + max_new_allowed_ips * max_new_allowed_ip;
+constexpr std::size_t max_new_peer = 4 * 4 + 32 + 4 + max_set_allowed_ips * max_allowed_ip;
+
+/// What put_update writes at most: six attribute headers, a key, flags, an IPv6 endpoint, a
+/// keepalive, and the allowed-ips.
+std::size_t size_of(const PeerUpdate& update) {
+  const std::size_t prefixes =
+      update.more_allowed_ips.size() + (update.allowed_ips ? update.allowed_ips->size() : 0);
+  return 6 * 4 + 32 + 4 + sizeof(sockaddr_in6) + 4 + prefixes * max_allowed_ip;
+}
 
 void put_removal(RequestWriter& request, const PublicKey& key) {
   request.nest(0, [&] {
@@ -237,25 +260,36 @@ void put_new_peer(RequestWriter& request, const NewPeer& peer) {
     request.put(WGPEER_A_PUBLIC_KEY, base::Bytes(peer.public_key.octets()));
     request.put(WGPEER_A_FLAGS, std::uint32_t{WGPEER_F_REPLACE_ALLOWEDIPS});
     request.nest(WGPEER_A_ALLOWEDIPS, [&] {
-      for (const base::Prefix& prefix : peer.allowed_ips) {
-        request.nest(0, [&] {
-          const bool is_ipv4 = prefix.address().is_ipv4();
-          request.put(WGALLOWEDIP_A_FAMILY,
-                      static_cast<std::uint16_t>(is_ipv4 ? AF_INET : AF_INET6));
-          request.put(WGALLOWEDIP_A_IPADDR, prefix.address().bytes());
-          request.put(WGALLOWEDIP_A_CIDR_MASK, static_cast<std::uint8_t>(prefix.length()));
-        });
-      }
+      for (const base::Prefix& prefix : peer.allowed_ips) put_allowed_ip(request, prefix);
     });
   });
 }
 
-/// How many of the first updates are about one peer.
-std::size_t count_run(std::span<const PeerUpdate> updates) {
+/// The first updates, as far as they are about one peer.
+std::span<const PeerUpdate> first_run(std::span<const PeerUpdate> updates) {
   const auto end = std::find_if(updates.begin(), updates.end(), [&](const PeerUpdate& update) {
     return update.public_key != updates.front().public_key;
   });
-  return static_cast<std::size_t>(end - updates.begin());
+  return updates.first(static_cast<std::size_t>(end - updates.begin()));
+}
+
+/// Writes as many of the first updates as the request can hold, the runs of one peer together: a
+/// run that one request cannot hold is cut. \return the others.
+std::span<const PeerUpdate> put_updates(RequestWriter& request,
+                                        std::span<const PeerUpdate> updates) {
+  for (bool is_first = true; !updates.empty(); is_first = false) {
+    const auto run = first_run(updates);
+    const std::size_t size =
+        std::accumulate(run.begin(), run.end(), std::size_t{0},
+                        [](std::size_t sum, const auto& update) { return sum + size_of(update); });
+    if (size > request.room() && !is_first) break;
+    for (const PeerUpdate& update : run) {
+      if (request.room() < size_of(update)) return updates;
+      put_update(request, update);
+      updates = updates.subspan(1);
+    }
+  }
+  return updates;
 }
 
 }  // namespace
@@ -378,17 +412,7 @@ std::vector<NetlinkRequest> write_set_requests(std::uint16_t family, std::uint32
     RequestWriter request(family, NLM_F_REQUEST | NLM_F_ACK, sequence++);
     request.put_generic_header(WG_CMD_SET_DEVICE, WG_GENL_VERSION);
     request.put(WGDEVICE_A_IFNAME, name);
-    request.nest(WGDEVICE_A_PEERS, [&] {
-      std::size_t room = request.room() / max_update;
-      for (bool is_first = true; !updates.empty() && room > 0; is_first = false) {
-        std::size_t run = count_run(updates);
-        if (run > room && !is_first) break;
-        run = std::min(run, room);
-        for (const PeerUpdate& update : updates.first(run)) put_update(request, update);
-        updates = updates.subspan(run);
-        room -= run;
-      }
-    });
+    request.nest(WGDEVICE_A_PEERS, [&] { updates = put_updates(request, updates); });
     requests.push_back(std::move(request).finish());
   }
   return requests;
@@ -398,16 +422,19 @@ std::vector<NetlinkRequest> write_membership_requests(std::uint16_t family, std:
                                                       const std::string& name,
                                                       const Membership& change) {
   std::vector<NetlinkRequest> requests;
+  std::span<const PeerUpdate> before = change.before;
   std::span<const PublicKey> removed = change.removed;
   std::span<const NewPeer> added = change.added;
-  while (!removed.empty() || !added.empty()) {
+  while (!before.empty() || !removed.empty() || !added.empty()) {
     RequestWriter request(family, NLM_F_REQUEST | NLM_F_ACK, sequence++);
     request.put_generic_header(WG_CMD_SET_DEVICE, WG_GENL_VERSION);
     request.put(WGDEVICE_A_IFNAME, name);
     request.nest(WGDEVICE_A_PEERS, [&] {
-      for (; !removed.empty() && request.room() >= max_removal; removed = removed.subspan(1))
+      before = put_updates(request, before);
+      for (; before.empty() && !removed.empty() && request.room() >= max_removal;
+           removed = removed.subspan(1))
         put_removal(request, removed.front());
-      for (; removed.empty() && !added.empty() && request.room() >= max_new_peer;
+      for (; before.empty() && removed.empty() && !added.empty() && request.room() >= max_new_peer;
            added = added.subspan(1))
         put_new_peer(request, added.front());
     });

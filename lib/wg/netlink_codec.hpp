@@ -69,13 +69,14 @@ inline constexpr std::size_t max_netlink_request = std::size_t{32} * 1024;
 
 /// Sets peers, each update-only, in as few requests as can hold them; consecutive updates of one
 /// peer stay in one request when that can hold them. The sequence counts up from `sequence`.
+/// \param updates each with at most max_set_allowed_ips in a list.
 [[nodiscard]] std::vector<NetlinkRequest> write_set_requests(std::uint16_t family,
                                                              std::uint32_t sequence,
                                                              const std::string& name,
                                                              std::span<const PeerUpdate> updates);
 
-/// Removes peers (update-only: a missing peer is not created), then adds others, in as few requests
-/// as can hold them. \param change with at most max_new_allowed_ips for each.
+/// Changes and removes peers (update-only: a missing peer is not created), then adds others, in as
+/// few requests as can hold them. \param change with at most max_set_allowed_ips in a list.
 [[nodiscard]] std::vector<NetlinkRequest> write_membership_requests(std::uint16_t family,
                                                                     std::uint32_t sequence,
                                                                     const std::string& name,

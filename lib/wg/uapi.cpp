@@ -255,8 +255,17 @@ void UapiReader::finish_peer() {
   handshake_nanoseconds_ = {};
 }
 
-std::string write_uapi_set(std::span<const PeerUpdate> updates) {
-  std::string text = "set=1\n";
+namespace {
+
+std::string write_allowed_ips(const std::vector<base::Prefix>& prefixes) {
+  std::string text;
+  for (const base::Prefix& prefix : prefixes)
+    text += fmt::format("allowed_ip={}\n", prefix.to_string());
+  return text;
+}
+
+std::string write_updates(std::span<const PeerUpdate> updates) {
+  std::string text;
   for (const PeerUpdate& update : updates) {
     // update_only comes first: boringtun rejects it, and does so before anything is changed.
     text += fmt::format("public_key={}\nupdate_only=true\n", update.public_key.to_hex());
@@ -264,18 +273,26 @@ std::string write_uapi_set(std::span<const PeerUpdate> updates) {
     if (update.persistent_keepalive)
       text +=
           fmt::format("persistent_keepalive_interval={}\n", update.persistent_keepalive->count());
+    if (update.allowed_ips)
+      text += "replace_allowed_ips=true\n" + write_allowed_ips(*update.allowed_ips);
+    text += write_allowed_ips(update.more_allowed_ips);
   }
-  return text + "\n";
+  return text;
+}
+
+}  // namespace
+
+std::string write_uapi_set(std::span<const PeerUpdate> updates) {
+  return "set=1\n" + write_updates(updates) + "\n";
 }
 
 std::string write_uapi_membership(const Membership& change) {
-  std::string text = "set=1\n";
+  std::string text = "set=1\n" + write_updates(change.before);
   for (const PublicKey& key : change.removed)
     text += fmt::format("public_key={}\nupdate_only=true\nremove=true\n", key.to_hex());
   for (const NewPeer& peer : change.added) {
-    text += fmt::format("public_key={}\nreplace_allowed_ips=true\n", peer.public_key.to_hex());
-    for (const base::Prefix& prefix : peer.allowed_ips)
-      text += fmt::format("allowed_ip={}\n", prefix.to_string());
+    text += fmt::format("public_key={}\nreplace_allowed_ips=true\n", peer.public_key.to_hex()) +
+            write_allowed_ips(peer.allowed_ips);
   }
   return text + "\n";
 }

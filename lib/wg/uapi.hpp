@@ -93,7 +93,7 @@ class UapiReader {
 /// The whole `set=1` request. Each update is update-only.
 [[nodiscard]] std::string write_uapi_set(std::span<const PeerUpdate> updates);
 
-/// The same for peers to remove and to add.
+/// The same for peers to change, to remove and to add.
 [[nodiscard]] std::string write_uapi_membership(const Membership& change);
 
 /// The whole `get=1` request.

@@ -111,6 +111,56 @@ TEST_CASE("more updates of one peer than a request holds are split in order") {
   CHECK(count == 1000);
 }
 
+TEST_CASE("allowed-ips are replaced, taken away, or moved to a peer") {
+  const auto prefix = [](const char* text) { return *base::Prefix::parse(text); };
+  const std::array<wg::PeerUpdate, 3> updates = {{
+      {public_key(1), std::nullopt, std::nullopt, {{prefix("10.0.0.3/32")}}},
+      {public_key(1), std::nullopt, std::nullopt, std::vector<base::Prefix>()},
+      {public_key(2),
+       std::nullopt,
+       std::nullopt,
+       {},
+       {prefix("10.0.0.3/32"), prefix("fd00::3/128")}},
+  }};
+  const auto requests = wg::write_set_requests(0x1d, 7, "wg0", updates);
+  REQUIRE(requests.size() == 1);
+  // 4: update-only, 6: it replaces all allowed-ips, too. An empty list takes all away.
+  CHECK(read_request(requests[0]) ==
+        "1:01070707 3:06000000 9:1c000080 / 1:01070707 3:06000000 9: / "
+        "1:02070707 3:04000000 9:1c000080 / ");
+  const auto& octets = requests[0];
+  const auto count = [&](const std::vector<std::uint8_t>& part) {
+    int found = 0;
+    for (auto at = octets.begin();; ++found, ++at) {
+      at = std::search(at, octets.end(), part.begin(), part.end());
+      if (at == octets.end()) return found;
+    }
+  };
+  CHECK(count({6, 0, 1, 0, AF_INET, 0, 0, 0, 8, 0, 2, 0, 10, 0, 0, 3, 5, 0, 3, 0, 32}) == 2);
+  CHECK(count({6, 0, 1, 0, AF_INET6, 0, 0, 0, 20, 0, 2, 0, 0xfd}) == 1);
+}
+
+TEST_CASE("many updates with allowed-ips go in several requests, the two of a move together") {
+  std::vector<wg::PeerUpdate> updates;
+  const std::vector prefixes(wg::max_set_allowed_ips, *base::Prefix::parse("fd00::3/128"));
+  for (unsigned i = 0; i < 200; ++i) {
+    base::Octets32 octets{};
+    octets[0] = static_cast<std::uint8_t>(i);
+    const wg::PublicKey peer(octets);
+    updates.push_back({peer, std::nullopt, std::nullopt, prefixes, prefixes});
+    updates.push_back({peer, std::nullopt, std::chrono::seconds(25)});
+  }
+  std::size_t count = 0;
+  for (const auto& request : wg::write_set_requests(0x1d, 1, "wg0", updates)) {
+    CHECK(request.size() <= wg::max_netlink_request);
+    const std::string shown = read_request(request);
+    const auto updates_in_it = std::count(shown.begin(), shown.end(), '/');
+    CHECK(updates_in_it % 2 == 0);
+    count += static_cast<std::size_t>(updates_in_it);
+  }
+  CHECK(count == updates.size());
+}
+
 TEST_CASE("peers are removed update-only, then others added with their networks") {
   const wg::Membership change{
       {{public_key(2), {*base::Prefix::parse("10.0.0.3/32"), *base::Prefix::parse("fd00::3/128")}}},
@@ -128,6 +178,16 @@ TEST_CASE("peers are removed update-only, then others added with their networks"
   CHECK(has({6, 0, 1, 0, AF_INET6, 0, 0, 0, 20, 0, 2, 0, 0xfd}));
 }
 
+TEST_CASE("before peers are removed, others get what is to be theirs") {
+  wg::Membership change;
+  change.removed = {public_key(1)};
+  change.before = {
+      {public_key(2), std::nullopt, std::nullopt, {}, {*base::Prefix::parse("10.0.0.3/32")}}};
+  const auto requests = wg::write_membership_requests(0x1d, 7, "wg0", change);
+  REQUIRE(requests.size() == 1);
+  CHECK(read_request(requests[0]) == "1:02070707 3:04000000 9:1c000080 / 1:01070707 3:05000000 / ");
+}
+
 TEST_CASE("a great change of membership goes in several requests, and loses nobody") {
   wg::Membership change;
   for (unsigned i = 0; i < 2000; ++i) {
@@ -137,7 +197,7 @@ TEST_CASE("a great change of membership goes in several requests, and loses nobo
     change.removed.emplace_back(octets);
     octets[2] = 1;
     change.added.push_back({wg::PublicKey(octets),
-                            std::vector(wg::max_new_allowed_ips, *base::Prefix::parse("fd00::3"))});
+                            std::vector(wg::max_set_allowed_ips, *base::Prefix::parse("fd00::3"))});
   }
   std::string all;
   for (const auto& request : wg::write_membership_requests(0x1d, 1, "wg0", change)) {

@@ -314,7 +314,26 @@ TEST_CASE("a request names each peer update-only, in order") {
   CHECK(wg::write_uapi_set({}) == "set=1\n\n");
 }
 
-TEST_CASE("a request that removes and adds peers") {
+TEST_CASE("a request that replaces allowed-ips, takes them away, or moves them to a peer") {
+  const auto key = *wg::PublicKey::parse_hex(alice);
+  const auto other = *wg::PublicKey::parse_hex(bob);
+  const auto prefix = [](const char* text) { return *base::Prefix::parse(text); };
+  const std::array<wg::PeerUpdate, 3> updates = {{
+      {other, std::nullopt, std::nullopt, {}, {prefix("10.0.0.3/32"), prefix("fd00::3/128")}},
+      {key, std::nullopt, std::nullopt, std::vector<base::Prefix>()},
+      {key, std::nullopt, seconds(25), {{prefix("10.0.0.4/32")}}},
+  }};
+  CHECK(wg::write_uapi_set(updates) ==
+        fmt::format("set=1\n"
+                    "public_key={1}\nupdate_only=true\n"
+                    "allowed_ip=10.0.0.3/32\nallowed_ip=fd00::3/128\n"
+                    "public_key={0}\nupdate_only=true\nreplace_allowed_ips=true\n"
+                    "public_key={0}\nupdate_only=true\npersistent_keepalive_interval=25\n"
+                    "replace_allowed_ips=true\nallowed_ip=10.0.0.4/32\n\n",
+                    alice, bob));
+}
+
+TEST_CASE("a request that changes, removes and adds peers") {
   const wg::Membership change{
       {{*wg::PublicKey::parse_hex(bob),
         {*base::Prefix::parse("10.0.0.3/32"), *base::Prefix::parse("fd00::3/128")}}},
@@ -326,6 +345,17 @@ TEST_CASE("a request that removes and adds peers") {
                     "allowed_ip=10.0.0.3/32\nallowed_ip=fd00::3/128\n\n",
                     alice, bob));
   CHECK(wg::write_uapi_membership({}) == "set=1\n\n");
+  wg::Membership moved;
+  moved.removed = {*wg::PublicKey::parse_hex(alice)};
+  moved.before = {{*wg::PublicKey::parse_hex(bob),
+                   std::nullopt,
+                   std::nullopt,
+                   {},
+                   {*base::Prefix::parse("10.0.0.3/32")}}};
+  CHECK(wg::write_uapi_membership(moved) ==
+        fmt::format("set=1\npublic_key={1}\nupdate_only=true\nallowed_ip=10.0.0.3/32\n"
+                    "public_key={0}\nupdate_only=true\nremove=true\n\n",
+                    alice, bob));
 }
 
 }  // namespace
