@@ -74,8 +74,8 @@ struct Config {
   std::chrono::milliseconds poll_interval{500};  ///< between two readings of an interface
   std::chrono::seconds stale_after{180};         ///< a peer not heard for longer is stale
   std::chrono::seconds expire_after{86400};      ///< and then its endpoint is withdrawn
-  /// Replies per second and bucket on public listeners; 0: no limit.
-  std::uint32_t rate_limit = 2000;
+  /// Replies per second and bucket where strangers may ask; 0: no limit. As in NSD.
+  std::uint32_t rate_limit = 200;
   std::vector<base::Prefix> rate_limit_exempt;
   std::uint32_t tcp_connections = 1000;  ///< open at once, per answer thread
   /// Per answer thread; a client is an IPv4 address or an IPv6 /64.

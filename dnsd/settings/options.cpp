@@ -171,8 +171,8 @@ constexpr std::array table{
            .get = get_number<&Config::negative_ttl, &dns::Ttl::seconds>},
     Option{.word = "rate-limit",
            .placeholder = "N",
-           .help = "Replies per second to one network (/24, /56) about one name, on public "
-                   "listeners over UDP; 0: no limit.",
+           .help = "Replies per second to one network (/24, /56) about one name, over UDP where "
+                   "strangers may ask; 0: no limit.",
            .unit = "replies per second",
            .range = Option::Range{0, 1000000},
            .set_number = set_number<&Config::rate_limit>,

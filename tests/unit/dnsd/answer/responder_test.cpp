@@ -295,6 +295,42 @@ TEST_CASE(
   CHECK(answers_of(server.ask(asked, public_udp, later)) == 1);
 }
 
+TEST_CASE("a resolver that asks for 500 peers each second is not limited by default") {
+  AnswerFixture server;
+  server.policy.rate_limit = dnsd::Config().rate_limit;
+  server.rebuild();
+  std::vector<Octets> questions;
+  for (std::uint16_t number = 0; number < 500; ++number) {
+    base::Octets32 octets{};
+    octets[0] = 0xff;
+    octets[1] = static_cast<std::uint8_t>(number >> 8U);
+    octets[2] = static_cast<std::uint8_t>(number);
+    const wg::PublicKey key(octets);
+    const dnsd::PeerChange change{
+        key, dnsd::PeerRecord{.ipv4 = base::Endpoint::parse("192.0.2.1:51820"),
+                              .ipv6 = {},
+                              .stale = {},
+                              .detail = std::make_shared<const dnsd::PeerDetail>()}};
+    server.peers.apply({&change, 1});
+    const std::string owner = schema::key_label(key) + ".wg.example.org";
+    // With the names that a resolver walks along (RFC 9156).
+    questions.push_back(question("_udp." + owner, dns::RrType::a, {}));
+    questions.push_back(question("_wireguard._udp." + owner, dns::RrType::srv, {}));
+    questions.push_back(question("192-0-2-1." + owner, dns::RrType::a, {}));
+    questions.push_back(question("192-0-2-1." + owner, dns::RrType::aaaa, {}));
+  }
+  std::size_t whole = 0;
+  for (const int second : {0, 1}) {
+    dnsd::Asker resolver{*base::IpAddress::parse("203.0.113.99"), AnswerFixture::now};
+    resolver.now.steady += std::chrono::seconds(second);
+    for (const Octets& asked : questions) {
+      const Octets reply = server.ask(asked, public_udp, resolver);
+      if (!reply.empty() && !is_truncated(reply)) ++whole;
+    }
+  }
+  CHECK(whole == 2 * questions.size());
+}
+
 TEST_CASE("over the limit, with cookies: BADCOOKIE shows the way, a valid one is answered") {
   AnswerFixture server;
   server.policy.rate_limit = 10;
