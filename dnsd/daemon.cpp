@@ -6,6 +6,7 @@
 #include "dnsd/daemon.hpp"
 
 #include <fmt/format.h>
+#include <linux/capability.h>
 #include <malloc.h>
 #include <sys/resource.h>
 
@@ -20,7 +21,9 @@
 #include <string>
 #include <string_view>
 
+#include "base/capability.hpp"
 #include "base/clock.hpp"
+#include "base/last_error.hpp"
 #include "base/log.hpp"
 #include "base/notify.hpp"
 #include "base/version.hpp"
@@ -78,6 +81,7 @@ class Daemon {
  private:
   [[nodiscard]] Config load(const InheritedSockets& inherited) const;
   void start();
+  void drop_privilege();
   void stop();
   [[nodiscard]] std::optional<std::string> reload();
   void drop_loaded_peers();
@@ -134,6 +138,7 @@ class Daemon {
   asio::signal_set signals_;
   asio::steady_timer watchdog_;
   bool told_ready_ = false;
+  bool has_dropped_privilege_ = false;
 };
 
 Daemon::Daemon(const CommandLine& line, InheritedSockets inherited)
@@ -215,9 +220,20 @@ void Daemon::start() {
   if (const auto changed = listeners_.change(config_.listen, read_host(config_)); !changed) {
     throw std::runtime_error(changed.error());
   }
+  drop_privilege();
   tell_manager();
   query_log_writer_.set_rate(config_.query_log);
   if (const auto interval = base::watchdog_interval()) feed_watchdog(*interval);
+}
+
+/// Only who reads devices of the kernel needs CAP_NET_ADMIN. The answer threads, the points and the
+/// saver give it up themselves; this thread had it until now for the queues of its sockets.
+void Daemon::drop_privilege() {
+  if (!config_.interfaces.empty() || !base::has_capability(CAP_NET_ADMIN)) return;
+  has_dropped_privilege_ = base::drop_capability(CAP_NET_ADMIN);
+  if (!has_dropped_privilege_)
+    spdlog::warn("CAP_NET_ADMIN is not needed, and cannot be given up: {}",
+                 base::last_error().message());
 }
 
 void Daemon::stop() {
@@ -259,6 +275,12 @@ std::optional<std::string> Daemon::reload() {
           std::pair("control", next.control_socket != config_.control_socket),
           std::pair("state-dir", next.state_dir != config_.state_dir)}) {
       if (differs) spdlog::warn("{} changes at the next start only", word);
+    }
+    if (has_dropped_privilege_ && !next.interfaces.empty()) {
+      spdlog::warn(
+          "interface: wg-dnsd gave up CAP_NET_ADMIN when it started, because it had no interface "
+          "to "
+          "observe: restart it to read one of the kernel");
     }
     for (const std::string& warning : next.warnings) spdlog::warn("{}", warning);
     config_ = std::move(next);

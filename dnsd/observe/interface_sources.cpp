@@ -30,8 +30,7 @@ InterfaceSources::InterfaceSources(asio::io_context& io, Registry& registry, Pub
       publisher_(publisher),
       saver_(saver),
       read_device_(std::move(read_device)),
-      poll_timer_(io),
-      pool_(device_threads) {}
+      poll_timer_(io) {}
 
 // Configuration
 
@@ -133,7 +132,8 @@ void InterfaceSources::stop() {
 
 void InterfaceSources::read(const std::shared_ptr<Interface>& interface) {
   interface->in_flight = true;
-  asio::post(pool_, [weak = weak_from_this(), interface, &io = io_, read_device = read_device_] {
+  if (!pool_) pool_.emplace(device_threads);
+  asio::post(*pool_, [weak = weak_from_this(), interface, &io = io_, read_device = read_device_] {
     auto result = read_device(interface->name);
     base::Expected<Poll, wg::DeviceError> poll = Poll{};
     if (result) {

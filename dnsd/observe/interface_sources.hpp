@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -94,7 +95,8 @@ class InterfaceSources : public std::enable_shared_from_this<InterfaceSources> {
   std::chrono::milliseconds poll_interval_{};
   asio::steady_timer poll_timer_;
   bool stopped_ = false;
-  asio::thread_pool pool_;  // last: its threads end before what they use
+  // Made when a device is read first. Last: its threads end before what they use.
+  std::optional<asio::thread_pool> pool_;
 };
 
 }  // namespace dnsd

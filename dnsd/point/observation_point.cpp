@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/capability.h>
 #include <sys/resource.h>
 
 #include <asio/io_context.hpp>
@@ -19,6 +20,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/capability.hpp"
 #include "base/clock.hpp"
 #include "base/guarded.hpp"
 #include "dnsd/point/point_notices.hpp"
@@ -73,6 +75,7 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
   void start() {
     if (!engine_) restore({});
     thread_ = std::thread([this] {
+      (void)base::drop_capability(CAP_NET_ADMIN);
       // Of this thread alone, on Linux.
       (void)::setpriority(PRIO_PROCESS, 0, ::getpriority(PRIO_PROCESS, 0) + niceness);
       wait();

@@ -1,5 +1,7 @@
 #include "dnsd/serve/answer_threads.hpp"
 
+#include <linux/capability.h>
+
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
@@ -8,6 +10,7 @@
 #include <map>
 #include <thread>
 
+#include "base/capability.hpp"
 #include "dnsd/serve/udp_server.hpp"
 
 namespace dnsd {
@@ -24,7 +27,10 @@ class AnswerThreads::Thread {
     sigset_t before{};
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    thread_ = std::thread([this] { io_.run(); });
+    thread_ = std::thread([this] {
+      (void)base::drop_capability(CAP_NET_ADMIN);
+      io_.run();
+    });
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
   ~Thread() {

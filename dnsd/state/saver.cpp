@@ -1,5 +1,6 @@
 #include "dnsd/state/saver.hpp"
 
+#include <linux/capability.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -7,6 +8,8 @@
 #include <chrono>
 #include <system_error>
 #include <utility>
+
+#include "base/capability.hpp"
 
 namespace dnsd {
 namespace {
@@ -18,7 +21,9 @@ constexpr std::chrono::seconds save_retry{10};
 }  // namespace
 
 Saver::Saver(asio::io_context& io, Registry& registry, Publisher& publisher, StateStore& store)
-    : io_(io), registry_(registry), publisher_(publisher), store_(store), timer_(io) {}
+    : io_(io), registry_(registry), publisher_(publisher), store_(store), timer_(io) {
+  asio::post(disk_pool_, [] { (void)base::drop_capability(CAP_NET_ADMIN); });
+}
 
 // Start and stop
 

@@ -333,6 +333,35 @@ class WgDnsd(Process):
         self.assertEqual(self.stop(process), 0)
         self.assertFalse(self.control.exists())
 
+    # ---- privilege
+
+    def capabilities(self, process):
+        """Whether each thread may administer the network: its sets CapInh, CapPrm, CapEff, CapBnd, CapAmb."""
+        net_admin = 1 << 12
+        tasks = pathlib.Path(f"/proc/{process.pid}/task").iterdir()
+        sets = [[line.split() for line in (task / "status").read_text().splitlines()] for task in tasks]
+        return [any(int(line[1], 16) & net_admin for line in one if line and line[0].startswith("Cap")) for one in sets]
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root has the capability")
+    def test_net_admin_is_given_up_by_all_threads_where_no_interface_is_observed(self):
+        config = self.folder / "config.yaml"
+        config.write_text(f"listen: [127.0.0.1:{self.port}]\nobserve: [\"127.0.0.1:{free_port()}\"]\n")
+        process = self.start("--config", config, "--answer-threads", "2", "--peers", self.write_peers())
+        deadline = time.monotonic() + PATIENCE
+        while any(self.capabilities(process)):  # a thread that has not begun yet
+            self.assertLess(time.monotonic(), deadline, self.capabilities(process))
+            time.sleep(0.01)
+        config.write_text(f"listen: [127.0.0.1:{self.port}]\ninterface: [lo]\n")
+        self.assertEqual(self.command("reload").returncode, 0)
+        self.assertIn("warning: interface: wg-dnsd gave up CAP_NET_ADMIN when it started", self.log())
+        self.assertFalse(any(self.capabilities(process)))
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root has the capability")
+    def test_net_admin_stays_where_an_interface_is_observed(self):
+        process = self.start("--listen", f"127.0.0.1:{self.port}", "--interface", "wg-none")
+        self.wait_for("wg-none", process)
+        self.assertTrue(any(self.capabilities(process)))
+
     # ---- commands
 
     def test_without_a_daemon_commands_name_the_socket_and_exit_2(self):
