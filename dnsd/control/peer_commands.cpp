@@ -22,6 +22,11 @@ control::Reply refuse(int exit, std::string why) {
   return {.text = {}, .result = {.exit = exit, .error = std::move(why)}};
 }
 
+/// Done, and something else is wrong.
+control::Reply tell(const char* done, const std::string& problem) {
+  return {.text = {}, .result = {.exit = 0, .error = fmt::format("{}: {}", done, problem)}};
+}
+
 /// Finds a peer by its name, in any case, or by its public key. \return nullptr: there is none
 const ConfiguredPeer* find_peer(const Config& config, const std::string& who) {
   const auto key = wg::PublicKey::parse(who);
@@ -123,25 +128,32 @@ control::Reply add(const ControlRequest& request, const CommandContext& context)
   const std::string file = added_peers_file(context.config);
   if (const auto added = append_peer(file, peer); !added)
     return refuse(exit_refused, added.error());
-  if (auto problem = context.reload()) {
-    (void)erase_peer(file, peer.public_key);
-    return refuse(exit_refused, std::move(*problem));
-  }
-  return {};
+  auto problem = context.reload();
+  if (!problem) return {};
+  // The reload may have done this, and failed at something else.
+  if (find_peer(context.config, request.key) != nullptr) return tell("added, but", *problem);
+  (void)erase_peer(file, peer.public_key);
+  return refuse(exit_refused, std::move(*problem));
 }
 
 control::Reply remove(const std::string& who, const CommandContext& context) {
   const ConfiguredPeer* const peer = find_peer(context.config, who);
   if (peer == nullptr) return refuse_unknown(who);
-  const auto removed = erase_peer(added_peers_file(context.config), peer->public_key);
+  const ConfiguredPeer old = *peer;
+  const std::string file = added_peers_file(context.config);
+  const auto removed = erase_peer(file, old.public_key);
   if (!removed) return refuse(exit_refused, removed.error());
   if (!*removed)
     return refuse(exit_refused,
                   fmt::format("{} is defined in the configuration: remove it there, then run "
                               "wg-dnsd reload",
-                              wg::describe_peer(peer->name, peer->public_key)));
-  if (auto problem = context.reload()) return refuse(exit_refused, std::move(*problem));
-  return {};
+                              wg::describe_peer(old.name, old.public_key)));
+  auto problem = context.reload();
+  if (!problem) return {};
+  if (find_peer(context.config, old.public_key.to_base64()) == nullptr)
+    return tell("removed, but", *problem);
+  (void)append_peer(file, old);
+  return refuse(exit_refused, std::move(*problem));
 }
 
 control::Reply list(bool json, const CommandContext& context) {

@@ -5,6 +5,7 @@
 #include <asio/io_context.hpp>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -64,6 +65,7 @@ class CommandFixture {
             .reload_problem = reload_problem,
             .reload = [this] {
               ++reloads;
+              if (on_reload) on_reload();
               return refusal;
             }};
   }
@@ -100,5 +102,6 @@ class CommandFixture {
 
   std::string reload_problem;          ///< of the last reload
   std::optional<std::string> refusal;  ///< the answer of the next reload
+  std::function<void()> on_reload;     ///< what it does
   int reloads = 0;
 };

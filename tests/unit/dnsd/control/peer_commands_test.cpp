@@ -142,6 +142,37 @@ TEST_CASE("peer add: what the reload refuses is taken out again") {
   CHECK(f.add("bob", bob.to_base64()).result.exit == 0);
 }
 
+TEST_CASE("peer add and remove: what the reload did stays, also if it failed at something else") {
+  Fixture f;
+  dnsd::ConfiguredPeer bob;
+  bob.public_key = noise::KeyPair::draw().public_key();
+  bob.name = "bob";
+  f.refusal = "a point could not be opened";
+  f.on_reload = [&] { f.config.peers.push_back(bob); };
+  const auto added = f.add("bob", bob.public_key.to_base64());
+  CHECK(added.result == control::Result{0, "added, but: a point could not be opened"});
+
+  f.on_reload = [&] { f.config.peers.pop_back(); };
+  const auto removed = f.run(Command::peer_remove, "bob");  // it is in the file
+  CHECK(removed.result == control::Result{0, "removed, but: a point could not be opened"});
+  f.config.peers.push_back(bob);
+  CHECK(f.run(Command::peer_remove, "bob").result.error.find("is defined in the configuration") !=
+        std::string::npos);
+}
+
+TEST_CASE("peer remove: a peer that a refused reload keeps stays in the file") {
+  Fixture f;
+  dnsd::ConfiguredPeer bob;
+  bob.public_key = noise::KeyPair::draw().public_key();
+  bob.name = "bob";
+  REQUIRE(f.add("bob", bob.public_key.to_base64()).result.exit == 0);
+  f.config.peers.push_back(bob);
+  f.refusal = "it is wrong";
+  CHECK(f.run(Command::peer_remove, "bob").result == control::Result{1, "it is wrong"});
+  f.refusal.reset();
+  CHECK(f.run(Command::peer_remove, "bob").result.exit == 0);
+}
+
 TEST_CASE("peer remove: only what was added") {
   Fixture f;
   const auto reply = f.run(Command::peer_remove, "alice");
