@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdio>
 #include <functional>
 #include <string>
@@ -14,10 +15,13 @@ namespace control {
 struct Daemon {
   std::string_view program;  ///< as messages call it
   std::string path;          ///< of its control socket
+  /// How long it may send nothing. One that is stopped (SIGSTOP) is told sooner.
+  std::chrono::seconds patience{10};
 };
 
 /// Asks it. Blocks. \param request with its newline. \param take gets the reply as it arrives;
-/// false: enough. \error one line: nobody answers there, or the reply was cut short.
+/// false: enough. \error one line: nobody answers there, or not in time, or the reply was cut
+/// short.
 [[nodiscard]] base::Expected<Result, std::string> ask(
     const Daemon& daemon, const std::string& request,
     const std::function<bool(std::string_view)>& take);
@@ -27,7 +31,7 @@ struct Daemon {
                                                                 const std::string& request);
 
 /// Asks it, prints its reply to `out` as it arrives, and errors to standard error. Blocks.
-/// \return the exit code: that of the command; 2 when nobody answers.
+/// \return the exit code: that of the command; 2 when nobody answers in time.
 [[nodiscard]] int run_command(const Daemon& daemon, const std::string& request, std::FILE* out);
 
 }  // namespace control

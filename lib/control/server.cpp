@@ -21,8 +21,9 @@ namespace {
 using Protocol = asio::local::stream_protocol;
 
 constexpr ::mode_t socket_mode = 0660;
-/// Clients at a time. Programs on this host that may talk to us are trusted, but may hang.
-constexpr int max_sessions = 16;
+/// Clients at a time. Programs on this host that may talk to us are trusted, but may hang: one more
+/// ends the one that keeps us waiting longest.
+constexpr std::size_t max_sessions = 16;
 /// For the request, which programs send at once.
 constexpr std::chrono::seconds request_patience{5};
 /// For each piece of the reply: somebody may read it with a pager.
@@ -36,18 +37,22 @@ constexpr std::chrono::milliseconds accept_pause{100};
 /// One client: one request, one reply.
 class Server::Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(Protocol::socket socket, const Handler& handler, std::shared_ptr<int> count)
+  Session(Protocol::socket socket, const Handler& handler, std::shared_ptr<Sessions> all)
       : socket_(std::move(socket)),
         timer_(socket_.get_executor()),
         handler_(handler),
-        count_(std::move(count)) {
-    ++*count_;
+        all_(std::move(all)) {}
+
+  /// Ends the session whose client has been silent longest: at best one that has not asked yet.
+  static void end_one(const Sessions& all) {
+    const auto silent =
+        std::find_if(all.begin(), all.end(), [](const auto& one) { return !one->has_asked_; });
+    const std::shared_ptr<Session> one = silent == all.end() ? all.front() : *silent;
+    one->end();
   }
-  ~Session() { --*count_; }
-  Session(const Session&) = delete;
-  Session& operator=(const Session&) = delete;
 
   void start() {
+    place_ = all_->insert(all_->end(), shared_from_this());
     limit(request_patience);
     asio::async_read_until(
         socket_, asio::dynamic_buffer(buffer_, max_request + 1), '\n',
@@ -59,6 +64,7 @@ class Server::Session : public std::enable_shared_from_this<Session> {
 
  private:
   void answer(std::string_view line) {
+    has_asked_ = true;
     reply_ = handler_(line);
     send();
   }
@@ -74,6 +80,7 @@ class Server::Session : public std::enable_shared_from_this<Session> {
     taken_ += piece.size();
     const bool is_last = piece.empty();
     buffer_ = is_last ? write_result(reply_.result) : write_chunk(piece);
+    all_->splice(all_->end(), *all_, place_);
     limit(reply_patience);
     asio::async_write(socket_, asio::buffer(buffer_),
                       [self = shared_from_this(), is_last](const std::error_code& ec, std::size_t) {
@@ -89,16 +96,21 @@ class Server::Session : public std::enable_shared_from_this<Session> {
     });
   }
 
+  /// May be called again, by the handlers that it cancels.
   void end() {
+    if (!socket_.is_open()) return;
     std::error_code ignored;
     socket_.close(ignored);
     timer_.cancel();
+    all_->erase(place_);
   }
 
   Protocol::socket socket_;
   asio::steady_timer timer_;
   const Handler& handler_;
-  std::shared_ptr<int> count_;
+  const std::shared_ptr<Sessions> all_;
+  Sessions::iterator place_;
+  bool has_asked_ = false;
   std::string buffer_;
   Reply reply_;
   std::size_t taken_ = 0;  // octets at the start of reply_.text
@@ -112,6 +124,7 @@ Server::Server(asio::io_context& io, std::string program, Handler handler)
       pause_(io) {}
 
 Server::~Server() {
+  while (!sessions_->empty()) Session::end_one(*sessions_);
   std::error_code ignored;
   if (!path_.empty()) std::filesystem::remove(path_, ignored);
 }
@@ -150,7 +163,7 @@ base::Expected<void, Server::OpenError> Server::open(const std::string& path) {
   if (!ec && ::chmod(path.c_str(), socket_mode) != 0) {
     return fail(base::last_error());
   }
-  if (!ec) acceptor_.listen(max_sessions, ec);
+  if (!ec) acceptor_.listen(static_cast<int>(max_sessions), ec);
   if (ec) return fail(ec);
   path_ = path;
   accept();
@@ -167,9 +180,8 @@ void Server::accept() {
       });
       return;
     }
-    if (*sessions_ < max_sessions) {
-      std::make_shared<Session>(std::move(socket), handler_, sessions_)->start();
-    }
+    if (sessions_->size() >= max_sessions) Session::end_one(*sessions_);
+    std::make_shared<Session>(std::move(socket), handler_, sessions_)->start();
     accept();
   });
 }

@@ -4,6 +4,7 @@
 #include <asio/local/stream_protocol.hpp>
 #include <asio/steady_timer.hpp>
 #include <functional>
+#include <list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,7 +15,8 @@
 namespace control {
 
 /// Answers programs on this host over a Unix socket that only the owner and group of this program
-/// may use. Every call and every handler runs on the thread of `io`.
+/// may use. A client that asks is never kept out by silent ones. Every call and every handler runs
+/// on the thread of `io`.
 class Server {
  public:
   /// \param request without its newline.
@@ -38,6 +40,7 @@ class Server {
 
  private:
   class Session;
+  using Sessions = std::list<std::shared_ptr<Session>>;
   void accept();
 
   asio::io_context& io_;
@@ -45,8 +48,9 @@ class Server {
   Handler handler_;
   asio::local::stream_protocol::acceptor acceptor_;
   asio::steady_timer pause_;
-  std::string path_;                                          // empty: not open
-  std::shared_ptr<int> sessions_ = std::make_shared<int>(0);  // how many there are
+  std::string path_;  // empty: not open
+  /// The one that has moved last is last.
+  std::shared_ptr<Sessions> sessions_ = std::make_shared<Sessions>();
 };
 
 }  // namespace control

@@ -5,12 +5,15 @@
 #include <unistd.h>
 
 #include <asio/io_context.hpp>
+#include <asio/local/stream_protocol.hpp>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <future>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "control/client.hpp"
 
@@ -90,6 +93,67 @@ TEST_CASE("a long reply is made piece by piece") {
   });
   REQUIRE(text);
   CHECK(*text == std::string(200000, 'a') + std::string(300000, 'b'));
+}
+
+TEST_CASE("clients that say nothing, or read nothing, keep out none that asks") {
+  const Folder folder;
+  const std::string path = folder.path("control");
+  asio::io_context io;
+  const std::string large(4U << 20U, 'a');  // more than the socket buffers
+  control::Server server(io, "wg-test", [&](std::string_view request) {
+    return control::Reply{.text = request == "large" ? large : std::string(request)};
+  });
+  REQUIRE(server.open(path));
+  using Protocol = asio::local::stream_protocol;
+  for (const std::string& says : {std::string(), std::string("large\n")}) {
+    CAPTURE(says);
+    std::vector<Protocol::socket> idle;
+    const auto text = while_answering(io, [&] {
+      for (int i = 0; i < 40; ++i) {
+        idle.emplace_back(io).connect(Protocol::endpoint(path));
+        idle.back().send(asio::buffer(says));
+        if (i >= 16 && !control::ask_text({"wg-test", path}, "hello\n")) break;
+      }
+      return control::ask_text({"wg-test", path}, "hello\n");
+    });
+    CHECK(idle.size() == 40);
+    REQUIRE(text);
+    CHECK(*text == "hello");
+  }
+}
+
+TEST_CASE("a program that reads a reply is not ended for one that has asked nothing yet") {
+  const Folder folder;
+  const std::string path = folder.path("control");
+  asio::io_context io;
+  const std::string large(4U << 20U, 'a');
+  control::Server server(io, "wg-test",
+                         [&](std::string_view) { return control::Reply{.text = large}; });
+  REQUIRE(server.open(path));
+  using Protocol = asio::local::stream_protocol;
+  std::vector<Protocol::socket> idle;
+  const auto size = while_answering(io, [&] {
+    std::size_t taken = 0;
+    const auto result = control::ask({"wg-test", path}, "\n", [&](std::string_view text) {
+      while (idle.size() < 40) idle.emplace_back(io).connect(Protocol::endpoint(path));
+      taken += text.size();
+      return true;
+    });
+    return result ? taken : 0;
+  });
+  CHECK(size == large.size());
+}
+
+TEST_CASE("a program that listens and says nothing is given up, with the reason") {
+  const Folder folder;
+  const std::string path = folder.path("control");
+  asio::io_context io;
+  using Protocol = asio::local::stream_protocol;
+  const Protocol::acceptor hangs(io, Protocol::endpoint(path));
+  const auto asked = control::ask_text({"wg-test", path, std::chrono::seconds(1)}, "\n");
+  REQUIRE_FALSE(asked);
+  CHECK(asked.error() == "wg-test on " + path +
+                             " has sent nothing for 1 s: it is busy, or hangs; look into its log");
 }
 
 TEST_CASE("only owner and group may ask, whatever the umask is") {
