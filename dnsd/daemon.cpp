@@ -8,10 +8,10 @@
 #include <fmt/format.h>
 #include <linux/capability.h>
 #include <malloc.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <asio/io_context.hpp>
+#include <asio/posix/stream_descriptor.hpp>
 #include <asio/signal_set.hpp>
 #include <asio/steady_timer.hpp>
 #include <chrono>
@@ -26,6 +26,8 @@
 #include "base/last_error.hpp"
 #include "base/log.hpp"
 #include "base/notify.hpp"
+#include "base/output.hpp"
+#include "base/signals.hpp"
 #include "base/version.hpp"
 #include "control/server.hpp"
 #include "dnsd/answer/policy.hpp"
@@ -38,6 +40,7 @@
 #include "dnsd/listen/listeners.hpp"
 #include "dnsd/observe/observatory.hpp"
 #include "dnsd/serve/answer_threads.hpp"
+#include "dnsd/serve/descriptors.hpp"
 #include "dnsd/serve/query_log_writer.hpp"
 #include "dnsd/settings/config_file.hpp"
 #include "dnsd/settings/cookie_secret_file.hpp"
@@ -52,14 +55,9 @@ namespace {
 
 /// Up to this many configured peers stay in Config as well as in the table (2 MB).
 constexpr std::size_t kept_peers = 10000;
-/// File descriptors for connections and sockets, with room to spare.
-constexpr rlim_t wanted_descriptors = 65536;
 
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted_descriptors) return;
-  limit.rlim_cur = std::min(limit.rlim_max, wanted_descriptors);
-  (void)::setrlimit(RLIMIT_NOFILE, &limit);  // a smaller number closes idle TCP clients earlier
+void print(std::FILE* out, const std::string& text) {
+  if (!base::print_output(out, text)) throw std::runtime_error("the output cannot be written");
 }
 
 TcpLimits tcp_limits(const Config& config) {
@@ -85,7 +83,9 @@ class Daemon {
   void stop();
   [[nodiscard]] std::optional<std::string> reload();
   void drop_loaded_peers();
-  void handle_signal();
+  void follow_signals();
+  void follow_hangups();
+  void share_descriptors();
   void follow_addresses();
   void remake_zone(const HostAddresses& host);
   void publish_zone(const ZoneSource& source, std::shared_ptr<const Zone> zone);
@@ -136,9 +136,12 @@ class Daemon {
   Commands commands_;
   control::Server control_;
   asio::signal_set signals_;
+  asio::posix::stream_descriptor hangups_;
   asio::steady_timer watchdog_;
   bool told_ready_ = false;
   bool has_dropped_privilege_ = false;
+  std::size_t descriptor_limit_ = 0;
+  bool told_few_connections_ = false;
 };
 
 Daemon::Daemon(const CommandLine& line, InheritedSockets inherited)
@@ -163,7 +166,8 @@ Daemon::Daemon(const CommandLine& line, InheritedSockets inherited)
       commands_(command_context()),
       control_(io_, "wg-dnsd",
                [this](std::string_view request) { return commands_.answer(request); }),
-      signals_(io_, SIGTERM, SIGINT, SIGHUP),
+      signals_(io_, SIGTERM, SIGINT),
+      hangups_(io_, base::open_hangups().release()),
       watchdog_(io_) {}
 
 CommandContext Daemon::command_context() {
@@ -198,7 +202,7 @@ int Daemon::run() {
 
 void Daemon::start() {
   base::start_log("wg-dnsd", spdlog::level::from_str(config_.log_level));
-  raise_descriptor_limit();
+  descriptor_limit_ = raise_descriptor_limit();
   spdlog::info("wg-dnsd {} for {}", base::version, config_.zone.to_string());
   for (const std::string& warning : config_.warnings) spdlog::warn("{}", warning);
   for (const std::string& warning : listeners_.inherited().warnings()) spdlog::warn("{}", warning);
@@ -211,7 +215,8 @@ void Daemon::start() {
         "names another place",
         opened.error().message);
   }
-  handle_signal();
+  follow_signals();
+  follow_hangups();
   publish_zone(zone_source_, published_.get());
   if (const auto opened = observatory_.start(config_); !opened)
     throw std::runtime_error(opened.error());
@@ -220,6 +225,7 @@ void Daemon::start() {
   if (const auto changed = listeners_.change(config_.listen, read_host(config_)); !changed) {
     throw std::runtime_error(changed.error());
   }
+  share_descriptors();
   drop_privilege();
   tell_manager();
   query_log_writer_.set_rate(config_.query_log);
@@ -243,14 +249,22 @@ void Daemon::stop() {
   io_.stop();
 }
 
-void Daemon::handle_signal() {
-  signals_.async_wait([this](const std::error_code& ec, int signal) {
+void Daemon::follow_signals() {
+  signals_.async_wait([this](const std::error_code& ec, int /*signal*/) {
+    if (!ec) stop();
+  });
+}
+
+/// Also a SIGHUP that came while the daemon started: files may have changed since they were read.
+void Daemon::follow_hangups() {
+  hangups_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const std::error_code& ec) {
     if (ec) return;
-    if (signal != SIGHUP) return stop();
-    base::notify_systemd("RELOADING=1");
+    base::take_hangup(hangups_.native_handle());  // before the reload: a later one reloads again
+    const bool was_ready = told_ready_;
+    if (was_ready) base::notify_systemd("RELOADING=1");
     (void)reload();  // it is in the log
-    base::notify_systemd("READY=1");
-    handle_signal();
+    if (was_ready) base::notify_systemd("READY=1");
+    follow_hangups();
   });
 }
 
@@ -291,6 +305,7 @@ std::optional<std::string> Daemon::reload() {
     const auto points = observatory_.reload(config_);
     query_log_writer_.set_rate(config_.query_log);
     drop_loaded_peers();
+    share_descriptors();
     tell_manager();
     reload_problem_ = points ? std::string() : points.error();
     if (!points) {
@@ -322,10 +337,26 @@ void Daemon::publish_zone(const ZoneSource& source, std::shared_ptr<const Zone> 
   published_.set(std::move(zone));
 }
 
+/// TCP clients get the descriptors that nothing else needs: listeners may have come or gone.
+void Daemon::share_descriptors() {
+  const std::size_t connections = threads_.count_connections();  // first: rather too few for them
+  const std::size_t others = count_open_descriptors(descriptor_limit_) - connections;
+  const std::size_t most = connections_per_thread(descriptor_limit_, others, threads_.count());
+  threads_.set_most_connections(most);
+  const bool is_few = most < config_.tcp_connections;
+  if (is_few && !told_few_connections_)
+    spdlog::warn(
+        "each answer thread holds at most {} TCP connections, not {}: this process may have {} "
+        "descriptors; allow more (LimitNOFILE=), or lower tcp-connections",
+        most, config_.tcp_connections, descriptor_limit_);
+  told_few_connections_ = is_few;
+}
+
 /// Listeners, and the addresses in a made zone, follow the addresses of the host.
 void Daemon::follow_addresses() {
   const HostAddresses host = read_host(config_);
   listeners_.follow(host);
+  share_descriptors();
   remake_zone(host);
   tell_manager();
 }
@@ -386,15 +417,16 @@ void check_config(const CommandLine& line, std::FILE* out) {
     if (const auto warning = exposure_warning(plan))
       fmt::print(stderr, "wg-dnsd: warning: {}\n", *warning);
   }
-  fmt::print(out, "{}", to_yaml(config));
+  print(out, to_yaml(config));
 }
 
 void print_delegation(const CommandLine& line, std::FILE* out) {
   const Config config = load_config(line);
   const ZoneSource source = read_zone_source(config, read_host(config));
-  for (const auto& record : make_delegation(source.name_servers, config.zone)) {
-    fmt::print(out, "{}", dns::to_zone_line(record.owner, record.ttl, record.type, record.rdata));
-  }
+  std::string text;
+  for (const auto& record : make_delegation(source.name_servers, config.zone))
+    text += dns::to_zone_line(record.owner, record.ttl, record.type, record.rdata);
+  print(out, text);
   for (const std::string& advice : source.advice) fmt::print(stderr, "wg-dnsd: {}\n", advice);
 }
 

@@ -1,9 +1,9 @@
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
 #include <exception>
 #include <string>
 
+#include "base/log.hpp"
+#include "base/signals.hpp"
 #include "base/version.hpp"
 #include "dnsd/control/ask_daemon.hpp"
 #include "dnsd/daemon.hpp"
@@ -16,21 +16,20 @@ constexpr int exit_ok = 0;
 constexpr int exit_failure = 1;  // this host does not let us serve
 constexpr int exit_usage = 2;    // the command line or the configuration is wrong
 
-int run(const dnsd::CommandLine& line) {
+int run_words(const dnsd::CommandLine& line, const dnsd::Question& question) {
+  const bool is_daemon = !question.is_asked && !line.check_config && !line.print_delegation;
+  if (is_daemon) return dnsd::run_daemon(line);
+  base::let_hangup_end();
+  if (question.is_asked) return dnsd::ask_daemon(question, stdout);
   if (line.check_config) {
     dnsd::check_config(line, stdout);
     return exit_ok;
   }
-  if (line.print_delegation) {
-    dnsd::print_delegation(line, stdout);
-    return exit_ok;
-  }
-  return dnsd::run_daemon(line);
+  dnsd::print_delegation(line, stdout);
+  return exit_ok;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   CLI::App app("Authoritative DNS server that answers where WireGuard peers were seen.", "wg-dnsd");
   app.set_version_flag("--version", "wg-dnsd " + std::string(base::version));
   app.require_subcommand(0, 1);
@@ -42,14 +41,23 @@ int main(int argc, char** argv) {
   dnsd::add_questions(app, question);
   try {
     app.parse(argc, argv);
-    return question.is_asked ? dnsd::ask_daemon(question, stdout) : run(line);
+    return run_words(line, question);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? exit_ok : exit_usage;  // --help and --version come this way
   } catch (const dnsd::ConfigError& error) {
-    fmt::print(stderr, "wg-dnsd: {}\n", error.what());
+    base::print_error("wg-dnsd", error.what());
     return exit_usage;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "wg-dnsd: {}\n", error.what());
+    base::print_error("wg-dnsd", error.what());
     return exit_failure;
   }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  base::prepare_signals();
+  const int code = run(argc, argv);
+  base::finish_log();
+  return code;
 }

@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include <asio/io_context.hpp>
+#include <asio/posix/stream_descriptor.hpp>
 #include <asio/signal_set.hpp>
 #include <asio/steady_timer.hpp>
 #include <cstdio>
@@ -15,7 +16,9 @@
 #include "base/clock.hpp"
 #include "base/interfaces.hpp"
 #include "base/notify.hpp"
+#include "base/output.hpp"
 #include "base/replace_file.hpp"
+#include "base/signals.hpp"
 #include "base/version.hpp"
 #include "control/server.hpp"
 #include "updater/control/commands.hpp"
@@ -63,6 +66,7 @@ class Loop : private PrivateView::Listener {
   [[nodiscard]] MeshQuestions find_mesh_questions(const std::set<wg::PublicKey>& listed) override;
   void learn_mesh(const base::IpAddress& server, const MeshList& list) override;
 
+  void follow_hangups();
   void tick();
   void take(const std::vector<Note>& notes);
   void miss_device(const wg::DeviceError& error);
@@ -86,6 +90,7 @@ class Loop : private PrivateView::Listener {
   InterfaceLock lock_;
   asio::steady_timer timer_{context_};
   asio::signal_set signals_{context_, SIGTERM, SIGINT};
+  asio::posix::stream_descriptor hangups_{context_, base::open_hangups().release()};
   LocalWatch local_watch_;
   EchoProber prober_;
   PrivateView private_view_;
@@ -137,6 +142,7 @@ bool Loop::run() {
   signals_.async_wait([this](const std::error_code& ec, int /*signal*/) {
     if (!ec) finish();
   });
+  if (is_daemon()) follow_hangups();
   if (is_daemon())
     spdlog::info("wg-updater {} for {} in {}", base::version, config_.interface,
                  config_.zone.to_string());
@@ -149,6 +155,16 @@ bool Loop::run() {
   if (is_daemon()) base::notify_systemd("READY=1");
   context_.run();
   return ok_;
+}
+
+/// Only says so: nothing is read again while the program runs.
+void Loop::follow_hangups() {
+  hangups_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const std::error_code& ec) {
+    if (ec) return;
+    base::take_hangup(hangups_.native_handle());
+    spdlog::info("SIGHUP: the options are read at the start only; a restart reads them again");
+    follow_hangups();
+  });
 }
 
 void Loop::tick() {
@@ -260,7 +276,7 @@ void Loop::write(const std::vector<Change>& changes) {
   for (const Change& change : changes) {
     const Note note = make_note(change);
     if (is_dry_run()) {
-      fmt::print("{}\n", to_string(note, config_.settings));
+      ok_ = base::print_output(stdout, to_string(note, config_.settings) + "\n") && ok_;
     } else {
       tell({note});
     }

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "base/output.hpp"
+#include "base/signals.hpp"
 #include "base/version.hpp"
 #include "updater/control/control_request.hpp"
 #include "updater/control/doctor_command.hpp"
@@ -56,7 +58,7 @@ int ask(std::vector<std::string> words) {
   const control::Daemon daemon = updater::daemon_at(socket);
   const std::string line = updater::write_control_request(request);
   while (watch) {
-    std::fputs("\033[H\033[2J", stdout);
+    if (!base::print_output(stdout, "\033[H\033[2J")) return exit_failure;
     const int code = control::run_command(daemon, line, stdout);
     if (code != exit_ok) return code;
     std::this_thread::sleep_for(std::chrono::seconds(1));
@@ -107,9 +109,11 @@ int run(int argc, const char* const* argv) {
   updater::add_run_options(app, line);
   // `run` is the default word; others ask the running daemon.
   std::vector<std::string> words(argv + 1, argv + argc);
-  if (!words.empty() && (words.front() == "status" || words.front() == "why")) return ask(words);
-  if (!words.empty() && words.front() == "doctor") return examine({words.begin() + 1, words.end()});
-  if (!words.empty() && words.front() == "run") words.erase(words.begin());
+  const std::string word = words.empty() ? std::string() : words.front();
+  if (word == "status" || word == "why" || word == "doctor") base::let_hangup_end();
+  if (word == "status" || word == "why") return ask(words);
+  if (word == "doctor") return examine({words.begin() + 1, words.end()});
+  if (word == "run") words.erase(words.begin());
   words = updater::translate_wgsd_client(words);
   std::reverse(words.begin(), words.end());  // as CLI11 takes them
   try {
@@ -119,23 +123,30 @@ int run(int argc, const char* const* argv) {
   }
   const updater::Config config = updater::load_config(line);
   if (line.check_config) {
-    fmt::print("{}", updater::to_yaml(config));
-    return exit_ok;
+    return base::print_output(stdout, updater::to_yaml(config)) ? exit_ok : exit_failure;
   }
+  if (config.mode != updater::Config::Mode::daemon) base::let_hangup_end();
   base::start_log("wg-updater", spdlog::level::from_str(config.log_level));
   return updater::run(config) ? exit_ok : exit_failure;
+}
+
+int run_and_tell(int argc, const char* const* argv) {
+  try {
+    return run(argc, argv);
+  } catch (const updater::ConfigError& error) {
+    base::print_error("wg-updater", error.what());
+    return exit_usage;
+  } catch (const std::exception& error) {
+    base::print_error("wg-updater", error.what());
+    return exit_failure;
+  }
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const updater::ConfigError& error) {
-    std::fprintf(stderr, "wg-updater: %s\n", error.what());
-    return exit_usage;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "wg-updater: %s\n", error.what());
-    return exit_failure;
-  }
+  base::prepare_signals();
+  const int code = run_and_tell(argc, argv);
+  base::finish_log();
+  return code;
 }

@@ -1,6 +1,7 @@
 #include "dnsd/control/ask_daemon.hpp"
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <filesystem>
 #include <optional>
 
@@ -11,6 +12,14 @@ namespace dnsd {
 namespace {
 
 using Command = ControlRequest::Command;
+
+/// For a command that reads the configuration again: a million peers take seconds.
+constexpr std::chrono::seconds reload_patience{30};
+
+bool reads_again(Command command) {
+  return command == Command::reload || command == Command::peer_add ||
+         command == Command::peer_remove;
+}
 
 CLI::App* add_question(CLI::App& app, Question& question, const char* word, const char* help,
                        Command which) {
@@ -113,7 +122,9 @@ int ask_daemon(const Question& question, std::FILE* out) {
   // The daemon reads it, in another working folder.
   if (!request.preshared_key_file.empty())
     request.preshared_key_file = std::filesystem::absolute(request.preshared_key_file).string();
-  return control::run_command(daemon_at(question.socket), write_control_request(request), out);
+  control::Daemon daemon = daemon_at(question.socket);
+  if (reads_again(request.command)) daemon.patience = reload_patience;
+  return control::run_command(daemon, write_control_request(request), out);
 }
 
 }  // namespace dnsd

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/output.hpp"
 #include "dnsd/control/control_request.hpp"
 #include "dnsd/report/doctor.hpp"
 
@@ -39,8 +40,8 @@ int run_doctor(const std::string& socket, const std::optional<std::string>& zone
   const std::string delegation = facts ? facts->delegation : "";
   std::string text = control::diagnoses_text(diagnoses);
   if (!delegation.empty()) text = "For the parent zone:\n\n" + delegation + "\n" + text;
-  fmt::print(out, "{}",
-             json ? control::diagnoses_json(diagnoses, {{"delegation", delegation}}) : text);
+  if (json) text = control::diagnoses_json(diagnoses, {{"delegation", delegation}});
+  if (!base::print_output(out, text)) return fail("the output cannot be written");
   return control::exit_code(diagnoses);
 }
 

@@ -23,6 +23,7 @@
 #include "base/capability.hpp"
 #include "base/clock.hpp"
 #include "base/guarded.hpp"
+#include "base/signals.hpp"
 #include "dnsd/point/point_notices.hpp"
 #include "dnsd/point/point_socket.hpp"
 
@@ -74,6 +75,7 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
 
   void start() {
     if (!engine_) restore({});
+    const base::BlockedSignals blocked;
     thread_ = std::thread([this] {
       (void)base::drop_capability(CAP_NET_ADMIN);
       // Of this thread alone, on Linux.

@@ -5,12 +5,12 @@
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
-#include <csignal>
 #include <future>
 #include <map>
 #include <thread>
 
 #include "base/capability.hpp"
+#include "base/signals.hpp"
 #include "dnsd/serve/udp_server.hpp"
 
 namespace dnsd {
@@ -22,16 +22,11 @@ class AnswerThreads::Thread {
         served_(served),
         connections_(io_, responder, served, limits),
         keep_running_(io_.get_executor()) {
-    // Only the control thread takes signals: a new thread inherits the signal mask of its creator.
-    sigset_t all{};
-    sigset_t before{};
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const base::BlockedSignals blocked;
     thread_ = std::thread([this] {
       (void)base::drop_capability(CAP_NET_ADMIN);
       io_.run();
     });
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
   ~Thread() {
     call([this] {
@@ -63,6 +58,14 @@ class AnswerThreads::Thread {
   }
   void set_loop_guard(const LoopGuard& guard) {
     call([&] { loop_guard_ = guard; });
+  }
+  void set_most_connections(std::size_t most) {
+    call([&] { connections_.set_most(most); });
+  }
+  [[nodiscard]] std::size_t count_connections() {
+    std::size_t count = 0;
+    call([&] { count = connections_.count(); });
+    return count;
   }
   void remove(ListenerId id) {
     call([&] { servers_.clear(id); });
@@ -137,6 +140,16 @@ AnswerThreads::ListenerId AnswerThreads::add(ListenSockets sockets, Listener lis
 
 void AnswerThreads::set_loop_guard(const LoopGuard& guard) {
   for (const auto& thread : threads_) thread->set_loop_guard(guard);
+}
+
+void AnswerThreads::set_most_connections(std::size_t most) {
+  for (const auto& thread : threads_) thread->set_most_connections(most);
+}
+
+std::size_t AnswerThreads::count_connections() const {
+  std::size_t count = 0;
+  for (const auto& thread : threads_) count += thread->count_connections();
+  return count;
 }
 
 void AnswerThreads::touch() {

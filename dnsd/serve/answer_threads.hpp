@@ -46,6 +46,12 @@ class AnswerThreads {
   /// From now on, ignores datagrams whose source `guard` rejects. At first none are ignored.
   void set_loop_guard(const LoopGuard& guard);
 
+  /// From now on each thread holds at most `most` TCP connections, and never more than TcpLimits
+  /// says.
+  void set_most_connections(std::size_t most);
+  /// TCP connections that are open now.
+  [[nodiscard]] std::size_t count_connections() const;
+
   /// Returns when every thread has shown that it still takes work.
   void touch();
 

@@ -22,7 +22,8 @@ constexpr std::chrono::milliseconds accept_pause{100};
 
 TcpConnections::TcpConnections(asio::io_context& io, const Responder& responder, Served& served,
                                TcpLimits limits)
-    : room_{.io = io, .responder = responder, .served = served, .limits = limits} {}
+    : room_{.io = io, .responder = responder, .served = served, .limits = limits},
+      most_(limits.connections) {}
 
 TcpConnections::~TcpConnections() {
   while (close_oldest()) {
@@ -37,6 +38,11 @@ void TcpConnections::adopt(base::FileDescriptor socket, const base::IpAddress& c
       std::make_shared<TcpConnection>(room_, *this, std::move(socket), client, view, listener);
   ++per_client_[connection->client()];
   connection->start(connections_.insert(connections_.end(), connection));
+}
+
+void TcpConnections::set_most(std::size_t most) {
+  most_ = std::min(most, room_.limits.connections);
+  while (connections_.size() > most_) close_oldest();
 }
 
 bool TcpConnections::close_oldest() {
@@ -57,7 +63,7 @@ void TcpConnections::make_room(const base::IpAddress& client) {
   if (count != per_client_.end() && count->second >= room_.limits.connections_per_client) {
     remove(std::find_if(connections_.begin(), connections_.end(),
                         [&](const auto& one) { return one->client() == client; }));
-  } else if (connections_.size() >= room_.limits.connections) {
+  } else if (connections_.size() >= most_) {
     close_oldest();
   }
 }

@@ -27,6 +27,10 @@ class TcpConnections final : public TcpConnectionOwner {
   /// that accepted it.
   void adopt(base::FileDescriptor socket, const base::IpAddress& client, View view,
              const void* listener);
+  /// From now on holds at most `most`, and never more than TcpLimits::connections. Closes those
+  /// above, oldest last query first.
+  void set_most(std::size_t most);
+  [[nodiscard]] std::size_t count() const { return connections_.size(); }
   /// Closes the connection whose last query is oldest. \return false: there is none.
   bool close_oldest();
   /// Closes the connections that this listener accepted.
@@ -38,6 +42,7 @@ class TcpConnections final : public TcpConnectionOwner {
   void make_room(const base::IpAddress& client);
 
   TcpRoom room_;
+  std::size_t most_;
   TcpConnectionList connections_;  // oldest last query first; a new one is last
   std::map<base::IpAddress, std::size_t> per_client_;
 };

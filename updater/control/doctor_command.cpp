@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "base/output.hpp"
 #include "updater/control/control_request.hpp"
 #include "updater/report/doctor.hpp"
 
@@ -38,8 +39,7 @@ int run_doctor(const std::string& interface, const std::string& socket,
       json ? control::diagnoses_json(diagnoses, {{"interface", interface},
                                                  {"zone", collected->daemon.zone.to_string()}})
            : control::diagnoses_text(diagnoses);
-  if (std::fwrite(text.data(), 1, text.size(), out) != text.size() || std::fflush(out) != 0)
-    return fail("the output cannot be written");
+  if (!base::print_output(out, text)) return fail("the output cannot be written");
   return control::exit_code(diagnoses);
 }
 

@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/signals.hpp"
 #include "dns/resolver.hpp"
 
 namespace updater {
@@ -70,6 +71,7 @@ LookupWorker::LookupWorker(asio::io_context& context, const dns::Name& zone,
   shared_->server = server;
   shared_->done = std::move(done);
   shared_->context = &context;
+  const base::BlockedSignals blocked;
   for (unsigned i = 0; i < thread_count; ++i)
     std::thread([shared = shared_] { Shared::run(shared); }).detach();
 }
