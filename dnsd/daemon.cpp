@@ -6,6 +6,7 @@
 #include "dnsd/daemon.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <linux/capability.h>
 #include <malloc.h>
 
@@ -58,6 +59,11 @@ constexpr std::size_t kept_peers = 10000;
 
 void print(std::FILE* out, const std::string& text) {
   if (!base::print_output(out, text)) throw std::runtime_error("the output cannot be written");
+}
+
+void tell_problems(const Config& config) {
+  for (const std::string& error : config.errors) spdlog::error("{}", error);
+  for (const std::string& warning : config.warnings) spdlog::warn("{}", warning);
 }
 
 TcpLimits tcp_limits(const Config& config) {
@@ -190,6 +196,7 @@ CommandContext Daemon::command_context() {
 /// The configuration, with the places that the service manager opened for us.
 Config Daemon::load(const InheritedSockets& inherited) const {
   Config config = load_config(line_);
+  check_something_is_left(config);
   inherited.add_places(config);
   return config;
 }
@@ -204,7 +211,7 @@ void Daemon::start() {
   base::start_log("wg-dnsd", spdlog::level::from_str(config_.log_level));
   descriptor_limit_ = raise_descriptor_limit();
   spdlog::info("wg-dnsd {} for {}", base::version, config_.zone.to_string());
-  for (const std::string& warning : config_.warnings) spdlog::warn("{}", warning);
+  tell_problems(config_);
   for (const std::string& warning : listeners_.inherited().warnings()) spdlog::warn("{}", warning);
   if (!store_.problem().empty()) spdlog::warn("{}", store_.problem());
   // Before anything else is touched: a second daemon must not disturb the first one.
@@ -274,6 +281,11 @@ std::optional<std::string> Daemon::reload() {
   spdlog::info("reading the configuration again");  // a million peers take more than a second
   try {
     Config next = load(listeners_.inherited());
+    tell_problems(next);
+    if (const auto lost = observatory_.lost_by(next, config_)) {
+      throw ConfigError(fmt::format("the peer {} would be lost: {}", lost->to_base64(),
+                                    fmt::join(next.errors, "; ")));
+    }
     const HostAddresses host = read_host(next);
     ZoneSource source = read_zone_source(next, host);
     auto zone = make_zone(next, source, peers_, live_);
@@ -293,10 +305,8 @@ std::optional<std::string> Daemon::reload() {
     if (has_dropped_privilege_ && !next.interfaces.empty()) {
       spdlog::warn(
           "interface: wg-dnsd gave up CAP_NET_ADMIN when it started, because it had no interface "
-          "to "
-          "observe: restart it to read one of the kernel");
+          "to observe: restart it to read one of the kernel");
     }
-    for (const std::string& warning : next.warnings) spdlog::warn("{}", warning);
     config_ = std::move(next);
     spdlog::set_level(spdlog::level::from_str(config_.log_level));
     zone_source_ = std::move(source);
@@ -406,8 +416,11 @@ int run_daemon(const CommandLine& line) {
   return Daemon(line, InheritedSockets::take()).run();
 }
 
-void check_config(const CommandLine& line, std::FILE* out) {
+bool check_config(const CommandLine& line, std::FILE* out) {
   const Config config = load_config(line);
+  for (const std::string& error : config.errors) fmt::print(stderr, "wg-dnsd: {}\n", error);
+  for (const std::string& warning : config.warnings)
+    fmt::print(stderr, "wg-dnsd: warning: {}\n", warning);
   const HostAddresses host = read_host(config);
   const PeerTable peers;
   const LiveState live;
@@ -418,6 +431,7 @@ void check_config(const CommandLine& line, std::FILE* out) {
       fmt::print(stderr, "wg-dnsd: warning: {}\n", *warning);
   }
   print(out, to_yaml(config));
+  return config.errors.empty();
 }
 
 void print_delegation(const CommandLine& line, std::FILE* out) {

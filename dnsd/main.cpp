@@ -22,8 +22,7 @@ int run_words(const dnsd::CommandLine& line, const dnsd::Question& question) {
   base::let_hangup_end();
   if (question.is_asked) return dnsd::ask_daemon(question, stdout);
   if (line.check_config) {
-    dnsd::check_config(line, stdout);
-    return exit_ok;
+    return dnsd::check_config(line, stdout) ? exit_ok : exit_usage;
   }
   dnsd::print_delegation(line, stdout);
   return exit_ok;

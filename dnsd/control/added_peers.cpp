@@ -30,16 +30,17 @@ std::string describe(const std::string& path, const std::error_code& error) {
   return fmt::format("{}: {}", path, error.message());
 }
 
-/// \error it is there and cannot be read
+/// \error it is there and cannot be read, or has a mistake: writing it again would lose a peer
 base::Expected<std::vector<wg::ConfigPeer>, std::string> read(const std::string& path) {
   auto text = base::read_file(path);
   if (!text) {
     if (text.error() == std::errc::no_such_file_or_directory) return std::vector<wg::ConfigPeer>();
     return base::Unexpected(describe(path, text.error()));
   }
-  auto parsed = parse_peers_file(path, *std::move(text));
-  if (!parsed) return base::Unexpected(parsed.error());
-  return std::move(parsed->peers);
+  wg::ConfigFile file = parse_peers_file(*std::move(text));
+  if (file.errors.empty()) return std::move(file.peers);
+  return base::Unexpected(
+      fmt::format("{}:{}: {}", path, file.errors.front().line, file.errors.front().message));
 }
 
 void write_section(std::string& out, const wg::ConfigPeer& peer) {

@@ -1,6 +1,7 @@
 #include "dnsd/control/commands.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
@@ -49,8 +50,10 @@ control::Reply Commands::answer(std::string_view line) {
     case ControlRequest::Command::reload:
       break;
   }
-  const auto problem = context_.reload();
-  return problem ? fail(1, *problem) : control::Reply{};
+  if (const auto problem = context_.reload()) return fail(1, *problem);
+  const std::vector<std::string>& errors = context_.config.errors;
+  if (errors.empty()) return {};
+  return fail(1, fmt::format("reloaded, except: {}", fmt::join(errors, "\n")));
 }
 
 DaemonStatus Commands::status() const {
@@ -65,7 +68,8 @@ DaemonStatus Commands::status() const {
       .tunnel = context_.config.points.empty() ? nullptr : &context_.tunnel_host.counters(),
       .points = {},
       .odd_peers = {},
-      .reload_problem = context_.reload_problem};
+      .reload_problem = context_.reload_problem,
+      .config_errors = context_.config.errors};
   for (const ObservationPoint* point : context_.observatory.points().opened())
     status.points.push_back({point->settings().listen.to_string(), point->counters()});
   for (const auto& [key, oddity] : context_.observatory.points().oddities()) {

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -41,6 +42,22 @@ base::Expected<void, std::string> Observatory::reload(const Config& config) {
   interfaces_->announce_ready();  // the last one that was not read may be gone
   interfaces_->poll_every(config.poll_interval);
   return points_->open(config);
+}
+
+std::optional<wg::PublicKey> Observatory::lost_by(const Config& next, const Config& running) const {
+  const auto is_configured = [&](const wg::PublicKey& key) { return registry_.is_configured(key); };
+  const auto lost = std::find_if(next.lost_keys.begin(), next.lost_keys.end(), is_configured);
+  if (lost != next.lost_keys.end()) return *lost;
+  if (next.lost_unknown <= running.lost_unknown) return std::nullopt;
+  std::vector<wg::PublicKey> stays;
+  for (const ConfiguredPeer& peer : next.peers) stays.push_back(peer.public_key);
+  std::sort(stays.begin(), stays.end());
+  std::optional<wg::PublicKey> gone;
+  peers_.for_each([&](const wg::PublicKey& key, const PeerRecord&) {
+    if (!gone && is_configured(key) && !std::binary_search(stays.begin(), stays.end(), key))
+      gone = key;
+  });
+  return gone;
 }
 
 void Observatory::stop() {

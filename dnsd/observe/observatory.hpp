@@ -3,6 +3,7 @@
 #include <asio/io_context.hpp>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/expected.hpp"
@@ -51,6 +52,11 @@ class Observatory : public SightingReader {
   /// kept, and points that stay keep their sessions. Counts as a change of content. \error as
   /// start()
   [[nodiscard]] base::Expected<void, std::string> reload(const Config& config);
+  /// A peer that is configured now and that reload(next) would remove, although the operator may
+  /// not have meant it: what is wrong in the files of peers cost it, or one that cannot be told.
+  /// \param running what is in force now.
+  [[nodiscard]] std::optional<wg::PublicKey> lost_by(const Config& next,
+                                                     const Config& running) const;
   /// What the zone says apart from the peers was replaced: a change of content like any other.
   void content_changed() { publisher_->content_changed(); }
   /// Saves what is not yet saved. Nothing is polled or received afterwards.

@@ -155,6 +155,7 @@ std::vector<std::string> problems_of(const DaemonStatus& status) {
   }
   if (!status.reload_problem.empty())
     problems.push_back("the last reload failed: " + status.reload_problem);
+  problems.insert(problems.end(), status.config_errors.begin(), status.config_errors.end());
   for (const ListenerStatus& one : status.listeners) {
     if (one.is_missed)
       problems.push_back(fmt::format("not listening on {}: {}", one.address, one.problem));
@@ -184,6 +185,7 @@ std::string status_text(const DaemonStatus& status, const Served& served) {
     line("not ready", "not every source has been read yet: unknown keys get SERVFAIL");
   }
   if (!status.reload_problem.empty()) line("reload", "failed: " + status.reload_problem);
+  for (const std::string& error : status.config_errors) line("wrong", error);
   for (const ListenerStatus& one : status.listeners) {
     line(one.is_listening ? "listening" : "not listening",
          fmt::format("{} {}{}{}", one.address, to_string(one.view), one.problem.empty() ? "" : ": ",
@@ -239,6 +241,7 @@ std::string status_json(const DaemonStatus& status, const Served& served) {
       {"uptime", status.uptime.count()},
       {"ready", status.is_ready},
       {"reload_problem", status.reload_problem},
+      {"config_errors", status.config_errors},
       {"listeners", listeners},
       {"sources", sources},
       {"peers",

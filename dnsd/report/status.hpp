@@ -41,6 +41,8 @@ struct DaemonStatus {
   std::vector<std::pair<std::string, PeerOddity>> odd_peers = {};
   /// What was wrong at the last reload: nothing changed, or all but a point. Empty: nothing was.
   std::string reload_problem;
+  /// What is wrong in files of peers, with file and line.
+  std::vector<std::string> config_errors = {};
 };
 
 /// The exit code of `status`.

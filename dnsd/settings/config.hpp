@@ -5,7 +5,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "base/endpoint.hpp"
@@ -43,7 +42,7 @@ struct ConfiguredPeer {
   wg::PublicKey public_key;
   std::string name;  ///< one LDH label; empty: none
   std::vector<base::Prefix> allowed_ips;
-  std::optional<std::variant<base::Endpoint, wg::HostEndpoint>> endpoint;
+  std::optional<wg::ConfigEndpoint> endpoint;
   std::string preshared_key_file = {};                 ///< empty: none
   std::optional<wg::PresharedKey> preshared_key = {};  ///< of that file, or of a file of peers
 
@@ -89,7 +88,12 @@ struct Config {
                                ///< /run/wg-dnsd/control.sock
   unsigned answer_threads = 1;
   std::string log_level = "info";     ///< debug, info, warning or error: names that spdlog knows
-  std::vector<std::string> warnings;  ///< for the log, once: names in files that were skipped
+  std::vector<std::string> warnings;  ///< for the log, once: what was skipped in files of peers
+  /// For the log, once: what is wrong in files of peers, with file and line. Each cost the line,
+  /// the peer or the file that it stands in.
+  std::vector<std::string> errors;
+  std::vector<wg::PublicKey> lost_keys;  ///< peers that the errors cost; none is in `peers`
+  std::size_t lost_unknown = 0;          ///< and how many whose keys cannot be read
 
   friend bool operator==(const Config&, const Config&) = default;
 };

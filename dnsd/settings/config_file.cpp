@@ -1,6 +1,7 @@
 #include "dnsd/settings/config_file.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <utility>
@@ -85,7 +86,18 @@ Config read_config(const CommandLine& line, const ReadFile& read_file) {
   config.peers = std::move(read.peers);
   config.peers_in_yaml = read.in_yaml;
   config.warnings = std::move(read.warnings);
+  config.errors = std::move(read.errors);
+  config.lost_keys = std::move(read.lost_keys);
+  config.lost_unknown = read.lost_unknown;
   return config;
+}
+
+void check_something_is_left(const Config& config) {
+  if (config.errors.empty() || !config.peers.empty() || !config.interfaces.empty() ||
+      !config.points.empty() || config.zone_file)
+    return;
+  throw ConfigError(fmt::format("no peer is left, and there is nothing else to serve: {}",
+                                fmt::join(config.errors, "; ")));
 }
 
 std::string to_yaml(const Config& config) {

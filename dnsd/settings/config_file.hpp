@@ -21,6 +21,10 @@ using config::ReadFile;
 /// reach all of it. \throws ConfigError
 [[nodiscard]] Config read_config(const CommandLine& line, const ReadFile& read_file);
 
+/// A mistake in a file of peers costs as little as it can, but a server that has nothing to serve
+/// is none. \throws ConfigError
+void check_something_is_left(const Config& config);
+
 /// The effective configuration as YAML (--check-config): every option with its value. It loads
 /// again to the same Config.
 [[nodiscard]] std::string to_yaml(const Config& config);

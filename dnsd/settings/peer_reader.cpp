@@ -1,8 +1,9 @@
 // Where the peers of a configuration come from: the maps of `peers` in the YAML file, the files of
 // `peers-file`, and the file of peers that were added at run time, which control/added_peers
-// writes. The first must be right; the others are WireGuard's, and what DNS cannot say of them is
-// skipped. Runs on the control thread, at start and at each reload. The YAML file as a whole is
-// read by config_file, the format of WireGuard's files by wg/config_file.
+// writes. The first must be right; the others are WireGuard's: what is wrong there costs a peer,
+// and what DNS cannot say of them is skipped. Runs on the control thread, at start and at each
+// reload. The YAML file as a whole is read by config_file, the format of WireGuard's files by
+// wg/config_file.
 #include "dnsd/settings/peer_reader.hpp"
 
 #include <fmt/format.h>
@@ -17,6 +18,7 @@
 #include <variant>
 
 #include "config/options.hpp"
+#include "noise/crypto.hpp"
 #include "noise/key_file.hpp"
 #include "schema/owner_name.hpp"
 #include "wg/key_index.hpp"
@@ -33,8 +35,14 @@ using config::YamlValue;
 constexpr std::array<std::string_view, 4> peer_words{"name", "public-key", "endpoint",
                                                      "preshared-key-file"};
 
-/// An SRV target: a name of LDH labels whose last one is not a number, so that no misspelt
-/// address passes (RFC 1123 §2.1).
+bool is_host_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+         c == '_';
+}
+
+/// An SRV target: a name of letters, digits, inner hyphens and underscores, which getaddrinfo
+/// looks up, too (RFC 2181 §11). The last label is no number, so that no misspelt address passes
+/// (RFC 1123 §2.1).
 bool is_host_name(std::string_view host) {
   if (host.ends_with('.')) host.remove_suffix(1);
   const std::string_view last = host.substr(host.rfind('.') + 1);
@@ -42,7 +50,10 @@ bool is_host_name(std::string_view host) {
     return false;
   for (std::size_t begin = 0; begin <= host.size();) {
     const std::size_t end = std::min(host.find('.', begin), host.size());
-    if (!dns::is_ldh_label(host.substr(begin, end - begin))) return false;
+    const std::string_view label = host.substr(begin, end - begin);
+    if (label.empty() || label.starts_with('-') || label.ends_with('-') ||
+        !std::all_of(label.begin(), label.end(), is_host_character))
+      return false;
     begin = end + 1;
   }
   return true;
@@ -62,8 +73,7 @@ const std::string& read_name(const std::string& where, const std::string& value)
   return value;
 }
 
-std::variant<base::Endpoint, wg::HostEndpoint> read_endpoint(const std::string& where,
-                                                             const std::string& value) {
+wg::ConfigEndpoint read_endpoint(const std::string& where, const std::string& value) {
   if (const auto endpoint = base::Endpoint::parse(value)) {
     if (endpoint->address.scope() == base::AddressScope::never)
       fail(where, fmt::format("'{}' cannot be published: nobody else reaches this address", value));
@@ -143,6 +153,20 @@ class YamlPeer {
   bool has_key_ = false;
 };
 
+/// Whether others can use it: an address that is reachable from elsewhere, or a name, and a port.
+bool is_publishable(const wg::ConfigEndpoint& endpoint) {
+  if (const auto* address = std::get_if<base::Endpoint>(&endpoint))
+    return address->address.scope() != base::AddressScope::never && address->port != base::Port{0};
+  const auto& [host, port] = std::get<wg::HostEndpoint>(endpoint);
+  return is_host_name(host) && port != base::Port{0};
+}
+
+std::string to_string(const wg::ConfigEndpoint& endpoint) {
+  if (const auto* address = std::get_if<base::Endpoint>(&endpoint)) return address->to_string();
+  const auto& [host, port] = std::get<wg::HostEndpoint>(endpoint);
+  return wg::quote_config(fmt::format("{}:{}", host, base::to_number(port)));
+}
+
 std::uint8_t fold(char c) {
   return base::to_lower(static_cast<std::uint8_t>(c));
 }
@@ -164,11 +188,15 @@ void PeerReader::take_yaml(const YamlSetting& setting) {
 
 void PeerReader::take_file(const std::string& path) {
   files_.push_back(path);
-  auto parsed = parse_peers_file(path, read_file_(path));
-  if (!parsed) throw ConfigError(parsed.error());
-  for (const wg::ConfigError& warning : parsed->warnings) warn(path, warning.line, warning.message);
-  result_.peers.reserve(result_.peers.size() + parsed->peers.size());
-  for (wg::ConfigPeer& peer : parsed->peers) {
+  wg::ConfigFile file = parse_peers_file(read_file_(path));
+  for (const wg::ConfigError& error : file.errors)
+    result_.errors.push_back(fmt::format("{}:{}: {}", path, error.line, error.message));
+  for (const wg::ConfigError& warning : file.warnings) warn(path, warning.line, warning.message);
+  result_.lost_keys.insert(result_.lost_keys.end(), file.lost_keys.begin(), file.lost_keys.end());
+  result_.lost_unknown += file.lost_unknown;
+  drop_own_key(path, file);
+  result_.peers.reserve(result_.peers.size() + file.peers.size());
+  for (wg::ConfigPeer& peer : file.peers) {
     ConfiguredPeer configured{peer.public_key, std::move(peer.name), std::move(peer.allowed_ips),
                               std::move(peer.endpoint)};
     configured.preshared_key = std::move(peer.preshared_key);
@@ -198,8 +226,9 @@ void PeerReader::take_added_file(const std::string& path) {
 }
 
 PeerReader::Result PeerReader::finish() && {
-  check_keys();
-  check_names();
+  merge_peers();
+  settle_names();
+  forget_found_keys();
   return std::move(result_);
 }
 
@@ -218,39 +247,69 @@ void PeerReader::drop_what_dns_cannot_say(ConfiguredPeer& peer, const std::strin
       peer.name.clear();
     }
   }
-  if (!peer.endpoint) return;
-  const auto* address = std::get_if<base::Endpoint>(&*peer.endpoint);
-  const auto* host = std::get_if<wg::HostEndpoint>(&*peer.endpoint);
-  const bool publishable = address != nullptr
-                               ? address->address.scope() != base::AddressScope::never
-                               : is_host_name(host->host);
-  if (publishable) return;
+  if (!peer.endpoint || is_publishable(*peer.endpoint)) return;
   warn(path, line,
-       fmt::format("the endpoint of {} is skipped: '{}' cannot be published",
-                   wg::describe_peer(peer.name, peer.public_key),
-                   address != nullptr ? address->to_string() : host->host));
+       fmt::format("the endpoint of {} is skipped: {} cannot be published",
+                   wg::describe_peer(peer.name, peer.public_key), to_string(*peer.endpoint)));
   peer.endpoint.reset();
 }
 
-/// The parser of WireGuard's files finds a key twice in one file; this finds it in two files.
-void PeerReader::check_keys() const {
+/// WireGuard ignores a peer that has the interface's own key.
+void PeerReader::drop_own_key(const std::string& path, wg::ConfigFile& file) {
+  if (!file.interface.private_key) return;
+  const wg::PublicKey own = noise::KeyPair(*file.interface.private_key).public_key();
+  std::erase_if(file.peers, [&](const wg::ConfigPeer& peer) {
+    if (peer.public_key != own) return false;
+    warn(path, peer.line, "this peer is skipped: it has the key of the interface itself");
+    return true;
+  });
+}
+
+/// One file has each key once; this finds a key in several.
+void PeerReader::merge_peers() {
   const bool from_one_file = std::all_of(places_.begin(), places_.end(), [&](const Place& place) {
     return place.file != 0 && place.file == places_.front().file;
   });
   if (from_one_file) return;
+  std::vector<ConfiguredPeer>& peers = result_.peers;
   wg::KeyIndex index;
-  const auto key_at = [&](std::uint32_t i) -> const wg::PublicKey& {
-    return result_.peers[i].public_key;
-  };
-  for (std::uint32_t i = 0; i < result_.peers.size(); ++i) {
-    if (const auto first = index.find(key_at(i), key_at))
-      fail_double(fmt::format("the public key {}", key_at(i).to_base64()), i, *first);
-    index.add(i, key_at);
+  const auto key_at = [&](std::uint32_t i) -> const wg::PublicKey& { return peers[i].public_key; };
+  std::uint32_t kept = 0;
+  for (std::size_t i = 0; i < peers.size(); ++i) {
+    if (const auto first = index.find(peers[i].public_key, key_at)) {
+      if (places_[i].file == 0)
+        fail_double(fmt::format("the public key {}", peers[i].public_key.to_base64()), i, *first);
+      if (places_[*first].file != 0)
+        warn_at(i, fmt::format("the peer {} is in {}, too: it is one peer with the allowed-ips of "
+                               "both, and what it can have once it has from there",
+                               wg::describe_peer(peers[i].name, peers[i].public_key),
+                               place_of_peer(*first)));
+      merge_into(peers[*first], std::move(peers[i]));
+      continue;
+    }
+    if (kept != i) peers[kept] = std::move(peers[i]);
+    places_[kept] = places_[i];
+    index.add(kept++, key_at);
+  }
+  peers.erase(peers.begin() + kept, peers.end());
+  places_.resize(kept);
+}
+
+void PeerReader::merge_into(ConfiguredPeer& first, ConfiguredPeer&& second) {
+  if (first.name.empty()) first.name = std::move(second.name);
+  if (!first.endpoint) first.endpoint = std::move(second.endpoint);
+  if (!first.preshared_key) first.preshared_key = second.preshared_key;
+  std::vector<base::Prefix> known = first.allowed_ips;
+  std::sort(known.begin(), known.end());
+  for (const base::Prefix& prefix : second.allowed_ips) {
+    if (!std::binary_search(known.begin(), known.end(), prefix))
+      first.allowed_ips.push_back(prefix);
   }
 }
 
-void PeerReader::check_names() const {
-  const std::vector<ConfiguredPeer>& peers = result_.peers;
+/// Of two peers with one name the first keeps it. A name in YAML is the operator's word.
+void PeerReader::settle_names() {
+  std::vector<ConfiguredPeer>& peers = result_.peers;
   std::vector<std::uint32_t> named;
   for (std::uint32_t i = 0; i < peers.size(); ++i) {
     if (!peers[i].name.empty()) named.push_back(i);
@@ -262,9 +321,28 @@ void PeerReader::check_names() const {
                                         [](char c, char d) { return fold(c) < fold(d); });
   };
   std::stable_sort(named.begin(), named.end(), less);
+  std::vector<std::uint32_t> nameless;  // cleared at the end: `less` needs the names
   for (std::size_t i = 1; i < named.size(); ++i) {
     if (less(named[i - 1], named[i])) continue;
-    fail_double(fmt::format("the name '{}'", peers[named[i]].name), named[i], named[i - 1]);
+    const std::uint32_t first = *std::lower_bound(
+        named.begin(), named.begin() + static_cast<std::ptrdiff_t>(i), named[i], less);
+    if (places_[named[i]].file == 0)
+      fail_double(fmt::format("the name '{}'", peers[named[i]].name), named[i], first);
+    warn_at(named[i], fmt::format("the name '{}' is skipped: the peer at {} has it",
+                                  peers[named[i]].name, place_of_peer(first)));
+    nameless.push_back(named[i]);
+  }
+  for (const std::uint32_t i : nameless) peers[i].name.clear();
+}
+
+/// A peer that one file lost and another has is not lost.
+void PeerReader::forget_found_keys() {
+  std::vector<wg::PublicKey>& lost = result_.lost_keys;
+  if (lost.empty()) return;
+  std::sort(lost.begin(), lost.end());
+  for (const ConfiguredPeer& peer : result_.peers) {
+    const auto [begin, end] = std::equal_range(lost.begin(), lost.end(), peer.public_key);
+    lost.erase(begin, end);
   }
 }
 
@@ -282,14 +360,14 @@ void PeerReader::warn(const std::string& path, std::size_t line, const std::stri
   result_.warnings.push_back(fmt::format("{}:{}: {}", path, line, message));
 }
 
-base::Expected<wg::ConfigFile, std::string> parse_peers_file(const std::string& path,
-                                                             std::string&& text) {
-  auto parsed = wg::parse_config_file(text);
+void PeerReader::warn_at(std::size_t index, const std::string& message) {
+  result_.warnings.push_back(fmt::format("{}: {}", place_of_peer(index), message));
+}
+
+wg::ConfigFile parse_peers_file(std::string&& text) {
+  wg::ConfigFile file = wg::parse_config_file(text);
   OPENSSL_cleanse(text.data(), text.size());
-  if (!parsed)
-    return base::Unexpected(
-        fmt::format("{}:{}: {}", path, parsed.error().line, parsed.error().message));
-  return *std::move(parsed);
+  return file;
 }
 
 }  // namespace dnsd

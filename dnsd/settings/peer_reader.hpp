@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/expected.hpp"
 #include "config/files.hpp"
 #include "config/yaml_file.hpp"
 #include "dnsd/settings/config.hpp"
@@ -15,15 +14,20 @@
 namespace dnsd {
 
 /// Reads the peers of one configuration, from the YAML file and from files in WireGuard's own
-/// format. Remembers where each peer is defined: an error names file and line, and both places if a
-/// key or a name is defined twice. Call take_yaml(), then take_file() for each file, then
-/// take_added_file(), then finish(). Every function throws ConfigError. One thread, one owner.
+/// format. The YAML file is ours: every mistake there throws ConfigError, which names file and
+/// line, and both places if a key or a name is defined twice. The others are WireGuard's: a mistake
+/// there is kept as an error, and costs what wg::parse_config_file says. Call take_yaml(), then
+/// take_file() for each file, then take_added_file(), then finish(). A file that cannot be read
+/// throws. One thread, one owner.
 class PeerReader {
  public:
   struct Result {
     std::vector<ConfiguredPeer> peers;  ///< each public key and each name once
     std::size_t in_yaml = 0;  ///< how many of `peers` are from the YAML file; they come first
-    std::vector<std::string> warnings;  ///< what was skipped, with file and line
+    std::vector<std::string> warnings;     ///< what was skipped, with file and line
+    std::vector<std::string> errors;       ///< what was wrong, with file and line
+    std::vector<wg::PublicKey> lost_keys;  ///< of peers that the errors cost; not in `peers`
+    std::size_t lost_unknown = 0;          ///< other peers that they cost
   };
 
   /// \param yaml_file what errors call it; empty: there is none. \param read_file outlives the
@@ -38,7 +42,8 @@ class PeerReader {
   /// The file of added_peers_file(), where it exists. A peer that was taken before is skipped, with
   /// a warning: what the operator wrote takes precedence.
   void take_added_file(const std::string& path);
-  /// Checks that all files together name each key and each name once, and hands out what was read.
+  /// Makes one peer of what several places say of one key: allowed-ips add up, of everything else
+  /// the first place counts. Skips a name that another peer has. Hands out what was read.
   [[nodiscard]] Result finish() &&;
 
  private:
@@ -50,12 +55,16 @@ class PeerReader {
 
   void keep(ConfiguredPeer&& peer, std::size_t file, std::size_t line);
   void drop_what_dns_cannot_say(ConfiguredPeer& peer, const std::string& path, std::size_t line);
-  void check_keys() const;
-  void check_names() const;
+  void drop_own_key(const std::string& path, wg::ConfigFile& file);
+  void merge_peers();
+  void merge_into(ConfiguredPeer& first, ConfiguredPeer&& second);
+  void settle_names();
+  void forget_found_keys();
   [[noreturn]] void fail_double(const std::string& what, std::size_t second,
                                 std::size_t first) const;
   [[nodiscard]] std::string place_of_peer(std::size_t index) const;
   void warn(const std::string& path, std::size_t line, const std::string& message);
+  void warn_at(std::size_t index, const std::string& message);
 
   std::string yaml_file_;
   const config::ReadFile& read_file_;
@@ -64,9 +73,7 @@ class PeerReader {
   std::vector<std::string> files_;  // of peers
 };
 
-/// Parses a file of peers. \param path what an error calls it. \param text is wiped: it may hold
-/// preshared keys. \error `FILE:LINE: what is wrong`
-[[nodiscard]] base::Expected<wg::ConfigFile, std::string> parse_peers_file(const std::string& path,
-                                                                           std::string&& text);
+/// Parses a file of peers. \param text is wiped: it may hold keys that are secret.
+[[nodiscard]] wg::ConfigFile parse_peers_file(std::string&& text);
 
 }  // namespace dnsd

@@ -1,6 +1,8 @@
-// The parser of WireGuard's configuration format: first the values of a peer's keys, then `Parser`,
-// which goes through the lines and knows the section that each belongs to. Pure, on the caller's
-// thread. Opening files, and what is done with their peers, is up to the caller.
+// The parser of WireGuard's configuration format: `Parser` goes through the lines, knows the
+// section that each belongs to, and hands the values to config_values. Two programs read such a
+// file: first wg-quick, which takes its own words out of [Interface], then wg, which removes all
+// white space before it compares. Pure, on the caller's thread. Opening files, and what is done
+// with their peers, is up to the caller.
 
 #include "wg/config_file.hpp"
 
@@ -8,17 +10,19 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cstdint>
+#include <iterator>
 #include <utility>
 
+#include "base/encoding.hpp"
+#include "wg/config_overlap.hpp"
 #include "wg/key_index.hpp"
 
 namespace wg {
 namespace {
 
-constexpr std::size_t max_label = 63;       // RFC 1035 §2.3.4
-constexpr std::size_t max_host_name = 253;  // RFC 1035 §2.3.4: 255 octets in wire form
+using base::equals_ignoring_case;
+
+constexpr std::size_t max_label = 63;  // RFC 1035 §2.3.4
 
 bool is_space(char c) {
   return c == ' ' || (c >= '\t' && c <= '\r');
@@ -30,29 +34,26 @@ std::string_view trim(std::string_view text) {
   return text;
 }
 
-/// Takes the part before the next `separator` off the front; everything when there is none.
-std::string_view take_part(std::string_view& text, char separator) {
-  const std::size_t end = text.find(separator);
-  const std::string_view part = text.substr(0, end);
-  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  return part;
-}
+/// A text without the characters that a program drops. Wiped, because it may hold a key.
+class Cleaned {
+ public:
+  template <typename IsDropped>
+  Cleaned(std::string_view text, IsDropped is_dropped) : text_(text) {
+    if (std::none_of(text.begin(), text.end(), is_dropped)) return;
+    copy_.reserve(text.size());  // no copy is left behind by growing
+    std::remove_copy_if(text.begin(), text.end(), std::back_inserter(copy_), is_dropped);
+    text_ = copy_;
+  }
+  Cleaned(const Cleaned&) = delete;
+  Cleaned& operator=(const Cleaned&) = delete;
+  ~Cleaned() { OPENSSL_cleanse(copy_.data(), copy_.size()); }
 
-bool equal_in_any_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-    return base::to_lower(static_cast<std::uint8_t>(x)) ==
-           base::to_lower(static_cast<std::uint8_t>(y));
-  });
-}
+  [[nodiscard]] std::string_view text() const { return text_; }
 
-/// For messages: short, and without characters that control a terminal.
-std::string quote(std::string_view text) {
-  constexpr std::size_t max_quoted = 64;
-  std::string quoted(text.substr(0, max_quoted));
-  for (char& c : quoted)
-    if (c < ' ' || c > '~') c = '?';
-  return fmt::format("\"{}{}\"", quoted, text.size() > max_quoted ? "…" : "");
-}
+ private:
+  std::string copy_;
+  std::string_view text_;
+};
 
 bool is_letter_or_digit(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -74,25 +75,11 @@ bool looks_like_key(std::string_view label) {
   });
 }
 
-/// A name that DNS can hold, with or without the dot at its end. One whose last label is a number
-/// is a mistyped address (RFC 3696 §2).
-bool is_host_name(std::string_view text) {
-  if (text.ends_with('.')) text.remove_suffix(1);
-  if (text.empty() || text.size() > max_host_name) return false;
-  std::string_view label;
-  while (!text.empty()) {
-    const bool has_more = text.find('.') != std::string_view::npos;
-    label = take_part(text, '.');
-    if (!is_ldh_label(label) || (has_more && text.empty())) return false;
-  }
-  return !std::all_of(label.begin(), label.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
 /// The name in the comment `Name = alice`, or nothing.
 std::optional<std::string_view> parse_name_comment(std::string_view comment) {
   const std::size_t equals = comment.find('=');
   if (equals == std::string_view::npos ||
-      !equal_in_any_case(trim(comment.substr(0, equals)), "name"))
+      !equals_ignoring_case(trim(comment.substr(0, equals)), "name"))
     return std::nullopt;
   return trim(comment.substr(equals + 1));
 }
@@ -100,93 +87,113 @@ std::optional<std::string_view> parse_name_comment(std::string_view comment) {
 /// What is wrong with a value, or nothing.
 using Problem = std::optional<std::string>;
 
-Problem read_public_key(ConfigPeer& peer, std::string_view value) {
-  const auto key = PublicKey::parse(value);
-  if (!key || key->is_zero())
+/// Keeps what was parsed. \param parse from config_values
+template <auto parse, typename Holder, auto member>
+Problem read_value(Holder& holder, std::string_view text) {
+  auto value = parse(text);
+  if (!value) return value.error();
+  holder.*member = *std::move(value);
+  return std::nullopt;
+}
+
+template <typename Secret>
+std::optional<Secret> parse_secret(std::string_view text) {
+  auto octets = base::parse_base64(text);
+  if (!octets) return std::nullopt;
+  Secret secret(*octets);
+  OPENSSL_cleanse(octets->data(), octets->size());
+  return secret;
+}
+
+Problem read_public_key(ConfigPeer& peer, std::string_view text) {
+  const auto key = PublicKey::parse(text);
+  if (!key)
     return fmt::format("{} is not a public key: 44 characters, as `wg pubkey` prints them",
-                       quote(value));
+                       quote_config(text));
   peer.public_key = *key;
   return std::nullopt;
 }
 
-Problem read_preshared_key(ConfigPeer& peer, std::string_view value) {
-  auto octets = base::parse_base64(value);
-  if (!octets) return "not a preshared key: 44 characters, as `wg genpsk` prints them";
-  peer.preshared_key.emplace(*octets);
-  OPENSSL_cleanse(octets->data(), octets->size());
+Problem read_preshared_key(ConfigPeer& peer, std::string_view text) {
+  peer.preshared_key = parse_secret<PresharedKey>(text);
+  if (peer.preshared_key) return std::nullopt;
+  return "not a preshared key: 44 characters, as `wg genpsk` prints them";
+}
+
+Problem read_allowed_ips(ConfigPeer& peer, std::string_view text) {
+  const auto more = parse_config_blocks(text);
+  if (!more) return more.error();
+  peer.allowed_ips.insert(peer.allowed_ips.end(), more->begin(), more->end());
   return std::nullopt;
 }
 
-Problem read_allowed_ips(ConfigPeer& peer, std::string_view value) {
-  while (!value.empty()) {
-    const std::string_view item = trim(take_part(value, ','));
-    const auto prefix = base::Prefix::parse(item);
-    if (!prefix)
-      return fmt::format(
-          "{} is not an address block: ADDRESS or ADDRESS/LENGTH, with commas between",
-          quote(item));
-    peer.allowed_ips.push_back(*prefix);
-  }
-  return std::nullopt;
+Problem read_private_key(ConfigInterface& interface, std::string_view text) {
+  interface.private_key = parse_secret<PrivateKey>(text);
+  if (interface.private_key) return std::nullopt;
+  return "not a private key: 44 characters, as `wg genkey` prints them";
 }
 
-Problem read_endpoint(ConfigPeer& peer, std::string_view value) {
-  if (const auto endpoint = base::Endpoint::parse(value)) {
-    peer.endpoint = base::Endpoint{endpoint->address.unmapped(), endpoint->port};
-    return std::nullopt;
-  }
-  const std::size_t colon = value.rfind(':');
-  const std::string_view host = value.substr(0, colon);
-  const auto port =
-      colon == std::string_view::npos ? std::nullopt : base::parse_port(value.substr(colon + 1));
-  if (!port || !is_host_name(host))
-    return fmt::format(
-        "{} is not an endpoint: IPV4:PORT, [IPV6]:PORT or NAME:PORT with a port of "
-        "1–65535",
-        quote(value));
-  peer.endpoint = HostEndpoint{std::string(host), *port};
-  return std::nullopt;
-}
-
-Problem read_keepalive(ConfigPeer& /*peer*/, std::string_view value) {
-  std::uint16_t seconds = 0;
-  const auto [end, ec] = std::from_chars(value.data(), value.data() + value.size(), seconds);
-  if (equal_in_any_case(value, "off") || (ec == std::errc() && end == value.data() + value.size()))
-    return std::nullopt;
-  return fmt::format("{} is not an interval: off, or 0–65535 seconds", quote(value));
-}
-
-struct PeerKey {
+template <typename Holder>
+struct Word {
   std::string_view name;
-  Problem (*read)(ConfigPeer& peer, std::string_view value);
-  bool may_repeat;
+  Problem (*read)(Holder& holder, std::string_view text);
 };
 
-constexpr std::array<PeerKey, 5> peer_keys = {{{"PublicKey", read_public_key, false},
-                                               {"PresharedKey", read_preshared_key, false},
-                                               {"AllowedIPs", read_allowed_ips, true},
-                                               {"Endpoint", read_endpoint, false},
-                                               {"PersistentKeepalive", read_keepalive, false}}};
+constexpr auto peer_words = std::to_array<Word<ConfigPeer>>(
+    {{"PublicKey", read_public_key},
+     {"PresharedKey", read_preshared_key},
+     {"AllowedIPs", read_allowed_ips},
+     {"Endpoint", read_value<parse_config_endpoint, ConfigPeer, &ConfigPeer::endpoint>},
+     {"PersistentKeepalive",
+      read_value<parse_config_keepalive, ConfigPeer, &ConfigPeer::keepalive>}});
+constexpr std::size_t public_key_word = 0;
+constexpr std::size_t allowed_ips_word = 2;
 
-/// The keys of wg(8), then those of wg-quick(8).
-constexpr std::array<std::string_view, 12> interface_keys = {
-    "PrivateKey", "ListenPort", "FwMark", "Address", "DNS",      "MTU",
-    "Table",      "PreUp",      "PostUp", "PreDown", "PostDown", "SaveConfig"};
+/// For messages. A line may lack its `=`, or have it at the end of a key: no more than what the
+/// longest word needs, and nothing behind a blank.
+std::string quote_word(std::string_view word) {
+  constexpr std::size_t longest = 20;
+  const auto* const blank = std::find_if(word.begin(), word.end(), is_space);
+  const auto size = static_cast<std::size_t>(blank - word.begin());
+  return quote_config(word.substr(0, std::min(size, longest)));
+}
+
+/// Those of wg(8).
+constexpr auto interface_words = std::to_array<Word<ConfigInterface>>(
+    {{"PrivateKey", read_private_key},
+     {"ListenPort", read_value<parse_config_port, ConfigInterface, &ConfigInterface::listen_port>},
+     {"FwMark", read_value<parse_config_fwmark, ConfigInterface, &ConfigInterface::fwmark>}});
+
+/// Those that wg-quick(8) takes out of [Interface].
+constexpr std::array<std::string_view, 9> quick_words = {
+    "Address", "DNS", "MTU", "Table", "PreUp", "PostUp", "PreDown", "PostDown", "SaveConfig"};
+
+template <typename Words>
+auto find_word(const Words& words, std::string_view name) {
+  return std::find_if(words.begin(), words.end(),
+                      [&](const auto& word) { return equals_ignoring_case(name, word.name); });
+}
+
+bool is_quick_word(std::string_view name) {
+  return std::any_of(quick_words.begin(), quick_words.end(),
+                     [&](std::string_view word) { return equals_ignoring_case(name, word); });
+}
 
 class Parser {
  public:
-  base::Expected<ConfigFile, ConfigError> parse(std::string_view text) && {
-    while (!text.empty() && !error_) {
+  ConfigFile parse(std::string_view text) && {
+    while (!text.empty()) {
       ++line_;
       read_line(take_part(text, '\n'));
     }
-    if (!error_) finish_section();
-    if (error_) return base::Unexpected(std::move(*error_));
+    finish_section();
+    settle_peers();
+    if (is_outside_) lose_all();
     return std::move(file_);
   }
 
  private:
-  enum class Section : std::uint8_t { none, interface, peer };
+  enum class Section : std::uint8_t { none, interface, peer, unknown };
   struct NameComment {
     std::string_view name;
     std::size_t line;
@@ -205,9 +212,9 @@ class Parser {
       start_section(content);
     } else {
       give_name_above();
-      if (!content.empty()) read_key(content);
+      if (!content.empty()) read_setting(content);
     }
-    if (error_ || !name) return;
+    if (!name) return;
     if (content.empty()) {
       name_above_ = NameComment{*name, line_};  // the next line shows which peer it names
     } else {
@@ -216,73 +223,142 @@ class Parser {
   }
 
   void start_section(std::string_view header) {
-    const bool is_closed = header.ends_with(']');
-    const std::string_view name = is_closed ? trim(header.substr(1, header.size() - 2)) : "";
-    if (equal_in_any_case(name, "Peer")) {
+    const Cleaned cleaned(header, is_space);
+    // Of `[Interface]` wg-quick removes the white space around it alone.
+    quick_interface_ =
+        equals_ignoring_case(trim(header.substr(0, header.find('='))), "[Interface]");
+    if (equals_ignoring_case(cleaned.text(), "[Peer]")) {
       const auto above = std::exchange(name_above_, std::nullopt);
       finish_section();
       section_ = Section::peer;
       peer_.line = line_;
       if (above) set_name(*above);
-    } else if (equal_in_any_case(name, "Interface")) {
-      finish_section();
-      section_ = Section::interface;
-    } else {
-      fail(line_, fmt::format("{} is not a section: [Interface] or [Peer]", quote(header)));
+      return;
     }
+    finish_section();
+    section_ = Section::interface;
+    if (equals_ignoring_case(cleaned.text(), "[Interface]")) return;
+    section_ = Section::unknown;
+    ++file_.lost_unknown;
+    add(file_.errors, line_,
+        fmt::format("{} is not a section: [Interface] or [Peer], and nothing else on the line; the "
+                    "lines below it are left out",
+                    quote_config(header.substr(0, header.find(']') + 1))));
   }
 
   void finish_section() {
     give_name_above();
-    if (section_ == Section::peer) {
-      if (has_[0]) {
-        file_.peers.push_back(std::move(peer_));
-        index_.add(static_cast<std::uint32_t>(file_.peers.size() - 1), key_at());
-      } else {
-        fail(peer_.line, "this [Peer] has no PublicKey");
-      }
-    }
+    if (std::exchange(section_, Section::none) == Section::peer) finish_peer();
     peer_ = {};
     has_ = {};
-    section_ = Section::none;
+    is_wrong_ = false;
   }
 
-  void read_key(std::string_view content) {
-    const std::size_t equals = content.find('=');
-    const std::string_view key = trim(content.substr(0, equals));
-    if (equals == std::string_view::npos)
-      return fail(line_, "not a line of this format: Key = value, [Section] or # comment");
-    const std::string_view value = trim(content.substr(equals + 1));
-    if (section_ == Section::peer) {
-      read_peer_key(key, value);
-    } else if (section_ == Section::none) {
-      fail(line_, fmt::format("{} before the first [Interface] or [Peer]", quote(key)));
-    } else if (std::none_of(interface_keys.begin(), interface_keys.end(),
-                            [&](auto known) { return equal_in_any_case(key, known); })) {
-      fail(line_, fmt::format("{} is not a key of [Interface]: {}", quote(key),
-                              fmt::join(interface_keys, ", ")));
+  void finish_peer() {
+    const bool has_key = has_[public_key_word];
+    if (!has_key && !is_key_wrong_) fail_peer(peer_.line, "it has no PublicKey");
+    if (std::exchange(is_key_wrong_, false) || !has_key) {
+      ++file_.lost_unknown;
+    } else if (is_wrong_) {
+      file_.lost_keys.push_back(peer_.public_key);
+    } else if (peer_.public_key.is_zero()) {
+      add(file_.warnings, peer_.line,
+          "this [Peer] is left out: nobody has a private key for a public key of zeros");
+    } else if (const auto known = index_.find(peer_.public_key, key_at())) {
+      merge_peer(file_.peers[*known]);
+    } else {
+      file_.peers.push_back(std::move(peer_));
+      index_.add(static_cast<std::uint32_t>(file_.peers.size() - 1), key_at());
     }
   }
 
-  void read_peer_key(std::string_view key, std::string_view value) {
-    const auto* const known = std::find_if(
-        peer_keys.begin(), peer_keys.end(),
-        [&](const PeerKey& candidate) { return equal_in_any_case(key, candidate.name); });
-    if (known == peer_keys.end())
-      return fail(line_,
-                  fmt::format("{} is not a key of [Peer]: PublicKey, PresharedKey, AllowedIPs, "
-                              "Endpoint, PersistentKeepalive",
-                              quote(key)));
-    bool& has = has_[static_cast<std::size_t>(known - peer_keys.begin())];
-    if (has && !known->may_repeat)
-      return fail(line_, fmt::format("{} a second time: is the line [Peer] above it missing?",
-                                     known->name));
-    has = true;
-    if (auto problem = known->read(peer_, value)) return fail(line_, std::move(*problem));
-    if (known != peer_keys.begin()) return;
-    if (const auto first = index_.find(peer_.public_key, key_at()))
-      fail(line_, fmt::format("the peer {} has a [Peer] already, see line {}: each once",
-                              peer_.public_key.to_short(), file_.peers[*first].line));
+  /// wg sends each section to the interface, which keeps what a later one does not set, except the
+  /// AllowedIPs: each section replaces them.
+  void merge_peer(ConfigPeer& known) {
+    add(file_.warnings, peer_.line,
+        fmt::format(
+            "the peer {} has a [Peer] in line {} already: WireGuard takes the AllowedIPs of "
+            "this one alone, and of each other setting the last",
+            known.public_key.to_short(), known.line));
+    known.line = peer_.line;
+    known.allowed_ips = std::move(peer_.allowed_ips);
+    if (known.name.empty()) known.name = std::move(peer_.name);
+    if (peer_.endpoint) known.endpoint = std::move(peer_.endpoint);
+    if (peer_.preshared_key) known.preshared_key = peer_.preshared_key;
+    if (peer_.keepalive) known.keepalive = peer_.keepalive;
+  }
+
+  void read_setting(std::string_view content) {
+    const std::size_t equals = content.find('=');
+    const std::string_view word = trim(content.substr(0, equals));
+    if (quick_interface_ && is_quick_word(word))
+      return read_quick_setting(word, trim(content.substr(equals + 1)));
+    const Cleaned name(word, is_space);
+    const Cleaned value(equals == std::string_view::npos ? "" : content.substr(equals + 1),
+                        is_space);
+    Problem problem;
+    if (equals == std::string_view::npos)
+      problem = "not a line of this format: Key = value, [Section] or # comment";
+    else if (value.text().empty())
+      problem = fmt::format("{} has no value", quote_word(word));
+    if (section_ == Section::interface)
+      read_interface_setting(name.text(), value.text(), std::move(problem));
+    else if (section_ == Section::peer)
+      read_peer_setting(name.text(), value.text(), std::move(problem));
+    else if (section_ == Section::none)
+      fail_outside(equals == std::string_view::npos ? "text" : quote_word(word));
+  }
+
+  /// \param value as wg-quick sees it: the word itself in a line without `=`.
+  void read_quick_setting(std::string_view word, std::string_view value) {
+    if (equals_ignoring_case(word, "SaveConfig") && !equals_ignoring_case(value, "true") &&
+        !equals_ignoring_case(value, "false"))
+      add(file_.errors, line_,
+          fmt::format("SaveConfig {} is neither true nor false", quote_config(value)));
+    if (!equals_ignoring_case(word, "Address")) return;
+    while (!value.empty()) {
+      const std::string_view address = trim(take_part(value, ','));
+      if (!address.empty() && !is_interface_address(address))
+        add(file_.errors, line_,
+            fmt::format("Address {} is left out: ADDRESS/LENGTH, several with commas between",
+                        quote_config(address)));
+    }
+  }
+
+  void read_interface_setting(std::string_view name, std::string_view value, Problem problem) {
+    const auto* const known = find_word(interface_words, name);
+    const bool is_known = known != interface_words.end();
+    if (!problem && is_known) problem = known->read(file_.interface, value);
+    if (!problem && is_quick_word(name))
+      problem = fmt::format("wg-quick does not know {} when it is written like this", name);
+    if (!problem && find_word(peer_words, name) != peer_words.end())
+      problem = fmt::format("{} belongs below a line [Peer]", name);
+    if (problem) {
+      add(file_.errors, line_, std::move(*problem) + "; this line is left out");
+    } else if (!is_known) {
+      add(file_.warnings, line_,
+          fmt::format("{} in [Interface] is left out: wg and wg-quick do not know it",
+                      quote_word(name)));
+    }
+  }
+
+  void read_peer_setting(std::string_view name, std::string_view value, Problem problem) {
+    const auto* const known = find_word(peer_words, name);
+    const auto word = static_cast<std::size_t>(known - peer_words.begin());
+    if (!problem && known == peer_words.end())
+      problem = fmt::format(
+          "{} is not a key of [Peer]: PublicKey, PresharedKey, AllowedIPs, "
+          "Endpoint, PersistentKeepalive",
+          quote_word(name));
+    if (!problem) problem = known->read(peer_, value);
+    if (problem) {
+      is_key_wrong_ |= word == public_key_word;
+      return fail_peer(line_, std::move(*problem));
+    }
+    if (std::exchange(has_[word], true) && word != allowed_ips_word)
+      add(file_.warnings, line_,
+          fmt::format("{} a second time: the last one counts; is the line [Peer] above it missing?",
+                      known->name));
   }
 
   void give_name_above() {
@@ -292,37 +368,73 @@ class Parser {
   void set_name(const NameComment& comment) {
     if (section_ != Section::peer || comment.name.empty()) return;
     if (!is_ldh_label(comment.name) || looks_like_key(comment.name)) {
-      file_.warnings.push_back(
-          {comment.line,
-           fmt::format("the name {} is skipped: a name is 1–63 letters, digits and inner "
-                       "hyphens, and does not look like a key",
-                       quote(comment.name))});
+      add(file_.warnings, comment.line,
+          fmt::format("the name {} is skipped: a name is 1–63 letters, digits and inner hyphens, "
+                      "and does not look like a key",
+                      quote_config(comment.name)));
     } else if (!peer_.name.empty()) {
-      file_.warnings.push_back({comment.line, fmt::format("the name {} is skipped: this peer is {}",
-                                                          quote(comment.name), quote(peer_.name))});
+      add(file_.warnings, comment.line,
+          fmt::format("the name {} is skipped: this peer is {}", quote_config(comment.name),
+                      quote_config(peer_.name)));
     } else {
       peer_.name = comment.name;
     }
   }
 
-  void fail(std::size_t line, std::string message) {
-    error_ = ConfigError{line, std::move(message)};
+  void fail_peer(std::size_t line, std::string message) {
+    is_wrong_ = true;
+    const std::string who = has_[public_key_word] && !is_key_wrong_
+                                ? " " + describe_peer(peer_.name, peer_.public_key)
+                                : std::string();
+    add(file_.errors, line,
+        fmt::format("{}; the peer{} of the [Peer] in line {} is left out", message, who,
+                    peer_.line));
+  }
+
+  /// Only the first such line is told: a file of another kind has nothing else.
+  void fail_outside(std::string_view what) {
+    if (std::exchange(is_outside_, true)) return;
+    add(file_.errors, line_,
+        fmt::format("{} before the first [Interface] or [Peer]: no peer of this file is read",
+                    what));
+  }
+
+  void settle_peers() {
+    std::erase_if(file_.lost_keys,
+                  [&](const PublicKey& key) { return index_.find(key, key_at()).has_value(); });
+    for (ConfigError& warning : settle_allowed_ips(file_.peers))
+      add(file_.warnings, warning.line, std::move(warning.message));
+  }
+
+  void lose_all() {
+    for (const ConfigPeer& peer : file_.peers) file_.lost_keys.push_back(peer.public_key);
+    ++file_.lost_unknown;
+    file_.peers.clear();
+    file_.interface = {};
+  }
+
+  static void add(std::vector<ConfigError>& list, std::size_t line, std::string message) {
+    if (list.size() < max_config_errors) list.push_back({line, std::move(message)});
   }
 
   std::size_t line_ = 0;
   Section section_ = Section::none;
-  ConfigPeer peer_;                           // the section that is being read
-  std::array<bool, peer_keys.size()> has_{};  // which keys it has
-  std::optional<NameComment> name_above_;     // alone on the line before this one
-  KeyIndex index_;                            // of file_.peers
+  bool quick_interface_ = false;               // wg-quick takes this for [Interface]
+  bool is_outside_ = false;                    // a line is in no section
+  ConfigPeer peer_;                            // the section that is being read
+  std::array<bool, peer_words.size()> has_{};  // which words it has
+  bool is_wrong_ = false;                      // it has a wrong line,
+  bool is_key_wrong_ = false;                  // which is its PublicKey
+  std::optional<NameComment> name_above_;      // alone on the line before this one
+  KeyIndex index_;                             // of file_.peers
   ConfigFile file_;
-  std::optional<ConfigError> error_;
 };
 
 }  // namespace
 
-base::Expected<ConfigFile, ConfigError> parse_config_file(std::string_view text) {
-  return Parser().parse(text);
+ConfigFile parse_config_file(std::string_view text) {
+  const Cleaned cleaned(text, [](char c) { return c == '\0'; });  // so does the shell of wg-quick
+  return Parser().parse(cleaned.text());
 }
 
 }  // namespace wg

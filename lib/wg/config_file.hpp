@@ -1,54 +1,67 @@
 #pragma once
 
-#include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "base/endpoint.hpp"
-#include "base/expected.hpp"
+#include "wg/config_values.hpp"
 #include "wg/public_key.hpp"
 #include "wg/secret_keys.hpp"
 
-/// WireGuard's own configuration format (wg(8) "CONFIGURATION FILE FORMAT", wg-quick(8)), the
-/// `[Peer]` sections of it.
+/// Files in WireGuard's own configuration format (wg(8) "CONFIGURATION FILE FORMAT", wg-quick(8)),
+/// read as `wg-quick strip` and then `wg setconf` read them. Those two refuse a file as a whole;
+/// here each mistake costs only what it stands in. tests/forms shows what they make of files.
 namespace wg {
-
-/// `Endpoint = vpn.example.org:51820`: nothing is resolved here.
-struct HostEndpoint {
-  std::string host;  ///< as written; at most 253 characters
-  base::Port port{};
-
-  friend bool operator==(const HostEndpoint&, const HostEndpoint&) = default;
-};
 
 struct ConfigPeer {
   PublicKey public_key;
   /// From `# Name = alice` inside the section or on the line above it; empty: none.
   std::string name;
-  std::vector<base::Prefix> allowed_ips;
-  std::optional<std::variant<base::Endpoint, HostEndpoint>> endpoint;
+  std::vector<base::Prefix> allowed_ips;  ///< no block twice, not in another peer either
+  std::optional<ConfigEndpoint> endpoint;
   std::optional<PresharedKey> preshared_key;
-  std::size_t line = 0;  ///< 1-based line of its `[Peer]`
+  std::optional<std::uint16_t> keepalive;  ///< seconds; 0: off
+  std::size_t line = 0;                    ///< 1-based line of its last `[Peer]`
 };
 
+/// What the lines of [Interface] set.
+struct ConfigInterface {
+  std::optional<PrivateKey> private_key;
+  std::optional<std::uint16_t> listen_port;  ///< 0: any free one
+  std::optional<std::uint32_t> fwmark;       ///< 0: none
+};
+
+/// What is wrong with one line.
 struct ConfigError {
   std::size_t line = 0;  ///< 1-based
-  /// What is wrong and what would be right; never contains a key that is secret.
+  /// What is wrong, what would be right, what is lost; never contains a key that is secret.
   std::string message;
 };
 
 struct ConfigFile {
+  ConfigInterface interface;
   std::vector<ConfigPeer> peers;  ///< in file order; each public key once
-  /// Names in comments that cannot be a DNS label: skipped, one line each.
+  /// Why WireGuard refuses the file. A wrong line in a [Peer] costs this section, one in
+  /// [Interface] what it sets, one outside a section all peers. At most max_config_errors.
+  std::vector<ConfigError> errors;
+  /// What WireGuard takes, or what other implementations add, and yet deserves a look: words that
+  /// are not WireGuard's in [Interface], names that cannot be a DNS label, the same thing twice.
   std::vector<ConfigError> warnings;
+  /// Whose sections the errors cost, where the key can be read. Never a key of `peers`.
+  std::vector<PublicKey> lost_keys;
+  std::size_t lost_unknown = 0;  ///< how many sections with another key, or without one, were lost
 };
 
-/// Parses a whole file. `[Interface]` and wg-quick's other keys are ignored, unknown keys and
-/// sections are errors. Keys and section names are matched in any case, as wg does. A duplicate
-/// public key is an error at the second one.
-[[nodiscard]] base::Expected<ConfigFile, ConfigError> parse_config_file(std::string_view text);
+/// Errors, and warnings, of one file beyond this number are not kept.
+inline constexpr std::size_t max_config_errors = 1000;
+
+/// Parses a whole file. Of one setting twice in a section the last one counts; the blocks of
+/// AllowedIPs add up. Of a peer with several sections, each setting is from the last section that
+/// has it, and the AllowedIPs from the last section alone. A block belongs to the peer that has it
+/// last. All as WireGuard does.
+[[nodiscard]] ConfigFile parse_config_file(std::string_view text);
 
 }  // namespace wg

@@ -7,12 +7,12 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string text(data, data + size);
-  const auto file = wg::parse_config_file(text);
-  if (!file) {
-    if (file.error().line == 0 || file.error().message.empty()) std::abort();
-    return 0;
+  const wg::ConfigFile file = wg::parse_config_file(text);
+  for (const auto* list : {&file.errors, &file.warnings}) {
+    for (const wg::ConfigError& error : *list)
+      if (error.line == 0 || error.message.empty()) std::abort();
   }
-  for (const wg::ConfigPeer& peer : file->peers)
+  for (const wg::ConfigPeer& peer : file.peers)
     if (peer.line == 0 || peer.public_key.is_zero()) std::abort();
   return 0;
 }

@@ -193,7 +193,13 @@ TEST_CASE("reload: granted without a word, refused with the reason") {
   daemon.refusal = "wg-dnsd.yaml:3: no such option";
   const Printed refused = ask(daemon, {.command = Command::reload});
   CHECK(refused.result == control::Result{1, "wg-dnsd.yaml:3: no such option"});
-  CHECK(daemon.reloads == 2);
+  daemon.refusal.reset();
+  daemon.config.errors = {"wg0.conf:3: x", "wg0.conf:7: y"};
+  const Printed partly = ask(daemon, {.command = Command::reload});
+  CHECK(partly.result == control::Result{1, "reloaded, except: wg0.conf:3: x\nwg0.conf:7: y"});
+  const Printed status = ask(daemon, {.command = Command::status});
+  CHECK(has(status.text, "wrong        wg0.conf:3: x\nwrong        wg0.conf:7: y\n"));
+  CHECK(daemon.reloads == 3);
 }
 
 TEST_CASE("commands about peers reach the points of the daemon") {

@@ -36,6 +36,8 @@ TEST_CASE(
       {"a source fails", [](auto& s) { s.observatory.sources[0].problem = "gone"; },
        Health::degraded},
       {"the last reload failed", [](auto& s) { s.reload_problem = "line 3"; }, Health::degraded},
+      {"a file of peers has a mistake", [](auto& s) { s.config_errors = {"line 3"}; },
+       Health::degraded},
       {"a named address is waited for",
        [](auto& s) {
          s.listeners.push_back({.address = "192.0.2.2:53", .is_missed = true, .problem = {}});

@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <map>
+#include <string>
+#include <vector>
+
 #include "tests/unit/dnsd/settings/read_yaml.hpp"
 
 namespace {
@@ -13,53 +17,187 @@ using option_checks::error_of;
 
 }  // namespace
 
-TEST_CASE("peers come from YAML and from WireGuard's files, each key and each name once") {
-  const std::string yaml = std::string("zone: a.b\npeers-file: sites.conf\npeers:\n") +
-                           "  - name: alice\n    public-key: " + alice +
-                           "\n    endpoint: vpn.example.org:51820\n    allowed-ips: 10.0.0.2\n";
-  const auto read = [&](const std::string& sites) {
-    CommandLine line;
-    line.config_file = "/etc/wg-dnsd/w.yaml";
-    return dnsd::read_config(
-        line, files({{"/etc/wg-dnsd/w.yaml", yaml}, {"/etc/wg-dnsd/sites.conf", sites}}));
-  };
-  const std::string section = "[Peer]\n# Name = bob\nPublicKey = ";
+namespace {
 
-  SUBCASE("both") {
-    const Config config =
-        read(section + bob + "\nEndpoint = [2001:db8::7]:4711\nAllowedIPs = 10.0.0.3/32\n");
-    REQUIRE(config.peers.size() == 2);
-    CHECK(config.peers_in_yaml == 1);
+/// Peers from YAML, with alice in it, and from the files of `peers-file`.
+Config read_peers(std::map<std::string, std::string> contents, const std::string& more = "") {
+  std::string list;
+  for (const auto& [path, text] : contents) list += (list.empty() ? "" : ", ") + path;
+  contents["/etc/wg-dnsd/w.yaml"] =
+      "zone: a.b\npeers-file: [" + list + "]\npeers:\n  - name: alice\n    public-key: " + alice +
+      "\n    endpoint: vpn.example.org:51820\n    allowed-ips: 10.0.0.2\n" + more;
+  CommandLine line;
+  line.config_file = "/etc/wg-dnsd/w.yaml";
+  return dnsd::read_config(line, files(contents));
+}
+
+Config read_sites(const std::string& text) {
+  return read_peers({{"/etc/wg-dnsd/sites.conf", text}});
+}
+
+std::string section(const std::string& key, const std::string& more = "") {
+  return "[Peer]\nPublicKey = " + key + "\n" + more;
+}
+
+std::vector<std::string> blocks(const dnsd::ConfiguredPeer& peer) {
+  std::vector<std::string> texts;
+  for (const base::Prefix& prefix : peer.allowed_ips) texts.push_back(prefix.to_string());
+  return texts;
+}
+
+constexpr const char* carol = "4eKHVgG3oe82QDxBWesGGyNSt84+KvcKW05nNFAw/Qg=";
+
+}  // namespace
+
+TEST_CASE("peers come from YAML and from WireGuard's files") {
+  const Config config = read_sites(
+      section(bob, "# Name = bob\nEndpoint = [2001:db8::7]:4711\nAllowedIPs = 10.0.0.3/32\n"));
+  REQUIRE(config.peers.size() == 2);
+  CHECK(config.peers_in_yaml == 1);
+  CHECK(config.peers[0].name == "alice");
+  CHECK(std::get<wg::HostEndpoint>(*config.peers[0].endpoint).host == "vpn.example.org");
+  CHECK(config.peers[0].allowed_ips[0].to_string() == "10.0.0.2/32");
+  CHECK(config.peers[1].name == "bob");
+  CHECK(std::get<base::Endpoint>(*config.peers[1].endpoint).to_string() == "[2001:db8::7]:4711");
+  CHECK(config.peers_files == std::vector<std::string>{"/etc/wg-dnsd/sites.conf"});
+  CHECK(config.warnings.empty());
+  CHECK(config.errors.empty());
+}
+
+TEST_CASE("the same key in several files is one peer with both lists") {
+  SUBCASE("YAML adds to a file, or a file to YAML") {
+    const Config config = read_sites(
+        section(alice, "# Name = anna\nAllowedIPs = 10.0.0.3, 10.0.0.2\nEndpoint = 1.2.3.4:5\n"));
+    REQUIRE(config.peers.size() == 1);
     CHECK(config.peers[0].name == "alice");
+    CHECK(blocks(config.peers[0]) == std::vector<std::string>{"10.0.0.2/32", "10.0.0.3/32"});
     CHECK(std::get<wg::HostEndpoint>(*config.peers[0].endpoint).host == "vpn.example.org");
-    CHECK(config.peers[0].allowed_ips[0].to_string() == "10.0.0.2/32");
-    CHECK(config.peers[1].name == "bob");
-    CHECK(std::get<base::Endpoint>(*config.peers[1].endpoint).to_string() == "[2001:db8::7]:4711");
-    CHECK(config.peers_files == std::vector<std::string>{"/etc/wg-dnsd/sites.conf"});
+    CHECK(config.warnings.empty());
   }
-  SUBCASE("the same key") {
-    const std::string message = error_of([&] { (void)read(section + alice + "\n"); });
+  SUBCASE("two files") {
+    const Config config =
+        read_peers({{"/etc/a.conf", section(bob, "AllowedIPs = 10.0.0.3\nEndpoint = 1.2.3.4:5\n")},
+                    {"/etc/b.conf", section(carol) + section(bob,
+                                                             "AllowedIPs = 10.1.0.3\n"
+                                                             "# Name = bob\n"
+                                                             "Endpoint = 1.2.3.4:6\n")}});
+    REQUIRE(config.peers.size() == 3);
+    CHECK(config.peers[1].name == "bob");
+    CHECK(blocks(config.peers[1]) == std::vector<std::string>{"10.0.0.3/32", "10.1.0.3/32"});
+    CHECK(std::get<base::Endpoint>(*config.peers[1].endpoint).to_string() == "1.2.3.4:5");
+    CHECK(config.peers[2].public_key.to_base64() == carol);
+    REQUIRE(config.warnings.size() == 1);
+    CHECK(config.warnings[0].starts_with("/etc/b.conf:3: the peer bob (TrMv"));
+    CHECK(config.warnings[0].find("is in /etc/a.conf:1, too") != std::string::npos);
+    CHECK(config.errors.empty());
+  }
+  SUBCASE("twice in YAML is a mistake") {
+    const std::string message =
+        error_of([&] { (void)read_peers({}, std::string("  - public-key: ") + alice + "\n"); });
     CAPTURE(message);
-    CHECK(message.starts_with("/etc/wg-dnsd/sites.conf:1: the public key xTIBA5"));
+    CHECK(message.starts_with("/etc/wg-dnsd/w.yaml:8: the public key xTIBA5"));
     CHECK(message.ends_with("is already defined at /etc/wg-dnsd/w.yaml:4"));
   }
-  SUBCASE("the same name in another case") {
-    const std::string message =
-        error_of([&] { (void)read("[Peer]\n# Name = ALICE\nPublicKey = " + std::string(bob)); });
-    CAPTURE(message);
-    CHECK(message.starts_with("/etc/wg-dnsd/sites.conf:1: the name 'ALICE'"));
-  }
-  SUBCASE("what DNS cannot say is skipped with a line") {
-    const Config config =
-        read("[Peer]\nPublicKey = " + std::string(bob) + "\nEndpoint = 127.0.0.1:51820\n");
-    CHECK_FALSE(config.peers[1].endpoint.has_value());
+}
+
+TEST_CASE("of a name that two peers have, the first keeps it") {
+  const Config config =
+      read_sites(section(bob, "# Name = ALICE\n\n") + section(carol, "# Name = x\n"));
+  REQUIRE(config.peers.size() == 3);
+  CHECK(config.peers[0].name == "alice");
+  CHECK(config.peers[1].name.empty());
+  CHECK(config.peers[2].name == "x");
+  REQUIRE(config.warnings.size() == 1);
+  CHECK(config.warnings[0] ==
+        "/etc/wg-dnsd/sites.conf:1: the name 'ALICE' is skipped: the peer at "
+        "/etc/wg-dnsd/w.yaml:4 has it");
+  const std::string message = error_of(
+      [&] { (void)read_peers({}, std::string("  - public-key: ") + bob + "\n    name: Alice\n"); });
+  CHECK(message.starts_with("/etc/wg-dnsd/w.yaml:8: the name 'Alice'"));
+}
+
+TEST_CASE("an endpoint that DNS cannot publish costs the endpoint, with a line") {
+  for (const std::string& endpoint :
+       {std::string("127.0.0.1:51820"), std::string("[fe80::1%eth0]:51820"),
+        std::string("fe80::1:51820"), std::string("192.0.2.1:0"), std::string("vpn.example.org:0"),
+        std::string("caf\xc3\xa9.example.org:51820"), std::string("a..b:51820"),
+        std::string("-a.b:51820"), std::string("*:51820"), std::string("a/b:51820"),
+        std::string(64, 'a') + ".org:51820"}) {
+    CAPTURE(endpoint);
+    const Config config = read_sites(section(bob, "Endpoint = " + endpoint + "\n"));
+    CHECK(config.errors.empty());
+    CHECK_FALSE(config.peers.at(1).endpoint.has_value());
     REQUIRE(config.warnings.size() == 1);
     CHECK(config.warnings[0].starts_with("/etc/wg-dnsd/sites.conf:1: the endpoint of (TrMv"));
   }
-  SUBCASE("an error keeps its place") {
-    CHECK(error_of([&] {
-            (void)read("[Peer]\nPublicKey = abc\n");
-          }).starts_with("/etc/wg-dnsd/sites.conf:2"));
+  for (const std::string& endpoint :
+       {std::string("2001:db8::3:51820"), std::string("192.0.2.1:domain"),
+        std::string("my_host.example.org:51820"), std::string("_x:5"),
+        std::string("Vpn-1.example.org.:51820")}) {
+    CAPTURE(endpoint);
+    const Config config = read_sites(section(bob, "Endpoint = " + endpoint + "\n"));
+    CHECK(config.peers.at(1).endpoint.has_value());
+    CHECK(config.warnings.empty());
+  }
+}
+
+TEST_CASE("a peer with the key of its own interface is skipped, as WireGuard does") {
+  const std::string interface =
+      "[Interface]\nPrivateKey = CNM1A+4n1MEwVdDO/sXnML5O8uQc1s/OQ0k27B58nUs=\n";
+  const std::string own = "fClf4uIWsaeO7JRLaXwik/koSDrySDr2pvHxpVQpQB4=";
+  const Config config = read_sites(section(own) + interface + section(bob));
+  REQUIRE(config.peers.size() == 2);
+  CHECK(config.peers[1].public_key.to_base64() == bob);
+  REQUIRE(config.warnings.size() == 1);
+  CHECK(config.warnings[0].starts_with("/etc/wg-dnsd/sites.conf:1: this peer is skipped"));
+}
+
+TEST_CASE("what is wrong in a file of peers costs no more than what it stands in") {
+  const std::string place = "/etc/wg-dnsd/sites.conf:";
+  SUBCASE("a peer") {
+    const Config config = read_sites(section(bob, "AllowedIPs = 10.0.0.3,\nEndpoint = x\n") +
+                                     section("abc") + section(carol));
+    REQUIRE(config.peers.size() == 2);
+    CHECK(config.peers[1].public_key.to_base64() == carol);
+    REQUIRE(config.errors.size() == 3);
+    CHECK(config.errors[0].starts_with(place + "3: "));
+    CHECK(config.errors[1].starts_with(place + "4: "));
+    CHECK(config.errors[2].starts_with(place + "6: "));
+    REQUIRE(config.lost_keys.size() == 1);
+    CHECK(config.lost_keys[0].to_base64() == bob);
+    CHECK(config.lost_unknown == 1);
+  }
+  SUBCASE("a file") {
+    const Config config =
+        read_peers({{"/etc/a.conf", "text\n" + section(bob)}, {"/etc/b.conf", section(carol)}});
+    REQUIRE(config.peers.size() == 2);
+    CHECK(config.peers[1].public_key.to_base64() == carol);
+    REQUIRE(config.errors.size() == 1);
+    CHECK(config.errors[0].starts_with("/etc/a.conf:1: "));
+    CHECK(config.lost_keys.size() == 1);
+  }
+  SUBCASE("a peer that another file has is not lost") {
+    const Config config =
+        read_peers({{"/etc/a.conf", section(bob, "x\n")}, {"/etc/b.conf", section(bob)}});
+    CHECK(config.peers.size() == 2);
+    CHECK(config.errors.size() == 1);
+    CHECK(config.lost_keys.empty());
+  }
+  SUBCASE("everything, when nothing is left") {
+    const auto check = [](const std::string& more, const std::string& text) {
+      dnsd::check_something_is_left(
+          dnsd::read_config(parse({"--config", "/etc/w.yaml"}),
+                            files({{"/etc/w.yaml", "zone: a.b\npeers-file: a.conf\n" + more},
+                                   {"/etc/a.conf", text}})));
+    };
+    check("", "");
+    check("", section(bob) + section(carol, "x\n"));
+    check("interface: wg0\n", "x\n");
+    check("zone-file: z\n", "x\n");
+    check("observe: 0.0.0.0:51820\n", "x\n");
+    const std::string message = error_of([&] { check("", "x\n"); });
+    CHECK(message.starts_with(
+        "no peer is left, and there is nothing else to serve: /etc/a.conf:1: "));
   }
 }
 
@@ -87,14 +225,10 @@ TEST_CASE("preshared keys come from files of their own and from WireGuard's file
 }
 
 TEST_CASE("a file of peers is wiped when it has been parsed, also when it is wrong") {
-  const std::string section = std::string("[Peer]\nPublicKey = ") + bob + "\n";
-  for (const auto& [more, is_right] : {std::pair("", true), std::pair("nonsense\n", false)}) {
-    std::string text = section + more;
+  for (const auto& [more, errors] : {std::pair("", 0U), std::pair("nonsense\n", 1U)}) {
+    std::string text = section(bob, more);
     const std::size_t size = text.size();
-    const auto parsed = dnsd::parse_peers_file("/etc/sites.conf", std::move(text));
-    REQUIRE(parsed.has_value() == is_right);
-    if (is_right) CHECK(parsed->peers.size() == 1);
-    if (!is_right) CHECK(parsed.error().starts_with("/etc/sites.conf:3: "));
+    CHECK(dnsd::parse_peers_file(std::move(text)).errors.size() == errors);
     CHECK(text == std::string(size, '\0'));  // NOLINT(bugprone-use-after-move): it is not moved
   }
 }

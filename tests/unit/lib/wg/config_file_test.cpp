@@ -10,26 +10,28 @@
 #include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace {
 
-// Keys that `wg genkey
-//  wg pubkey` made.
+// Keys that `wg genkey | wg pubkey` made.
 constexpr std::string_view alice = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
 constexpr std::string_view bob = "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=";
 constexpr std::string_view zero = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
+/// A file without errors.
 wg::ConfigFile parse(const std::string& text) {
   auto file = wg::parse_config_file(text);
-  if (!file) FAIL(fmt::format("line {}: {}", file.error().line, file.error().message));
-  return std::move(*file);
+  for (const wg::ConfigError& error : file.errors)
+    FAIL(fmt::format("line {}: {}", error.line, error.message));
+  return file;
 }
 
 std::string peer(std::string_view key, std::string_view more = "") {
   return fmt::format("[Peer]\nPublicKey = {}\n{}", key, more);
 }
 
-TEST_CASE("a whole wg-quick file: the peers are read, the interface is ignored") {
+TEST_CASE("a whole wg-quick file") {
   const auto file = parse(fmt::format(R"([Interface]
 Address = 10.0.0.1/24, fd00::1/64
 PrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=
@@ -55,13 +57,15 @@ PersistentKeepalive = 25
 
 [peer]
   publickey={}
-allowedips =
 ENDPOINT = [2001:db8::1]:1
 persistentkeepalive = off
 #name=bob
 )",
                                       alice, bob));
   CHECK(file.warnings.empty());
+  CHECK(file.interface.private_key.has_value());
+  CHECK(file.interface.listen_port == 51820);
+  CHECK(file.interface.fwmark == 17U);
   REQUIRE(file.peers.size() == 2);
   const wg::ConfigPeer& first = file.peers[0];
   CHECK(first.public_key.to_base64() == alice);
@@ -91,78 +95,33 @@ TEST_CASE("files that hold no peers are files") {
   }
 }
 
-TEST_CASE("endpoints") {
+TEST_CASE("endpoints that are no address stay as they are written, for getaddrinfo") {
   struct Case {
     std::string_view text;
-    std::string_view expected;  // empty: refused
+    std::string_view host;
   };
-  const std::string label63(63, 'a');
-  const std::string name253 = label63 + '.' + label63 + '.' + label63 + '.' + std::string(61, 'a');
-  const std::string long_name = name253 + ":51820";
-  const std::string dotted_name = name253 + ".:51820";
-  const std::string too_long_name = "a" + name253 + ":51820";
-  const std::string too_long_label = "a" + label63 + ".org:51820";
   const auto cases = std::to_array<Case>({
-      {"1.2.3.4:1", "1.2.3.4:1"},
-      {"[::1]:65535", "[::1]:65535"},
-      {"[::ffff:192.0.2.1]:5", "192.0.2.1:5"},
-      {"vpn.example.org:51820", "vpn.example.org 51820"},
-      {"Vpn-1.Example.ORG.:51820", "Vpn-1.Example.ORG. 51820"},
-      {"h:1", "h 1"},
-      {"0x.org4:1", "0x.org4 1"},
-      {long_name, "same"},
-      {dotted_name, "same"},
-      {"", ""},
-      {":", ""},
-      {":51820", ""},
-      {"example.org", ""},
-      {"example.org:", ""},
-      {"example.org:0", ""},
-      {"example.org:65536", ""},
-      {"example.org:+1", ""},
-      {"example.org: 1", ""},
-      {"1.2.3:51820", ""},
-      {"1.2.3.4.5:51820", ""},
-      {"1.2.3.256:51820", ""},
-      {"2001:db8::1:51820", ""},
-      {"[2001:db8::1]", ""},
-      {"[1.2.3.4]:51820", ""},
-      {"[fe80::1%eth0]:51820", ""},
-      {"a..org:51820", ""},
-      {".org:51820", ""},
-      {"a.org..:51820", ""},
-      {".:51820", ""},
-      {"-a.org:51820", ""},
-      {"a-.org:51820", ""},
-      {"_wireguard.org:51820", ""},
-      {"a b.org:51820", ""},
-      {"b\xc3\xbc"
-       "cher.example:51820",
-       ""},
-      {too_long_name, ""},
-      {too_long_label, ""},
+      {"Vpn-1.Example.ORG.:51820", "Vpn-1.Example.ORG."},
+      {"[h]:51820", "h"},
+      {"0x.org4:51820", "0x.org4"},
+      {"_wireguard.example.org:51820", "_wireguard.example.org"},
+      {"a..org:51820", "a..org"},
+      {"[fe80::1%eth0]:51820", "fe80::1%eth0"},
+      {"fe80::1%eth0:51820", "fe80::1%eth0"},
+      {"2001:db8::1%7:51820", "2001:db8::1%7"},
+      {"*:51820", "*"},
   });
   for (const Case& c : cases) {
     CAPTURE(c.text);
-    const auto file = wg::parse_config_file(peer(alice, fmt::format("Endpoint = {}\n", c.text)));
-    CHECK(file.has_value() == !c.expected.empty());
-    if (!file || !file->peers[0].endpoint) continue;
-    const auto& endpoint = *file->peers[0].endpoint;
-    std::string shown;
-    if (const auto* host = std::get_if<wg::HostEndpoint>(&endpoint)) {
-      shown = fmt::format("{} {}", host->host, base::to_number(host->port));
-    } else {
-      shown = std::get<base::Endpoint>(endpoint).to_string();
-    }
-    if (c.expected == "same") {
-      CHECK(shown == fmt::format("{} 51820", c.text.substr(0, c.text.size() - 6)));
-    } else {
-      CHECK(shown == c.expected);
-    }
+    const auto file = parse(peer(alice, fmt::format("Endpoint = {}\n", c.text)));
+    const auto* host = std::get_if<wg::HostEndpoint>(&file.peers[0].endpoint.value());
+    REQUIRE(host != nullptr);
+    CHECK(host->host == c.host);
+    CHECK(base::to_number(host->port) == 51820);
   }
 }
 
-TEST_CASE("what is wrong is said with its line") {
+TEST_CASE("what is wrong is said with its line, and costs its section") {
   struct Case {
     std::string name;
     std::string text;
@@ -170,65 +129,143 @@ TEST_CASE("what is wrong is said with its line") {
     std::string_view message;  // a part of it
   };
   const auto cases = std::to_array<Case>({
-      {"key before a section", "PublicKey = x\n", 1, "before the first"},
-      {"unknown section", "\n[Peers]\n", 2, "\"[Peers]\" is not a section"},
+      {"unknown section", "\n[Peers]\nAnything\n", 2, "\"[Peers]\" is not a section"},
       {"section cut short", "[Peer\n", 1, "is not a section"},
       {"section with more", "[Peer] x\n", 1, "is not a section"},
-      {"empty section name", "[]\n", 1, "is not a section"},
-      {"one bracket", "[\n", 1, "is not a section"},
       {"unknown key of a peer", peer(alice, "AllowedIP = 10.0.0.1\n"), 3, "AllowedIPs"},
-      {"unknown key of the interface", "[Interface]\nPeer = x\n", 2, "is not a key of [Interface]"},
       {"wg-quick's key in a peer", peer(alice, "MTU = 1420\n"), 3, "is not a key of [Peer]"},
       {"no equals sign", peer(alice, "Endpoint\n"), 3, "Key = value"},
-      {"no public key", "\n[Peer]\nAllowedIPs = 10.0.0.1\n\n" + peer(bob), 2, "has no PublicKey"},
-      {"no public key at the end", "[Peer]", 1, "has no PublicKey"},
-      {"public key twice in a section", peer(alice, fmt::format("PublicKey = {}\n", bob)), 3,
-       "is the line [Peer] above it missing"},
-      {"same peer twice", peer(alice) + peer(alice), 4, "see line 1"},
-      {"endpoint twice", peer(alice, "Endpoint = 1.2.3.4:5\nEndpoint = 1.2.3.4:6\n"), 4,
-       "Endpoint a second time"},
+      {"no value", peer(alice, "AllowedIPs =\n"), 3, "\"AllowedIPs\" has no value"},
+      {"no public key", "\n[Peer]\nAllowedIPs = 10.0.0.1\n\n", 2, "has no PublicKey"},
+      {"an empty peer", "[Peer]\n", 1, "has no PublicKey"},
       {"key one character short", peer(alice.substr(1)), 2, "is not a public key"},
-      {"key one character long", peer(std::string(alice) + "="), 2, "is not a public key"},
-      {"key with spare bits", peer("xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dh="), 2,
-       "is not a public key"},
-      {"key of zeros", peer(zero), 2, "is not a public key"},
-      {"no key at all", peer(""), 2, "is not a public key"},
       {"preshared key", peer(alice, "PresharedKey = secret\n"), 3, "wg genpsk"},
       {"prefix too long", peer(alice, "AllowedIPs = 10.0.0.0/33\n"), 3, "\"10.0.0.0/33\""},
-      {"no prefix behind the comma", peer(alice, "AllowedIPs = 10.0.0.0/8,\n AllowedIPs = ,\n"), 4,
-       "is not an address block"},
-      {"name as allowed ip", peer(alice, "AllowedIPs = example.org\n"), 3,
-       "is not an address block"},
-      {"negative length", peer(alice, "AllowedIPs = 10.0.0.0/-1\n"), 3, "is not an address block"},
+      {"comma at the end", peer(alice, "AllowedIPs = 10.0.0.0/8,\n"), 3, "none at the end"},
       {"keepalive too long", peer(alice, "PersistentKeepalive = 65536\n"), 3, "0–65535"},
-      {"keepalive in words", peer(alice, "PersistentKeepalive = on\n"), 3, "0–65535"},
-      {"keepalive empty", peer(alice, "PersistentKeepalive =\n"), 3, "0–65535"},
-      {"octets of no text", std::string("\0\xff\x1b[31m", 7), 1, "Key = value"},
+      {"endpoint", peer(alice, "Endpoint = 1.2.3.256:5\n"), 3, "is not an endpoint"},
   });
   for (const Case& c : cases) {
     CAPTURE(c.name);
-    const auto file = wg::parse_config_file(c.text);
-    REQUIRE_FALSE(file.has_value());
-    CHECK(file.error().line == c.line);
-    CAPTURE(file.error().message);
-    CHECK(file.error().message.find(c.message) != std::string::npos);
+    const auto file = wg::parse_config_file(peer(bob) + c.text + "[Interface]\nListenPort = 4\n");
+    REQUIRE(file.errors.size() == 1);
+    CHECK(file.errors[0].line == c.line + 2);
+    CAPTURE(file.errors[0].message);
+    CHECK(file.errors[0].message.find(c.message) != std::string::npos);
+    CHECK(file.errors[0].message.find("left out") != std::string::npos);
+    REQUIRE(file.peers.size() == 1);
+    CHECK(file.peers[0].public_key.to_base64() == bob);
+    CHECK(file.interface.listen_port == 4);
+    CHECK(file.lost_keys.size() + file.lost_unknown == 1);
   }
 }
 
-TEST_CASE("messages never hold secrets, and nothing that a terminal obeys") {
+TEST_CASE("every wrong line is said, and whose peer is lost") {
+  const auto file = wg::parse_config_file(
+      peer(alice, "Endpoint = x\nAllowedIPs = y\n# Name = a\nz\n") + "[Peer]\nPublicKey = w\n");
+  REQUIRE(file.errors.size() == 4);
+  CHECK(file.errors[0].line == 3);
+  CHECK(file.errors[1].line == 4);
+  CHECK(file.errors[2].line == 6);
+  CHECK(
+      file.errors[2].message.ends_with("; the peer a (xTIB…p8Dg) of the [Peer] in line 1 is left "
+                                       "out"));
+  CHECK(file.errors[3].line == 8);
+  REQUIRE(file.lost_keys.size() == 1);
+  CHECK(file.lost_keys[0].to_base64() == alice);
+  CHECK(file.lost_unknown == 1);
+}
+
+TEST_CASE("a line outside a section costs the peers of the file, and the rest is checked, too") {
+  const auto file = wg::parse_config_file("PublicKey = x\nnonsense\n" + peer(alice) +
+                                          peer(bob, "Endpoint = x\n"));
+  CHECK(file.peers.empty());
+  REQUIRE(file.errors.size() == 2);
+  CHECK(file.errors[0].line == 1);
+  CHECK(file.errors[0].message.find("before the first [Interface]") != std::string::npos);
+  CHECK(file.errors[1].line == 7);
+  CHECK(file.lost_keys.size() == 2);
+  CHECK(file.lost_unknown == 1);
+}
+
+TEST_CASE("a peer with a wrong section and a right one is not lost") {
+  const auto file =
+      wg::parse_config_file(peer(alice, "Endpoint = x\n") + peer(alice, "AllowedIPs = ::/0\n"));
+  REQUIRE(file.peers.size() == 1);
+  CHECK(file.peers[0].allowed_ips.size() == 1);
+  CHECK(file.errors.size() == 1);
+  CHECK(file.lost_keys.empty());
+}
+
+TEST_CASE("a wrong line of the interface costs what it sets") {
+  const auto file = wg::parse_config_file(
+      "[Interface]\nPrivateKey = abc\nListenPort = 4\nFwMark = zzz\nAddress = 10.0.0.300/24, "
+      "fd00::1\n"
+      "SaveConfig = on\nAllowedIPs = ::/0\nA d d r e s s = 10.0.0.1\n" +
+      peer(alice));
+  std::vector<std::size_t> lines;
+  for (const wg::ConfigError& error : file.errors) lines.push_back(error.line);
+  CHECK(lines == std::vector<std::size_t>{2, 4, 5, 6, 7, 8});
+  CHECK_FALSE(file.interface.private_key.has_value());
+  CHECK_FALSE(file.interface.fwmark.has_value());
+  CHECK(file.interface.listen_port == 4);
+  CHECK(file.peers.size() == 1);
+  CHECK(parse("[Interface]\nAddress = 10.0.0.1/255.255.255.0, 10.0.0.2, fd00::1/64\n")
+            .warnings.empty());
+}
+
+TEST_CASE("what WireGuard takes and nobody means is a warning with its line") {
+  struct Case {
+    std::string text;
+    std::size_t line;
+    std::string_view message;  // a part of it
+    std::size_t peers;
+  };
+  const auto cases = std::to_array<Case>({
+      {"[Interface]\nJc = 4\n", 2, "\"Jc\" in [Interface] is left out", 0},
+      {peer(alice, fmt::format("PublicKey = {}\n", bob)), 3, "is the line [Peer] above it missing",
+       1},
+      {peer(alice) + peer(alice), 3, "has a [Peer] in line 1 already", 1},
+      {peer(alice, "AllowedIPs = ::/0\n") + peer(bob, "AllowedIPs = ::/0\n"), 4,
+       "::/0 is also in the [Peer] of line 1: WireGuard gives it to (TrMv", 2},
+      {peer(zero), 1, "public key of zeros", 0},
+  });
+  for (const Case& c : cases) {
+    const auto file = parse(c.text);
+    REQUIRE(file.warnings.size() == 1);
+    CHECK(file.warnings[0].line == c.line);
+    CAPTURE(file.warnings[0].message);
+    CHECK(file.warnings[0].message.find(c.message) != std::string::npos);
+    CHECK(file.peers.size() == c.peers);
+  }
+}
+
+TEST_CASE(
+    "messages never hold secrets, and nothing that a terminal obeys, and their number is limited") {
   const std::string secret = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk";
   for (const std::string& text :
        {peer(alice, "PresharedKey = " + secret + "\n"), "[Interface]\nPrivatKey = " + secret + "\n",
-        peer(alice, "PresharedKey " + secret + "\n"),
+        "[Interface]\nPrivateKey = " + secret + "\n", "[Interface] PrivateKey = " + secret + "=\n",
+        "[PrivateKey = " + secret + "=\n", "[Peer]=" + secret + "=]\n",
+        peer(alice, "PresharedKey " + secret + "\n"), "PresharedKey " + secret + "=\n",
         peer(alice, "PreSharedKy=" + secret + "=\n")}) {
+    CAPTURE(text);
     const auto file = wg::parse_config_file(text);
-    REQUIRE_FALSE(file.has_value());
-    CHECK(file.error().message.find(secret) == std::string::npos);
+    CHECK(file.errors.size() + file.warnings.size() == 1);
+    for (const auto& list : {file.errors, file.warnings}) {
+      for (const wg::ConfigError& error : list) {
+        CAPTURE(error.message);
+        CHECK(error.message.find(secret.substr(0, 20)) == std::string::npos);
+      }
+    }
   }
   const auto file = wg::parse_config_file(peer(alice, "\x1b[31m\xff = " + std::string(9999, 'x')));
-  REQUIRE_FALSE(file.has_value());
-  CHECK(file.error().message.find('\x1b') == std::string::npos);
-  CHECK(file.error().message.size() < 300);
+  REQUIRE(file.errors.size() == 1);
+  CHECK(file.errors[0].message.find('\x1b') == std::string::npos);
+  CHECK(file.errors[0].message.size() < 300);
+  std::string many = "[Peer]\n";
+  for (std::size_t i = 0; i < 2 * wg::max_config_errors; ++i) many += "x\n";
+  CHECK(wg::parse_config_file(many).errors.size() == wg::max_config_errors);
 }
 
 TEST_CASE("whose name a comment holds") {
@@ -297,8 +334,8 @@ TEST_CASE("every beginning of a file is read or refused, line by line") {
       "# Name = a\n" + peer(alice, "AllowedIPs = 10.0.0.1/32, ::/0\nEndpoint = [::1]:5\n");
   for (std::size_t size = 0; size <= text.size(); ++size) {
     const auto file = wg::parse_config_file(std::string_view(text).substr(0, size));
-    if (!file) CHECK(file.error().line >= 1);
-    if (size == text.size()) CHECK(file.has_value());
+    for (const wg::ConfigError& error : file.errors) CHECK(error.line >= 1);
+    if (size == text.size()) CHECK(file.errors.empty());
   }
 }
 
