@@ -104,7 +104,9 @@ bool overlap(const base::Endpoint& a, const base::Endpoint& b) {
 
 std::optional<PortHolder> find_port_holder(dns::Transport transport,
                                            const base::Endpoint& endpoint) {
-  const std::string name = transport == dns::Transport::udp ? "/proc/net/udp" : "/proc/net/tcp";
+  // Not /proc/net, which is a link to the same, and is hidden from the unit (ProcSubset=pid).
+  const std::string name =
+      transport == dns::Transport::udp ? "/proc/self/net/udp" : "/proc/self/net/tcp";
   const bool is_ipv4 = endpoint.address.is_ipv4();
   for (const auto& path : is_ipv4 ? std::vector{name, name + "6"} : std::vector{name + "6"}) {
     for (const OpenSocket& socket : parse_open_sockets(text_of(path))) {

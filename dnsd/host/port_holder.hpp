@@ -13,7 +13,7 @@
 /// only.
 namespace dnsd {
 
-/// One line of /proc/net/{udp,udp6,tcp,tcp6}.
+/// One line of /proc/self/net/{udp,udp6,tcp,tcp6}.
 struct OpenSocket {
   base::Endpoint local;
   std::uint64_t inode = 0;

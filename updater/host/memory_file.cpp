@@ -7,16 +7,9 @@
 
 #include "base/read_file.hpp"
 #include "base/replace_file.hpp"
+#include "updater/host/boot_id.hpp"
 
 namespace updater {
-namespace {
-
-std::string read_boot_id() {
-  const auto text = base::read_file("/proc/sys/kernel/random/boot_id");
-  return text ? text->substr(0, text->find('\n')) : std::string();
-}
-
-}  // namespace
 
 MemoryFile::MemoryFile(std::filesystem::path path, Access access)
     : path_(std::move(path)), access_(access), boot_(read_boot_id()) {}
