@@ -50,7 +50,8 @@ void PointSources::configure(const std::vector<ConfiguredPoint>& configured) {
       points_.push_back({id, settings, {}, nullptr});
       continue;
     }
-    if (known->settings.tunnel_addresses != settings.tunnel_addresses) known->point.reset();
+    if (known->point && known->settings.tunnel_addresses != settings.tunnel_addresses)
+      known->point->set_tunnel_addresses(settings.tunnel_addresses);
     known->settings = settings;
     points_.push_back(std::move(*known));
     before.erase(known);
@@ -74,8 +75,12 @@ bool PointSources::restore(const StateStore::SavedSource& saved, StateStore& sto
     memory.peers.push_back(peer);
     if (load.add()) spdlog::info("{}: {} peers known so far", saved.name, load.count());
   });
-  for (const StateStore::SavedMark& mark : store.load_marks(saved.name))
-    memory.marks.emplace_back(mark.key, mark.timestamp);
+  for (const StateStore::SavedMark& mark : store.load_marks(saved.name)) {
+    memory.marks.push_back({mark.key, mark.timestamp, mark.removed});
+    const bool is_removed = !registry_.is_configured(mark.key);
+    if (is_removed && !mark.removed) registry_.mark_unsaved({id, mark.key});
+    if (!is_removed && mark.removed) saver_.add_mark(id, mark.key, mark.timestamp);
+  }
   memory.last_timestamp = saved.last_timestamp;
   saver_.set_last_timestamp(id, saved.last_timestamp);
   registry_.set_own_key(id, saved.own_key);

@@ -37,7 +37,7 @@ class PointSources : public std::enable_shared_from_this<PointSources> {
   PointSources(const PointSources&) = delete;
   PointSources& operator=(const PointSources&) = delete;
 
-  /// Replaces the list of points. Closes points that are gone, or that need other tunnel addresses.
+  /// Replaces the list of points. Closes points that are gone.
   void configure(const std::vector<ConfiguredPoint>& configured);
   /// Takes what an earlier run saved of one source. Call it before open(). \return false: not a
   /// configured point.

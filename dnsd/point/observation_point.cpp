@@ -54,6 +54,7 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
         readable_(io_, ::fcntl(socket_.fd(), F_DUPFD_CLOEXEC, 0)),
         timer_(io_),
         rules_(budget),
+        tunnel_addresses_(settings_.tunnel_addresses),
         notices_(settings_.listen) {}
   ~Impl() override {
     io_.stop();
@@ -69,8 +70,7 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
     engine_.emplace(noise::KeyPair(key_), *this, noise::Engine::Options{},
                     memory.last_timestamp == noise::Tai64n() ? noise::Tai64n()
                                                              : memory.last_timestamp + memory_lag);
-    marks_ = {memory.marks.begin(), memory.marks.end()};
-    saved_ = memory.peers;
+    memory_ = memory;
   }
 
   void start() {
@@ -86,6 +86,12 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
     });
   }
 
+  void set_tunnel_addresses(std::vector<base::IpAddress> addresses) {
+    settings_.tunnel_addresses = addresses;
+    asio::post(io_, [this, addresses = std::move(addresses)]() mutable {
+      tunnel_addresses_ = std::move(addresses);
+    });
+  }
   void set_peers(std::vector<PointPeer> peers) {
     asio::post(io_, [this, peers = std::move(peers)]() mutable { take_peers(std::move(peers)); });
   }
@@ -112,20 +118,29 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
     for (const PointPeer& peer : peers) wanted.insert(peer.key);
     std::erase_if(known_, [&](const auto& entry) {
       if (wanted.contains(entry.first)) return false;
-      engine_->remove_peer(entry.first);
+      engine_->remove_peer(entry.first, now.steady);
       rules_.forget(entry.first, now.steady);
       notices_.forget(entry.first);
       return true;
     });
+    const PointMemory memory = std::exchange(memory_, {});
+    std::unordered_map<wg::PublicKey, noise::Tai64n> marks;
+    for (const PointMemory::Mark& mark : memory.marks) {
+      if (wanted.contains(mark.key)) {
+        marks.emplace(mark.key, mark.timestamp);
+      } else {
+        engine_->restore_mark(mark.key, mark.timestamp,
+                              to_steady(mark.removed.value_or(now.wall), now));
+      }
+    }
     for (PointPeer& peer : peers) {
-      const auto mark = marks_.find(peer.key);
-      engine_->add_peer(peer.key, peer.psk, mark == marks_.end() ? noise::Tai64n() : mark->second);
+      const auto mark = marks.find(peer.key);
+      engine_->add_peer(peer.key, peer.psk, mark == marks.end() ? noise::Tai64n() : mark->second);
       Known& known = known_[peer.key];
       known.name = std::move(peer.name);
       known.allowed_ips = std::move(peer.allowed_ips);
     }
-    marks_.clear();
-    for (const SavedPeer& saved : std::exchange(saved_, {})) {
+    for (const SavedPeer& saved : memory.peers) {
       if (known_.contains(saved.key)) rules_.restore(saved, now);
     }
     finish_turn(now);
@@ -225,7 +240,7 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
     if (!inner_ || known == known_.end()) return;
     inner_({.peer = peer,
             .allowed_ips = known->second.allowed_ips,
-            .tunnel_addresses = settings_.tunnel_addresses,
+            .tunnel_addresses = tunnel_addresses_,
             .octets = packet,
             .now = now_},
            [&](base::Bytes reply) {
@@ -236,11 +251,16 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
 
   void unknown_session(const noise::Path& path) override { rules_.unknown_session(path, now_); }
 
+  /// Only to where the peer was last: who repeats recorded packets from elsewhere gets none.
+  bool may_answer_old(const wg::PublicKey& peer, const noise::Path& path) override {
+    return rules_.was_at(peer, path.remote.address);
+  }
+
   void clock_behind(const wg::PublicKey& peer, std::chrono::seconds by) override {
     notices_.clock_behind(peer, name_of(peer), by, now_.steady);
   }
 
-  const Settings settings_;
+  Settings settings_;  // of the thread that calls
   const wg::PrivateKey key_;
   const wg::PublicKey public_key_;
   const Report report_;
@@ -254,9 +274,8 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
   std::optional<noise::Engine> engine_;
   PointRules rules_;
   std::unordered_map<wg::PublicKey, Known> known_;
-  // Of the last run, until the first set_peers().
-  std::unordered_map<wg::PublicKey, noise::Tai64n> marks_;
-  std::vector<SavedPeer> saved_;
+  std::vector<base::IpAddress> tunnel_addresses_;
+  PointMemory memory_;  // of the last run, until the first set_peers()
   PointReport pending_;
   base::Now now_{};
   std::optional<base::SteadyTime> armed_;
@@ -292,6 +311,9 @@ void ObservationPoint::restore(const PointMemory& memory) {
 }
 void ObservationPoint::start() {
   impl_->start();
+}
+void ObservationPoint::set_tunnel_addresses(std::vector<base::IpAddress> addresses) {
+  impl_->set_tunnel_addresses(std::move(addresses));
 }
 void ObservationPoint::set_peers(std::vector<PointPeer> peers) {
   impl_->set_peers(std::move(peers));

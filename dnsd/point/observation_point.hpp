@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,9 +26,15 @@ struct PointPeer {
 
 /// What a point remembers over a restart.
 struct PointMemory {
+  /// The newest timestamp of a peer, also of one that was removed.
+  struct Mark {
+    wg::PublicKey key;
+    noise::Tai64n timestamp;
+    std::optional<base::WallTime> removed = {};
+  };
   std::vector<SavedPeer> peers;
-  std::vector<std::pair<wg::PublicKey, noise::Tai64n>> marks;  ///< newest timestamp of each
-  noise::Tai64n last_timestamp;                                ///< that the point sent
+  std::vector<Mark> marks;
+  noise::Tai64n last_timestamp;  ///< that the point sent
 };
 
 /// What a point has learnt since its last report.
@@ -73,6 +80,8 @@ class ObservationPoint {
   void restore(const PointMemory& memory);
   /// Once, after the first set_peers().
   void start();
+  /// From the thread of settings().
+  void set_tunnel_addresses(std::vector<base::IpAddress> addresses);
   /// Replaces the list of peers. Peers that stay keep their sessions.
   void set_peers(std::vector<PointPeer> peers);
   /// Forgets the newest timestamp of a peer whose clock was set back.

@@ -52,8 +52,8 @@ void PointNotices::clock_behind(const wg::PublicKey& key, const std::string& nam
   set_clock_behind(key, std::max(by, std::chrono::seconds(1)));  // 0 would mean: it is not
   if (!may_write(key, now)) return;
   spdlog::warn(
-      "{}: {}: its clock is {} s behind what it was: its handshakes look like replays and are "
-      "ignored; set its clock, or accept it with: wg-dnsd peer reset",
+      "{}: {}: its clock is {} s behind what it was: from another address its handshakes would "
+      "look like replays and be ignored; set its clock, or accept it with: wg-dnsd peer reset",
       listen_, wg::describe_peer(name, key), by.count());
 }
 

@@ -25,7 +25,8 @@ class PointNotices {
 
   /// Something that the rules found. \param name of the peer, for the log; empty: none
   void tell(const PointRules::Notice& notice, const std::string& name, base::SteadyTime now);
-  /// A handshake looked like a replay: the peer's clock was set back. \param name as above
+  /// A handshake was as old as a replay, and was none: the peer's clock was set back. \param name
+  /// as above
   void clock_behind(const wg::PublicKey& key, const std::string& name, std::chrono::seconds by,
                     base::SteadyTime now);
   /// A handshake was accepted, or the peer was reset: its clock is not behind.

@@ -248,6 +248,12 @@ void PointRules::publish(const wg::PublicKey& key, const Place& place, bool is_o
       {key, {place.endpoint, place.since, place.last_seen, place.seen, is_on_trial}});
 }
 
+bool PointRules::was_at(const wg::PublicKey& key, const base::IpAddress& address) const {
+  const auto it = tracks_.find(key);
+  if (it == tracks_.end() || !it->second.place) return false;
+  return it->second.place->endpoint.address == address.unmapped();
+}
+
 void PointRules::unknown_session(const noise::Path& path, base::Now now) {
   const base::Endpoint from{path.remote.address.unmapped(), path.remote.port};
   const auto known = who_.find(from);

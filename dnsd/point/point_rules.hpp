@@ -73,6 +73,8 @@ class PointRules {
   void forget(const wg::PublicKey& key, base::SteadyTime now);
 
   void received(const wg::PublicKey& key, const noise::Received& received, base::Now now);
+  /// Whether the peer is, or was last, at this address, behind whichever port.
+  [[nodiscard]] bool was_at(const wg::PublicKey& key, const base::IpAddress& address) const;
   /// Transport data of no session of ours: the peer that was last seen there has a session that we
   /// lost.
   void unknown_session(const noise::Path& path, base::Now now);

@@ -36,7 +36,14 @@ void add_timestamps(const Database& database) {
           " timestamp BLOB NOT NULL, PRIMARY KEY (source, public_key)) WITHOUT ROWID;");
 }
 
-constexpr std::array<MigrationStep, 2> steps = {make_tables, add_timestamps};
+// Version 2 to 3: a timestamp outlives its peer's row; when that was forgotten, in Unix seconds.
+void keep_marks_of_removed(const Database& database) {
+  execute(database,
+          "ALTER TABLE mark ADD COLUMN removed INTEGER;"
+          "CREATE INDEX removed_mark ON mark (removed) WHERE removed IS NOT NULL;");
+}
+
+constexpr std::array<MigrationStep, 3> steps = {make_tables, add_timestamps, keep_marks_of_removed};
 
 SqliteError explain(const std::string& backup, int code, const std::string& reason) {
   return {code, fmt::format("its backup {} cannot be written: {}", backup, reason)};

@@ -9,10 +9,12 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <system_error>
 
 #include "dnsd/state/migrations.hpp"
+#include "noise/departed_marks.hpp"
 
 namespace dnsd {
 namespace {
@@ -101,14 +103,29 @@ void write_sources(const Database& database, const StateStore::Batch& batch) {
   }
 }
 
+/// Of peers that left: kept for a day, and no more than the points keep.
+void drop_old_marks(const Database& database) {
+  execute(database, fmt::format("DELETE FROM mark WHERE removed < strftime('%s', 'now') - {}",
+                                std::chrono::seconds(noise::DepartedMarks::kept_for).count()));
+  execute(
+      database,
+      fmt::format("DELETE FROM mark WHERE removed <= (SELECT removed FROM mark WHERE removed IS "
+                  "NOT NULL ORDER BY removed DESC LIMIT 1 OFFSET {})",
+                  noise::DepartedMarks::most));
+}
+
 void write_peers(const Database& database, const StateStore::Batch& batch) {
   Statement save(database, "INSERT OR REPLACE INTO peer VALUES (?, ?, ?, ?, ?, ?)");
   Statement forget(database, "DELETE FROM peer WHERE source = ? AND public_key = ?");
-  Statement forget_mark(database, "DELETE FROM mark WHERE source = ? AND public_key = ?");
+  Statement leave_mark(database,
+                       "UPDATE mark SET removed = CAST(strftime('%s', 'now') AS INTEGER) "
+                       "WHERE source = ? AND public_key = ? AND removed IS NULL");
+  bool has_left = false;
   for (const StateStore::SavedRow& row : batch.peers) {
     if (!row.peer) {
       forget.bind(row.source).bind(row.key.octets()).run();
-      forget_mark.bind(row.source).bind(row.key.octets()).run();
+      leave_mark.bind(row.source).bind(row.key.octets()).run();
+      has_left = true;
       continue;
     }
     save.bind(row.source).bind(row.key.octets());
@@ -121,10 +138,11 @@ void write_peers(const Database& database, const StateStore::Batch& batch) {
     }
     save.bind(to_text(row.peer->allowed_ips)).run();
   }
+  if (has_left) drop_old_marks(database);
 }
 
 void write_marks(const Database& database, const StateStore::Batch& batch) {
-  Statement save(database, "INSERT OR REPLACE INTO mark VALUES (?, ?, ?)");
+  Statement save(database, "INSERT OR REPLACE INTO mark VALUES (?, ?, ?, NULL)");
   for (const StateStore::SavedMark& mark : batch.marks)
     save.bind(mark.source).bind(mark.key.octets()).bind(mark.timestamp.octets()).run();
 }
@@ -254,11 +272,14 @@ void StateStore::load_peers(const std::string& source,
 std::vector<StateStore::SavedMark> StateStore::load_marks(const std::string& source) {
   std::vector<SavedMark> marks;
   guard_read([&] {
-    Statement row(database_, "SELECT public_key, timestamp FROM mark WHERE source = ?");
+    Statement row(database_, "SELECT public_key, timestamp, removed FROM mark WHERE source = ?");
     row.bind(source);
     while (row.step()) {
-      if (const auto key = read_key(row, 0))
-        marks.push_back({source, *key, read_timestamp(row, 1)});
+      const auto key = read_key(row, 0);
+      if (!key) continue;
+      marks.push_back({source, *key, read_timestamp(row, 1)});
+      if (const std::int64_t removed = row.number(2); removed > 0)
+        marks.back().removed = base::WallTime(std::chrono::seconds(removed));
     }
   });
   return marks;

@@ -28,11 +28,13 @@ class StateStore {
     std::optional<wg::PublicKey> own_key;
     noise::Tai64n last_timestamp = {};  ///< that a built-in point sent; the default: none
   };
-  /// The newest timestamp that a built-in point accepted from a peer.
+  /// The newest timestamp that a built-in point accepted from a peer. It outlives the peer's row by
+  /// a day, so that what was recorded before stays a replay if the peer is added again.
   struct SavedMark {
     std::string source;
     wg::PublicKey key;
     noise::Tai64n timestamp;
+    std::optional<base::WallTime> removed = {};  ///< when its row was forgotten
   };
   struct SavedRow {
     std::string source;
@@ -44,7 +46,7 @@ class StateStore {
     std::vector<SavedSource> sources;
     std::vector<std::string> forgotten_sources;  ///< with all their peers
     std::vector<SavedRow> peers;   ///< their sources are in `sources`, or were saved before
-    std::vector<SavedMark> marks;  ///< so are theirs; forgotten with the peer's row
+    std::vector<SavedMark> marks;  ///< so are theirs; `removed` is not written
     std::optional<std::uint32_t> serial_end;
 
     [[nodiscard]] bool empty() const {

@@ -1,7 +1,8 @@
-// The sections of the engine: peers, datagrams that arrive, sending, time, sessions. Pure, on the
-// caller's thread: receive() takes a datagram, tick() lets time pass, and everything that goes out
-// is a call of Handler. Elsewhere: the octets of messages in message.cpp, the cryptography of
-// handshakes in handshake.cpp and of sessions in session.cpp, macs and cookies in mac_checker.cpp.
+// The sections of the engine: datagrams that arrive, sending, time, sessions. Pure, on the
+// caller's thread: receive() takes a datagram, tick() lets time pass, and everything that goes
+// out is a call of Handler. Elsewhere: peers in engine_peers.cpp, the octets of messages in
+// message.cpp, the cryptography of handshakes in handshake.cpp and of sessions in session.cpp,
+// macs and cookies in mac_checker.cpp.
 
 #include "noise/engine.hpp"
 
@@ -23,6 +24,8 @@ constexpr std::chrono::seconds busy_for{1};
 constexpr std::chrono::milliseconds initiation_interval{20};
 /// Paper §6.1: up to a third of a second, so that two peers do not repeat in step.
 constexpr std::uint32_t jitter_milliseconds = 334;
+/// Of one peer, old ones are answered no more often.
+constexpr std::chrono::seconds old_answer_interval{1};
 constexpr int rekey_attempts = static_cast<int>(rekey_attempt / rekey_timeout);
 /// Keys that were not used for this time are wiped (paper §6.3).
 constexpr auto wipe_after = 3 * reject_after;
@@ -60,6 +63,10 @@ struct Engine::Live {
   std::unique_ptr<Session> previous;
   std::unique_ptr<Session> current;
   std::unique_ptr<Session> next;  ///< answered by us; the peer has not used it yet
+  /// As `next`, to an initiation that may be a replay: it disturbs no other session.
+  std::unique_ptr<Session> doubtful;
+  std::chrono::seconds doubtful_behind{};
+  std::optional<base::SteadyTime> old_answered;
   std::unique_ptr<Attempt> attempt;
   MacWriter macs;
   std::optional<base::SteadyTime> retry_due;
@@ -79,45 +86,6 @@ Engine::Engine(KeyPair key, Handler& handler, Options options, const Tai64n& las
       macs_(key_.public_key()),
       last_timestamp_(last_timestamp) {}
 Engine::~Engine() = default;
-
-// Peers
-
-void Engine::add_peer(const wg::PublicKey& peer, const wg::PresharedKey& psk, const Tai64n& mark) {
-  const auto [it, is_new] = peers_.try_emplace(peer);
-  Peer& known = it->second;
-  if (is_new) known.mark = mark;
-  if (known.psk == psk) return;
-  known.psk = psk;
-  drop_all(*it);
-}
-
-void Engine::remove_peer(const wg::PublicKey& peer) {
-  const auto it = peers_.find(peer);
-  if (it == peers_.end()) return;
-  drop_all(*it);
-  peers_.erase(it);
-}
-
-void Engine::reset_peer(const wg::PublicKey& peer) {
-  const auto it = peers_.find(peer);
-  if (it == peers_.end()) return;
-  it->second.mark = it->second.refused = {};
-  it->second.last_initiation.reset();
-  if (!std::exchange(it->second.is_marked, true)) marked_.push_back(peer);
-}
-
-std::optional<Tai64n> Engine::mark(const wg::PublicKey& peer) const {
-  const auto it = peers_.find(peer);
-  return it == peers_.end() ? std::nullopt : std::optional(it->second.mark);
-}
-
-std::vector<wg::PublicKey> Engine::take_marked() {
-  for (const wg::PublicKey& key : marked_) {
-    const auto it = peers_.find(key);
-    if (it != peers_.end()) it->second.is_marked = false;
-  }
-  return std::exchange(marked_, {});
-}
 
 // Datagrams
 
@@ -155,7 +123,11 @@ void Engine::receive(const Initiation& message, const Path& path, base::Now now)
     ++counters_.not_authentic;
     return;
   }
-  if (is_fresh(*it, *timestamp, now)) respond(*it, *handshake, message.sender, path, now);
+  if (is_fresh(*it, *timestamp, now)) {
+    respond(*it, *handshake, message.sender, path, live(*it).next, now);
+  } else if (may_answer_old(*it, *timestamp, path, now)) {
+    respond(*it, *handshake, message.sender, path, live(*it).doubtful, now);
+  }
 }
 
 /// Runs before any Diffie-Hellman. Until an address is proven only the total load decides:
@@ -193,14 +165,9 @@ void Engine::note_backlog(base::SteadyTime now) {
 }
 
 bool Engine::is_fresh(Node& node, const Tai64n& timestamp, base::Now now) {
-  auto& [key, peer] = node;
+  Peer& peer = node.second;
   if (timestamp <= peer.mark) {
     ++counters_.old_timestamp;
-    // A replay shows the same timestamp again; the timestamps of a clock that was set back
-    // increase.
-    const bool ticks = peer.refused != Tai64n() && timestamp > peer.refused;
-    peer.refused = std::max(peer.refused, timestamp);
-    if (ticks) handler_.clock_behind(key, peer.mark.since(timestamp));
     return false;
   }
   if (peer.last_initiation && now.steady - *peer.last_initiation < initiation_interval) {
@@ -208,14 +175,22 @@ bool Engine::is_fresh(Node& node, const Tai64n& timestamp, base::Now now) {
     return false;
   }
   peer.last_initiation = now.steady;
-  peer.mark = timestamp;
-  peer.refused = {};
-  if (!std::exchange(peer.is_marked, true)) marked_.push_back(key);
+  note_mark(node, timestamp);
+  return true;
+}
+
+bool Engine::may_answer_old(Node& node, const Tai64n& timestamp, const Path& path, base::Now now) {
+  // The newest one that comes twice is a copy by the network.
+  if (timestamp >= node.second.mark || !handler_.may_answer_old(node.first, path)) return false;
+  Live& state = live(node);
+  if (state.old_answered && now.steady - *state.old_answered < old_answer_interval) return false;
+  state.old_answered = now.steady;
+  state.doubtful_behind = node.second.mark.since(timestamp);
   return true;
 }
 
 void Engine::respond(Node& node, IncomingHandshake& handshake, SessionIndex sender,
-                     const Path& path, base::Now now) {
+                     const Path& path, std::unique_ptr<Session>& slot, base::Now now) {
   Live& state = live(node);
   const SessionIndex index = draw_index(node);
   std::array<std::uint8_t, response_octets> reply{};
@@ -225,8 +200,8 @@ void Engine::respond(Node& node, IncomingHandshake& handshake, SessionIndex send
     ++counters_.not_authentic;
     return;
   }
-  drop(state.next);
-  state.next =
+  drop(slot);
+  slot =
       std::make_unique<Session>(*keys, Session::Role::responder, index, sender, path, now.steady);
   state.wipe_due = now.steady + wipe_after;
   state.macs.write(node.first, now.steady, reply);
@@ -289,7 +264,7 @@ void Engine::receive(const TransportData& message, base::MutableBytes datagram, 
   Live* const state = found == indices_.end() ? nullptr : found->second->second.live.get();
   std::unique_ptr<Session>* slot = nullptr;
   if (state != nullptr) {
-    for (auto* candidate : {&state->current, &state->next, &state->previous}) {
+    for (auto* candidate : {&state->current, &state->next, &state->previous, &state->doubtful}) {
       if (*candidate && (*candidate)->own_index() == message.receiver) slot = candidate;
     }
   }
@@ -306,10 +281,11 @@ void Engine::receive(const TransportData& message, base::MutableBytes datagram, 
     return;
   }
   Node& node = *found->second;
-  if (slot == &state->next) {  // confirmed: the peer has our response
+  if (slot == &state->next || slot == &state->doubtful) {  // confirmed: the peer has our response
+    if (slot == &state->doubtful) handler_.clock_behind(node.first, state->doubtful_behind);
     drop(state->previous);
     state->previous = std::move(state->current);
-    state->current = std::move(state->next);
+    state->current = std::move(*slot);
     slot = &state->current;
     state->retry_due.reset();
     if (state->attempt) {
@@ -415,6 +391,7 @@ const SharedKey* Engine::static_static(Node& node) {
 // Time
 
 void Engine::tick(base::Now now) {
+  departed_.drop_old(now.steady);
   while (!deadlines_.empty() && deadlines_.top().due <= now.steady) {
     const wg::PublicKey key = deadlines_.top().peer;
     deadlines_.pop();
@@ -481,7 +458,8 @@ void Engine::drop(std::unique_ptr<Session>& session) {
 void Engine::drop_all(Node& node) {
   if (!node.second.live) return;
   Live& state = *node.second.live;
-  for (auto* session : {&state.previous, &state.current, &state.next}) drop(*session);
+  for (auto* session : {&state.previous, &state.current, &state.next, &state.doubtful})
+    drop(*session);
   if (state.attempt) indices_.erase(state.attempt->own_index);
   node.second.live.reset();
 }

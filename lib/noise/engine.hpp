@@ -11,6 +11,7 @@
 
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
+#include "noise/departed_marks.hpp"
 #include "noise/handshake.hpp"
 #include "noise/mac_checker.hpp"
 #include "noise/session.hpp"
@@ -51,8 +52,8 @@ struct EngineCounters {
 /// One thread; calls of Handler come during receive(), tick(), initiate() and send().
 ///
 ///     datagram ─▶ mac1 ─▶ (mac2) ─▶ who? ─▶ timestamp ─▶ session next ── first data ─▶ current
-///                                                                                        │ rekey
-///                                             response to ours ───────▶ current ─▶ previous
+///                                               │ old: session doubtful ── first data ─▶ current
+///                                             response to ours ───────▶ current ─ rekey ▶ previous
 ///
 /// A session's packets are sent only to the address where its handshake was answered. Data from
 /// another address is accepted and reported, but not answered: the handler finds out whether the
@@ -69,8 +70,16 @@ class Engine {
     virtual void inner(const wg::PublicKey& peer, base::Bytes packet) = 0;
     /// Transport data that no session of ours belongs to.
     virtual void unknown_session(const Path& path) = 0;
-    /// The peer's initiations are authentic, but older than its newest one by `by`: its clock was
-    /// set back.
+    /// An authentic initiation came, older than the peer's newest one: somebody repeats a recorded
+    /// one, or the peer's clock was set back. \return whether to answer it, which tells one from
+    /// the other: clock_behind().
+    virtual bool may_answer_old(const wg::PublicKey& /*peer*/, const Path& /*path*/) {
+      return false;
+    }
+    /// The maker of an initiation that was older than its newest one by `by` has used the session
+    /// of our answer. Nobody else can: the session needs the ephemeral key of that initiation,
+    /// which only its maker has, and only until the next one. No recording does that, in whatever
+    /// order it is repeated.
     virtual void clock_behind(const wg::PublicKey& peer, std::chrono::seconds by) = 0;
   };
 
@@ -91,7 +100,11 @@ class Engine {
   /// Adds a peer, or changes the preshared key of a known one, whose sessions then end.
   /// \param mark the newest timestamp that an earlier run accepted from it
   void add_peer(const wg::PublicKey& peer, const wg::PresharedKey& psk, const Tai64n& mark = {});
-  void remove_peer(const wg::PublicKey& peer);
+  /// Its newest timestamp is kept for a day: if it is added again, recorded initiations stay
+  /// replays (departed_marks.hpp).
+  void remove_peer(const wg::PublicKey& peer, base::SteadyTime now);
+  /// Before its peer is added again: a mark of a peer that was removed at that time.
+  void restore_mark(const wg::PublicKey& peer, const Tai64n& mark, base::SteadyTime removed);
   /// Forgets the newest timestamp: a peer whose clock was set back is accepted again.
   void reset_peer(const wg::PublicKey& peer);
   /// The newest timestamp accepted from a peer; none: unknown peer.
@@ -131,7 +144,6 @@ class Engine {
     wg::PresharedKey psk;
     std::optional<SharedKey> static_static;  ///< computed at the peer's first handshake
     Tai64n mark;                             ///< newest timestamp accepted
-    Tai64n refused;                          ///< newest one that was too old
     bool is_marked = false;                  ///< is in marked_
     std::optional<base::SteadyTime> last_initiation;
     std::unique_ptr<Live> live;
@@ -146,9 +158,12 @@ class Engine {
                base::Now now);
   [[nodiscard]] bool admit(const Macs& macs, SessionIndex sender, const Path& path, base::Now now);
   void note_handshake_work(base::SteadyTime now);
+  void note_mark(Node& node, const Tai64n& mark);
   [[nodiscard]] bool is_fresh(Node& node, const Tai64n& timestamp, base::Now now);
+  [[nodiscard]] bool may_answer_old(Node& node, const Tai64n& timestamp, const Path& path,
+                                    base::Now now);
   void respond(Node& node, IncomingHandshake& handshake, SessionIndex sender, const Path& path,
-               base::Now now);
+               std::unique_ptr<Session>& slot, base::Now now);
   void answer(Node& node, Session& session, base::Bytes inner, bool is_proven, base::Now now);
 
   bool begin_attempt(Node& node, base::Now now);
@@ -176,6 +191,7 @@ class Engine {
   SourceLimit source_limit_;
   Tai64n last_timestamp_;
   Peers peers_;
+  DepartedMarks departed_;
   std::unordered_map<SessionIndex, Node*> indices_;
   std::vector<wg::PublicKey> marked_;
   std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;

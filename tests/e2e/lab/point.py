@@ -60,6 +60,10 @@ class Point:
         peers = [json.loads(line) for line in self.ask("peers", "--json").splitlines()]
         return next((peer for peer in peers if peer["public_key"] == key), {})
 
+    def old_timestamps(self):
+        """How many initiations were refused as replays."""
+        return json.loads(self.ask("status", "--json"))["points"][0]["ignored"]["old timestamp"]
+
     def is_stale(self, key):
         """Whether wg-dnsd has not heard of the peer in this run, or not for a long time."""
         return self.report(key).get("stale", False)

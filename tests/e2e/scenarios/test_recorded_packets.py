@@ -179,6 +179,42 @@ def killed_on_trial(attack, process):
     return process
 
 
+def registered_again(attack, process):
+    """Alice is removed and added again, also over a restart: what was recorded of her stays a replay, and older
+    initiations in order say nothing of her clock."""
+    point, alice = attack.point, attack.alice
+    attack.tap.drain()
+    for _ in range(3):
+        alice.stop()
+        alice.start()
+        alice.wait_for_handshake(point.public_key)
+    recorded = [
+        packet for _, target, packet in attack.tap.drain() if target == attack.host and packet[0] == INITIATION
+    ]  # fmt: skip
+    check(len(recorded) >= 3, f"{len(recorded)} initiations were heard")
+    alice.stop()
+    section = point.peers_file.read_text()
+    for restarts in (False, True):
+        point.peers_file.write_text("")
+        point.ask("reload")
+        if restarts:
+            check(process.stop() == 0, "SIGTERM did not end it cleanly")
+            process = point.start(name="wg-dnsd-without-alice")
+        point.peers_file.write_text(section)
+        point.ask("reload")
+        before = point.old_timestamps()
+        for packet in recorded:
+            attack.send(packet)
+        wait_until(lambda: point.old_timestamps() >= before + 2 * len(recorded), "all of them are taken as replays")
+        check(not process.lines("clock"), "replays say that alice's clock is behind")
+        with contextlib.suppress(BlockingIOError):
+            raise Failure(f"mallory got {attack.mallory.recv(2048).hex()}")
+    alice.start()
+    alice.wait_for_handshake(point.public_key)
+    attack.world.wait_until_published("alice")
+    print(f"removed and added again, also over a restart: {len(recorded)} recorded initiations, nothing")
+
+
 def scenario(world):
     world.home("alice", "cone")
     point = Point(world)
@@ -206,9 +242,10 @@ def scenario(world):
     held_back(attack)  # behind it: from now on mallory's address is not believed for a minute
 
     check(process.stop() == 0, "SIGTERM did not end it cleanly")
-    point.start(name="wg-dnsd-again")
+    process = point.start(name="wg-dnsd-again")
     wait_until(lambda: not point.is_stale(attack.alice.public_key), "alice is seen again")
     attack.changes_nothing("recorded before the restart", [initiation, keepalive, response])
+    registered_again(attack, process)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@
 
 namespace {
 
-using wg_test::Datagram;
 using std::chrono::milliseconds;
+using wg_test::Datagram;
 using namespace std::chrono_literals;
 
 class World {

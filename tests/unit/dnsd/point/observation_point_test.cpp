@@ -227,31 +227,99 @@ TEST_CASE("a peer that is removed is not answered; one that stays is not disturb
   CHECK(other.received_count == 2);
 }
 
-/// Waits until the point reports this about its only peer.
-bool wait_for(const Fixture& f, const dnsd::PeerOddities& expected) {
+/// Waits for something that the point's thread does.
+template <typename Condition>
+bool eventually(Condition condition) {
   const auto end = std::chrono::steady_clock::now() + generous;
-  while (f.point->oddities() != expected) {
+  while (!condition()) {
     if (std::chrono::steady_clock::now() > end) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return true;
 }
+/// Waits until the point reports this about its only peer.
+bool wait_for(const Fixture& f, const dnsd::PeerOddities& expected) {
+  return eventually([&] { return f.point->oddities() == expected; });
+}
 
-TEST_CASE("a clock that fell back is told, until the peer is reset") {
-  Fixture f;
-  const wg::PublicKey alice = f.peer.engine.public_key();
+/// The point's memory of the peer: where the last run saw it, and a timestamp of an hour from now.
+dnsd::PointMemory from_the_future(const wg::PublicKey& key, const std::string& place,
+                                  std::optional<base::WallTime> removed = {}) {
   const base::Now now = base::read_clock();
   dnsd::PointMemory memory;
-  memory.marks.emplace_back(alice, noise::Tai64n(now.wall + std::chrono::hours(1)));
-  f.point->restore(memory);
+  memory.marks.push_back({key, noise::Tai64n(now.wall + std::chrono::hours(1)), removed});
+  memory.peers.push_back(
+      {key, dnsd::SavedPeer::Sighting{*base::Endpoint::parse(place), now.wall, now.wall}, {}});
+  return memory;
+}
+
+TEST_CASE("a clock that fell back, where the peer was last: it is served, and told") {
+  Fixture f;
+  const wg::PublicKey alice = f.peer.engine.public_key();
+  f.point->restore(from_the_future(alice, "127.0.0.1:9"));
   f.point->set_peers({{alice, {}, "alice", {}}});
   f.point->start();
-  for (int i = 0; i < 2; ++i)  // its clock still ticks, so this is no replay
-    (void)f.peer.engine.initiate(f.point->public_key(), f.to_point(), 1, now);
-  CHECK(wait_for(f, {{alice, {.is_flapping = false, .clock_behind = seconds(3600)}}}));
+  REQUIRE(f.connect());
+  CHECK(f.inbox.wait([&](const PointReport& all) { return !all.seen.empty(); }));
+  // Its age may round to a second less than an hour, or more.
+  const auto oddities = f.point->oddities();
+  REQUIRE(oddities.size() == 1);
+  CHECK(oddities.at(alice).clock_behind > seconds(3590));
+  f.point->reset_peer(alice);
+  std::this_thread::sleep_for(std::chrono::milliseconds(30));  // not a wait for an event: as below
+  REQUIRE(f.connect());
+  CHECK(wait_for(f, {}));
+}
+
+TEST_CASE("a clock that fell back, from elsewhere: as a replay, until the peer is reset") {
+  Fixture f;
+  const wg::PublicKey alice = f.peer.engine.public_key();
+  f.point->restore(from_the_future(alice, "127.0.0.2:9"));
+  f.point->set_peers({{alice, {}, "alice", {}}});
+  f.point->start();
+  for (int i = 0; i < 2; ++i)
+    (void)f.peer.engine.initiate(f.point->public_key(), f.to_point(), 1, base::read_clock());
+  const auto is_ignored = [&] { return f.point->counters().old_timestamp == 2; };
+  CHECK(eventually(is_ignored));
+  CHECK(f.point->oddities().empty());
   f.point->reset_peer(alice);
   CHECK(f.connect());
-  CHECK(f.point->oddities().empty());
+}
+
+TEST_CASE("what was recorded of a peer stays a replay when it is removed and added again") {
+  Fixture f;
+  const wg::PublicKey alice = f.peer.engine.public_key();
+  const auto replay = [&] {
+    const auto before = f.point->counters().old_timestamp;
+    // As old as a recorded one, by the same key.
+    (void)f.peer.engine.initiate(f.point->public_key(), f.to_point(), 1, base::read_clock());
+    return eventually([&] { return f.point->counters().old_timestamp > before; });
+  };
+  SUBCASE("while the point runs") {
+    f.point->restore(from_the_future(alice, "127.0.0.2:9"));
+    f.point->set_peers({{alice, {}, "alice", {}}});
+    f.point->start();
+    CHECK(replay());
+    f.point->set_peers({});
+    f.point->set_peers({{alice, {}, "alice", {}}});
+    CHECK(replay());
+    CHECK(f.inbox.wait([&](const PointReport& all) { return !all.marks.empty(); }));
+  }
+  SUBCASE("over a restart") {
+    f.point->restore(from_the_future(alice, "127.0.0.2:9", base::read_clock().wall));
+    f.point->set_peers({});
+    f.point->start();
+    f.point->set_peers({{alice, {}, "alice", {}}});
+    CHECK(replay());
+  }
+  SUBCASE("not for ever") {
+    f.point->restore(
+        from_the_future(alice, "127.0.0.2:9", base::read_clock().wall - std::chrono::hours(25)));
+    f.point->set_peers({});
+    f.point->start();
+    f.point->set_peers({{alice, {}, "alice", {}}});
+    CHECK(f.connect());
+  }
 }
 
 TEST_CASE("a key that two machines use is told, until it is taken away") {

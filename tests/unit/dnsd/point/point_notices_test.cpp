@@ -81,10 +81,11 @@ TEST_CASE("each kind of notice has its line") {
     f.now += PointNotices::pause;
   }
   f.notices.clock_behind(f.alice, "", seconds(7), f.now);
-  CHECK(f.log.take() ==
-        "warning 203.0.113.10:51820: (AQAA…AAAA): its clock is 7 s behind what it was: its "
-        "handshakes look like replays and are ignored; set its clock, or accept it with: wg-dnsd "
-        "peer reset\n");
+  CHECK(
+      f.log.take() ==
+      "warning 203.0.113.10:51820: (AQAA…AAAA): its clock is 7 s behind what it was: from another "
+      "address its handshakes would look like replays and be ignored; set its clock, or accept it "
+      "with: wg-dnsd peer reset\n");
 }
 
 TEST_CASE("one line per peer in ten minutes, whatever it is about; oddities are always kept") {

@@ -92,6 +92,19 @@ TEST_CASE("version 1 to 2: timestamps of handshakes") {
   CHECK(number(database, "SELECT count(*) FROM mark") == 1);
 }
 
+TEST_CASE("version 2 to 3: timestamps outlive their peers") {
+  const Folder folder;
+  {
+    const Database database = make_file(folder.file(), 2);
+    dnsd::execute(database, "INSERT INTO mark VALUES ('point:1', x'03', x'04')");
+  }
+  const Database database = make_file(folder.file(), 3);
+  CHECK(dnsd::read_version(database) == 3);
+  CHECK(number(database, "SELECT timestamp = x'04' AND removed IS NULL FROM mark") == 1);
+  dnsd::execute(database, "INSERT INTO mark VALUES ('point:1', x'05', x'04', 1800000000)");
+  CHECK(number(database, "SELECT count(*) FROM mark") == 2);
+}
+
 // How steps are taken
 
 TEST_CASE("a new file takes all steps, and there is nothing to copy") {

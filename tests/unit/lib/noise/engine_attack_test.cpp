@@ -13,7 +13,7 @@ using namespace wg_test;
 
 TEST_CASE("an unregistered peer gets no answer") {
   Tunnel tunnel;
-  tunnel.server.engine.remove_peer(tunnel.client.engine.public_key());
+  tunnel.server.engine.remove_peer(tunnel.client.engine.public_key(), tunnel.clock.now.steady);
   tunnel.connect(home);
   CHECK(tunnel.server.engine.counters().unregistered == 1);
   CHECK(tunnel.client.out.events.empty());
@@ -67,6 +67,95 @@ TEST_CASE("attack: a recorded initiation from another address") {
   tunnel.deliver_all(home);
   REQUIRE(tunnel.server.out.events.size() == 1);
   CHECK(tunnel.server.out.events[0].received.is_proven);
+}
+
+TEST_CASE("attack: recorded initiations, older and older ones in order, tell nothing of a clock") {
+  Tunnel tunnel;
+  tunnel.server.out.answers_old = true;
+  const wg::PublicKey client = tunnel.client.engine.public_key();
+  // Some were answered, some never arrived.
+  std::vector<Datagram> recorded;
+  for (int i = 0; i < 20; ++i, tunnel.clock.pass(seconds(5))) {
+    recorded.push_back(initiation_of(tunnel));
+    if (i % 2 == 0) tunnel.server.receive(recorded.back(), home, tunnel.clock.now);
+    tunnel.deliver_all(home);
+  }
+  tunnel.connect(home);
+  REQUIRE(tunnel.client_sends());
+  tunnel.deliver_all(home);
+  SUBCASE("to the peer while it is there") {}
+  SUBCASE("after its session") {
+    tunnel.clock.pass(seconds(600));
+    tunnel.server.engine.tick(tunnel.clock.now);
+  }
+  SUBCASE("after a new registration") {
+    tunnel.server.engine.remove_peer(client, tunnel.clock.now.steady);
+    tunnel.server.engine.add_peer(client, {});
+  }
+  const auto mark = tunnel.server.engine.mark(client);
+  tunnel.server.out.events.clear();
+  for (const Datagram& datagram : recorded) {
+    tunnel.clock.pass(seconds(2));
+    tunnel.server.receive(datagram, home, tunnel.clock.now);
+    tunnel.deliver_all(home);
+    tunnel.server.receive(datagram, elsewhere, tunnel.clock.now);
+    tunnel.deliver_all(elsewhere);
+  }
+  CHECK(tunnel.server.out.behind.empty());
+  CHECK(tunnel.server.out.events.empty());
+  CHECK(tunnel.server.engine.mark(client) == mark);
+}
+
+TEST_CASE("attack: old initiations do not disturb a session, nor one that begins") {
+  Tunnel tunnel;
+  tunnel.server.out.answers_old = true;
+  const Datagram old = initiation_of(tunnel);
+  tunnel.clock.pass(seconds(5));
+  tunnel.connect(home);
+  tunnel.server.receive(old, elsewhere, tunnel.clock.now);
+  (void)tunnel.server.take_sent();
+  REQUIRE(tunnel.client_sends());
+  tunnel.deliver_all(home);
+  CHECK(tunnel.server.out.events.back().received.is_proven);
+
+  tunnel.clock.pass(seconds(130));
+  tunnel.server.receive(initiation_of(tunnel), home, tunnel.clock.now);
+  tunnel.server.receive(old, elsewhere, tunnel.clock.now);
+  tunnel.server.out.events.clear();
+  tunnel.deliver_all(home);
+  REQUIRE(tunnel.client_sends());
+  tunnel.deliver_all(home);
+  CHECK_FALSE(tunnel.server.out.events.empty());
+  CHECK(tunnel.server.engine.counters().unknown_session == 0);
+}
+
+TEST_CASE("attack: a recorded initiation after its peer was removed and added again") {
+  Tunnel tunnel;
+  const wg::PublicKey client = tunnel.client.engine.public_key();
+  const Datagram initiation = initiation_of(tunnel);
+  tunnel.server.receive(initiation, home, tunnel.clock.now);
+  tunnel.deliver_all(home);
+  (void)tunnel.server.engine.take_marked();
+  tunnel.server.engine.remove_peer(client, tunnel.clock.now.steady);
+  bool is_answered = false;
+  SUBCASE("at once") {}
+  SUBCASE("a day later, but for a second") {
+    tunnel.clock.pass(std::chrono::hours(24) - seconds(1));
+  }
+  SUBCASE("a day later: nobody keeps it for ever") {
+    tunnel.clock.pass(std::chrono::hours(24));
+    is_answered = true;
+  }
+  tunnel.server.engine.tick(tunnel.clock.now);
+  tunnel.server.engine.add_peer(client, {});
+  // What survives a restart is told again.
+  CHECK(tunnel.server.engine.take_marked().size() == (is_answered ? 0U : 1U));
+  tunnel.server.receive(initiation, elsewhere, tunnel.clock.now);
+  CHECK(tunnel.server.out.sent.size() == (is_answered ? 1U : 0U));
+  if (is_answered) return;
+  tunnel.clock.pass(seconds(5));
+  tunnel.server.receive(initiation_of(tunnel), home, tunnel.clock.now);
+  CHECK(tunnel.server.out.sent.size() == 1);
 }
 
 TEST_CASE("a mark that was saved is respected by the next run") {

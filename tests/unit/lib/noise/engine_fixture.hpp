@@ -40,6 +40,9 @@ class Recorder : public noise::Engine::Handler {
     inner_packets.push_back({peer, Octets(packet.begin(), packet.end())});
   }
   void unknown_session(const noise::Path& path) override { unknown.push_back(path); }
+  bool may_answer_old(const wg::PublicKey& /*peer*/, const noise::Path& /*path*/) override {
+    return answers_old;
+  }
   void clock_behind(const wg::PublicKey& peer, seconds by) override {
     behind.emplace_back(peer, by);
   }
@@ -49,6 +52,7 @@ class Recorder : public noise::Engine::Handler {
   std::vector<std::pair<wg::PublicKey, Octets>> inner_packets;
   std::vector<noise::Path> unknown;
   std::vector<std::pair<wg::PublicKey, seconds>> behind;
+  bool answers_old = false;
 };
 
 inline noise::Path path_of(const std::string& remote) {
