@@ -213,6 +213,7 @@ void Daemon::start() {
   spdlog::info("wg-dnsd {} for {}", base::version, config_.zone.to_string());
   tell_problems(config_);
   for (const std::string& warning : listeners_.inherited().warnings()) spdlog::warn("{}", warning);
+  for (const std::string& warning : store_.warnings()) spdlog::warn("{}", warning);
   if (!store_.problem().empty()) spdlog::warn("{}", store_.problem());
   // Before anything else is touched: a second daemon must not disturb the first one.
   if (const auto opened = control_.open(config_.control_socket); !opened) {

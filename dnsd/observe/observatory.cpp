@@ -25,7 +25,7 @@ Observatory::Observatory(asio::io_context& io, PeerTable& peers, LiveState& live
 
 base::Expected<void, std::string> Observatory::start(const Config& config) {
   const base::Now now = base::read_clock();
-  saver_->start(now.wall);
+  saver_->start(now);
   configure(config, Publisher::Voice::quiet);
   restore(now);
   saver_->finish_loading();

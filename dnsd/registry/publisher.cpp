@@ -21,7 +21,7 @@ Publisher::Publisher(asio::io_context& io, Registry& registry, PeerTable& peers,
       peers_(peers),
       live_(live),
       unsaved_(std::move(unsaved)),
-      serial_(std::nullopt, {}),
+      serial_(std::nullopt, base::Now{}),
       lists_(peers, live, {}),
       deadline_timer_(io),
       step_timer_(io) {}
@@ -78,16 +78,20 @@ void Publisher::arm_deadline() {
 
 void Publisher::content_changed() {
   serial_.note_change();
+  lists_changed_ = true;
   arm_step();
 }
 
 void Publisher::step(base::SteadyTime now) {
   lists_.show();
-  // If the serial does not step, the reserved block is used up: the disk is slower than a thousand
-  // changes. set_reserved() steps again.
+  lists_changed_ = false;
+  shown_ = now;
+  // If the serial does not step, nothing is reserved: the disk is full, or slower than a thousand
+  // changes. set_reserved() steps again, or the clock.
   (void)serial_.step(now);
   live_.set_serial(serial_.current());
   unsaved_();  // the reservation may be half used
+  arm_step();  // a step that waits for the clock
 }
 
 void Publisher::set_reserved(std::uint32_t end) {
@@ -95,19 +99,30 @@ void Publisher::set_reserved(std::uint32_t end) {
   arm_step();
 }
 
+void Publisher::skip_reserved(std::uint32_t end) {
+  serial_.skip_reserved(end);
+  live_.set_serial(serial_.current());
+  arm_step();
+}
+
 void Publisher::set_ready() {
   if (!live_.is_ready()) live_.set_ready();
 }
 
+/// The lists do not wait for a serial that is not reserved yet.
 void Publisher::arm_step() {
-  const auto due = serial_.next_step();
-  if (stopped_ || step_armed_ || !due) return;
-  step_armed_ = true;
+  auto due = serial_.next_step();
+  if (lists_changed_) {
+    const auto show = shown_ ? *shown_ + Serial::step_interval : base::SteadyTime::min();
+    due = due ? std::min(*due, show) : show;
+  }
+  if (stopped_ || !due || (armed_step_ && *armed_step_ <= *due)) return;
+  armed_step_ = due;
   step_timer_.expires_at(std::max(*due, base::read_steady()));
   step_timer_.async_wait([weak = weak_from_this()](std::error_code ec) {
     const auto self = weak.lock();
     if (ec || !self) return;
-    self->step_armed_ = false;
+    self->armed_step_.reset();
     self->step(base::read_steady());
   });
 }

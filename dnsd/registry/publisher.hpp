@@ -57,6 +57,8 @@ class Publisher : public std::enable_shared_from_this<Publisher> {
   [[nodiscard]] const Serial& serial() const { return serial_; }
   /// As Serial::set_reserved(); a serial that waited for it steps.
   void set_reserved(std::uint32_t end);
+  /// As Serial::skip_reserved(), at once.
+  void skip_reserved(std::uint32_t end);
 
   /// Peers that list-max keeps out.
   [[nodiscard]] std::size_t cut(View view) const { return lists_.cut(view); }
@@ -77,8 +79,10 @@ class Publisher : public std::enable_shared_from_this<Publisher> {
   PeerLog peer_log_;
 
   bool stopped_ = false;
-  bool step_armed_ = false;
+  bool lists_changed_ = false;
+  std::optional<base::SteadyTime> shown_;  // the lists
   std::optional<base::SteadyTime> armed_deadline_;
+  std::optional<base::SteadyTime> armed_step_;
   asio::steady_timer deadline_timer_;
   asio::steady_timer step_timer_;
 };

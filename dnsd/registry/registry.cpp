@@ -147,6 +147,19 @@ void Registry::restore(SourceId source, const SavedPeer& saved, base::Now now) {
   touch(saved.key, peer);
 }
 
+void Registry::restore_unseen(SourceId id, const SavedPeer& saved, base::Now now) {
+  const auto it = peers_.find(saved.key);
+  const Sighting* known = it == peers_.end() ? nullptr : find_sighting(it->second, id);
+  if (known != nullptr && known->seen) return;
+  if (known == nullptr && !(source(id).point && is_configured(saved.key))) {
+    if (source(id).point) unsaved_.note_gone({id, saved.key});  // an interface may list it yet
+    return;
+  }
+  SavedPeer peer = saved;
+  if (known != nullptr) peer.allowed_ips = known->allowed_ips;
+  restore(id, peer, now);
+}
+
 void Registry::list(SourceId source, const wg::PublicKey& key,
                     std::vector<base::Prefix> allowed_ips) {
   Peer& peer = peer_of(key);

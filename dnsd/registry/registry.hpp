@@ -60,6 +60,8 @@ class Registry {
 
   /// Takes what an earlier run knew: stale until it is seen again, even if it is young.
   void restore(SourceId source, const SavedPeer& peer, base::Now now);
+  /// The same in the middle of a run, for a peer that the source has and has not seen since.
+  void restore_unseen(SourceId source, const SavedPeer& peer, base::Now now);
   /// The source has this peer. Replaces its earlier allowed-ips.
   void list(SourceId source, const wg::PublicKey& key, std::vector<base::Prefix> allowed_ips);
   /// The source does not have it any more.

@@ -1,17 +1,13 @@
 #include "dnsd/state/migrations.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <system_error>
 
-#include "base/file_descriptor.hpp"
-#include "base/last_error.hpp"
+#include "dnsd/state/state_folder.hpp"
 
 namespace dnsd {
 namespace {
@@ -49,19 +45,12 @@ SqliteError explain(const std::string& backup, int code, const std::string& reas
   return {code, fmt::format("its backup {} cannot be written: {}", backup, reason)};
 }
 
-/// An empty file for its owner alone; SQLite gives its journal the same mode.
-void make_empty(const std::string& path) {
-  (void)::unlink(path.c_str());
-  const base::FileDescriptor file(
-      ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!file) throw explain(path, SQLITE_CANTOPEN, base::last_error().message());
-}
-
 /// SQLite makes the copy, through the connection that holds the file's lock. A plain copy of the
 /// file would lack what is only in the write-ahead log of a daemon that was killed. Damaged pages
 /// are copied as they are; VACUUM INTO would stop at them.
 void back_up(const Database& database, const std::string& path) {
-  make_empty(path);
+  if (const auto made = make_empty_file(path); !made)
+    throw explain(path, SQLITE_CANTOPEN, made.error());
   try {
     copy_database(database, open_database(path));
   } catch (const SqliteError& error) {

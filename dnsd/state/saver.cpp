@@ -5,36 +5,35 @@
 
 #include <algorithm>
 #include <asio/post.hpp>
-#include <chrono>
 #include <system_error>
 #include <utility>
 
 #include "base/capability.hpp"
 
 namespace dnsd {
-namespace {
 
-/// What was confirmed is on disk within a second: half of it to gather, half to write.
-constexpr std::chrono::milliseconds save_delay{500};
-constexpr std::chrono::seconds save_retry{10};
-
-}  // namespace
-
-Saver::Saver(asio::io_context& io, Registry& registry, Publisher& publisher, StateStore& store)
-    : io_(io), registry_(registry), publisher_(publisher), store_(store), timer_(io) {
+Saver::Saver(asio::io_context& io, Registry& registry, Publisher& publisher, StateStore& store,
+             Pace pace)
+    : io_(io), registry_(registry), publisher_(publisher), store_(store), pace_(pace), timer_(io) {
   asio::post(disk_pool_, [] { (void)base::drop_capability(CAP_NET_ADMIN); });
 }
 
 // Start and stop
 
-void Saver::start(base::WallTime now) {
+void Saver::start(base::Now now) {
   told_problem_ = store_.problem();  // it was logged when the store was opened
+  durable_ = store_.is_durable();
   Serial serial(store_.load_serial_end(), now);
-  if (const auto end = serial.wanted_reservation()) {
+  if (const auto end = serial.wanted_reservation(); end && durable_) {
     StateStore::Batch batch;
     batch.serial_end = end;
-    if (const auto written = store_.write(batch); !written) report(written.error());
-    serial.set_reserved(*end);
+    const auto written = store_.write(batch);
+    write_failed_ = !written;
+    if (written) {
+      serial.set_reserved(*end);
+    } else {
+      report(written.error());
+    }
   }
   publisher_.start_serial(serial);
 }
@@ -51,6 +50,9 @@ void Saver::stop() {
   stopped_ = true;
   timer_.cancel();
   disk_pool_.join();
+  // What failed is written once more below.
+  if (const auto last = std::exchange(under_way_, nullptr)) finish(*last);
+  if (!store_.is_durable()) return;
   registry_.note_last_sightings();
   StateStore::Batch batch = take_batch();
   batch.serial_end = publisher_.serial().after_stop();
@@ -92,11 +94,10 @@ void Saver::add_mark(SourceId source, const wg::PublicKey& key, noise::Tai64n ti
 void Saver::save_everything() {
   registry_.mark_all_unsaved();
   for (auto& [id, source] : sources_) source.is_unsaved = true;
-  serial_lost_ = true;
 }
 
 bool Saver::has_unsaved() const {
-  return registry_.has_unsaved() || !forgotten_.empty() || serial_lost_ ||
+  return registry_.has_unsaved() || !forgotten_.empty() || !durable_ ||
          publisher_.serial().wanted_reservation() ||
          std::any_of(sources_.begin(), sources_.end(), [](const auto& source) {
            return source.second.is_unsaved || !source.second.marks.empty();
@@ -106,9 +107,9 @@ bool Saver::has_unsaved() const {
 // Writing
 
 void Saver::save_soon() {
-  if (stopped_ || armed_ || saving_ || !has_unsaved()) return;
+  if (stopped_ || armed_ || under_way_ || !has_unsaved()) return;
   armed_ = true;
-  timer_.expires_after(write_failed_ ? save_retry : save_delay);
+  timer_.expires_after(write_failed_ || !durable_ ? pace_.retry : pace_.delay);
   timer_.async_wait([weak = weak_from_this()](std::error_code ec) {
     const auto self = weak.lock();
     if (ec || !self) return;
@@ -118,36 +119,86 @@ void Saver::save_soon() {
 }
 
 void Saver::save() {
-  auto batch = std::make_shared<StateStore::Batch>(take_batch());
-  batch->serial_end = publisher_.serial().wanted_reservation();
-  if (std::exchange(serial_lost_, false) && !batch->serial_end)
-    batch->serial_end = publisher_.serial().reserved_end();
-  saving_ = true;
-  asio::post(disk_pool_, [weak = weak_from_this(), &io = io_, &store = store_, batch] {
-    auto written = store.write(*batch);
-    asio::post(io, [weak, batch, written = std::move(written), durable = store.is_durable()] {
+  under_way_ = std::make_shared<Write>();
+  under_way_->was_durable = durable_;
+  if (durable_) {
+    under_way_->batch = take_batch();
+    under_way_->batch.serial_end = publisher_.serial().wanted_reservation();
+  } else {
+    (void)registry_.take_unsaved();  // everything is saved when the store opens; no list grows
+  }
+  asio::post(disk_pool_, [weak = weak_from_this(), &io = io_, &store = store_, write = under_way_] {
+    run(store, *write);
+    asio::post(io, [weak, write] {
       const auto self = weak.lock();
-      if (self) self->finish_save(*batch, written, durable);
+      if (!self || self->under_way_ != write) return;
+      self->under_way_.reset();
+      self->finish(*write);
     });
   });
 }
 
-void Saver::finish_save(const StateStore::Batch& batch,
-                        const base::Expected<void, StateStore::WriteError>& written, bool durable) {
-  saving_ = false;
-  durable_ = durable;
-  write_failed_ = !written;
-  // Also if the write failed: the zone must still be able to change. The log says that a crash may
-  // then repeat a serial.
-  if (batch.serial_end) publisher_.set_reserved(*batch.serial_end);
-  if (!written) {
-    report(written.error());
-    put_back(batch);  // its marks and forgotten sources are not among what is saved anew
-    if (written.error().started_afresh) save_everything();
-  } else if (std::exchange(told_error_, false)) {
-    spdlog::info("state is written to disk again");
+/// On the disk's thread.
+void Saver::run(StateStore& store, Write& write) {
+  if (write.was_durable) {
+    write.result = store.write(write.batch);
+  } else {
+    (void)store.open_again();
+  }
+  write.durable = store.is_durable();
+}
+
+void Saver::finish(const Write& write) {
+  ++attempts_;
+  durable_ = write.durable;
+  if (write.was_durable) {
+    finish_save(write);
+  } else if (durable_) {
+    for (const std::string& warning : store_.warnings()) spdlog::warn("{}", warning);
+    if (!store_.problem().empty()) spdlog::warn("{}", store_.problem());
+    spdlog::info("{}: endpoints and the serial are kept again", store_.path());
+    write_failed_ = false;
+    told_error_ = false;
+    take_found_state();
   }
   save_soon();
+}
+
+void Saver::finish_save(const Write& write) {
+  write_failed_ = !write.result;
+  if (!write.result) {
+    report(write.result.error());
+    put_back(write.batch);  // its marks and forgotten sources are not among what is saved anew
+    if (write.result.error().started_afresh) take_found_state();
+    return;
+  }
+  if (write.batch.serial_end) publisher_.set_reserved(*write.batch.serial_end);
+  if (std::exchange(told_error_, false)) spdlog::info("state is written to disk again");
+}
+
+/// The file is another one than before, usually empty: what it knows of peers that were not seen
+/// meanwhile counts as at a start, all else is saved over it.
+void Saver::take_found_state() {
+  const base::Now now = base::read_clock();
+  if (const auto end = store_.load_serial_end()) publisher_.skip_reserved(*end);
+  for (const StateStore::SavedSource& saved : store_.load_sources()) {
+    const SourceId id = registry_.source_id(saved.name);
+    const auto known = sources_.find(id);
+    if (known == sources_.end()) {
+      forgotten_.insert(id);
+      continue;
+    }
+    Source& source = known->second;
+    source.last_timestamp = std::max(source.last_timestamp, saved.last_timestamp);
+    store_.load_peers(saved.name,
+                      [&](const SavedPeer& peer) { registry_.restore_unseen(id, peer, now); });
+    for (const StateStore::SavedMark& mark : store_.load_marks(saved.name)) {
+      const auto newer = source.marks.find(mark.key);
+      if (newer != source.marks.end() && newer->second <= mark.timestamp) source.marks.erase(newer);
+    }
+  }
+  save_everything();
+  publisher_.publish(now.steady, Publisher::Voice::aloud);
 }
 
 StateStore::Batch Saver::take_batch() {

@@ -3,6 +3,8 @@
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/thread_pool.hpp>
+#include <chrono>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <set>
@@ -23,19 +25,30 @@ namespace dnsd {
 ///
 /// What was confirmed is on disk within a second. A write that failed is repeated every 10 s, with
 /// what came meanwhile; it is logged once, and once more when writing works again. Until then the
-/// serial moves on without its reservation.
+/// serial moves as far as it is reserved, and not beyond (see Serial). A store that could not be
+/// opened is opened again every 10 s; then what it holds of peers that were not seen meanwhile is
+/// taken from it, and everything is saved there.
 ///
 /// Every call and every timer is on the thread of `io`; the disk is waited for on a thread of the
 /// saver's own, and the store belongs to that thread while a write is under way. Timers and
 /// completions hold this weakly, so it is made with std::make_shared.
 class Saver : public std::enable_shared_from_this<Saver> {
  public:
+  struct Pace {
+    /// What was confirmed is on disk within a second: half of it to gather, half to write.
+    std::chrono::milliseconds delay{500};
+    std::chrono::milliseconds retry{10000};
+  };
+
   /// All references outlive this.
-  Saver(asio::io_context& io, Registry& registry, Publisher& publisher, StateStore& store);
+  Saver(asio::io_context& io, Registry& registry, Publisher& publisher, StateStore& store)
+      : Saver(io, registry, publisher, store, Pace()) {}
+  Saver(asio::io_context& io, Registry& registry, Publisher& publisher, StateStore& store,
+        Pace pace);
 
   /// Sets the publisher's serial to where the last run had reserved it, and reserves the first
   /// block. Blocks, before the first answer.
-  void start(base::WallTime now);
+  void start(base::Now now);
   /// Call it after everything was loaded from the store. If that was found damaged meanwhile, the
   /// damage is logged, and all that was read is saved again, in a new file.
   void finish_loading();
@@ -56,7 +69,9 @@ class Saver : public std::enable_shared_from_this<Saver> {
   void stop();
 
   /// Whether state survives a restart, as of the last write.
-  [[nodiscard]] bool is_durable() const { return durable_; }
+  [[nodiscard]] bool is_durable() const { return durable_ && !write_failed_; }
+  /// Writes, and attempts to open the store, that have ended, well or badly.
+  [[nodiscard]] std::uint64_t attempts() const { return attempts_; }
 
  private:
   /// Of one configured source, apart from its rows.
@@ -66,10 +81,20 @@ class Saver : public std::enable_shared_from_this<Saver> {
     std::unordered_map<wg::PublicKey, noise::Tai64n> marks;  // that are unsaved
   };
 
+  /// What the disk thread does, and what came of it.
+  struct Write {
+    StateStore::Batch batch;
+    bool was_durable = false;  // false: the store is opened, and nothing written
+    bool durable = false;
+    base::Expected<void, StateStore::WriteError> result;
+  };
+
   [[nodiscard]] bool has_unsaved() const;
   void save();
-  void finish_save(const StateStore::Batch& batch,
-                   const base::Expected<void, StateStore::WriteError>& written, bool durable);
+  static void run(StateStore& store, Write& write);
+  void finish(const Write& write);
+  void finish_save(const Write& write);
+  void take_found_state();
   [[nodiscard]] StateStore::Batch take_batch();
   void put_back(const StateStore::Batch& batch);
   void save_everything();
@@ -78,7 +103,8 @@ class Saver : public std::enable_shared_from_this<Saver> {
   asio::io_context& io_;
   Registry& registry_;
   Publisher& publisher_;
-  StateStore& store_;  // while saving_: belongs to disk_pool_
+  StateStore& store_;  // while under_way_: belongs to disk_pool_
+  const Pace pace_;
 
   std::map<SourceId, Source> sources_;  // the configured ones
   std::set<SourceId> forgotten_;        // to be deleted from the store; none is in sources_
@@ -86,11 +112,11 @@ class Saver : public std::enable_shared_from_this<Saver> {
 
   bool stopped_ = false;
   bool armed_ = false;
-  bool saving_ = false;
   bool write_failed_ = false;  // the last write
   bool told_error_ = false;
-  bool serial_lost_ = false;  // a new file has no reservation yet
-  bool durable_ = false;
+  bool durable_ = false;  // the store is open
+  std::uint64_t attempts_ = 0;
+  std::shared_ptr<Write> under_way_;
   asio::steady_timer timer_;
   // Last: its thread ends before what it uses.
   asio::thread_pool disk_pool_{1};

@@ -7,13 +7,16 @@
 
 #include <fmt/format.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <system_error>
 
+#include "dnsd/peers/serial.hpp"
 #include "dnsd/state/migrations.hpp"
+#include "dnsd/state/state_folder.hpp"
 #include "noise/departed_marks.hpp"
 
 namespace dnsd {
@@ -155,23 +158,39 @@ void write_serial_end(const Database& database, std::uint32_t end) {
       .run();
 }
 
+std::string in_memory_only(const std::string& path, const std::string& reason) {
+  return fmt::format(
+      "{}: {}: endpoints and the serial are kept in memory only, and it is tried again", path,
+      reason);
+}
+
 }  // namespace
 
-StateStore::StateStore(const std::string& folder) : path_(folder + "/state.db") {
-  std::error_code ec;
-  std::filesystem::create_directories(folder, ec);  // what fails here fails again in open()
-  try {
-    open_or_start_afresh();
-  } catch (const SqliteError& error) {
-    database_.reset();
-    problem_ = fmt::format("{}: {}: endpoints and the serial are kept in memory only", path_,
-                           ec ? ec.message() : error.message);
-  }
+StateStore::StateStore(const std::string& folder) : folder_(folder), path_(folder + "/state.db") {
+  try_to_open();
 }
 
 // Opening, and what can prevent it
 
+bool StateStore::open_again() {
+  if (!is_durable()) try_to_open();
+  return is_durable();
+}
+
+void StateStore::try_to_open() {
+  problem_.clear();
+  try {
+    open_or_start_afresh();
+  } catch (const SqliteError& error) {
+    database_.reset();
+    problem_ = in_memory_only(path_, error.message);
+  }
+}
+
 void StateStore::open_or_start_afresh() {
+  auto warnings = prepare_state_folder(folder_);
+  if (!warnings) throw SqliteError{SQLITE_CANTOPEN, warnings.error()};
+  warnings_ = *std::move(warnings);
   try {
     open();
   } catch (const SqliteError& error) {
@@ -182,6 +201,23 @@ void StateStore::open_or_start_afresh() {
 }
 
 void StateStore::open() {
+  const auto found = prepare_state_file(path_);
+  if (!found) throw SqliteError{SQLITE_CANTOPEN, found.error()};
+  if (*found == StateFile::empty)
+    throw SqliteError{SQLITE_CORRUPT, "it is empty, so what it held is lost"};
+  try {
+    open_database_file();
+  } catch (const SqliteError&) {
+    database_.reset();
+    // The next attempt must not take it for a state that was lost.
+    std::error_code ec;
+    if (*found == StateFile::made && std::filesystem::file_size(path_, ec) == 0 && !ec)
+      std::filesystem::remove(path_, ec);
+    throw;
+  }
+}
+
+void StateStore::open_database_file() {
   database_ = open_database(path_);
   // One daemon per folder: a second one finds the file locked. No shared memory file.
   execute(database_, "PRAGMA locking_mode = EXCLUSIVE");
@@ -197,6 +233,19 @@ void StateStore::open() {
     return;
   }
   migrate(database_, path_, migration_steps());
+  carry_serial();
+  file_ = find_file();
+}
+
+/// A file that replaces one that was in use begins where that one ended: nothing else can come
+/// before it.
+void StateStore::carry_serial() {
+  if (!serial_end_) return;
+  const auto end = read_serial_end();
+  if (end && !is_after(*serial_end_, *end)) return;
+  Transaction transaction(database_);
+  write_serial_end(database_, *serial_end_);
+  transaction.commit();
 }
 
 /// Renames the file and what belongs to it; an earlier one of the same kind is replaced.
@@ -210,6 +259,22 @@ void StateStore::put_aside(const std::string& kind, const std::string& reason) {
   problem_ = fmt::format("{}: {}: kept as {}.{}, a new one is begun", path_, reason, path_, kind);
 }
 
+std::optional<StateStore::FileId> StateStore::find_file() const {
+  struct stat status {};
+  if (::stat(path_.c_str(), &status) != 0) return std::nullopt;
+  return FileId{status.st_dev, status.st_ino};
+}
+
+/// What is written to a file that has no name any more is lost with this process.
+StateStore::WriteError StateStore::replace_lost_file() {
+  database_.reset();
+  try_to_open();
+  if (!is_durable()) return {problem_, false};
+  return {fmt::format("{}: the file was removed or replaced while it was in use{}", path_,
+                      problem_.empty() ? "" : "; " + problem_),
+          true};
+}
+
 StateStore::WriteError StateStore::recover(const SqliteError& error) {
   WriteError result{fmt::format("{}: {}", path_, error.message), false};
   if (!error.is_damage()) return result;
@@ -219,8 +284,8 @@ StateStore::WriteError StateStore::recover(const SqliteError& error) {
     result = {problem_, true};
   } catch (const SqliteError& again) {
     database_.reset();
-    result.message = fmt::format("{}: {}: endpoints and the serial are kept in memory only", path_,
-                                 again.message);
+    problem_ = in_memory_only(path_, again.message);
+    result.message = problem_;
   }
   return result;
 }
@@ -238,13 +303,17 @@ void StateStore::guard_read(Read read) {
   }
 }
 
+std::optional<std::uint32_t> StateStore::read_serial_end() const {
+  Statement row(database_, "SELECT reserved_end FROM serial");
+  if (!row.step()) return std::nullopt;
+  return static_cast<std::uint32_t>(row.number(0));
+}
+
 std::optional<std::uint32_t> StateStore::load_serial_end() {
-  std::optional<std::uint32_t> end;
   guard_read([&] {
-    Statement row(database_, "SELECT reserved_end FROM serial");
-    if (row.step()) end = static_cast<std::uint32_t>(row.number(0));
+    if (const auto end = read_serial_end()) serial_end_ = end;
   });
-  return end;
+  return serial_end_;
 }
 
 std::vector<StateStore::SavedSource> StateStore::load_sources() {
@@ -288,7 +357,9 @@ std::vector<StateStore::SavedMark> StateStore::load_marks(const std::string& sou
 // Writing
 
 base::Expected<void, StateStore::WriteError> StateStore::write(const Batch& batch) {
-  if (!is_durable() || batch.empty()) return {};
+  if (!is_durable()) return base::Unexpected(WriteError{problem_, false});
+  if (batch.empty()) return {};
+  if (find_file() != file_) return base::Unexpected(replace_lost_file());
   try {
     Transaction transaction(database_);
     write_sources(database_, batch);
@@ -296,6 +367,7 @@ base::Expected<void, StateStore::WriteError> StateStore::write(const Batch& batc
     write_marks(database_, batch);
     if (batch.serial_end) write_serial_end(database_, *batch.serial_end);
     transaction.commit();
+    if (batch.serial_end) serial_end_ = batch.serial_end;
     return {};
   } catch (const SqliteError& error) {
     return base::Unexpected(recover(error));

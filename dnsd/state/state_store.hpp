@@ -15,12 +15,14 @@ namespace dnsd {
 
 /// What survives a restart, in SQLite (WAL) at FOLDER/state.db: what each source knew, the
 /// timestamps of handshakes, and how far the serial is reserved. Where the folder cannot be written
-/// everything works and nothing is kept.
+/// everything works and nothing is kept, until open_again() succeeds.
 ///
 /// A file of an earlier version is copied to `state.db.VERSION` and brought up to this one
-/// (migrations.hpp). One that is damaged or of a later version is renamed to `state.db.damaged` or
-/// `state.db.version-VERSION` and a new one begun: never a crash, never a wrong answer. Calls block
-/// for as long as the disk takes; one thread at a time.
+/// (migrations.hpp). One that is damaged, empty or of a later version is renamed to
+/// `state.db.damaged` or `state.db.version-VERSION` and a new one begun, with the serial in it that
+/// this store wrote or read last: never a crash, never a wrong answer. The folder and its files are
+/// for their owner alone (state_folder.hpp). Calls block for as long as the disk takes; one thread
+/// at a time.
 class StateStore {
  public:
   struct SavedSource {
@@ -56,7 +58,7 @@ class StateStore {
   };
   struct WriteError {
     std::string message;          ///< one sentence that names the file
-    bool started_afresh = false;  ///< it was damaged, and replaced by a new, empty one
+    bool started_afresh = false;  ///< the file is another one now: what it should hold is not there
   };
 
   /// Opens, or makes, the folder and the file. problem() says what went wrong.
@@ -64,9 +66,14 @@ class StateStore {
 
   /// Whether anything is kept.
   [[nodiscard]] bool is_durable() const { return database_ != nullptr; }
+  /// Where nothing is kept: tries once more. \return is_durable()
+  [[nodiscard]] bool open_again();
+  [[nodiscard]] const std::string& path() const { return path_; }
   /// For the log: why nothing is kept, or which file was put aside. The caller that opens the store
   /// logs it, and the saver logs what reading adds. Empty: nothing to log.
   [[nodiscard]] const std::string& problem() const { return problem_; }
+  /// For the log: who else can write to the folder, one sentence each.
+  [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
 
   /// End of the last reservation; none: the first start.
   [[nodiscard]] std::optional<std::uint32_t> load_serial_end();
@@ -75,20 +82,37 @@ class StateStore {
   void load_peers(const std::string& source, const std::function<void(const SavedPeer&)>& visit);
   [[nodiscard]] std::vector<SavedMark> load_marks(const std::string& source);
 
-  /// On disk when it returns without an error, or the whole batch is not.
+  /// On disk when it returns without an error. With one the whole batch is not, as far as is known:
+  /// nothing may rely on it, and nothing on its absence. Where nothing is kept it is an error.
   [[nodiscard]] base::Expected<void, WriteError> write(const Batch& batch);
 
  private:
+  struct FileId {
+    std::uint64_t device = 0;
+    std::uint64_t number = 0;
+    friend bool operator==(const FileId&, const FileId&) = default;
+  };
+
+  void try_to_open();
   void open_or_start_afresh();
   void open();
+  void open_database_file();
   void put_aside(const std::string& kind, const std::string& reason);
+  void carry_serial();
+  [[nodiscard]] std::optional<std::uint32_t> read_serial_end() const;
+  [[nodiscard]] std::optional<FileId> find_file() const;
+  [[nodiscard]] WriteError replace_lost_file();
   [[nodiscard]] WriteError recover(const SqliteError& error);
   template <typename Read>
   void guard_read(Read read);
 
+  std::string folder_;
   std::string path_;
-  Database database_;  // null: nothing is kept
+  Database database_;           // null: nothing is kept
+  std::optional<FileId> file_;  // that database_ was opened from
   std::string problem_;
+  std::vector<std::string> warnings_;
+  std::optional<std::uint32_t> serial_end_;  // that was written or read last
 };
 
 }  // namespace dnsd

@@ -3,16 +3,20 @@
 #include <doctest/doctest.h>
 #include <sys/resource.h>
 
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "tests/unit/dnsd/registry/registry_fixture.hpp"
+#include "tests/unit/dnsd/state/faulty_disk.hpp"
+#include "tests/unit/log_text.hpp"
 
 namespace {
 
@@ -37,13 +41,15 @@ class State {
   std::unique_ptr<StateStore> store;
   std::shared_ptr<Saver> saver;
 
-  State() {
+  explicit State(Saver::Pace pace = {},
+                 const std::function<void(const std::string&)>& prepare = {}) {
     std::string name = (std::filesystem::temp_directory_path() / "wg-dnsd-saver-XXXXXX").string();
     REQUIRE(::mkdtemp(name.data()) != nullptr);
-    folder_ = name;
+    folder_ = name + "/state";
+    if (prepare) prepare(folder_);
     store = std::make_unique<StateStore>(folder_);
-    saver = std::make_shared<Saver>(io, registry, *publisher, *store);
-    saver->start(at(0).wall);
+    saver = std::make_shared<Saver>(io, registry, *publisher, *store, pace);
+    saver->start(at(0));
     registry.begin_configuration({seconds(180), seconds(86400), false},
                                  std::vector{interface, point});
     registry.end_configuration();
@@ -52,7 +58,7 @@ class State {
   ~State() {
     saver.reset();
     store.reset();
-    std::filesystem::remove_all(folder_);
+    std::filesystem::remove_all(std::filesystem::path(folder_).parent_path());
   }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
@@ -65,11 +71,10 @@ class State {
     publisher->publish(now.steady, Publisher::Voice::quiet);
     return now;
   }
-  // Runs the control thread until the first write has ended, well or badly. is_durable() says so
-  // only because finish_loading(), which sets it before any write, is not called.
-  void await_first_write() {
+  // Runs the control thread until one more write, or attempt to open the store, has ended.
+  void await_attempt() {
     const auto deadline = std::chrono::steady_clock::now() + seconds(20);
-    while (!saver->is_durable()) {
+    for (const auto before = saver->attempts(); saver->attempts() == before;) {
       REQUIRE(std::chrono::steady_clock::now() < deadline);
       io.restart();
       io.run_one_for(std::chrono::milliseconds(100));
@@ -82,6 +87,7 @@ class State {
     store.reset();
     store = std::make_unique<StateStore>(folder_);
   }
+  [[nodiscard]] const std::string& folder() const { return folder_; }
   std::size_t saved_peers(SourceId source) {
     std::size_t count = 0;
     store->load_peers(registry.saved_name(source), [&](const dnsd::SavedPeer&) { ++count; });
@@ -123,7 +129,7 @@ TEST_CASE("what was confirmed is written soon, and what is known of its source")
   state.see(state.point, alice);
   state.saver->add_mark(state.point, alice, noise::Tai64n(at(7).wall));
   state.saver->set_last_timestamp(state.point, noise::Tai64n(at(8).wall));
-  state.await_first_write();
+  state.await_attempt();
   // After half a second, and more on a busy machine; a retry would come after ten seconds.
   CHECK(std::chrono::steady_clock::now() - start < seconds(9));
   state.end(false);
@@ -145,7 +151,7 @@ TEST_CASE("a write that failed loses nothing: the next one has all of it, and wh
   state.saver->add_mark(state.point, bob, noise::Tai64n(at(2).wall));
   {
     const FullDisk full;
-    state.await_first_write();
+    state.await_attempt();
   }
   REQUIRE(state.saved_peers(state.interface) == 0);
   state.saver->add_mark(state.point, bob, noise::Tai64n(at(3).wall));
@@ -165,7 +171,7 @@ TEST_CASE("a write that failed while a source came or went") {
   state.saver->forget_source(state.point);
   {
     const FullDisk full;
-    state.await_first_write();
+    state.await_attempt();
   }
   REQUIRE(state.saved_peers(state.interface) == 0);
   state.saver->forget_source(state.interface);
@@ -183,14 +189,14 @@ TEST_CASE("the serial is reserved before the first answer, and given back at a c
     State state;
     const std::uint32_t serial = state.publisher->serial().current();
     state.end(cleanly);
-    CHECK(*state.store->load_serial_end() - serial == (cleanly ? 1 : dnsd::Serial::block));
+    CHECK(*state.store->load_serial_end() - serial == (cleanly ? 1 : dnsd::Serial::block + 1));
   }
 }
 
 TEST_CASE("every renewed sighting is on disk after a stop") {
   State state;
   const base::Now seen = state.see(state.interface, alice);
-  state.await_first_write();
+  state.await_attempt();
   const base::WallTime renewed = seen.wall + seconds(7);
   state.registry.observe(state.interface, alice,
                          {endpoint("203.0.113.1:1"), seen.wall, renewed, seen.steady}, seen);
@@ -200,4 +206,90 @@ TEST_CASE("every renewed sighting is on disk after a stop") {
   state.store->load_peers("interface:wg0", [&](const dnsd::SavedPeer& peer) {
     CHECK(peer.sighting->last_seen == renewed);
   });
+}
+
+TEST_CASE("a write that was under way at a stop and failed is in the last one") {
+  std::atomic<bool> fails = false;
+  const dnsd::FaultyDisk disk([&](int) { return fails.exchange(false); });
+  State state({std::chrono::milliseconds(0), seconds(10)});
+  state.await_attempt();
+  state.see(state.interface, alice);
+  state.saver->add_mark(state.point, bob, noise::Tai64n(at(7).wall));
+  fails = true;
+  while (state.registry.has_unsaved()) {  // until the disk's thread has all of it
+    state.io.restart();
+    state.io.run_one_for(std::chrono::milliseconds(100));
+  }
+  state.end(true);
+  CHECK_FALSE(fails);
+  CHECK(state.saved_peers(state.interface) == 1);
+  CHECK(state.store->load_marks(state.registry.saved_name(state.point)).size() == 1);
+}
+
+TEST_CASE("a store that cannot be opened is tried again, and told once each way") {
+  const LogText log;
+  const Saver::Pace fast{std::chrono::milliseconds(0), std::chrono::milliseconds(0)};
+  State state(fast, [](const std::string& folder) { std::ofstream(folder) << "a file"; });
+  CHECK_FALSE(state.saver->is_durable());
+  state.see(state.interface, alice);
+  for (int i = 0; i < 3; ++i) state.await_attempt();
+  CHECK_FALSE(state.saver->is_durable());
+  CHECK(log.text().empty());                  // who opened the store first has logged it
+  CHECK_FALSE(state.registry.has_unsaved());  // and no list grows meanwhile
+  std::filesystem::remove(state.folder());
+  state.await_attempt();
+  CHECK(state.saver->is_durable());
+  CHECK(log.count("endpoints and the serial are kept again") == 1);
+  state.await_attempt();
+  const std::uint32_t serial = state.publisher->serial().current();
+  state.end(false);
+  CHECK(state.saved_peers(state.interface) == 1);
+  CHECK(state.store->load_sources().size() == 2);
+  CHECK(dnsd::is_after(*state.store->load_serial_end(), serial));
+}
+
+TEST_CASE("a store that opens late gives what it knows of peers that were not seen meanwhile") {
+  const Saver::Pace fast{std::chrono::milliseconds(0), std::chrono::milliseconds(0)};
+  State before;
+  before.see(before.interface, alice);
+  before.see(before.interface, bob);
+  before.await_attempt();
+  before.end(true);
+  const std::uint32_t end = *before.store->load_serial_end();
+  before.store.reset();
+
+  State state(fast, [](const std::string& folder) { std::ofstream(folder) << "a file"; });
+  const base::Now now = base::read_clock();
+  state.registry.list(state.interface, bob, {});
+  state.registry.list(state.interface, alice, {});
+  state.registry.observe(state.interface, alice,
+                         {endpoint("203.0.113.7:7"), now.wall, now.wall, now.steady}, now);
+  std::filesystem::remove(state.folder());
+  std::filesystem::copy(before.folder(), state.folder());
+  state.await_attempt();
+  CHECK(state.table.find(alice)->ipv4 == endpoint("203.0.113.7:7"));
+  CHECK(state.table.find(bob)->ipv4 == endpoint("203.0.113.1:1"));
+  CHECK(state.table.find(bob)->stale.has_value());
+  CHECK_FALSE(dnsd::is_after(end - 1, state.live.serial()));
+  state.await_attempt();
+  state.end(false);
+  CHECK(state.saved_peers(state.interface) == 2);
+}
+
+TEST_CASE("a file that is removed while it is in use is begun anew, with all that is known") {
+  const LogText log;
+  State state({std::chrono::milliseconds(0), std::chrono::milliseconds(0)});
+  state.see(state.interface, alice);
+  state.await_attempt();
+  std::filesystem::remove_all(state.folder());
+  state.see(state.point, bob);
+  state.await_attempt();
+  CHECK(log.count("was removed or replaced while it was in use") == 1);
+  state.await_attempt();
+  CHECK(log.count("written to disk again") == 1);
+  state.end(false);
+  CHECK(state.store->problem().empty());
+  CHECK(state.saved_peers(state.interface) == 1);
+  CHECK(state.saved_peers(state.point) == 1);
+  CHECK(dnsd::is_after(*state.store->load_serial_end(), state.publisher->serial().current()));
 }

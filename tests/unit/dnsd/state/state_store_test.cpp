@@ -16,6 +16,7 @@
 #include <string>
 
 #include "base/clock.hpp"
+#include "tests/unit/dnsd/state/faulty_disk.hpp"
 #include "tests/unit/dnsd/state/state_fixture.hpp"
 
 namespace {
@@ -109,7 +110,8 @@ TEST_CASE("a folder that cannot be written: in memory, told once, nothing fails"
     CHECK_FALSE(store.is_durable());
     CAPTURE(store.problem());
     CHECK(store.problem().find("in memory only") != std::string::npos);
-    CHECK(store.write(batch_of({alice})).has_value());
+    CHECK_FALSE(store.write(batch_of({alice})).has_value());
+    CHECK_FALSE(store.open_again());
     CHECK(load(store).empty());
     CHECK_FALSE(store.load_serial_end().has_value());
     CHECK(store.load_sources().empty());
@@ -124,6 +126,29 @@ TEST_CASE("a folder that cannot be written: in memory, told once, nothing fails"
   SUBCASE("state.db is a folder") {
     std::filesystem::create_directory(folder.file());
     check_memory(StateStore(folder.path()));
+  }
+  SUBCASE("state.db is a link") {
+    std::ofstream(folder.file("victim")) << "";
+    std::filesystem::create_symlink(folder.file("victim"), folder.file());
+    check_memory(StateStore(folder.path()));
+    CHECK(std::filesystem::file_size(folder.file("victim")) == 0);
+  }
+  SUBCASE("state.db is a link that leads nowhere") {
+    std::filesystem::create_symlink(folder.file("victim"), folder.file());
+    check_memory(StateStore(folder.path()));
+    CHECK_FALSE(std::filesystem::exists(folder.file("victim")));
+  }
+  SUBCASE("what belongs to state.db is a link, or a FIFO that would be waited for") {
+    for (const char* name : {"state.db", "state.db-wal", "state.db-shm", "state.db-journal"}) {
+      CAPTURE(name);
+      REQUIRE(::mkfifo(folder.file(name).c_str(), 0600) == 0);
+      check_memory(StateStore(folder.path()));
+      std::filesystem::remove(folder.file(name));
+      std::filesystem::create_symlink(folder.file("victim"), folder.file(name));
+      check_memory(StateStore(folder.path()));
+      CHECK_FALSE(std::filesystem::exists(folder.file("victim")));
+      std::filesystem::remove(folder.file(name));
+    }
   }
   SUBCASE("read only") {
     if (::geteuid() == 0) return;  // root can write to everything
@@ -161,12 +186,99 @@ TEST_CASE("a file that is damaged is put aside, and a new one begun") {
   }
 }
 
-TEST_CASE("an empty file is a first start") {
+TEST_CASE("an empty file is a lost state, and said to be one") {
   const Folder folder;
   folder.write("");
   StateStore store(folder.path());
   CHECK(store.is_durable());
+  CAPTURE(store.problem());
+  CHECK(store.problem().find("it is empty, so what it held is lost") != std::string::npos);
+  CHECK(store.problem().find("a new one is begun") != std::string::npos);
+  CHECK(std::filesystem::exists(folder.file("state.db.damaged")));
+  CHECK_FALSE(store.load_serial_end().has_value());
+}
+
+TEST_CASE("a file that could not be begun is not taken for a lost one") {
+  const Folder folder;
+  bool is_full = true;
+  const dnsd::FaultyDisk disk([&](int) { return is_full; });
+  StateStore store(folder.path());
+  CHECK_FALSE(store.is_durable());
+  is_full = false;
+  CHECK(store.open_again());
   CHECK(store.problem().empty());
+  CHECK(store.write(batch_of({alice})).has_value());
+}
+
+TEST_CASE("the state is for its owner alone, whatever the umask is and what was there before") {
+  const auto mode_of = [](const std::string& path) {
+    struct stat status {};
+    REQUIRE(::stat(path.c_str(), &status) == 0);
+    return status.st_mode & 07777U;
+  };
+  for (const mode_t umask : {0U, 022U, 077U}) {
+    CAPTURE(umask);
+    const Folder folder;
+    const mode_t before = ::umask(umask);
+    const std::string made = folder.path() + "/made";
+    StateStore store(made);
+    const bool written = store.write(batch_of({alice})).has_value();
+    ::umask(before);
+    REQUIRE(written);
+    CHECK(mode_of(made) == 0700);
+    CHECK(mode_of(made + "/state.db") == 0600);
+    CHECK(mode_of(made + "/state.db-wal") == 0600);
+    CHECK(store.warnings().empty());
+  }
+  const Folder folder;
+  { REQUIRE(StateStore(folder.path()).write(batch_of({alice})).has_value()); }
+  std::ofstream(folder.file("observe-0.0.0.0-51820.key")) << "x";
+  ::chmod(folder.path().c_str(), 0777);
+  ::chmod(folder.file().c_str(), 0666);
+  {
+    StateStore store(folder.path());
+    CHECK(load(store) == std::vector{alice});
+    CHECK(mode_of(folder.path()) == 0700);
+    CHECK(mode_of(folder.file()) == 0600);
+    CHECK(store.warnings().empty());
+  }
+  // Like /tmp: it serves something else as well, so its mode stays.
+  std::ofstream(folder.file("something.else")) << "x";
+  ::chmod(folder.path().c_str(), 01777);
+  ::chmod(folder.file().c_str(), 0666);
+  const StateStore store(folder.path());
+  CHECK(mode_of(folder.path()) == 01777);
+  CHECK(mode_of(folder.file()) == 0600);
+  REQUIRE(store.warnings().size() == 1);
+  CHECK(store.warnings()[0].find("others can write to this folder") != std::string::npos);
+}
+
+TEST_CASE(
+    "a new file begins with the serial that the store knows, whatever became of the old one") {
+  const Folder folder;
+  StateStore store(folder.path());
+  StateStore::Batch batch;
+  batch.serial_end = 5000;
+  REQUIRE(store.write(batch).has_value());
+  std::filesystem::remove(folder.file());
+  const auto lost = store.write(batch_of({alice}));
+  REQUIRE_FALSE(lost.has_value());
+  CHECK(lost.error().started_afresh);
+  CHECK(lost.error().message.find("was removed or replaced while it was in use") !=
+        std::string::npos);
+  CHECK(load(store).empty());
+  CHECK(store.load_serial_end() == 5000);
+  StateStore::Batch next;
+  next.serial_end = 6000;
+  REQUIRE(store.write(next).has_value());
+  // The folder as well; and what cannot be made is tried again.
+  std::filesystem::remove_all(folder.path());
+  std::ofstream(folder.path()) << "a file";
+  CHECK_FALSE(store.write(next).has_value());
+  CHECK_FALSE(store.is_durable());
+  std::filesystem::remove(folder.path());
+  REQUIRE(store.open_again());
+  CHECK(store.load_serial_end() == 6000);
 }
 
 TEST_CASE("a file of a later version is kept beside, and not touched") {
@@ -292,7 +404,7 @@ TEST_CASE("without room for the copy of an earlier version: in memory, and the f
     CHECK_FALSE(store.is_durable());
     CHECK(store.problem() == folder.file() + ": its backup " + folder.file("state.db.1") +
                                  " cannot be written: File exists: endpoints and the serial are "
-                                 "kept in memory only");
+                                 "kept in memory only, and it is tried again");
   }
   std::filesystem::remove(folder.file("state.db.1"));
   StateStore store(folder.path());
