@@ -21,6 +21,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/capability.hpp"
 #include "base/clock.hpp"
@@ -84,6 +85,7 @@ class Daemon {
 
  private:
   [[nodiscard]] Config load(const InheritedSockets& inherited) const;
+  [[nodiscard]] ZoneSource load_zone_source();
   void start();
   void drop_privilege();
   void stop();
@@ -154,7 +156,7 @@ Daemon::Daemon(const CommandLine& line, InheritedSockets inherited)
     : line_(line),
       config_(load(inherited)),
       store_(config_.state_dir),
-      zone_source_(read_zone_source(config_, read_host(config_))),
+      zone_source_(load_zone_source()),
       published_(make_zone(config_, zone_source_, peers_, live_)),
       policy_(make_policy(config_, load_cookie_secrets(config_), nullptr)),
       responder_(published_, policy_),
@@ -199,6 +201,13 @@ Config Daemon::load(const InheritedSockets& inherited) const {
   check_something_is_left(config);
   inherited.add_places(config);
   return config;
+}
+
+ZoneSource Daemon::load_zone_source() {
+  ZoneSource source = read_zone_source(config_, read_host(config_));
+  for (std::string& warning : yield_names(config_, source))
+    config_.warnings.push_back(std::move(warning));
+  return source;
 }
 
 int Daemon::run() {
@@ -289,6 +298,7 @@ std::optional<std::string> Daemon::reload() {
     }
     const HostAddresses host = read_host(next);
     ZoneSource source = read_zone_source(next, host);
+    for (const std::string& warning : yield_names(next, source)) spdlog::warn("{}", warning);
     auto zone = make_zone(next, source, peers_, live_);
     auto policy = make_policy(next, load_cookie_secrets(next), policy_.get().get());
     if (auto changed = listeners_.change(next.listen, host); !changed) {
@@ -418,14 +428,18 @@ int run_daemon(const CommandLine& line) {
 }
 
 bool check_config(const CommandLine& line, std::FILE* out) {
-  const Config config = load_config(line);
+  Config config = load_config(line);
   for (const std::string& error : config.errors) fmt::print(stderr, "wg-dnsd: {}\n", error);
   for (const std::string& warning : config.warnings)
     fmt::print(stderr, "wg-dnsd: warning: {}\n", warning);
+  check_something_is_left(config);
   const HostAddresses host = read_host(config);
   const PeerTable peers;
   const LiveState live;
-  (void)make_zone(config, read_zone_source(config, host), peers, live);
+  const ZoneSource source = read_zone_source(config, host);
+  for (const std::string& warning : yield_names(config, source))
+    fmt::print(stderr, "wg-dnsd: warning: {}\n", warning);
+  (void)make_zone(config, source, peers, live);
   (void)make_policy(config, load_cookie_secrets(config), nullptr);
   for (const PlannedListener& plan : plan_listeners(config.listen, host, {})) {
     if (const auto warning = exposure_warning(plan))

@@ -45,6 +45,8 @@ struct ConfiguredPeer {
   std::optional<wg::ConfigEndpoint> endpoint;
   std::string preshared_key_file = {};                 ///< empty: none
   std::optional<wg::PresharedKey> preshared_key = {};  ///< of that file, or of a file of peers
+  /// The name is from a comment in WireGuard's file: it makes way for records of the zone file.
+  bool name_yields = false;
 
   friend bool operator==(const ConfiguredPeer&, const ConfiguredPeer&) = default;
 };

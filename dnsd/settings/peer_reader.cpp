@@ -187,6 +187,10 @@ void PeerReader::take_yaml(const YamlSetting& setting) {
 }
 
 void PeerReader::take_file(const std::string& path) {
+  take_wireguard_file(path, true);
+}
+
+void PeerReader::take_wireguard_file(const std::string& path, bool names_yield) {
   files_.push_back(path);
   wg::ConfigFile file = parse_peers_file(read_file_(path));
   for (const wg::ConfigError& error : file.errors)
@@ -200,6 +204,7 @@ void PeerReader::take_file(const std::string& path) {
     ConfiguredPeer configured{peer.public_key, std::move(peer.name), std::move(peer.allowed_ips),
                               std::move(peer.endpoint)};
     configured.preshared_key = std::move(peer.preshared_key);
+    configured.name_yields = names_yield;
     drop_what_dns_cannot_say(configured, path, peer.line);
     keep(std::move(configured), files_.size(), peer.line);
   }
@@ -212,7 +217,7 @@ void PeerReader::take_added_file(const std::string& path) {
   std::unordered_set<wg::PublicKey> known;
   for (const ConfiguredPeer& peer : peers) known.insert(peer.public_key);
   std::size_t kept = peers.size();
-  take_file(path);
+  take_wireguard_file(path, false);
   for (std::size_t i = kept; i < peers.size(); ++i) {
     if (known.contains(peers[i].public_key)) {
       warn(path, places_[i].line, "this peer is skipped: the configuration defines it now");
@@ -296,7 +301,10 @@ void PeerReader::merge_peers() {
 }
 
 void PeerReader::merge_into(ConfiguredPeer& first, ConfiguredPeer&& second) {
-  if (first.name.empty()) first.name = std::move(second.name);
+  if (first.name.empty()) {
+    first.name = std::move(second.name);
+    first.name_yields = second.name_yields;
+  }
   if (!first.endpoint) first.endpoint = std::move(second.endpoint);
   if (!first.preshared_key) first.preshared_key = second.preshared_key;
   std::vector<base::Prefix> known = first.allowed_ips;

@@ -53,6 +53,7 @@ class PeerReader {
     std::uint32_t line;
   };
 
+  void take_wireguard_file(const std::string& path, bool names_yield);
   void keep(ConfiguredPeer&& peer, std::size_t file, std::size_t line);
   void drop_what_dns_cannot_say(ConfiguredPeer& peer, const std::string& path, std::size_t line);
   void drop_own_key(const std::string& path, wg::ConfigFile& file);

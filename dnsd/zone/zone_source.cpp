@@ -2,8 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "base/encoding.hpp"
 #include "base/read_file.hpp"
 #include "dnsd/zone/name_servers.hpp"
+#include "dnsd/zone/zone_names.hpp"
 
 namespace dnsd {
 namespace {
@@ -12,6 +20,12 @@ std::string read_file(const std::string& path) {
   auto text = base::read_file(path);
   if (!text) throw ConfigError(fmt::format("{}: {}", path, text.error().message()));
   return *std::move(text);
+}
+
+std::string to_lower(std::string_view label) {
+  std::string lower(label);
+  for (char& c : lower) c = static_cast<char>(base::to_lower(static_cast<std::uint8_t>(c)));
+  return lower;
 }
 
 /// \param line of the zone file; 0: the error is not about one line.
@@ -37,6 +51,32 @@ ZoneSource read_zone_source(const Config& config, const HostAddresses& host) {
   source.records = make_zone_records(config, source.name_servers);
   source.advice = advise_addresses(source.name_servers, config.zone);
   return source;
+}
+
+std::vector<std::string> yield_names(Config& config, const ZoneSource& source) {
+  const dns::NameView apex = config.zone;
+  const ZoneNames fixed(config.zone, {});
+  std::map<std::string, std::size_t, std::less<>> taken;  // label → line of the zone file
+  for (const dns::ZoneRecord& record : source.records) {
+    dns::NameView name = record.owner;
+    if (!name.is_at_or_below(apex)) continue;
+    for (; !name.equals(apex); name = name.parent()) {
+      if (name.parent().equals(apex) || name.parent().equals(fixed.service_root()))
+        taken.emplace(to_lower(name.first_label_text()), record.line);
+    }
+  }
+  std::vector<std::string> warnings;
+  for (ConfiguredPeer& peer : config.peers) {
+    if (peer.name.empty() || !peer.name_yields) continue;
+    const auto found = taken.find(to_lower(peer.name));
+    if (found == taken.end()) continue;
+    warnings.push_back(fmt::format(
+        "the name {} is skipped: the zone has records there{}",
+        wg::describe_peer(peer.name, peer.public_key),
+        found->second == 0 ? "" : fmt::format(", see {}:{}", *config.zone_file, found->second)));
+    peer.name.clear();
+  }
+  return warnings;
 }
 
 std::shared_ptr<const Zone> make_zone(const Config& config, const ZoneSource& source,

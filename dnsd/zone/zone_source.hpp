@@ -23,6 +23,10 @@ struct ZoneSource {
 /// if a line is wrong.
 [[nodiscard]] ZoneSource read_zone_source(const Config& config, const HostAddresses& host);
 
+/// Removes the names of peers that only a comment gives where the zone has records of its own at or
+/// below them. \return a warning for each
+[[nodiscard]] std::vector<std::string> yield_names(Config& config, const ZoneSource& source);
+
 /// \param peers, live outlive the zone. \throws ConfigError, with file:line if a record is refused.
 [[nodiscard]] std::shared_ptr<const Zone> make_zone(const Config& config, const ZoneSource& source,
                                                     const PeerTable& peers, const LiveState& live);

@@ -113,6 +113,36 @@ std::string error_of(const Config& config, const HostAddresses& addresses = {}) 
 
 const std::string soa_and_ns = "@ SOA ns1 hostmaster 1 2 3 4 5\n@ NS ns1\n";
 
+TEST_CASE("a name from a comment makes way for the zone file, one of the operator does not") {
+  WithFile file(
+      "@ SOA ns1 hostmaster 1 1200 300 1209600 300\n@ NS ns1\nns1 A 203.0.113.10\n"
+      "_x.www A 203.0.113.10\nmail._wireguard._udp A 203.0.113.10\n");
+  Config& config = file.config;
+  for (const char* label : {"NS1", "www", "mail", "free"}) {
+    config.peers.push_back(
+        {key(static_cast<std::uint8_t>(config.peers.size() + 1)), label, {}, {}});
+    config.peers.back().name_yields = true;
+  }
+  const ZoneSource source = dnsd::read_zone_source(config, host({}));
+  const auto warnings = dnsd::yield_names(config, source);
+  REQUIRE(warnings.size() == 3);
+  CHECK(warnings[0].starts_with("the name NS1 (AQEB…BAQE) is skipped"));
+  CHECK(warnings[0].ends_with("see " + file.path() + ":3"));
+  CHECK(warnings[1].ends_with(":4"));
+  std::vector<std::string> names;
+  for (const dnsd::ConfiguredPeer& peer : config.peers) names.push_back(peer.name);
+  CHECK(names == std::vector<std::string>{"", "", "", "free"});
+  const dnsd::PeerTable peers;
+  const dnsd::LiveState live;
+  CHECK_NOTHROW((void)dnsd::make_zone(config, source, peers, live));
+
+  config.peers[0].name = "ns1";
+  config.peers[0].name_yields = false;
+  CHECK(dnsd::yield_names(config, source).empty());
+  CHECK_THROWS_WITH_AS((void)dnsd::make_zone(config, source, peers, live),
+                       doctest::Contains("is taken by the peer named ns1"), dnsd::ConfigError);
+}
+
 }  // namespace
 
 TEST_CASE("without a zone file the static part is made, at the addresses of the host") {
