@@ -23,6 +23,7 @@ namespace {
 using base::equals_ignoring_case;
 
 constexpr std::size_t max_label = 63;  // RFC 1035 §2.3.4
+constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 
 bool is_space(char c) {
   return c == ' ' || (c >= '\t' && c <= '\r');
@@ -306,7 +307,10 @@ class Parser {
     else if (section_ == Section::peer)
       read_peer_setting(name.text(), value.text(), std::move(problem));
     else if (section_ == Section::none)
-      fail_outside(equals == std::string_view::npos ? "text" : quote_word(word));
+      fail_outside(content.starts_with(byte_order_mark)
+                       ? "a byte order mark, which WireGuard refuses,"
+                   : equals == std::string_view::npos ? "text"
+                                                      : quote_word(word));
   }
 
   /// \param value as wg-quick sees it: the word itself in a line without `=`.
@@ -392,7 +396,7 @@ class Parser {
   }
 
   /// Only the first such line is told: a file of another kind has nothing else.
-  void fail_outside(std::string_view what) {
+  void fail_outside(const std::string& what) {
     if (std::exchange(is_outside_, true)) return;
     add(file_.errors, line_,
         fmt::format("{} before the first [Interface] or [Peer]: no peer of this file is read",

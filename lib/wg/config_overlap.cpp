@@ -16,7 +16,10 @@ std::vector<ConfigError> settle_allowed_ips(std::vector<ConfigPeer>& peers) {
     const ConfigPeer* peer;
     const base::Prefix* prefix;
   };
+  std::size_t count = 0;
+  for (const ConfigPeer& peer : peers) count += peer.allowed_ips.size();
   std::vector<Block> blocks;
+  blocks.reserve(count);
   for (const ConfigPeer& peer : peers) {
     for (const base::Prefix& prefix : peer.allowed_ips)
       blocks.push_back({base::keyed_hash(prefix.address().bytes()), &peer, &prefix});

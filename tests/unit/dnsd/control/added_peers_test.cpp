@@ -1,6 +1,7 @@
 #include "dnsd/control/added_peers.hpp"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <cstdlib>
@@ -32,11 +33,15 @@ class Folder {
   std::string path_;
 };
 
+/// With addresses that no other peer has.
 dnsd::ConfiguredPeer peer_named(const std::string& name) {
+  static int number = 0;
+  ++number;
   dnsd::ConfiguredPeer peer;
   peer.public_key = noise::KeyPair::draw().public_key();
   peer.name = name;
-  peer.allowed_ips = {*base::Prefix::parse("10.0.0.2/32"), *base::Prefix::parse("fd00::2/128")};
+  peer.allowed_ips = {*base::Prefix::parse(fmt::format("10.0.0.{}/32", number)),
+                      *base::Prefix::parse(fmt::format("fd00::{}/128", number))};
   return peer;
 }
 

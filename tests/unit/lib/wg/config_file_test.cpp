@@ -186,6 +186,9 @@ TEST_CASE("a line outside a section costs the peers of the file, and the rest is
   CHECK(file.errors[1].line == 7);
   CHECK(file.lost_keys.size() == 2);
   CHECK(file.lost_unknown == 1);
+  const auto marked = wg::parse_config_file("\xef\xbb\xbf[Interface]\n" + peer(alice));
+  REQUIRE(marked.errors.size() == 1);
+  CHECK(marked.errors[0].message.starts_with("a byte order mark"));
 }
 
 TEST_CASE("a peer with a wrong section and a right one is not lost") {
