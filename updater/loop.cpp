@@ -74,13 +74,13 @@ class Loop : private PrivateView::Listener {
   void write(const std::vector<Change>& changes);
   void tell(const std::vector<Note>& notes) const;
   [[nodiscard]] Report describe() const;
+  [[nodiscard]] base::Expected<Report, std::string> describe_if_here() const;
   void write_metrics();
   void finish();
   void fail();
   void wait_until(base::SteadyTime time);
   void feed_watchdog(base::SteadyTime now);
   [[nodiscard]] bool is_daemon() const { return config_.mode == Config::Mode::daemon; }
-  [[nodiscard]] bool is_device_here() const { return seen_device_ && !device_missing_; }
   [[nodiscard]] bool is_dry_run() const { return config_.mode == Config::Mode::dry_run; }
 
   const Config& config_;
@@ -98,7 +98,7 @@ class Loop : private PrivateView::Listener {
   wg::Device device_;  // as last read
   std::optional<std::chrono::microseconds> watchdog_ = base::watchdog_interval();
   base::SteadyTime watchdog_fed_;
-  bool device_missing_ = false;
+  std::string device_problem_;  // why it cannot be read; empty: it can
   bool seen_device_ = false;
   bool write_failing_ = false;
   base::SteadyTime metrics_due_;
@@ -128,9 +128,7 @@ Loop::Loop(const Config& config, base::FileDescriptor lock)
       private_view_(context_, config, *this),
       control_(context_, "wg-updater",
                [this](std::string_view line) {
-                 return answer_request(line, config_,
-                                       is_device_here() ? std::optional(describe()) : std::nullopt,
-                                       machine_.memory());
+                 return answer_request(line, config_, describe_if_here(), machine_.memory());
                }),
       worker_(context_, config.zone, config.server, [this](const LookupResult& result) {
         if (!is_daemon() && !result.endpoints && !is_about_peer(result.endpoints.error()))
@@ -175,8 +173,8 @@ void Loop::tick() {
     miss_device(device.error());
     return;
   }
-  if (device_missing_) spdlog::info("{}: here", config_.interface);
-  device_missing_ = false;
+  if (!device_problem_.empty()) spdlog::info("{}: here", config_.interface);
+  device_problem_.clear();
   seen_device_ = true;
   local_watch_.follow(*device);
   device_ = *device;
@@ -211,13 +209,13 @@ void Loop::miss_device(const wg::DeviceError& error) {
     fail();
     return;
   }
-  if (!device_missing_) {
+  if (device_problem_.empty()) {
     spdlog::warn("{}; waiting for it", error.message);
     machine_.lose_device();
     prober_.forget_interface();
     memory_file_.save(machine_.memory());
   }
-  device_missing_ = true;
+  device_problem_ = error.message;
   wait_until(base::read_steady() + missing_poll_interval);
 }
 
@@ -295,6 +293,12 @@ Report Loop::describe() const {
   report.interface = config_.interface;
   report.zone = config_.zone.to_string();
   return report;
+}
+
+base::Expected<Report, std::string> Loop::describe_if_here() const {
+  if (!device_problem_.empty()) return base::Unexpected(device_problem_);
+  if (!seen_device_) return base::Unexpected(config_.interface + ": not read yet");
+  return describe();
 }
 
 /// A failure is logged when it begins and when it ends.

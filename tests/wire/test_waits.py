@@ -236,7 +236,7 @@ class Waits(Process):
                     arguments = self.arguments(*words)
                 refused = self.run_to_end(*arguments, "--check-config")
                 self.assertEqual(refused.returncode, 2)
-                self.assertIn("not a regular file", refused.stderr)
+                self.assertIn("not a regular file", refused.stderr.lower())
 
     # ---- descriptors
 

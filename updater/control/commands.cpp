@@ -48,12 +48,11 @@ control::Reply tell_story(const Report& report, const ControlRequest& request) {
 }  // namespace
 
 control::Reply answer_request(std::string_view line, const Config& config,
-                              const std::optional<Report>& report, const Memory& memory) {
+                              const base::Expected<Report, std::string>& report,
+                              const Memory& memory) {
   const auto request = parse_control_request(line);
   if (!request) return fail(exit_usage, request.error());
-  if (!report)
-    return fail(exit_not_found,
-                config.interface + ": there is no such interface yet; waiting for it");
+  if (!report) return fail(exit_not_found, report.error() + "; waiting for it");
   switch (request->command) {
     case ControlRequest::Command::status:
       return {.text = request->json ? write_status_json(*report) : write_status(*report)};

@@ -1,8 +1,9 @@
 #pragma once
 
-#include <optional>
+#include <string>
 #include <string_view>
 
+#include "base/expected.hpp"
 #include "control/reply.hpp"
 #include "updater/plan/memory.hpp"
 #include "updater/report/report.hpp"
@@ -11,10 +12,11 @@
 namespace updater {
 
 /// Answers one request of the control socket (control_request.hpp): status, why, or the facts for
-/// doctor. Pure. \param line without its newline. \param report none: the interface is missing.
-/// \return exit 0 with the text; 1: no such peer, or no interface yet; 2: the request is malformed.
+/// doctor. Pure. \param line without its newline. \param report or why the interface cannot be
+/// read. \return exit 0 with the text; 1: no such peer, or no interface; 2: the request is
+/// malformed.
 [[nodiscard]] control::Reply answer_request(std::string_view line, const Config& config,
-                                            const std::optional<Report>& report,
+                                            const base::Expected<Report, std::string>& report,
                                             const Memory& memory);
 
 }  // namespace updater

@@ -46,7 +46,9 @@ Report report() {
   return made;
 }
 
-control::Reply ask(const ControlRequest& request, const std::optional<Report>& shown = report(),
+using Shown = base::Expected<Report, std::string>;
+
+control::Reply ask(const ControlRequest& request, const Shown& shown = report(),
                    const Memory& memory = {}) {
   std::string line = updater::write_control_request(request);
   line.pop_back();
@@ -93,17 +95,17 @@ TEST_CASE("the doctor is told what was chosen, and what was found out") {
                   });
 }
 
-TEST_CASE("while the interface is missing no command can be answered") {
+TEST_CASE("while the interface cannot be read, each command is answered with the reason") {
   for (const Command command : {Command::status, Command::why, Command::doctor}) {
-    const auto reply = ask({command, false, ""}, std::nullopt);
+    const Shown hangs = base::Unexpected(std::string("wg0: the program behind it hangs"));
+    const auto reply = ask({command, false, ""}, hangs);
     CHECK(reply.text.empty());
-    CHECK(reply.result ==
-          control::Result{1, "wg0: there is no such interface yet; waiting for it"});
+    CHECK(reply.result == control::Result{1, "wg0: the program behind it hangs; waiting for it"});
   }
 }
 
 TEST_CASE("a request that is not understood is refused, whether or not the interface is there") {
-  for (const auto& shown : {std::optional(report()), std::optional<Report>()}) {
+  for (const Shown& shown : {Shown(report()), Shown(base::Unexpected(std::string("gone")))}) {
     const auto reply = updater::answer_request("status", make_config(), shown, {});
     CHECK(reply.text.empty());
     CHECK(reply.result == control::Result{2, "the request is not a JSON object"});
