@@ -80,7 +80,7 @@ Finding Zone::lookup(const Question& question, RrType type, View view,
   dns::Name current;
   for (int hop = 1; found.outcome == Outcome::cname; ++hop) {
     // A wildcard CNAME may lead to itself; longer loops are refused when the zone is made.
-    if (hop == max_cname_hops || next.view().equals(at)) return chain_ends;
+    if (hop > max_cname_hops || next.view().equals(at)) return chain_ends;
     current = next;
     at = current;
     const Question target = read(at);

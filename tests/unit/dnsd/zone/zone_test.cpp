@@ -127,6 +127,35 @@ TEST_CASE("endpoints by view") {
   }
 }
 
+TEST_CASE("a chain of 16 CNAMEs is followed to its end; a longer one ends there") {
+  AnswerFixture server;
+  std::string text = "@ SOA ns1 hostmaster 1 2 3 4 5\n@ NS ns1\nend A 192.0.2.1\n";
+  for (int i = 1; i < 16; ++i)
+    text += "c" + std::to_string(i) + " CNAME c" + std::to_string(i + 1) + "\n";
+  struct Count final : dns::RecordSink {
+    void add(dns::Section section, dns::NameView, dns::RrType, dns::Ttl, base::Bytes) override {
+      if (section == dns::Section::answer) ++answers;
+    }
+    int answers = 0;
+  };
+  const auto look_up = [&](const std::string& last, Count& count) {
+    const auto parsed =
+        dns::parse_zone_file(text + "c16 CNAME " + last + "\n", server.options.apex, dns::Ttl{300});
+    REQUIRE(parsed.has_value());
+    const auto zone = dnsd::Zone::make(server.options, *parsed, {{"alice", AnswerFixture::key(1)}},
+                                       server.peers, *server.live);
+    REQUIRE(zone.has_value());
+    const dns::Name name = *dns::Name::parse("c1.wg.example.org");
+    return zone->lookup(zone->read(name), dns::RrType::a, dnsd::View::private_view, count).outcome;
+  };
+  Count to_end;
+  CHECK(look_up("end", to_end) == dnsd::Outcome::hit);
+  CHECK(to_end.answers == 17);
+  Count to_peer;  // whose name is a CNAME, too
+  CHECK(look_up("alice", to_peer) == dnsd::Outcome::cname);
+  CHECK(to_peer.answers == 17);
+}
+
 TEST_CASE("every record of the dump is answered, and no other view's record is in it") {
   AnswerFixture server;
   const auto parsed =
