@@ -177,6 +177,9 @@ class Waits(Process):
             ask_udp("127.0.0.1", self.port, "example.org", SOA)
         for _ in range(3):
             self.check_alive(process)
+        for _ in range(500):
+            self.assertEqual(ask_udp("127.0.0.1", self.port, "example.org", SOA).answers, 1)
+            self.assertEqual(ask_tcp("127.0.0.1", self.port, "example.org", SOA).answers, 1)
         begun = time.monotonic()
         self.assertEqual(self.stop(process), 0)
         self.assertLess(time.monotonic() - begun, 5)
