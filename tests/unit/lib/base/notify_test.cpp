@@ -1,6 +1,7 @@
 #include "base/notify.hpp"
 
 #include <doctest/doctest.h>
+#include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -56,6 +57,19 @@ TEST_CASE("a state reaches the service manager as it is, one datagram each") {
   CHECK(manager.take() == "READY=1\nSTATUS=answering");
   CHECK(manager.take() == "STOPPING=1");
   CHECK(manager.take().empty());
+}
+
+TEST_CASE("a service manager that reads nothing holds up nobody") {
+  const Manager manager;
+  const auto level = spdlog::get_level();
+  spdlog::set_level(spdlog::level::off);  // each lost message is warned of
+  for (int i = 0; i < 2000; ++i)
+    base::notify_systemd("WATCHDOG=1");  // its queue takes some hundreds
+  spdlog::set_level(level);
+  int taken = 0;
+  while (!manager.take().empty()) ++taken;
+  CHECK(taken > 0);
+  CHECK(taken < 2000);
 }
 
 TEST_CASE("without a service manager, or with an impossible socket, nothing happens") {
