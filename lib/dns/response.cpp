@@ -22,6 +22,12 @@ constexpr std::size_t max_pointer = 0x3fff;
 constexpr std::size_t soa_numbers_octets = 20;
 constexpr std::uint16_t tsig_bad_key = 17;  // RFC 8945 §3
 
+/// \return nullopt: it is no name, or something stands behind it.
+std::optional<NameView> parse_whole_name(base::Bytes rdata) {
+  const auto name = parse_name_view(rdata);
+  return name && name->wire().size() == rdata.size() ? name : std::nullopt;
+}
+
 std::size_t reserved_octets(const Request& request) {
   if (!request.edns) return 0;
   std::size_t octets = opt_octets + option_head_octets + 2;  // with an extended error
@@ -197,11 +203,11 @@ void ResponseWriter::write_rdata(RrType type, base::Bytes rdata) {
     case RrType::ns:
     case RrType::cname:
     case RrType::ptr:
-      if (const auto name = parse_name_view(rdata)) return write_name(*name);
+      if (const auto name = parse_whole_name(rdata)) return write_name(*name);
       break;
     case RrType::mx:
       if (rdata.size() < 2) break;
-      if (const auto name = parse_name_view(rdata.subspan(2))) {
+      if (const auto name = parse_whole_name(rdata.subspan(2))) {
         out_.bytes(rdata.first(2));
         return write_name(*name);
       }

@@ -1,7 +1,9 @@
 #include "dns/zone_file.hpp"
 
+#include <charconv>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/encoding.hpp"
@@ -53,6 +55,38 @@ ZoneRecord to_record(const ldns_rr& rr, NameView owner, std::size_t line) {
   return record;
 }
 
+/// RFC 3597 §5: `\# N`. \return N, where the data of the record that `text` ends with is given so.
+std::optional<std::size_t> given_octets(std::string_view text) {
+  // With no blank before it, it belongs to a name.
+  const std::size_t blank = text.find_first_of(" \t");
+  const std::size_t mark = blank == std::string_view::npos ? blank : text.find("\\#", blank + 1);
+  // In a quoted string, or a comment, it is text.
+  if (mark == std::string_view::npos ||
+      std::string_view(" \t\n(").find(text[mark - 1]) == std::string_view::npos ||
+      text.substr(0, mark).find_first_of("\";") != std::string_view::npos)
+    return std::nullopt;
+  const std::size_t first = text.find_first_not_of(" \t", mark + 2);
+  if (first == std::string_view::npos) return std::nullopt;
+  std::size_t octets = 0;
+  const auto [end, ec] = std::from_chars(text.data() + first, text.data() + text.size(), octets);
+  return ec == std::errc() ? std::optional(octets) : std::nullopt;
+}
+
+/// What ldns takes in silence where data is given in octets: too few fields, and octets behind the
+/// last one. \param text ends with the record. \return what is wrong; nullopt: nothing.
+std::optional<std::string> check_octets(const ldns_rr& rr, const ZoneRecord& record,
+                                        std::string_view text) {
+  const auto given = given_octets(text);
+  if (!given) return std::nullopt;
+  const ldns_rr_descriptor* const form = ldns_rr_descript(ldns_rr_get_type(&rr));
+  if (form != nullptr && ldns_rr_rd_count(&rr) < ldns_rr_descriptor_minimum(form))
+    return "the data of " + to_string(record.type) + " has more fields than these";
+  if (*given != record.rdata.size())
+    return "the data of " + to_string(record.type) + " ends after " +
+           std::to_string(record.rdata.size()) + " octets; nothing can stand behind it";
+  return std::nullopt;
+}
+
 }  // namespace
 
 base::Expected<std::vector<ZoneRecord>, ZoneFileError> parse_zone_file(std::string_view text,
@@ -71,6 +105,7 @@ base::Expected<std::vector<ZoneRecord>, ZoneFileError> parse_zone_file(std::stri
   int line = 1;
   std::optional<ZoneFileError> error;
   while (!error && std::feof(file.get()) == 0) {
+    const auto begin = static_cast<std::size_t>(std::ftell(file.get()));
     ldns_rr* raw = nullptr;
     const ldns_status status =
         ldns_rr_new_frm_fp_l(&raw, file.get(), &ttl, &current_origin, &previous_owner, &line);
@@ -94,6 +129,9 @@ base::Expected<std::vector<ZoneRecord>, ZoneFileError> parse_zone_file(std::stri
       error = ZoneFileError{at, owner->to_string() + ": only class IN is served"};
     } else {
       records.push_back(to_record(*rr, *owner, at));
+      const auto end = static_cast<std::size_t>(std::ftell(file.get()));
+      if (auto why = check_octets(*rr, records.back(), text.substr(begin, end - begin)))
+        error = ZoneFileError{at, owner->to_string() + ": " + *std::move(why)};
     }
   }
   ldns_rdf_deep_free(current_origin);

@@ -56,6 +56,32 @@ TEST_CASE("errors of a zone file name the line") {
   }
 }
 
+TEST_CASE("data in octets has all fields of its type, and nothing behind them") {
+  const auto verdict = [](const std::string& record) {
+    const auto records =
+        dns::parse_zone_file("a A 192.0.2.1\nx " + record + "\n", origin, dns::Ttl{300});
+    if (!records) CHECK(records.error().line == 2);
+    return records ? std::string() : records.error().message;
+  };
+  for (const char* record :
+       {"CNAME \\# 3 00aabb", "NS \\# 3 00aabb", "PTR \\# 4 016100ff", "MX \\# 5 00010001ff",
+        "A \\# 5 0102030405", "TYPE5 \\# 3 00aabb", "SRV ( \\# 9 0001000200030077aa )"}) {
+    CAPTURE(record);
+    CHECK(verdict(record).find("nothing can stand behind it") != std::string::npos);
+  }
+  for (const char* record : {"NS \\# 0", "MX \\# 2 0001", "DS \\# 3 000102", "TXT \\# 0"}) {
+    CAPTURE(record);
+    CHECK(verdict(record).find("more fields than these") != std::string::npos);
+  }
+  CHECK(dns::parse_zone_file("x\\# 7 A 192.0.2.1\n\\# 7 A 192.0.2.1\n", origin, dns::Ttl{300}));
+  for (const char* record :
+       {"CNAME \\# 1 00", "A \\# 4 01020304", "MX \\# 3 000100", "TYPE65280 \\# 3 00aabb",
+        "TXT \"a \\# 5 x\"", "TXT a ; \\# 7", "CNAME x", "MX 1 x"}) {
+    CAPTURE(record);
+    CHECK(verdict(record).empty());
+  }
+}
+
 TEST_CASE("an empty zone file has no records") {
   for (const char* text : {"", "\n", "; nothing\n", "$TTL 3\n"}) {
     CAPTURE(text);
