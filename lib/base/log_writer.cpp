@@ -1,6 +1,7 @@
 #include "base/log_writer.hpp"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/capability.hpp"
 #include "base/file_descriptor.hpp"
 #include "base/signals.hpp"
 
@@ -93,6 +95,7 @@ struct LogWriter::Shared {
   bool is_closing = false;
 
   void run() {
+    (void)drop_capability(CAP_NET_ADMIN);  // only who reads devices needs it
     std::unique_lock lock(mutex);
     for (;;) {
       changed.wait(lock, [this] { return is_closing || !waiting.empty(); });
