@@ -235,6 +235,7 @@ void Daemon::start() {
   follow_signals();
   follow_hangups();
   publish_zone(zone_source_, published_.get());
+  observatory_.set_host(read_host(config_), zone_source_.name_servers);
   if (const auto opened = observatory_.start(config_); !opened)
     throw std::runtime_error(opened.error());
   drop_loaded_peers();
@@ -323,6 +324,7 @@ std::optional<std::string> Daemon::reload() {
     zone_source_ = std::move(source);
     publish_zone(zone_source_, std::move(zone));
     policy_.set(std::move(policy));
+    observatory_.set_host(host, zone_source_.name_servers);
     const auto points = observatory_.reload(config_);
     query_log_writer_.set_rate(config_.query_log);
     drop_loaded_peers();
@@ -373,12 +375,14 @@ void Daemon::share_descriptors() {
   told_few_connections_ = is_few;
 }
 
-/// Listeners, and the addresses in a made zone, follow the addresses of the host.
+/// Listeners, the addresses in a made zone, and the places of our own keys follow the addresses of
+/// the host.
 void Daemon::follow_addresses() {
   const HostAddresses host = read_host(config_);
   listeners_.follow(host);
   share_descriptors();
   remake_zone(host);
+  observatory_.follow_host(host, zone_source_.name_servers);
   tell_manager();
 }
 

@@ -55,19 +55,6 @@ control::Reply list_keys(const CommandContext& context) {
   return reply;
 }
 
-/// A literal address where peers reach a point. \param name_servers of the zone: a point on all
-/// addresses is reached at theirs. \return nullopt: not known
-std::optional<base::Endpoint> reachable(const base::Endpoint& listen,
-                                        const std::vector<NameServer>& name_servers) {
-  if (!listen.address.is_unspecified()) return listen;
-  for (const NameServer& server : name_servers) {
-    for (const base::IpAddress& address : server.addresses) {
-      if (address.family() == listen.address.family()) return base::Endpoint{address, listen.port};
-    }
-  }
-  return std::nullopt;
-}
-
 control::Reply print_config(const std::string& who, const CommandContext& context) {
   const ConfiguredPeer* const peer = find_peer(context.config, who);
   if (peer == nullptr) return refuse_unknown(who);
@@ -76,7 +63,9 @@ control::Reply print_config(const std::string& who, const CommandContext& contex
   control::Reply reply;
   for (const ObservationPoint* point : context.observatory.points().opened()) {
     const base::Endpoint& listen = point->settings().listen;
-    const auto endpoint = reachable(listen, context.zone_source.name_servers);
+    const bool is_loopback = listen.address.is_loopback();  // for peers on this host
+    const auto endpoint =
+        is_loopback ? std::optional(listen) : context.observatory.reached_at(listen);
     if (!endpoint)
       return refuse(exit_refused,
                     fmt::format("the address of the point {} is not known: name it with --ns "

@@ -31,6 +31,7 @@ void InterfaceRules::restore(const SavedPeer& peer, base::Now now) {
 InterfaceRules::Update InterfaceRules::update(const wg::Device& device, base::Now now) {
   Update result;
   result.own_key = device.public_key;
+  result.listen_port = device.listen_port;
   ++poll_;
   for (const wg::DevicePeer& peer : device.peers) {
     Track& track = tracks_[peer.public_key];

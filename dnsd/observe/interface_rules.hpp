@@ -32,6 +32,7 @@ class InterfaceRules {
       Observation observation;  ///< confirmed for the first time, moved, or seen again
     };
     std::optional<wg::PublicKey> own_key;  ///< the interface's own, in every update
+    base::Port listen_port{};              ///< as in wg::Device, in every update
     std::vector<Listed> listed;            ///< peers that are new, or have other allowed-ips
     std::vector<Seen> seen;
     std::vector<wg::PublicKey> gone;  ///< peers that the device does not have any more

@@ -8,6 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <array>
 #include <asio/post.hpp>
 #include <system_error>
 #include <utility>
@@ -21,14 +22,22 @@ constexpr std::size_t device_threads = 4;
 /// Peers of one poll that are taken in one go.
 constexpr std::size_t taken_at_once = 4096;
 
+/// Where WireGuard listens: on all addresses of both families.
+std::vector<base::Endpoint> listening_at(base::Port port) {
+  if (port == base::Port{0}) return {};  // not chosen yet
+  return {{base::IpAddress(std::array<std::uint8_t, 4>{}), port},
+          {base::IpAddress(std::array<std::uint8_t, 16>{}), port}};
+}
+
 }  // namespace
 
 InterfaceSources::InterfaceSources(asio::io_context& io, Registry& registry, Publisher& publisher,
-                                   Saver& saver, ReadDevice read_device)
+                                   Saver& saver, OwnPlaces& own_places, ReadDevice read_device)
     : io_(io),
       registry_(registry),
       publisher_(publisher),
       saver_(saver),
+      own_places_(own_places),
       read_device_(std::move(read_device)),
       poll_timer_(io) {}
 
@@ -39,8 +48,9 @@ void InterfaceSources::configure(const std::vector<std::string>& configured) {
   interfaces.reserve(configured.size());
   for (const std::string& name : configured) interfaces.push_back(find_or_make(name));
   for (const auto& old : interfaces_) {
-    if (std::find(interfaces.begin(), interfaces.end(), old) == interfaces.end())
-      saver_.forget_source(old->id);
+    if (std::find(interfaces.begin(), interfaces.end(), old) != interfaces.end()) continue;
+    saver_.forget_source(old->id);
+    own_places_.listen(old->id, {});
   }
   interfaces_ = std::move(interfaces);
 }
@@ -166,6 +176,7 @@ void InterfaceSources::take(const std::shared_ptr<Interface>& interface,
     registry_.set_own_key(interface->id, update.own_key);
     saver_.note_own_key(interface->id);
   }
+  if (poll->taken == 0) own_places_.listen(interface->id, listening_at(update.listen_port));
   const std::size_t seen_at = update.listed.size();
   const std::size_t gone_at = seen_at + update.seen.size();
   const std::size_t all = gone_at + update.gone.size();

@@ -14,6 +14,7 @@
 #include "base/clock.hpp"
 #include "base/expected.hpp"
 #include "dnsd/observe/interface_rules.hpp"
+#include "dnsd/observe/own_places.hpp"
 #include "dnsd/observe/source_status.hpp"
 #include "dnsd/registry/publisher.hpp"
 #include "dnsd/registry/registry.hpp"
@@ -34,7 +35,7 @@ class InterfaceSources : public std::enable_shared_from_this<InterfaceSources> {
   /// All references outlive this. \param read_device called on other threads, for one interface not
   /// twice at a time.
   InterfaceSources(asio::io_context& io, Registry& registry, Publisher& publisher, Saver& saver,
-                   ReadDevice read_device);
+                   OwnPlaces& own_places, ReadDevice read_device);
 
   /// Replaces the list of interfaces to read.
   void configure(const std::vector<std::string>& configured);
@@ -90,6 +91,7 @@ class InterfaceSources : public std::enable_shared_from_this<InterfaceSources> {
   Registry& registry_;
   Publisher& publisher_;
   Saver& saver_;
+  OwnPlaces& own_places_;
   const ReadDevice read_device_;
   std::vector<std::shared_ptr<Interface>> interfaces_;  // in configuration order
   std::chrono::milliseconds poll_interval_{};

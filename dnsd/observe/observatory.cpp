@@ -19,9 +19,9 @@ Observatory::Observatory(asio::io_context& io, PeerTable& peers, LiveState& live
           std::make_shared<Publisher>(io, registry_, peers, live, [this] { saver_->save_soon(); })),
       saver_(std::make_shared<Saver>(io, registry_, *publisher_, store)),
       interfaces_(std::make_shared<InterfaceSources>(io, registry_, *publisher_, *saver_,
-                                                     std::move(read_device))),
-      points_(
-          std::make_shared<PointSources>(io, registry_, *publisher_, *saver_, std::move(inner))) {}
+                                                     own_places_, std::move(read_device))),
+      points_(std::make_shared<PointSources>(io, registry_, *publisher_, *saver_, own_places_,
+                                             std::move(inner))) {}
 
 base::Expected<void, std::string> Observatory::start(const Config& config) {
   const base::Now now = base::read_clock();
@@ -58,6 +58,15 @@ std::optional<wg::PublicKey> Observatory::lost_by(const Config& next, const Conf
       gone = key;
   });
   return gone;
+}
+
+void Observatory::set_host(HostAddresses host, std::vector<NameServer> name_servers) {
+  own_places_.set_host(std::move(host), std::move(name_servers));
+}
+
+void Observatory::follow_host(HostAddresses host, std::vector<NameServer> name_servers) {
+  set_host(std::move(host), std::move(name_servers));
+  publisher_->publish(base::read_steady(), Publisher::Voice::aloud);
 }
 
 void Observatory::stop() {

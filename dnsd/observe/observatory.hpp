@@ -5,9 +5,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/expected.hpp"
+#include "dnsd/host/host_addresses.hpp"
 #include "dnsd/observe/interface_sources.hpp"
+#include "dnsd/observe/own_places.hpp"
 #include "dnsd/observe/point_sources.hpp"
 #include "dnsd/observe/sightings.hpp"
 #include "dnsd/observe/source_status.hpp"
@@ -57,6 +60,15 @@ class Observatory : public SightingReader {
   /// \param running what is in force now.
   [[nodiscard]] std::optional<wg::PublicKey> lost_by(const Config& next,
                                                      const Config& running) const;
+  /// Where this host is reached, for its own keys: its addresses, and the zone's name servers. Call
+  /// it before start() and reload().
+  void set_host(HostAddresses host, std::vector<NameServer> name_servers);
+  /// The same when they have changed meanwhile.
+  void follow_host(HostAddresses host, std::vector<NameServer> name_servers);
+  /// Where others reach what listens there on this host.
+  [[nodiscard]] std::optional<base::Endpoint> reached_at(const base::Endpoint& listen) const {
+    return own_places_.reached_at(listen);
+  }
   /// What the zone says apart from the peers was replaced: a change of content like any other.
   void content_changed() { publisher_->content_changed(); }
   /// Saves what is not yet saved. Nothing is polled or received afterwards.
@@ -77,6 +89,7 @@ class Observatory : public SightingReader {
 
   // Each refers to those above it, and ends before them. Shared only with their own handlers.
   Registry registry_;
+  OwnPlaces own_places_{registry_};
   const std::shared_ptr<Publisher> publisher_;
   const std::shared_ptr<Saver> saver_;
   const std::shared_ptr<InterfaceSources> interfaces_;

@@ -30,11 +30,12 @@ std::vector<PointPeer> point_peers(const Config& config, const wg::PublicKey& ow
 }  // namespace
 
 PointSources::PointSources(asio::io_context& io, Registry& registry, Publisher& publisher,
-                           Saver& saver, InnerHandler inner)
+                           Saver& saver, OwnPlaces& own_places, InnerHandler inner)
     : io_(io),
       registry_(registry),
       publisher_(publisher),
       saver_(saver),
+      own_places_(own_places),
       inner_(std::move(inner)) {}
 // Configuration
 
@@ -47,6 +48,7 @@ void PointSources::configure(const std::vector<ConfiguredPoint>& configured) {
     if (known == before.end()) {
       registry_.set_point(id, settings.listen);
       saver_.add_source(id);
+      own_places_.listen(id, {settings.listen});
       points_.push_back({id, settings, {}, nullptr});
       continue;
     }
@@ -56,7 +58,10 @@ void PointSources::configure(const std::vector<ConfiguredPoint>& configured) {
     points_.push_back(std::move(*known));
     before.erase(known);
   }
-  for (const Entry& gone : before) saver_.forget_source(gone.id);
+  for (const Entry& gone : before) {
+    saver_.forget_source(gone.id);
+    own_places_.listen(gone.id, {});
+  }
 }
 
 bool PointSources::restore(const StateStore::SavedSource& saved, StateStore& store, base::Now now) {

@@ -7,6 +7,7 @@
 
 #include "base/clock.hpp"
 #include "base/expected.hpp"
+#include "dnsd/observe/own_places.hpp"
 #include "dnsd/point/inner_packet.hpp"
 #include "dnsd/point/observation_point.hpp"
 #include "dnsd/point/peer_oddity.hpp"
@@ -33,7 +34,7 @@ class PointSources : public std::enable_shared_from_this<PointSources> {
  public:
   /// All references outlive this. \param inner called on the points' threads
   PointSources(asio::io_context& io, Registry& registry, Publisher& publisher, Saver& saver,
-               InnerHandler inner);
+               OwnPlaces& own_places, InnerHandler inner);
   PointSources(const PointSources&) = delete;
   PointSources& operator=(const PointSources&) = delete;
 
@@ -74,6 +75,7 @@ class PointSources : public std::enable_shared_from_this<PointSources> {
   Registry& registry_;
   Publisher& publisher_;
   Saver& saver_;
+  OwnPlaces& own_places_;
   const InnerHandler inner_;
   TrialBudget trial_budget_;
   std::vector<Entry> points_;  // in configuration order

@@ -50,6 +50,7 @@ void Publisher::publish(base::SteadyTime now, Voice voice) {
 
 std::string Publisher::cause_of(const wg::PublicKey& key, const std::optional<PeerRecord>& before,
                                 const std::optional<PeerRecord>& after) const {
+  if (after && after->detail->is_hub) return "where this host is reached";
   for (const auto place : {&PeerRecord::ipv4, &PeerRecord::ipv6}) {
     if (!after || !(*after.*place)) continue;
     if (before && *before.*place == *after.*place) continue;

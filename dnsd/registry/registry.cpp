@@ -198,6 +198,12 @@ void Registry::set_own_key(SourceId id, const std::optional<wg::PublicKey>& key)
   }
 }
 
+void Registry::set_own_places(SourceId id, std::vector<base::Endpoint> places) {
+  Source& known = source(id);
+  if (std::exchange(known.own_places, std::move(places)) == known.own_places) return;
+  if (known.own_key) touch(*known.own_key, peer_of(*known.own_key));
+}
+
 std::optional<wg::PublicKey> Registry::own_key(SourceId id) const {
   return id < sources_.size() ? sources_[id].own_key : std::nullopt;
 }

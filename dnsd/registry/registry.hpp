@@ -69,6 +69,9 @@ class Registry {
   /// This key is the source's own; an earlier one is not any more.
   void set_own_key(SourceId source, const std::optional<wg::PublicKey>& key);
   [[nodiscard]] std::optional<wg::PublicKey> own_key(SourceId source) const;
+  /// Where the source's own key is reached, at most one place of each family: published like an
+  /// observation that never ages, unless the configuration says where. Replaces the earlier ones.
+  void set_own_places(SourceId source, std::vector<base::Endpoint> places);
   /// A confirmed observation, new, moved or renewed.
   void observe(SourceId source, const wg::PublicKey& key, const Observation& observation,
                base::Now now);
@@ -151,6 +154,7 @@ class Registry {
     bool configured = false;
     std::optional<base::Endpoint> point;  ///< where it listens
     std::optional<wg::PublicKey> own_key;
+    std::vector<base::Endpoint> own_places;
     std::size_t listed = 0;
   };
 
@@ -169,6 +173,8 @@ class Registry {
   [[nodiscard]] std::optional<schema::NatMapping> mapping_of(const Peer& peer) const;
   [[nodiscard]] const Sighting* first_sighting(const Peer& peer) const;
   [[nodiscard]] const Sighting* published_sighting(const Peer& peer, base::Family family) const;
+  [[nodiscard]] std::optional<base::Endpoint> own_place(const wg::PublicKey& key, const Peer& peer,
+                                                        base::Family family) const;
 
   void touch(const wg::PublicKey& key, Peer& peer);
   void note_change(const wg::PublicKey& key, Sighting& sighting);

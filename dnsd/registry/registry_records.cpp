@@ -20,7 +20,11 @@ std::optional<PeerRecord> Registry::record(const wg::PublicKey& key) const {
     auto& place = family == base::Family::ipv4 ? record.ipv4 : record.ipv6;
     const Sighting* sighting = published_sighting(peer, family);
     const bool has_fixed = peer.fixed && peer.fixed->address.family() == family;
-    if (has_fixed && (sighting == nullptr || sighting->stale)) {
+    const auto own = has_fixed ? std::nullopt : own_place(key, peer, family);
+    if (own) {
+      place = own;
+      all_stale = false;
+    } else if (has_fixed && (sighting == nullptr || sighting->stale)) {
       place = peer.fixed;
       all_stale = false;
     } else if (sighting != nullptr) {
@@ -32,6 +36,19 @@ std::optional<PeerRecord> Registry::record(const wg::PublicKey& key) const {
   }
   if (all_stale) record.stale = last_seen;
   return record;
+}
+
+/// The operator's word goes first: an endpoint of this family, or a host name.
+std::optional<base::Endpoint> Registry::own_place(const wg::PublicKey& key, const Peer& peer,
+                                                  base::Family family) const {
+  if (!peer.is_own || (peer.detail && peer.detail->host_target)) return std::nullopt;
+  for (const SourceId id : order_) {
+    if (sources_[id].own_key != key) continue;
+    for (const base::Endpoint& place : sources_[id].own_places) {
+      if (place.address.family() == family) return place;
+    }
+  }
+  return std::nullopt;
 }
 
 std::optional<SourceId> Registry::seen_by(const wg::PublicKey& key,

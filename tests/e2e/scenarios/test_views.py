@@ -7,6 +7,7 @@ names that no peer has, times all types. The checkers of BIND, Knot and ldns acc
 """
 
 import base64
+import ipaddress
 
 import dns.name
 import dns.rdatatype
@@ -14,7 +15,7 @@ import dns.zone
 
 from lab import dns_client
 from lab import lab
-from lab.addresses import HOST, HOST6, TUNNEL, ZONE
+from lab.addresses import HOST, HOST6, TUNNEL, WIREGUARD_PORT, ZONE
 from lab.checks import check
 from lab.containment import RUN
 from lab.name_servers import start_nsd
@@ -80,6 +81,19 @@ def naming_table(world):
         ]
     owners = (f"{address}.{key}", key, instance, f"{key}====._wireguard._udp")
     rows += [(owner, "A", "both", host_a) for owner in owners]
+    # The host's own key, where its interface is reached.
+    hub, places = world.label("host"), {"A": (HOST, 10), "AAAA": (HOST6, 0)}
+    instance_of_hub = f"{hub}._wireguard._udp"
+    for kind, (place, priority) in places.items():
+        label = place.replace(".", "-") if kind == "A" else ipaddress.ip_address(place).packed.hex()
+        for owner in (f"_wireguard._udp.{hub}", instance_of_hub, f"{hub}====._wireguard._udp"):
+            rows.append((owner, "SRV", "both", f"SRV {priority} 0 {WIREGUARD_PORT} {label}.{hub}.{ZONE}."))
+        rows += [(owner, kind, "both", f"{kind} {place}") for owner in (f"{label}.{hub}", hub, instance_of_hub)]
+    rows += [
+        (instance_of_hub, "TXT", "both", 'TXT "txtvers=1"'),
+        (instance_of_hub, "TXT", "private", '"role=hub"'),
+        ("_wireguard._udp", "PTR", "private", f"PTR {instance_of_hub}.{ZONE}."),
+    ]
     rows += [
         ("_wireguard._udp", "TXT", "both", 'TXT "txtvers=1"'),
         ("_wireguard._udp", "PTR", "private", f"PTR {instance}.{ZONE}."),
@@ -179,7 +193,8 @@ def scenario(world):
     world.wireguard()
     zone_file = RUN / "static.zone"
     zone_file.write_text(STATIC_ZONE)
-    world.start_dnsd("--zone-file", zone_file, "--peers", peers_file(world))
+    # One client asks as fast as it is answered.
+    world.start_dnsd("--zone-file", zone_file, "--peers", peers_file(world), "--rate-limit", "0")
     world.wait_until_host_sees_all()
     world.wait_until_published()
     alice = world.homes["alice"].node

@@ -108,11 +108,10 @@ TEST_CASE("peer config: one section per point, its tunnel addresses alone") {
 
 TEST_CASE("peer config: a point on all addresses is reached at the name server's") {
   Fixture f("0.0.0.0");
-  f.zone_source.name_servers.clear();
   CHECK(f.run(Command::peer_config, "alice").result.exit == 1);
-  f.zone_source.name_servers.push_back(
-      {*dns::Name::parse("ns1.example.org"),
-       {*base::IpAddress::parse("2001:db8::1"), *base::IpAddress::parse("203.0.113.77")}});
+  f.observatory.set_host(
+      {}, {{*dns::Name::parse("ns1.example.org"),
+            {*base::IpAddress::parse("2001:db8::1"), *base::IpAddress::parse("203.0.113.77")}}});
   const base::Endpoint reached{*base::IpAddress::parse("203.0.113.77"), f.place.port};
   CHECK(f.run(Command::peer_config, "alice").text.find("Endpoint = " + reached.to_string()) !=
         std::string::npos);

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -16,6 +18,7 @@
 #include <utility>
 
 #include "dnsd/state/state_store.hpp"
+#include "tests/unit/dnsd/free_port.hpp"
 
 namespace {
 
@@ -38,9 +41,11 @@ class Host {
     wg::Device device;
     device.name = name;
     device.public_key = hub;
+    device.listen_port = listen_port;
     device.peers = std::move(peers);
     devices_[name] = std::move(device);
   }
+  std::atomic<base::Port> listen_port{};
   void remove(const std::string& name) {
     const std::lock_guard lock(mutex_);
     devices_.erase(name);
@@ -194,6 +199,62 @@ TEST_CASE("an interface that is missing, appears, vanishes and returns") {
 
   daemon.host.set("wg0", {peer(alice, "203.0.113.3:3", 92)});  // made again: counters from 0
   CHECK(daemon.until([&] { return daemon.observatory().status().sources[0].readable; }));
+}
+
+/// A host that has these addresses.
+dnsd::HostAddresses host_at(const std::vector<std::string>& addresses) {
+  dnsd::HostAddresses host;
+  for (const std::string& text : addresses) {
+    base::InterfaceAddress one;
+    one.address = *base::IpAddress::parse(text);
+    one.interface = "eth0";
+    host.addresses.push_back(one);
+  }
+  return host;
+}
+
+TEST_CASE("the own key of an interface is published where this host is reached, and follows it") {
+  Daemon d;
+  d.config.interfaces = {"wg0"};
+  d.host.listen_port = base::Port{51820};
+  d.host.set("wg0", {});
+  d.start();
+  d.observatory().follow_host(host_at({"203.0.113.10"}), {});
+  REQUIRE(d.until([&] { return d.place(hub) == "203.0.113.10:51820"; }));
+  d.observatory().follow_host(host_at({"203.0.113.11"}), {});
+  CHECK(d.place(hub) == "203.0.113.11:51820");
+  d.host.listen_port = base::Port{51821};
+  d.host.set("wg0", {});
+  CHECK(d.until([&] { return d.place(hub) == "203.0.113.11:51821"; }));
+  d.observatory().follow_host(host_at({"10.0.0.5"}), {{*dns::Name::parse("ns1.wg.example.org"),
+                                                       {*base::IpAddress::parse("198.51.100.7")}}});
+  CHECK(d.place(hub) == "198.51.100.7:51821");
+  d.config.interfaces = {};
+  REQUIRE(d.observatory().reload(d.config));
+  CHECK(d.place(hub) == "unregistered");
+}
+
+TEST_CASE(
+    "the own key of a point is published where this host is reached, from the first answer on") {
+  Daemon d;
+  const base::Endpoint listen{base::IpAddress(std::array<std::uint8_t, 4>{}), free_port()};
+  const std::string port = ":" + std::to_string(base::to_number(listen.port));
+  d.config.points = {{.listen = listen, .key_file = {}, .tunnel_addresses = {}}};
+  const auto hub_of = [&] { return d.observatory().points().opened().at(0)->public_key(); };
+  d.start();
+  d.observatory().follow_host(host_at({"203.0.113.10"}), {});
+  CHECK(d.place(hub_of()) == "203.0.113.10" + port);
+  const wg::PublicKey before = hub_of();
+  d.end(true);
+  d.start();
+  CHECK(hub_of() == before);
+  CHECK(d.place(before) == "-");  // nobody said what addresses the host has
+  d.observatory().set_host(host_at({"203.0.113.10"}), {});
+  REQUIRE(d.observatory().reload(d.config));
+  CHECK(d.place(before) == "203.0.113.10" + port);
+  d.config.points = {};
+  REQUIRE(d.observatory().reload(d.config));
+  CHECK(d.place(before) == "unregistered");
 }
 
 TEST_CASE("without interfaces everything is known at once") {

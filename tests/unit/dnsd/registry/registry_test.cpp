@@ -208,6 +208,53 @@ TEST_CASE("a key of this host that changes takes its role along") {
   CHECK(f.registry.record(bob)->detail->is_hub);
 }
 
+TEST_CASE("a key of this host is where its source is reached, and never ages") {
+  Fixture f;
+  const std::vector<base::Endpoint> both = {endpoint("203.0.113.10:1"),
+                                            endpoint("[2001:db8::10]:1")};
+  f.registry.set_own_places(wg0, both);
+  f.registry.set_own_key(wg0, alice);
+  (void)f.registry.take_touched();
+  CHECK(f.record() == "203.0.113.10:1 [2001:db8::10]:1 - -");
+  CHECK_FALSE(f.registry.next_deadline().has_value());
+  SUBCASE("it follows") {
+    f.registry.set_own_places(wg0, both);
+    CHECK(f.registry.take_touched().empty());
+    f.registry.set_own_places(wg0, {endpoint("203.0.113.11:1")});
+    CHECK(f.registry.take_touched() == std::vector{alice});
+    CHECK(f.record() == "203.0.113.11:1 - - -");
+    f.registry.set_own_key(wg0, bob);
+    CHECK(f.record(alice) == "unregistered");
+    CHECK(f.record(bob) == "203.0.113.11:1 - - -");
+    f.configure({}, false, {wg1});
+    CHECK(f.record(bob) == "unregistered");
+  }
+  SUBCASE("what another source sees of it does not count") {
+    f.see(wg1, alice, "192.0.2.1:1", 0);
+    CHECK(f.record() == "203.0.113.10:1 [2001:db8::10]:1 - -");
+  }
+  SUBCASE("the first source that has it") {
+    f.registry.set_own_key(wg1, alice);
+    f.registry.set_own_places(wg1, {endpoint("203.0.113.20:2")});
+    CHECK(f.record() == "203.0.113.10:1 [2001:db8::10]:1 - -");
+    f.registry.set_own_places(wg0, {both[1]});
+    CHECK(f.record() == "203.0.113.20:2 [2001:db8::10]:1 - -");
+  }
+  SUBCASE("where the operator says goes first, of that family") {
+    f.configure({configured(alice, "hub", "198.51.100.1:51999")});
+    CHECK(f.record() == "198.51.100.1:51999 [2001:db8::10]:1 - -");
+    f.configure({});
+    CHECK(f.record() == "203.0.113.10:1 [2001:db8::10]:1 - -");
+  }
+  SUBCASE("so does a host name") {
+    dnsd::ConfiguredPeer named = configured(alice, "hub");
+    named.endpoint = wg::HostEndpoint{"hub.example.org", base::Port{51999}};
+    f.configure({named});
+    CHECK(f.record() == "- - - -");
+    CHECK(f.registry.record(alice)->detail->host_target.has_value());
+  }
+}
+
 TEST_CASE("names, allowed-ips and host endpoints: the configuration first, then the first source") {
   dnsd::ConfiguredPeer peer = configured(alice, "alice");
   peer.endpoint = wg::HostEndpoint{"vpn.example.org", base::Port{7}};
