@@ -14,13 +14,13 @@ import dns.message
 
 from lab import dns_client
 from lab import lab
-from lab.addresses import ASKER, HOST, HOST6, TUNNEL, WIREGUARD_PORT
+from lab.addresses import ASKER, HOST, HOST6, TUNNEL, WIREGUARD_PORT, ZONE
 from lab.checks import check, wait_until
 from lab.containment import RUN
 from lab.node import Pings
 from lab.point import Point
 from lab.stamped import stamp, stamp_udp, take_stamped
-from lab.wireguard import WireGuard, wg
+from lab.wireguard import WireGuard, base32_of, wg
 
 SECOND_ADDRESS = "203.0.113.11"
 
@@ -87,6 +87,31 @@ def added_peer(world):
     refused = point.launch(name="wg-dnsd-without-key")
     check(refused.wait() == 1, "it starts with a new key although the old one is known")
     check(refused.lines("is missing", point.public_key), "it does not say which key is missing")
+
+
+def own_key(world):
+    """The point's own key is published where the point is reached, and follows the addresses of the host."""
+    point = Point(world, address="0.0.0.0")
+    point.start()
+    client = dns_client.Client(world.internet, HOST6)
+    hub = base32_of(point.public_key)
+    name = f"_wireguard._udp.{hub}.{ZONE}."
+
+    def endpoints():
+        return dns_client.records(client.ask(name, "SRV").answer)
+
+    def at(address):
+        return [f"{name} SRV 10 0 {WIREGUARD_PORT} {address.replace('.', '-')}.{hub}.{ZONE}."]
+
+    wait_until(lambda: endpoints() == at(HOST), "the point is at the name server's address")
+    world.add_public_addresses(world.host, [SECOND_ADDRESS])
+    world.host.ip("address", "del", f"{HOST}/32", "dev", "net")
+    wait_until(lambda: endpoints() == at(SECOND_ADDRESS), "the point is at the host's other address")
+    world.host.ip("address", "del", f"{SECOND_ADDRESS}/32", "dev", "net")
+    wait_until(lambda: not endpoints(), "the point is nowhere")
+    world.host.add_address("net", HOST)
+    wait_until(lambda: endpoints() == at(HOST), "the point is back")
+    print("own key: published, and follows the addresses of the host")
 
 
 def nat_report(world):
@@ -303,4 +328,4 @@ def forge(home, device, point, source):
 
 
 if __name__ == "__main__":
-    lab.main(main_job, preshared_key, added_peer, nat_report, flood, recovery, rebinding, forged_source)
+    lab.main(main_job, preshared_key, added_peer, own_key, nat_report, flood, recovery, rebinding, forged_source)
