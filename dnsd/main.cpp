@@ -2,6 +2,7 @@
 #include <exception>
 #include <string>
 
+#include "base/capability.hpp"
 #include "base/log.hpp"
 #include "base/signals.hpp"
 #include "base/version.hpp"
@@ -56,6 +57,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   base::prepare_signals();
+  base::use_permitted_capabilities();
   const int code = run(argc, argv);
   base::finish_log();
   return code;

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/capability.hpp"
 #include "base/log.hpp"
 #include "base/output.hpp"
 #include "base/signals.hpp"
@@ -146,6 +147,7 @@ int run_and_tell(int argc, const char* const* argv) {
 
 int main(int argc, char** argv) {
   base::prepare_signals();
+  base::use_permitted_capabilities();
   const int code = run_and_tell(argc, argv);
   base::finish_log();
   return code;

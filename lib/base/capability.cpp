@@ -31,6 +31,13 @@ bool has_capability(int capability) {
          (sets[static_cast<std::size_t>(capability) / 32].effective & bit_of(capability)) != 0;
 }
 
+void use_permitted_capabilities() {
+  Sets sets{};
+  if (!call(SYS_capget, sets)) return;
+  for (auto& set : sets) set.effective = set.permitted;
+  (void)call(SYS_capset, sets);
+}
+
 bool drop_capability(int capability) {
   (void)::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
   Sets sets{};
