@@ -52,6 +52,7 @@ constexpr auto metrics_interval = 15s;
 Settings settings_of(const Config& config) {
   Settings settings = config.settings;
   settings.lan = uses_private_server(config);
+  if (config.private_server) settings.private_server = config.private_server->address;
   return settings;
 }
 
@@ -180,7 +181,8 @@ void Loop::tick() {
   device_ = *device;
   const auto read = base::read_interface_addresses();
   const auto host = read ? *read : std::vector<base::InterfaceAddress>();
-  if (joins_mesh(config_)) {
+  // Without `mesh`, too: an earlier run may have added peers.
+  if (is_daemon()) {
     tell(machine_.observe_mesh(now, *device, ::if_nametoindex(config_.interface.c_str())));
   }
   const Plan plan = machine_.step(now, *device, host);
@@ -244,7 +246,8 @@ void Loop::learn_lan(const LanResult& result) {
 }
 
 void Loop::learn_text(const wg::PublicKey& peer, const PublishedText& text) {
-  take(machine_.learn_private(base::read_clock(), peer, text));
+  machine_.learn_private(peer, text);
+  tick();
 }
 
 MeshQuestions Loop::find_mesh_questions(const std::set<wg::PublicKey>& listed) {

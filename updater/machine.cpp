@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "updater/report/doctor_facts.hpp"
+#include "updater/tunnel/mesh_routes.hpp"
 
 // All peers of one device. A step compares the peers with the reading, lets each direct peer take
 // its turn, and then the hubs, which learn from the direct peers whether to kick. The decisions
@@ -18,8 +19,6 @@ using namespace std::chrono_literals;
 using base::SteadyTime;
 
 constexpr auto poll_interval = 1s;
-/// While a peer is punched or suspect: its next packet decides what comes next.
-constexpr auto punching_poll_interval = 250ms;
 /// A clock that moved this far was set, not adjusted. Smaller steps add up until they are reported.
 constexpr auto clock_jump = 10s;
 /// How often the log mentions a resolver that fails for one name and works for the next.
@@ -62,6 +61,8 @@ Plan Machine::step(const base::Now& now, const wg::Device& device,
   Scene scene{now, device, host, random_, hub_addresses};
   if (own_ && own_->is_asked()) scene.own = own_->endpoints();
   if (own_) scene.own_mapping = own_->mapping();
+  scene.gateways = find_gateways(device, settings_.hubs, settings_.private_server);
+  if (!settings_.one_round) settle_loans(device, plan);
   std::optional<std::string> hub_kick;
   for (const wg::DevicePeer& shown : device.peers) {
     auto* peer = find_as<DirectPeer>(peers_, shown.public_key);
@@ -165,6 +166,18 @@ void Machine::watch_clock(const base::Now& now, Plan& plan) {
   }
 }
 
+/// A gateway gets back what it lent to a peer of the mesh that somebody removed.
+void Machine::settle_loans(const wg::Device& device, Plan& plan) {
+  for (auto& [key, memory] : memory_) {
+    if (memory.lenders.empty()) continue;
+    auto updates = updater::settle_loans(key, device, memory);
+    if (updates.empty()) continue;
+    const wg::PublicKey gateway = updates.front().public_key;
+    plan.changes.push_back(
+        {gateway, std::move(updates), "the peer that had it is gone", Note::Level::change});
+  }
+}
+
 /// This host looks itself up, too: when its own mapping changed, every peer gets another attempt
 /// (learn_own()).
 void Machine::look_up_own(const base::Now& now, const wg::Device& device, Plan& plan) {
@@ -220,9 +233,23 @@ Report Machine::describe(const base::Now& now, const wg::Device& device) const {
       report.clock_behind = std::max(report.clock_behind.value_or(behind), behind);
     }
     const auto known = peers_.find(shown.public_key);
-    if (known != peers_.end()) report.peers.push_back(describe_peer(now, shown, known->second));
+    if (known == peers_.end()) continue;
+    report.peers.push_back(describe_peer(now, shown, known->second));
+    describe_routes(device, shown, report.peers.back());
   }
   return report;
+}
+
+void Machine::describe_routes(const wg::Device& device, const wg::DevicePeer& shown,
+                              PeerReport& report) const {
+  const auto gateways = find_gateways(device, settings_.hubs, settings_.private_server);
+  if (gateways.count(shown.public_key) != 0) return;
+  const auto memory = memory_.find(shown.public_key);
+  report.is_member = memory != memory_.end() && memory->second.mesh == PeerMemory::Mesh::added;
+  const auto& routes = report.is_member ? memory->second.routes : shown.allowed_ips;
+  report.is_routed = report.is_member && !has_all(shown, routes);
+  report.has_detour = (report.is_member && !memory->second.lenders.empty()) ||
+                      has_detour(routes, shown.public_key, device, gateways);
 }
 
 PeerReport Machine::describe_peer(const base::Now& now, const wg::DevicePeer& shown,
@@ -260,10 +287,6 @@ std::vector<Note> Machine::learn(const base::Now& now, const LookupResult& resul
   }
   auto* peer = find_as<DirectPeer>(peers_, result.peer);
   if (peer == nullptr) return notes;
-  if (result.text && result.text->is_hub) {
-    notes.push_back(become_hub(now, result.peer));
-    return notes;
-  }
   peer->learn(now, result, random_, notes);
   record(now, notes);
   return notes;
@@ -295,25 +318,9 @@ void Machine::learn_own(const base::Now& now, const LookupResult& result,
   hurry_peers(now.steady, "our own mapping changed");
 }
 
-std::vector<Note> Machine::learn_private(const base::Now& now, const wg::PublicKey& peer,
-                                         const PublishedText& text) {
-  std::vector<Note> notes;
+void Machine::learn_private(const wg::PublicKey& peer, const PublishedText& text) {
   if (own_ && peer == own_key_) own_->learn_private(text);
-  auto* direct = find_as<DirectPeer>(peers_, peer);
-  if (direct == nullptr) return notes;
-  if (text.is_hub) {
-    notes.push_back(become_hub(now, peer));
-  } else {
-    direct->learn_private(text);
-  }
-  return notes;
-}
-
-/// A direct peer turns out to be one of the public host's own. The note is for the log alone.
-Note Machine::become_hub(const base::Now& now, const wg::PublicKey& peer) {
-  auto& role = peers_.at(peer);
-  role = Hub(now.steady, SessionHealth(std::get<DirectPeer>(role).health()));
-  return {Note::Level::change, "the public host's own (role=hub): never punched", peer};
+  if (auto* direct = find_as<DirectPeer>(peers_, peer)) direct->learn_private(text);
 }
 
 std::vector<Note> Machine::learn_lan(const base::Now& now, const LanResult& result) {
@@ -334,7 +341,12 @@ MeshPlan Machine::plan_mesh(const base::Now& now, const wg::Device& device,
                             unsigned interface_index, const base::IpAddress& server,
                             std::span<const base::InterfaceAddress> host, const MeshList& list) {
   MeshPlan plan =
-      updater::plan_mesh(settings_.mesh, device, interface_index, server, host, list, memory_);
+      updater::plan_mesh(settings_, device, interface_index, server, host, list, memory_);
+  // The list is read every 20 s, and refuses the same peers each time.
+  std::erase_if(plan.notes, [&](const Note& note) {
+    return note.level == Note::Level::trouble && note.peer &&
+           std::exchange(refusals_[*note.peer], note.text) == note.text;
+  });
   record(now, plan.notes);
   return plan;
 }
@@ -373,6 +385,9 @@ std::vector<Change> Machine::give_back(const wg::Device& device) {
                          Note::Level::change});
     const auto known = memory_.find(shown.public_key);
     if (known == memory_.end()) continue;
+    if (known->second.mesh == PeerMemory::Mesh::added && has_any(shown, known->second.routes))
+      changes.push_back({shown.public_key, make_return(shown, known->second),
+                         "the hub carries them from now on", Note::Level::change});
     Keepalive& keepalive = known->second.keepalive;
     keepalive.observe(shown.persistent_keepalive);
     if (keepalive.ours().empty() || keepalive.user() == shown.persistent_keepalive) continue;
@@ -403,8 +418,7 @@ SteadyTime Machine::next_step(SteadyTime now) const {
   };
   if (own_) come_by(own_->next());
   for (const DirectPeer* peer : find_all<DirectPeer>(peers_)) {
-    if (peer->state() == DirectPeer::State::punching || peer->state() == DirectPeer::State::suspect)
-      next = std::min(next, now + punching_poll_interval);
+    next = std::min<SteadyTime>(next, now + peer->pause(now));
     come_by(peer->next_step());
   }
   return next;

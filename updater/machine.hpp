@@ -43,8 +43,7 @@ class Machine {
   /// Takes the result of a look-up. One for a peer that is gone is ignored.
   [[nodiscard]] std::vector<Note> learn(const base::Now& now, const LookupResult& result);
   /// Takes the text of a peer, or of the own key, in the private view.
-  [[nodiscard]] std::vector<Note> learn_private(const base::Now& now, const wg::PublicKey& peer,
-                                                const PublishedText& text);
+  void learn_private(const wg::PublicKey& peer, const PublishedText& text);
   /// Takes what a peer says of its own network.
   [[nodiscard]] std::vector<Note> learn_lan(const base::Now& now, const LanResult& result);
   /// Takes the reply to a probe of a plan.
@@ -57,8 +56,9 @@ class Machine {
   /// Call when the device vanished: its peers are gone, and with them every keepalive of ours.
   void lose_device();
 
-  /// What to write at the program's end: the user's keepalives, where the device shows ours.
-  /// Endpoints stay, but for one that only silences this host.
+  /// What to write at the program's end: the user's keepalives, where the device shows ours, and to
+  /// the hub the allowed-ips of peers that we added. Endpoints stay, but for one that only silences
+  /// this host.
   [[nodiscard]] std::vector<Change> give_back(const wg::Device& device);
   /// Call when these writes succeeded: no keepalive is ours any more.
   void forget_keepalives();
@@ -79,7 +79,8 @@ class Machine {
                                    const MeshList& list);
   /// The loop changes them when a write fails.
   [[nodiscard]] Metrics& metrics() { return metrics_; }
-  /// The hubs among the peers of the last reading.
+  /// The configured hubs among the peers of the last reading. What DNS calls a hub has no
+  /// authority.
   [[nodiscard]] std::set<wg::PublicKey> hubs() const;
   /// One round is complete: every peer was looked up, and kicked if that was right.
   [[nodiscard]] bool is_settled() const;
@@ -98,10 +99,12 @@ class Machine {
   void look_up_own(const base::Now& now, const wg::Device& device, Plan& plan);
   void watch_resolver(const base::Now& now, const LookupResult& result, std::vector<Note>& notes);
   void learn_own(const base::Now& now, const LookupResult& result, std::vector<Note>& notes);
-  [[nodiscard]] Note become_hub(const base::Now& now, const wg::PublicKey& peer);
+  void settle_loans(const wg::Device& device, Plan& plan);
   void record(const base::Now& now, const std::vector<Note>& notes);
   [[nodiscard]] PeerReport describe_peer(const base::Now& now, const wg::DevicePeer& shown,
                                          const Role& role) const;
+  void describe_routes(const wg::Device& device, const wg::DevicePeer& shown,
+                       PeerReport& report) const;
   [[nodiscard]] std::vector<base::IpAddress> find_hub_addresses(const wg::Device& device) const;
   [[nodiscard]] bool is_any_unreached() const;
   void hurry_peers(base::SteadyTime now, const std::string& what);
@@ -120,8 +123,9 @@ class Machine {
   std::optional<std::chrono::seconds> clock_;  ///< wall clock minus steady clock
   std::minstd_rand random_;
   Metrics metrics_;
-  std::set<wg::PublicKey> missing_hubs_;       ///< of --hub; the log says so
-  std::optional<LookupError> resolver_error_;  ///< why the log says that look-ups fail
+  std::set<wg::PublicKey> missing_hubs_;           ///< of --hub; the log says so
+  std::map<wg::PublicKey, std::string> refusals_;  ///< told: why a listed peer does not join
+  std::optional<LookupError> resolver_error_;      ///< why the log says that look-ups fail
   base::RepeatLimit resolver_notes_;
 };
 

@@ -52,6 +52,8 @@ bool DnsView::learn(const base::Now& now, const LookupResult& result, Pace pace,
     until_ =
         now.steady + std::min<seconds>(seconds(result.endpoints->ttl.seconds), longest_trusted_ttl);
   }
+  // Where it was asked and not answered, too: wants_text().
+  is_public_hub_ = result.text && result.text->is_hub;
   if (result.text) mapping_ = result.text->mapping;
   if (result.text) text_due_ = now.steady + text_interval;
   if (is_news) text_due_ = now.steady;

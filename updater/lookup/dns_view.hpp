@@ -32,7 +32,10 @@ class DnsView {
   bool learn(const base::Now& now, const LookupResult& result, Pace pace, std::minstd_rand& random);
 
   /// Takes the key's text in the private view, which is asked apart from the look-ups.
-  void learn_private(const PublishedText& text) { private_mapping_ = text.mapping; }
+  void learn_private(const PublishedText& text) {
+    private_mapping_ = text.mapping;
+    is_private_hub_ = text.is_hub;
+  }
 
   /// The endpoints of the last answer; empty: there was none.
   [[nodiscard]] const std::vector<base::Endpoint>& endpoints() const { return endpoints_; }
@@ -44,6 +47,9 @@ class DnsView {
   [[nodiscard]] std::optional<schema::NatMapping> mapping() const {
     return mapping_ ? mapping_ : private_mapping_;
   }
+  /// Whether DNS calls the key one of the public host's own (role=hub). The public view never does:
+  /// there it is a private view that leaked, or a lie, and counts only until the next look-up.
+  [[nodiscard]] bool is_hub() const { return is_public_hub_ || is_private_hub_; }
   /// The last change since forget_change(); none: there was none.
   [[nodiscard]] const std::optional<Change>& last_change() const { return change_; }
   void forget_change() { change_.reset(); }
@@ -51,7 +57,9 @@ class DnsView {
   /// Whether to ask now. If so, learn() is awaited, and it is false until then.
   [[nodiscard]] bool ask_if_due(base::SteadyTime now);
   /// Whether to ask for the text, too. It changes rarely.
-  [[nodiscard]] bool wants_text(base::SteadyTime now) const { return now >= text_due_; }
+  [[nodiscard]] bool wants_text(base::SteadyTime now) const {
+    return is_public_hub_ || now >= text_due_;
+  }
   /// When to ask; none: learn() is awaited.
   [[nodiscard]] std::optional<base::SteadyTime> next() const;
   /// Ask as soon as the TTL allows, and often from then on.
@@ -65,6 +73,8 @@ class DnsView {
   std::optional<Change> change_;
   std::optional<schema::NatMapping> mapping_;          ///< in the view that look-ups read
   std::optional<schema::NatMapping> private_mapping_;  ///< in the private view
+  bool is_public_hub_ = false;                         ///< in the last answer
+  bool is_private_hub_ = false;                        ///< in the private view
   base::SteadyTime text_due_;                          ///< when to ask for the text again
   base::SteadyTime answered_;                          ///< the last answer
   bool asked_ = false;                                 ///< a look-up has ended

@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "updater/tunnel/tunnel_address.hpp"
-
 // The transitions between the states of one peer. step() judges the session: a working session
 // keeps the peer direct, a doubtful one makes it suspect, and without one the peer is to be
 // reached. attempt.cpp has the course of an attempt, known_endpoints.cpp chooses the endpoints
@@ -20,6 +18,10 @@ using base::SteadyTime;
 using std::chrono::seconds;
 using Session = SessionHealth::Session;
 
+/// Between two readings. While a peer is punched or suspect, its next packet decides what comes
+/// next.
+constexpr auto calm_pause = 1s;
+constexpr auto restless_pause = 250ms;
 /// After a handshake the keepalive is only touched when the 5 s between WireGuard's initiations are
 /// over: within them it may be left unarmed.
 constexpr auto handshake_shadow = 6s;
@@ -86,6 +88,7 @@ void DirectPeer::step(Turn& turn) {
       break;
   }
   if (turn.written) endpoint_ = turn.written;
+  choose_way(turn, verdict);
   look_up(turn);
 }
 
@@ -136,8 +139,7 @@ void DirectPeer::suspect(Turn& turn, const SessionHealth::Verdict& verdict) {
   const SteadyTime now = turn.now();
   const std::string& reason = verdict.reason;
   if (state_ != State::suspect) become_suspect(turn, reason);
-  const bool can_probe =
-      find_tunnel_address(turn.shown, turn.scene.device, turn.scene.host).has_value();
+  const bool can_probe = find_target(turn).has_value();
   const bool is_patient = verdict.is_weak && can_probe && now - suspect_since_ < weak_patience;
   if (!alarmed_ && !is_patient) {
     alarmed_ = true;
@@ -168,6 +170,7 @@ void DirectPeer::become_suspect(Turn& turn, const std::string& reason) {
 /// \return whether there is one that may be set.
 bool DirectPeer::follow_dns(Turn& turn, const std::string& reason) {
   const auto fresh = known_.dns().last_change();
+  if (known_.dns().is_hub()) return false;
   // If WireGuard roamed after the last answer that lacked this endpoint, roaming may be newer:
   // keep it.
   const bool changed = fresh && health_.last_received() && fresh->at > *health_.last_received() &&
@@ -197,6 +200,7 @@ void DirectPeer::rewrite(Turn& turn, std::vector<wg::PeerUpdate> updates, std::s
 void DirectPeer::reach(Turn& turn, const std::string& reason) {
   if (state_ == State::direct || state_ == State::suspect) become_lost(turn, reason);
   wants_probe_ = false;
+  if (rests(turn)) return;
   const bool is_asked = known_.dns().is_asked();
   // An endpoint that worked for an earlier run, or that WireGuard found by itself, becomes a
   // candidate behind those of DNS.
@@ -300,17 +304,14 @@ void DirectPeer::probe(Turn& turn) {
   const bool is_first = state_ == State::suspect && !echo_awaited_;
   if (probed_ && now - *probed_ < (is_first ? first_probe_interval : probe_interval)) return;
   wants_probe_ = false;
-  const auto target = find_tunnel_address(turn.shown, turn.scene.device, turn.scene.host);
-  if (!target) return;
-  probed_ = now;
-  ++unanswered_echoes_;
+  if (!find_target(turn)) return;
   if (is_first) echo_awaited_ = now;
-  if (local_change_ && !local_change_->asked) local_change_->asked = now;
-  health_.expect_echo(now);
-  turn.plan.probes.push_back({key_, *target});
+  send_echo(turn);
 }
 
 void DirectPeer::learn_round_trip(std::chrono::microseconds round_trip) {
+  if (way_ && way_->way() == MeshWay::Way::hub) return;  // it came the hub's way
+  if (way_) way_->take_reply();
   round_trip_ = round_trip;
   unanswered_echoes_ = 0;
   if (local_change_ && local_change_->asked) local_change_.reset();
@@ -366,6 +367,32 @@ void DirectPeer::change_local(SteadyTime now, std::string what,
     local_change_ = LocalChange{now, std::nullopt};
 }
 
+/// Whether the peer is left alone, because DNS calls it a hub. Ends an attempt that is under way.
+bool DirectPeer::rests(Turn& turn) {
+  const bool is_hub = known_.dns().is_hub();
+  if (is_hub != rests_)
+    turn.tell(Note::Level::trouble,
+              is_hub ? "DNS calls it a hub (role=hub), so it is not punched. Its key is not among "
+                       "the configured hubs: it gets no other trust"
+                     : "DNS does not call it a hub any more");
+  if (std::exchange(rests_, is_hub) && !is_hub) news_ = "DNS does not call it a hub any more";
+  if (!is_hub) return false;
+  if (!attempt_) return true;
+  auto updates = attempt_->leave(turn.shown);
+  attempt_.reset();
+  state_ = State::waiting;
+  if (!updates.empty()) turn.write(std::move(updates), "DNS calls it a hub");
+  return true;
+}
+
+std::chrono::milliseconds DirectPeer::pause(SteadyTime now) const {
+  const bool is_restless = state_ == State::punching || state_ == State::suspect;
+  const auto pause = is_restless ? restless_pause : calm_pause;
+  return way_ && !is_hopeless()
+             ? std::min<std::chrono::milliseconds>(pause, way_->pause(now, health_))
+             : pause;
+}
+
 std::optional<SteadyTime> DirectPeer::next_step() const {
   std::optional<SteadyTime> next = known_.dns().next();
   const auto come_by = [&](SteadyTime due) { next = std::min(next.value_or(due), due); };
@@ -403,6 +430,7 @@ PeerReport DirectPeer::describe(const base::Now& now, const wg::DevicePeer& show
   report.lookup_error = known_.dns().error();
   report.is_looked_up = known_.dns().is_asked();
   report.nat = known_.dns().mapping();
+  report.is_called_hub = known_.dns().is_hub();
   if (is_hopeless()) report.hopeless = *attempt_->hopeless();
   report.is_heard = attempt_ && health_.last_heard() && *health_.last_heard() >= attempt_->begun();
   return report;

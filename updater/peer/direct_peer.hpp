@@ -12,6 +12,7 @@
 #include "updater/lookup/lookup.hpp"
 #include "updater/peer/attempt.hpp"
 #include "updater/peer/known_endpoints.hpp"
+#include "updater/peer/mesh_way.hpp"
 #include "updater/peer/peer_report.hpp"
 #include "updater/peer/session_health.hpp"
 #include "updater/peer/turn.hpp"
@@ -39,6 +40,11 @@ namespace updater {
 /// An echo request goes through the tunnel to a peer that becomes direct, to measure the round
 /// trip, and every 1.5 s to a suspect one: it opens a changed mapping of our NAT towards the peer,
 /// and its reply ends the suspicion.
+///
+/// A peer that joined the mesh has its allowed-ips only while its session works (MeshWay).
+///
+/// A peer that DNS calls a hub (role=hub) is not punched while it says so; nothing else follows
+/// from that.
 class DirectPeer {
  public:
   enum class State : std::uint8_t { waiting, punching, direct, suspect };
@@ -89,6 +95,8 @@ class DirectPeer {
   }
   /// When to step at the latest; none: the next poll is early enough.
   [[nodiscard]] std::optional<base::SteadyTime> next_step() const;
+  /// How long after `now` the next reading may come.
+  [[nodiscard]] std::chrono::milliseconds pause(base::SteadyTime now) const;
 
  private:
   /// WireGuard may send to the peer from an address that is wrong now: see find_source_changed().
@@ -113,9 +121,15 @@ class DirectPeer {
   void continue_attempt(Turn& turn);
   void note_toggle();
 
+  void choose_way(Turn& turn, const SessionHealth::Verdict& verdict);
+  [[nodiscard]] bool may_take(Turn& turn);
+  [[nodiscard]] bool rests(Turn& turn);
+
   void look_up(Turn& turn);
   void keep_keepalive(Turn& turn);
   void probe(Turn& turn);
+  void send_echo(Turn& turn);
+  [[nodiscard]] std::optional<base::IpAddress> find_target(const Turn& turn) const;
   [[nodiscard]] std::chrono::steady_clock::duration echo_patience() const;
   [[nodiscard]] bool waits_for_echo(base::SteadyTime now) const;
 
@@ -140,6 +154,10 @@ class DirectPeer {
   bool alarmed_ = false;                          ///< the hub was kicked, and DNS asked
   std::optional<base::SteadyTime> echo_awaited_;  ///< since when
   std::optional<base::SteadyTime> rewritten_at_;
+
+  std::optional<MeshWay> way_;  ///< of a peer that joined the mesh
+  std::string route_owner_;     ///< told: why it must not have its routes
+  bool rests_ = false;          ///< told: DNS calls it a hub
 
   bool wants_probe_ = false;
   std::optional<base::SteadyTime> probed_;  ///< the last echo request

@@ -20,6 +20,7 @@ void Story::add(base::WallTime when, std::string text) {
 }
 
 std::string_view PeerReport::path() const {
+  if (is_routed) return has_detour ? "hub" : "none";
   if (!is_hub && !is_direct()) return "none";
   const bool is_private =
       endpoint &&

@@ -53,12 +53,16 @@ struct PeerReport {
   std::optional<schema::NatMapping> nat;  ///< how its NAT maps; none: DNS does not say
   std::string hopeless;                   ///< why no attempt can succeed now; empty: one may
   bool is_heard = false;                  ///< something came from it while there was no session
+  bool is_called_hub = false;             ///< by DNS (role=hub), not by the operator
+  bool has_detour = false;                ///< the hub would carry its addresses without it
+  bool is_member = false;                 ///< it joined the mesh: we added it
+  bool is_routed = false;                 ///< a member whose addresses the hub carries now
   Story story;
 
   /// Whether packets go straight to it.
   [[nodiscard]] bool is_direct() const { return state == "direct" || state == "suspect"; }
   /// The way that packets to it take: direct, lan (its endpoint is a private address, or one of its
-  /// own network), none.
+  /// own network), hub (a member of the mesh without a session that works), none.
   [[nodiscard]] std::string_view path() const;
 };
 

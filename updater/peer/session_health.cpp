@@ -42,15 +42,17 @@ bool carries_data(std::uint64_t octets) {
   return true;
 }
 
-/// Whether one small packet went each way and nothing else: an echo without payload, or a TCP
-/// acknowledgement, 32 to 48 octets of IP in 32 of WireGuard's; with keepalives beside it.
+/// One small packet: an echo without payload, or a TCP acknowledgement, 32 to 48 octets of IP in 32
+/// of WireGuard's; with a keepalive beside it.
+bool is_small(std::uint64_t octets) {
+  for (const std::uint64_t packet : {64U, 80U}) {
+    if (octets == packet || octets == packet + SessionHealth::keepalive_octets) return true;
+  }
+  return false;
+}
+
+/// Whether one small packet went each way and nothing else.
 bool is_small_exchange(std::uint64_t received, std::uint64_t sent) {
-  const auto is_small = [](std::uint64_t octets) {
-    for (const std::uint64_t packet : {64U, 80U}) {
-      if (octets == packet || octets == packet + SessionHealth::keepalive_octets) return true;
-    }
-    return false;
-  };
   return is_small(received) && is_small(sent);
 }
 
@@ -89,6 +91,8 @@ void SessionHealth::observe(const base::Now& now, const wg::DevicePeer& peer) {
   // Initiations alone need no session, and do not prove the address that they come from.
   if (new_handshake || (last_handshake_ && received % initiation_octets != 0)) {
     receive(now.steady, sent_data, same_endpoint);
+    if (carries_data(received)) last_data_ = now.steady;
+    if (carries_data(received) && !is_small(received)) last_traffic_ = now.steady;
     // No answer is due to data that itself was an answer: the reply to an echo, an
     // acknowledgement.
     const bool has_own_echo = echo_sent_ && now.steady - *echo_sent_ <= echo_memory;

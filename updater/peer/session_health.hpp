@@ -58,6 +58,14 @@ class SessionHealth {
 
   /// The last packet of a session. It proves who sent it.
   [[nodiscard]] std::optional<base::SteadyTime> last_received() const { return last_received_; }
+  /// The last one with data.
+  [[nodiscard]] std::optional<base::SteadyTime> last_data() const { return last_data_; }
+  /// The last one with data other than a single echo request of an updater, or a reply to one.
+  [[nodiscard]] std::optional<base::SteadyTime> last_traffic() const { return last_traffic_; }
+  /// The first data that was sent after the last packet that was received; none: there was none.
+  [[nodiscard]] std::optional<base::SteadyTime> unanswered_since() const {
+    return unanswered_since_;
+  }
   /// The last packet of any kind that was received. An initiation proves nothing yet.
   [[nodiscard]] std::optional<base::SteadyTime> last_heard() const { return last_heard_; }
   /// The last packet that was sent.
@@ -76,6 +84,8 @@ class SessionHealth {
   std::optional<base::Endpoint> endpoint_;
   std::optional<base::SteadyTime> last_handshake_;
   std::optional<base::SteadyTime> last_received_;
+  std::optional<base::SteadyTime> last_data_;
+  std::optional<base::SteadyTime> last_traffic_;
   std::optional<base::SteadyTime> last_heard_;
   std::optional<base::SteadyTime> last_sent_;
   std::optional<base::SteadyTime> last_initiation_;

@@ -50,6 +50,11 @@ std::optional<Keepalive> parse_keepalives(const json& value) {
 constexpr std::array<std::pair<Mesh, const char*>, 3> mesh_words = {
     {{Mesh::adding, "adding"}, {Mesh::added, "added"}, {Mesh::removed, "removed"}}};
 
+std::optional<base::Prefix> parse_prefix(const json& value) {
+  return value.is_string() ? base::Prefix::parse(value.get<std::string>()) : std::nullopt;
+}
+
+/// \param value as write_mesh() made it. One of an earlier version has no routes.
 bool parse_mesh(const json& value, PeerMemory& peer) {
   if (!value.is_object() || !value.contains("state") || !value.contains("device") ||
       !value["device"].is_number_unsigned())
@@ -58,7 +63,32 @@ bool parse_mesh(const json& value, PeerMemory& peer) {
   for (const auto& [mesh, word] : mesh_words) {
     if (value["state"] == word) peer.mesh = mesh;
   }
+  for (const json& item : value.value("routes", json::array())) {
+    const auto prefix = parse_prefix(item);
+    if (!prefix) return false;
+    peer.routes.push_back(*prefix);
+  }
+  const json lenders = value.value("lenders", json::object());
+  if (!lenders.is_object()) return false;
+  for (const auto& [text, name] : lenders.items()) {
+    const auto prefix = parse_prefix(text);
+    const auto key =
+        name.is_string() ? wg::PublicKey::parse(name.get<std::string>()) : std::nullopt;
+    if (!prefix || !key) return false;
+    peer.lenders.emplace(*prefix, *key);
+  }
   return peer.mesh != Mesh::none;
+}
+
+json write_mesh(const PeerMemory& peer, const char* word) {
+  json routes = json::array();
+  for (const base::Prefix& prefix : peer.routes) routes.push_back(prefix.to_string());
+  json lenders = json::object();
+  for (const auto& [prefix, key] : peer.lenders) lenders[prefix.to_string()] = key.to_base64();
+  return {{"state", word},
+          {"device", peer.mesh_device},
+          {"routes", std::move(routes)},
+          {"lenders", std::move(lenders)}};
 }
 
 std::optional<PeerMemory> parse_peer(const json& value, bool same_boot) {
@@ -78,12 +108,19 @@ std::optional<PeerMemory> parse_peer(const json& value, bool same_boot) {
   if (value.contains("mesh")) {
     if (!parse_mesh(value["mesh"], peer)) return std::nullopt;
     // The device did not survive the reboot. The user's removal of the peer stays valid.
-    if (!same_boot && peer.mesh != Mesh::removed) peer.mesh = Mesh::none;
+    if (!same_boot) peer.leave_mesh(peer.mesh == Mesh::removed ? Mesh::removed : Mesh::none);
   }
   return peer;
 }
 
 }  // namespace
+
+void PeerMemory::leave_mesh(Mesh state) {
+  mesh = state;
+  mesh_device = 0;
+  routes.clear();
+  lenders.clear();
+}
 
 std::string write_memory(const Memory& memory, std::string_view boot) {
   json peers = json::object();
@@ -96,7 +133,7 @@ std::string write_memory(const Memory& memory, std::string_view boot) {
                            {"past", to_json(keepalive.past())}};
     if (peer.last_good) item["last-good"] = peer.last_good->to_string();
     for (const auto& [mesh, word] : mesh_words) {
-      if (peer.mesh == mesh) item["mesh"] = {{"state", word}, {"device", peer.mesh_device}};
+      if (peer.mesh == mesh) item["mesh"] = write_mesh(peer, word);
     }
     if (!item.empty()) peers[key.to_base64()] = std::move(item);
   }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/endpoint.hpp"
 #include "base/expected.hpp"
@@ -28,6 +29,13 @@ struct PeerMemory {
   };
   Mesh mesh = Mesh::none;
   unsigned mesh_device = 0;  ///< for adding and added: index of the interface
+  /// For adding and added: the peer's allowed-ips while its own session lives.
+  std::vector<base::Prefix> routes = {};
+  /// Those of `routes` that a hub has itself, and gets back.
+  std::map<base::Prefix, wg::PublicKey> lenders = {};
+
+  /// Forgets that we added the peer.
+  void leave_mesh(Mesh state = Mesh::none);
 
   friend bool operator==(const PeerMemory&, const PeerMemory&) = default;
 };

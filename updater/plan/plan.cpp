@@ -3,6 +3,16 @@
 #include <fmt/format.h>
 
 namespace updater {
+namespace {
+
+std::string write_allowed_ips(const std::vector<base::Prefix>& prefixes) {
+  std::string text;
+  for (const base::Prefix& prefix : prefixes)
+    text += (text.empty() ? "allowed-ips " : " ") + prefix.to_string();
+  return text.empty() ? "no allowed-ips" : text;
+}
+
+}  // namespace
 
 std::vector<wg::PeerUpdate> make_kick(const wg::PublicKey& peer, std::chrono::seconds keepalive) {
   return {{peer, std::nullopt, std::chrono::seconds(0)}, {peer, std::nullopt, keepalive}};
@@ -35,6 +45,12 @@ std::string describe(const std::vector<wg::PeerUpdate>& updates) {
                  ? "keepalive off"
                  : fmt::format("keepalive {} s", update.persistent_keepalive->count()));
     }
+    for (const base::Prefix& prefix : update.more_allowed_ips) {
+      const bool is_own = update.public_key == updates.back().public_key;
+      append(is_own ? "allowed-ip " + prefix.to_string()
+                    : prefix.to_string() + " to " + wg::describe_peer("", update.public_key));
+    }
+    if (update.allowed_ips) append(write_allowed_ips(*update.allowed_ips));
     previous = &update;
   }
   return text;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <random>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -31,6 +32,8 @@ struct Scene {
   std::optional<std::span<const base::Endpoint>> own = {};
   /// How this host's own NAT maps; none: DNS does not say.
   std::optional<schema::NatMapping> own_mapping = std::nullopt;
+  /// The peers through which the public host is reached (find_gateways()).
+  std::set<wg::PublicKey> gateways = {};
 };
 
 /// One look-up in DNS, due now.

@@ -45,6 +45,8 @@ struct Settings {
   bool one_round = false;
   bool lan = false;  ///< peers are asked for the addresses of their own networks
   MeshSettings mesh = {};
+  /// Inside the tunnel, as configured; none: the hub's own address is taken.
+  std::optional<base::IpAddress> private_server = {};
   std::map<wg::PublicKey, PeerSettings> peers = {};  ///< peers with settings of their own
 
   /// The settings of this peer; the defaults for a peer with none of its own.

@@ -8,6 +8,7 @@
 #include "dns/reply.hpp"
 #include "schema/owner_name.hpp"
 #include "schema/peer_text.hpp"
+#include "updater/tunnel/mesh_routes.hpp"
 
 // Mesh joining, in the order of the header: what a list changes, what a reading shows, which
 // records are to be asked for, and how the answers are read. Pure functions without state: what is
@@ -37,25 +38,50 @@ std::vector<base::Prefix> find_hosts(const MeshSettings& settings, const ListedP
     const bool is_inside =
         std::any_of(settings.ranges.begin(), settings.ranges.end(),
                     [&](const base::Prefix& range) { return range.contains(prefix.address()); });
-    if (prefix.is_host() && is_inside && hosts.size() < wg::max_new_allowed_ips)
+    if (prefix.is_host() && is_inside && hosts.size() < wg::max_set_allowed_ips)
       hosts.push_back(prefix);
   }
   return hosts;
 }
 
-/// Why one of the routes cannot be given to the peer; nullopt: all can. Comparing for equality is
-/// enough, because a host route contains nothing but itself.
-std::optional<std::string> find_conflict(const std::vector<base::Prefix>& hosts,
-                                         const std::set<base::Prefix>& taken,
-                                         const base::IpAddress& server,
-                                         std::span<const base::InterfaceAddress> host) {
-  for (const base::Prefix& prefix : hosts) {
-    const std::string text = prefix.to_string();
-    if (taken.count(prefix) != 0) return "another peer has " + text;
-    if (prefix.address() == server) return text + " is the public host";
-    const bool is_own = std::any_of(
-        host.begin(), host.end(), [&](const auto& own) { return own.address == prefix.address(); });
+/// Which peers' sessions the addresses in the tunnel are for.
+struct Owners {
+  const Settings& settings;
+  const wg::Device& device;
+  const base::IpAddress& server;
+  std::span<const base::InterfaceAddress> host;
+  std::set<wg::PublicKey> gateways;
+  std::set<base::Prefix> joined = {};  ///< the routes of peers that we added
+};
+
+/// The only host route of its family that a hub has is its own address (find_private_server()).
+bool is_address_of_hub(const base::Prefix& route, const Owners& owners) {
+  return std::any_of(
+      owners.device.peers.begin(), owners.device.peers.end(), [&](const wg::DevicePeer& peer) {
+        const auto& prefixes = peer.allowed_ips;
+        const auto is_rival = [&](const base::Prefix& prefix) {
+          return prefix.is_host() && prefix.address().family() == route.address().family();
+        };
+        return owners.gateways.count(peer.public_key) != 0 &&
+               std::count_if(prefixes.begin(), prefixes.end(), is_rival) == 1 &&
+               std::find(prefixes.begin(), prefixes.end(), route) != prefixes.end();
+      });
+}
+
+/// Why one of the routes cannot be the peer's; nullopt: all can.
+std::optional<std::string> find_conflict(const std::vector<base::Prefix>& routes,
+                                         const wg::PublicKey& peer, const Owners& owners) {
+  for (const base::Prefix& route : routes) {
+    const std::string text = route.to_string();
+    if (owners.joined.count(route) != 0) return "another peer of the mesh has " + text;
+    if (route.address() == owners.server || is_address_of_hub(route, owners))
+      return text + " is the public host";
+    const bool is_own = std::any_of(owners.host.begin(), owners.host.end(), [&](const auto& own) {
+      return own.address == route.address();
+    });
     if (is_own) return text + " is this host";
+    if (auto owner = find_owner(route, peer, owners.device, owners.gateways, owners.settings))
+      return owner;
   }
   return std::nullopt;
 }
@@ -84,46 +110,49 @@ std::optional<LookupError> find_fault(const base::Expected<dns::Reply, dns::Repl
 
 }  // namespace
 
-MeshPlan plan_mesh(const MeshSettings& settings, const wg::Device& device, unsigned interface_index,
+MeshPlan plan_mesh(const Settings& settings, const wg::Device& device, unsigned interface_index,
                    const base::IpAddress& server, std::span<const base::InterfaceAddress> host,
                    const MeshList& list, Memory& memory) {
   MeshPlan plan;
+  Owners owners{settings, device, server, host,
+                find_gateways(device, settings.hubs, settings.private_server)};
   std::size_t added = 0;
   for (auto& [key, peer] : memory) {
-    if (peer.mesh != Mesh::added || device.find(key) == nullptr) continue;
+    const auto* shown = device.find(key);
+    if (peer.mesh != Mesh::added || shown == nullptr) continue;
     if (list.unknown.count(key) == 0) {
       ++added;
+      owners.joined.insert(peer.routes.begin(), peer.routes.end());
       continue;
     }
-    peer.mesh = Mesh::none;
+    append(plan.change.before, make_return(*shown, peer));
+    peer.leave_mesh();
     plan.change.removed.push_back(key);
     plan.notes.push_back(
         {Note::Level::change, "leaves the mesh: the public host does not know it any more", key});
   }
-  std::set<base::Prefix> taken;
-  for (const wg::DevicePeer& peer : device.peers)
-    taken.insert(peer.allowed_ips.begin(), peer.allowed_ips.end());
   for (const ListedPeer& peer : list.peers) {
-    if (peer.is_hub || !may_join(settings, device, peer.key, memory)) continue;
-    const auto hosts = find_hosts(settings, peer);
+    if (peer.is_hub || !may_join(settings.mesh, device, peer.key, memory)) continue;
+    const auto routes = find_hosts(settings.mesh, peer);
     const auto refuse = [&](const std::string& why) {
       plan.notes.push_back({Note::Level::trouble, "is not joined: " + why, peer.key});
     };
-    if (hosts.empty()) {
+    if (routes.empty()) {
       refuse("none of its allowed-ips is a host route inside a mesh range");
-    } else if (const auto conflict = find_conflict(hosts, taken, server, host)) {
+    } else if (const auto conflict = find_conflict(routes, peer.key, owners)) {
       refuse(*conflict);
-    } else if (added >= settings.max) {
+    } else if (added >= settings.mesh.max) {
       refuse(fmt::format("{} peers were joined already (mesh-max)", added));
     } else {
       ++added;
-      taken.insert(hosts.begin(), hosts.end());
+      owners.joined.insert(routes.begin(), routes.end());
       PeerMemory& remembered = memory[peer.key];
-      remembered.mesh = Mesh::adding;
+      remembered.leave_mesh(Mesh::adding);
       remembered.mesh_device = interface_index;
-      plan.change.added.push_back({peer.key, hosts});
+      remembered.routes = routes;
+      plan.change.added.push_back({peer.key, {}});
       std::string text;
-      for (const base::Prefix& prefix : hosts) text += " " + prefix.to_string();
+      for (const base::Prefix& route : routes) text += " " + route.to_string();
       plan.notes.push_back({Note::Level::change, "joins the mesh with" + text, peer.key});
     }
   }
@@ -135,7 +164,8 @@ std::vector<Note> observe_mesh(const wg::Device& device, unsigned interface_inde
   std::vector<wg::PublicKey> gone;
   std::size_t here = 0;
   for (auto& [key, peer] : memory) {
-    const bool is_here = device.find(key) != nullptr;
+    const auto* shown = device.find(key);
+    const bool is_here = shown != nullptr;
     // Somebody added it by hand, so it is not ours.
     if (peer.mesh == Mesh::removed && is_here) peer.mesh = Mesh::none;
     if (peer.mesh != Mesh::adding && peer.mesh != Mesh::added) continue;
@@ -143,9 +173,11 @@ std::vector<Note> observe_mesh(const wg::Device& device, unsigned interface_inde
     const bool is_void =
         peer.mesh_device != interface_index || (!is_here && peer.mesh == Mesh::adding);
     if (is_void) {
-      peer.mesh = Mesh::none;
+      peer.leave_mesh();
     } else if (is_here) {
       peer.mesh = Mesh::added;
+      // An earlier version added it with its routes, and did not remember them.
+      if (peer.routes.empty()) peer.routes = shown->allowed_ips;
       ++here;
     } else {
       gone.push_back(key);
@@ -153,7 +185,10 @@ std::vector<Note> observe_mesh(const wg::Device& device, unsigned interface_inde
   }
   const bool is_reload = here == 0 && gone.size() > 1;
   for (const wg::PublicKey& key : gone) {
-    memory[key].mesh = is_reload ? Mesh::none : Mesh::removed;
+    // What a hub lent to a peer that was removed alone is still to be given back.
+    auto lenders = memory[key].lenders;
+    memory[key].leave_mesh(is_reload ? Mesh::none : Mesh::removed);
+    if (!is_reload) memory[key].lenders = std::move(lenders);
     if (!is_reload)
       notes.push_back({Note::Level::change,
                        "removed by hand, and not joined again until it is added by hand", key});

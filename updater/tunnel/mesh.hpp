@@ -40,14 +40,17 @@ struct MeshPlan {
 /// Decides what a list changes, and marks in `memory` which peers are added and removed. The memory
 /// has to be on disk before the change is made. A peer is added when
 ///   - it is not this device, not a hub, not denied, and was not removed by hand;
-///   - its allowed-ips have at least one host route (/32, /128) inside a range. The peer gets these
-///     routes and no other, at most wg::max_new_allowed_ips;
-///   - none of these equals a prefix of another peer, or is an address of this host or the server;
-///   - fewer than `settings.max` peers were added by us.
+///   - its allowed-ips have at least one host route (/32, /128) inside a range. These routes and no
+///     other are for the peer, at most wg::max_set_allowed_ips. It is added without any, and gets
+///     them when it has a session (updater/peer/mesh_way.hpp);
+///   - none of these belongs to another peer that is no gateway, or lies inside a network of one
+///     (find_owner()), or is for another peer that we added, or is an address of this host, the
+///     server or a hub;
+///   - fewer than `settings.mesh.max` peers were added by us.
 /// A peer is removed when we added it and it is no longer registered.
-/// \param settings with at least one range. \param interface_index the device's. \param server that
-/// gave the list. \param host this host's addresses.
-[[nodiscard]] MeshPlan plan_mesh(const MeshSettings& settings, const wg::Device& device,
+/// \param settings with at least one range for the mesh. \param interface_index the device's.
+/// \param server that gave the list. \param host this host's addresses.
+[[nodiscard]] MeshPlan plan_mesh(const Settings& settings, const wg::Device& device,
                                  unsigned interface_index, const base::IpAddress& server,
                                  std::span<const base::InterfaceAddress> host, const MeshList& list,
                                  Memory& memory);

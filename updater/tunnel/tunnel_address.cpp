@@ -6,10 +6,10 @@
 
 namespace updater {
 
-std::optional<base::IpAddress> find_tunnel_address(const wg::DevicePeer& peer,
+std::optional<base::IpAddress> find_tunnel_address(std::span<const base::Prefix> allowed_ips,
                                                    const wg::Device& device,
                                                    std::span<const base::InterfaceAddress> host) {
-  for (const base::Prefix& prefix : peer.allowed_ips) {
+  for (const base::Prefix& prefix : allowed_ips) {
     if (!prefix.is_host()) continue;
     const bool has_own = std::any_of(host.begin(), host.end(), [&](const auto& own) {
       return own.interface == device.name && own.is_up &&
@@ -26,7 +26,7 @@ std::optional<base::Endpoint> find_private_server(const wg::Device& device,
                                                   std::span<const base::InterfaceAddress> host) {
   for (const wg::DevicePeer& peer : device.peers) {
     if (hubs.count(peer.public_key) == 0) continue;
-    const auto address = find_tunnel_address(peer, device, host);
+    const auto address = find_tunnel_address(peer.allowed_ips, device, host);
     if (!address) continue;
     const auto rivals = std::count_if(
         peer.allowed_ips.begin(), peer.allowed_ips.end(), [&](const base::Prefix& prefix) {

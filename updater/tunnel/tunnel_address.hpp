@@ -10,10 +10,11 @@
 
 namespace updater {
 
-/// The peer's own address inside the tunnel: its first host route (/32, /128) of a family in which
-/// the device itself has an address. nullopt: there is none, so nothing can be sent to the peer.
+/// A peer's own address inside the tunnel: the first host route (/32, /128) of its allowed-ips, of
+/// a family in which the device itself has an address. nullopt: there is none, so nothing can be
+/// sent to the peer.
 [[nodiscard]] std::optional<base::IpAddress> find_tunnel_address(
-    const wg::DevicePeer& peer, const wg::Device& device,
+    std::span<const base::Prefix> allowed_ips, const wg::Device& device,
     std::span<const base::InterfaceAddress> host);
 
 /// The server of the private view, where this host's announcements go, too: port 53 at the hub's

@@ -144,28 +144,6 @@ TEST_CASE("a hub that the device does not have is told once") {
   CHECK(rig.step(1).notes.empty());
 }
 
-TEST_CASE("role=hub makes a hub") {
-  Rig rig(smaller, {}, {{}, 25s, false});
-  rig.step(0);
-  const updater::PublishedEndpoints published{{endpoint(bob_home)}, dns::Ttl{1}};
-  (void)rig.machine().learn(at(0.1), {hub, published, updater::PublishedText{true, {}}});
-  CHECK(!writes_endpoint(rig.pass(1, 400, 0, 0)));
-}
-
-TEST_CASE("role=hub and both NATs are believed in the private view, too") {
-  Rig rig(smaller, {}, {{}, 25s, false});
-  rig.step(0);
-  using schema::NatMapping;
-  CHECK(rig.machine().learn_private(at(0), smaller, {false, NatMapping::varies}).empty());
-  CHECK(rig.machine().learn_private(at(0), bob, {false, NatMapping::address_dependent}).empty());
-  CHECK(rig.machine().learn_private(at(0), hub, {true, {}}).size() == 1);
-  CHECK(rig.machine().learn_private(at(0), larger, {true, {}}).empty());  // no peer of the device
-  CHECK(rig.machine().hubs() == std::set<wg::PublicKey>{hub});
-  const auto report = rig.machine().describe(at(0), rig.device());
-  CHECK(report.nat == NatMapping::varies);
-  CHECK(report.peers[0].nat == NatMapping::address_dependent);
-}
-
 TEST_CASE("a live peer is never given another endpoint") {
   Rig rig(smaller);
   rig.at_bob().endpoint = endpoint(bob_moved);  // learned by roaming

@@ -76,6 +76,11 @@ class Rig {
           if (peer.public_key != update.public_key) continue;
           if (update.endpoint) peer.endpoint = update.endpoint;
           if (update.persistent_keepalive) peer.persistent_keepalive = *update.persistent_keepalive;
+          if (update.allowed_ips) peer.allowed_ips = *update.allowed_ips;
+          for (const base::Prefix& prefix : update.more_allowed_ips) {
+            for (wg::DevicePeer& other : device_.peers) std::erase(other.allowed_ips, prefix);
+            peer.allowed_ips.push_back(prefix);
+          }
         }
       }
     }

@@ -52,6 +52,10 @@ Memory sample() {
   memory[key(1)].last_good = endpoint("203.0.113.10:51820");
   memory[key(2)].last_good = endpoint("[2001:db8::1]:1");
   memory[key(2)].mesh = updater::PeerMemory::Mesh::removed;
+  memory[key(3)].mesh = updater::PeerMemory::Mesh::added;
+  memory[key(3)].mesh_device = 7;
+  memory[key(3)].routes = {prefix("10.77.0.3/32"), prefix("fd77::3/128")};
+  memory[key(3)].lenders = {{prefix("10.77.0.3/32"), key(1)}};
   return memory;
 }
 
@@ -153,6 +157,7 @@ TEST_CASE("what is written is read again, and what was ours is past with the boo
   REQUIRE(other);
   CHECK(other->at(key(1)).keepalive == Keepalive(0s, {}, {0s, 25s}));
   CHECK(other->at(key(1)).last_good == endpoint("203.0.113.10:51820"));
+  CHECK(other->at(key(3)) == updater::PeerMemory());
 }
 
 TEST_CASE("a peer of whom nothing is to be remembered takes no room") {
@@ -191,6 +196,12 @@ TEST_CASE("a memory that is cut short or wrong is refused, with the place") {
       {"a broken past", head + R"({"keepalive":{"user":1,"ours":[],"past":[-1]}}}})"},
       {"an endpoint without a port", head + R"({"last-good":"203.0.113.10"}}})"},
       {"an endpoint as a number", head + R"({"last-good":7}}})"},
+      {"a route that is no prefix",
+       head + R"({"mesh":{"state":"added","device":7,"routes":["10.0.0.3/33"]}}}})"},
+      {"routes as a number", head + R"({"mesh":{"state":"added","device":7,"routes":3}}}})"},
+      {"a lender that is no key",
+       head + R"({"mesh":{"state":"added","device":7,"lenders":{"10.0.0.3/32":"x"}}}}})"},
+      {"lenders as a list", head + R"({"mesh":{"state":"added","device":7,"lenders":[]}}}})"},
       {"text behind the end", updater::write_memory({}, "b") + "x"},
   };
   for (const auto& row : rows) {

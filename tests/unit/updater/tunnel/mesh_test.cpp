@@ -57,7 +57,8 @@ MeshSettings settings() {
 
 updater::MeshPlan plan(const MeshSettings& chosen, const wg::Device& shown, const MeshList& list,
                        Memory& memory) {
-  return updater::plan_mesh(chosen, shown, device_index, server, host, list, memory);
+  return updater::plan_mesh({.hubs = {hub}, .mesh = chosen}, shown, device_index, server, host,
+                            list, memory);
 }
 
 /// A reply with these names as PTR records, or these strings as one TXT record.
@@ -103,8 +104,8 @@ TEST_CASE("a listed peer joins with its host routes inside a range, and no other
            {{listed(alice, {"10.77.0.3/32", "10.78.0.3/32", "10.77.0.64/26", "fd77::3/128"})}, {}},
            memory);
   REQUIRE(result.change.added.size() == 1);
-  CHECK(result.change.added[0] ==
-        wg::NewPeer{alice, {prefix("10.77.0.3/32"), prefix("fd77::3/128")}});
+  CHECK(result.change.added[0] == wg::NewPeer{alice, {}});  // it gets them with its session
+  CHECK(memory[alice].routes == std::vector{prefix("10.77.0.3/32"), prefix("fd77::3/128")});
   CHECK(result.change.removed.empty());
   REQUIRE(result.notes.size() == 1);
   CHECK(result.notes[0].peer == alice);
@@ -147,9 +148,27 @@ TEST_CASE("peers that do not join") {
        listed(alice, {"10.77.0.3/32", "10.77.0.4/32"}),
        {},
        false},
-      {"inside another peer's network is fine",
+      {"inside another peer's network",
        settings(),
        device({{bob, "10.77.0.0/28"}}),
+       listed(alice, {"10.77.0.3/32"}),
+       {},
+       false},
+      {"inside another peer's network, which is wider than the hub's",
+       settings(),
+       device({{bob, "10.77.0.0/16"}}),
+       listed(alice, {"10.77.0.3/32"}),
+       {},
+       false},
+      {"beside another peer's network",
+       settings(),
+       device({{bob, "10.77.0.16/28"}}),
+       listed(alice, {"10.77.0.3/32"}),
+       {},
+       true},
+      {"with another peer as the way to everything else",
+       settings(),
+       device({{bob, "0.0.0.0/0"}}),
        listed(alice, {"10.77.0.3/32"}),
        {},
        true},
@@ -172,6 +191,39 @@ TEST_CASE("peers that do not join") {
   }
 }
 
+TEST_CASE("a refusal names both, the address and the network of the other peer") {
+  Memory memory;
+  const auto result = plan(settings(), device({{bob, "10.77.0.0/28"}}),
+                           {{listed(alice, {"10.77.0.3/32"})}, {}}, memory);
+  REQUIRE(result.notes.size() == 1);
+  CHECK(result.notes[0].text == "is not joined: 10.77.0.3/32 lies inside 10.77.0.0/28 of " +
+                                    wg::describe_peer("", bob) + ", which is no hub");
+}
+
+TEST_CASE("an address that a hub has itself may be lent, but not the hub's own") {
+  wg::Device shown = device();
+  shown.peers[0].allowed_ips = {prefix("10.77.0.9/32"), prefix("10.77.0.3/32")};
+  Memory memory;
+  CHECK(plan(settings(), shown, {{listed(alice, {"10.77.0.3/32"})}, {}}, memory)
+            .change.added.size() == 1);
+  shown.peers[0].allowed_ips = {prefix("10.77.0.9/32"), prefix("10.77.0.0/24")};
+  memory.clear();
+  CHECK(plan(settings(), shown, {{listed(alice, {"10.77.0.9/32"})}, {}}, memory)
+            .change.added.empty());
+}
+
+TEST_CASE("the peer through which the private server is reached counts as a hub") {
+  Memory memory;
+  const updater::Settings by_server{.hubs = {}, .mesh = settings(), .private_server = server};
+  const updater::Settings by_nobody{.hubs = {}, .mesh = settings()};
+  const MeshList list{{listed(alice, {"10.77.0.3/32"})}, {}};
+  CHECK(updater::plan_mesh(by_server, device(), device_index, server, host, list, memory)
+            .change.added.size() == 1);
+  memory.clear();
+  CHECK(updater::plan_mesh(by_nobody, device(), device_index, server, host, list, memory)
+            .change.added.empty());
+}
+
 TEST_CASE("one address joins once, and no more peers than mesh-max") {
   Memory memory;
   auto result =
@@ -182,6 +234,11 @@ TEST_CASE("one address joins once, and no more peers than mesh-max") {
   memory.clear();
   memory[alice].mesh = Mesh::added;
   memory[alice].mesh_device = device_index;
+  memory[alice].routes = {prefix("10.77.0.3/32")};
+  wg::Device without_routes = device({{alice, "10.77.0.3/32"}});
+  without_routes.peers.back().allowed_ips.clear();
+  CHECK(plan(settings(), without_routes, {{listed(bob, {"10.77.0.3/32"})}, {}}, memory)
+            .change.added.empty());
   MeshSettings two = settings();
   two.max = 2;
   result = plan(two, device({{alice, "10.77.0.3/32"}}),
@@ -196,9 +253,14 @@ TEST_CASE("only what we added is removed, and only when nobody registers it") {
   memory[bob].last_good = endpoint("203.0.113.10:51820");  // known, and set by the user
   const auto shown = device({{alice, "10.77.0.3/32"}, {bob, "10.77.0.4/32"}});
   CHECK(plan(settings(), shown, {}, memory).change == wg::Membership());
+  memory[alice].routes = {prefix("10.77.0.3/32")};
+  memory[alice].lenders = {{prefix("10.77.0.3/32"), hub}};
   const auto result = plan(settings(), shown, {{}, {alice, bob}}, memory);
   CHECK(result.change.removed == std::vector{alice});
-  CHECK(memory[alice].mesh == Mesh::none);
+  REQUIRE(!result.change.before.empty());  // the hub has it back before the peer is gone
+  CHECK(result.change.before.front().public_key == hub);
+  CHECK(result.change.before.front().more_allowed_ips == std::vector{prefix("10.77.0.3/32")});
+  CHECK(memory[alice] == updater::PeerMemory());
 }
 
 TEST_CASE("a peer that vanished was removed by hand, until it is added by hand") {

@@ -1,0 +1,76 @@
+#include <doctest/doctest.h>
+
+#include "tests/unit/updater/rig.hpp"
+#include "updater/machine.hpp"
+
+// What DNS says of the public host gives nobody its authority.
+
+using namespace one_machine;
+
+TEST_CASE("role=hub in a look-up stops punching while the newest answer says so, and no longer") {
+  Rig rig(smaller);
+  const updater::PublishedEndpoints published{{endpoint(bob_home)}, dns::Ttl{1}};
+  const auto answer = [&](double now, std::optional<updater::PublishedText> text) {
+    (void)rig.machine().learn(at(now), {bob, published, text});
+  };
+  rig.step(0);
+  answer(0.1, updater::PublishedText{true, {}});
+  std::size_t lookups = 0;
+  double now = 0.1;
+  for (; now < 240; now += 1) {
+    const Plan plan = rig.step(now);
+    CHECK(about_bob(plan.changes).empty());
+    for (const auto& lookup : plan.lookups) {
+      ++lookups;
+      CHECK(lookup == updater::LookupRequest{bob, true});  // the truth is asked for each time
+      answer(now, updater::PublishedText{true, {}});
+    }
+    // It gets nothing of what a hub has.
+    CHECK(rig.machine().hubs() == std::set<wg::PublicKey>{hub});
+  }
+  CHECK(lookups > 24);
+  CHECK_FALSE(rig.machine().describe(at(now), rig.device()).peers[0].is_hub);
+  SUBCASE("the truth") {
+    answer(now, updater::PublishedText{});
+  }
+  SUBCASE("no answer to the question for the text") {
+    answer(now, std::nullopt);
+  }
+  CHECK(about_bob(rig.step(now).changes) ==
+        Lines{"endpoint " + bob_home + ", kick, keepalive 25 s"});
+}
+
+TEST_CASE("role=hub that comes during an attempt ends it, and harms no session") {
+  Rig rig(smaller);
+  const updater::PublishedEndpoints published{{endpoint(bob_home)}, dns::Ttl{1}};
+  SUBCASE("an attempt") {
+    rig.step(0);
+    rig.publish(0.1, {bob_home});
+    rig.step(0.1);
+    (void)rig.machine().learn(at(0.2), {bob, published, updater::PublishedText{true, {}}});
+    CHECK(about_bob(rig.pass(1, 100, 0, 0)).empty());
+  }
+  SUBCASE("a session") {
+    rig.connect();
+    (void)rig.machine().learn(at(1), {bob, published, updater::PublishedText{true, {}}});
+    rig.pass(1, 100, 1000, 1000);
+    CHECK(rig.machine().describe(at(100), rig.device()).peers[0].state == "direct");
+  }
+}
+
+TEST_CASE("role=hub in the private view is true: not punched, and no authority either") {
+  Rig rig(smaller, {}, {{}, 25s, false});
+  rig.step(0);
+  using schema::NatMapping;
+  rig.machine().learn_private(smaller, {false, NatMapping::varies});
+  rig.machine().learn_private(bob, {false, NatMapping::address_dependent});
+  rig.machine().learn_private(hub, {true, {}});
+  rig.machine().learn_private(larger, {true, {}});  // no peer of the device
+  const updater::PublishedEndpoints published{{endpoint(bob_home)}, dns::Ttl{1}};
+  (void)rig.machine().learn(at(0.1), {hub, published, updater::PublishedText{}});
+  CHECK(!writes_endpoint(rig.pass(1, 400, 0, 0)));
+  CHECK(rig.machine().hubs().empty());
+  const auto report = rig.machine().describe(at(0), rig.device());
+  CHECK(report.nat == NatMapping::varies);
+  CHECK(report.peers[0].nat == NatMapping::address_dependent);
+}
