@@ -88,7 +88,8 @@ int examine(std::vector<std::string> words) {
   if (line.config_file || !line.words["zone"].empty()) {
     const updater::Config config = updater::load_config(line);
     facts = updater::DaemonFacts{
-        config.zone, config.server, config.settings.hubs, {}, config.state_file.string()};
+        config.zone,  config.server,        config.settings.hubs, {}, config.state_file.string(),
+        std::nullopt, config.private_server};
   }
   return updater::run_doctor(
       line.interface,

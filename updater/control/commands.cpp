@@ -23,9 +23,7 @@ DaemonFacts make_facts(const Config& config, const Report& report, const Memory&
   facts.zone = config.zone;
   facts.server = config.server;
   facts.hubs = config.settings.hubs;
-  for (const PeerReport& peer : report.peers) {
-    if (peer.is_hub) facts.hubs.insert(peer.key);
-  }
+  facts.private_server = config.private_server;
   for (const auto& [key, peer] : memory) {
     if (!peer.keepalive.ours().empty())
       facts.user_keepalives.emplace(key, peer.keepalive.user().count());

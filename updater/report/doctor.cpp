@@ -7,9 +7,11 @@
 #include <string>
 #include <utility>
 
+#include "dns/server_address.hpp"
 #include "schema/owner_name.hpp"
 #include "schema/peer_text.hpp"
 #include "updater/lookup/lookup.hpp"
+#include "updater/tunnel/tunnel_address.hpp"
 
 // The checks of `wg-updater doctor` that ask DNS, in the order of run(): is the zone found, do its
 // servers answer, does the resolver keep answers for too long, is this host's own record right, are
@@ -69,6 +71,7 @@ class Examination {
     check_servers();
     if (server_) check_ttl();
     check_own();
+    check_hubs();
     check_peers();
     return std::move(diagnoses_);
   }
@@ -86,6 +89,9 @@ class Examination {
   void check_own();
   void check_mapping(const base::Endpoint& seen);
   void check_own_text();
+  void check_hubs();
+  void check_hub(const wg::DevicePeer& hub, const std::optional<base::IpAddress>& server);
+  void check_published_hub(const wg::DevicePeer& hub);
   void check_peers();
   void check_peer(const wg::PublicKey& key, const LookupResult& found);
   [[nodiscard]] bool hides_address(const wg::PublicKey& key, const LookupResult& found);
@@ -290,6 +296,69 @@ void Examination::check_own_text() {
       "set both clocks, and keep them by NTP");
 }
 
+// ---- the keys of --hub
+
+/// The private view knows the public host's own keys; it is asked where this host is served.
+void Examination::check_hubs() {
+  const auto& configured = facts_.daemon.private_server;
+  const auto server =
+      configured ? configured : find_private_server(facts_.device, facts_.daemon.hubs, facts_.host);
+  const bool can_ask = server && server->port == dns::dns_port;
+  for (const wg::DevicePeer& peer : facts_.device.peers) {
+    if (facts_.daemon.hubs.count(peer.public_key) != 0)
+      check_hub(peer, can_ask ? std::optional(server->address) : std::nullopt);
+  }
+}
+
+void Examination::check_hub(const wg::DevicePeer& hub,
+                            const std::optional<base::IpAddress>& server) {
+  if (!server) return check_published_hub(hub);
+  const std::string key = hub.public_key.to_base64();
+  constexpr const char* remedy =
+      "--hub with the key that `wg-dnsd pubkey`, or `wg show` of its interface, says on the public "
+      "host";
+  const auto reply = outside_.ask(*server, Transport::udp,
+                                  schema::service_name(hub.public_key, zone_), RrType::txt);
+  if (reply && reply->rcode == dns::Rcode::nxdomain)
+    return say(
+        Level::problem, "hub",
+        fmt::format("{} is not the public host's key: the private view does not know it", key),
+        remedy);
+  const auto* record = reply ? find_text(*reply) : nullptr;
+  const auto text = record != nullptr
+                        ? schema::parse_peer_text(std::get<dns::TxtRecord>(record->data).strings)
+                        : std::nullopt;
+  if (!text || text->public_key != hub.public_key) return check_published_hub(hub);
+  if (!text->is_hub)
+    return say(Level::problem, "hub",
+               fmt::format("{} is not the public host's key, but another peer's: the private view "
+                           "has no role=hub for it",
+                           key),
+               remedy);
+  say(Level::ok, "hub", fmt::format("{} is the public host's own key", key));
+}
+
+/// Without the private view: a key that DNS publishes at an address of no name server of the zone
+/// may be an ordinary peer's.
+void Examination::check_published_hub(const wg::DevicePeer& hub) {
+  const LookupResult found = look_up(hub.public_key);
+  if (!found.endpoints) return;
+  const auto servers = find_servers();
+  const auto& seen = found.endpoints->endpoints;
+  const bool is_elsewhere = std::none_of(seen.begin(), seen.end(), [&](const auto& endpoint) {
+    return endpoint == hub.endpoint ||
+           std::find(servers.begin(), servers.end(), endpoint.address) != servers.end();
+  });
+  if (!is_elsewhere) return;
+  say(Level::warning, "hub",
+      fmt::format(
+          "{} may be another peer's key: DNS publishes it at {}, where no name server of the "
+          "zone is, and nobody in the tunnel says that it is the public host's",
+          hub.public_key.to_base64(), seen.front().to_string()),
+      "compare it with the key that `wg-dnsd pubkey`, or `wg show` of its interface, says on the "
+      "public host");
+}
+
 // ---- the peers' records
 
 void Examination::check_peers() {
@@ -299,7 +368,15 @@ void Examination::check_peers() {
     if (facts_.daemon.hubs.count(peer.public_key) != 0) continue;
     if (++count > max_peers) break;
     const LookupResult found = look_up(peer.public_key);
-    if (found.text && found.text->is_hub) continue;
+    if (found.text && found.text->is_hub) {
+      say(Level::warning, "role",
+          fmt::format("DNS calls {} the public host's own (role=hub), so it is not punched",
+                      peer.public_key.to_base64()),
+          "if it is, --hub with this key; otherwise somebody on the way to wg-dnsd changes "
+          "answers, "
+          "or its private view is open to the public");
+      continue;
+    }
     if (found.endpoints) ++found_count;
     check_peer(peer.public_key, found);
   }

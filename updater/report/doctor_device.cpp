@@ -4,6 +4,7 @@
 
 #include "updater/peer/candidates.hpp"
 #include "updater/report/doctor.hpp"
+#include "updater/tunnel/mesh_routes.hpp"
 
 // The checks of the device, its peers and the clock.
 namespace updater {
@@ -116,11 +117,32 @@ void check_clock(const DoctorFacts& facts, Diagnoses& found) {
 /// WireGuard gives a prefix to one peer only, and silently takes it from the peer that had it.
 void check_allowed_ips(const DoctorFacts& facts, Diagnoses& found) {
   for (const wg::DevicePeer& peer : facts.device.peers) {
-    if (!peer.allowed_ips.empty()) continue;
+    if (!peer.allowed_ips.empty() || facts.members.count(peer.public_key) != 0) continue;
     found.push_back(
         {Level::warning, "allowed-ips",
          fmt::format("{} has no AllowedIPs, so nothing is sent to it", peer.public_key.to_base64()),
          "give it some; each prefix belongs to one peer, the last one that names it"});
+  }
+}
+
+/// A peer's allowed-ips go nowhere while it has no session. That is the operator's choice.
+void check_detours(const DoctorFacts& facts, Diagnoses& found) {
+  const auto gateways = find_gateways(facts.device, facts.daemon.hubs,
+                                      facts.daemon.private_server
+                                          ? std::optional(facts.daemon.private_server->address)
+                                          : std::nullopt);
+  for (const wg::DevicePeer& peer : facts.device.peers) {
+    const bool is_live = peer.latest_handshake && facts.now - *peer.latest_handshake < session_life;
+    if (is_live || gateways.count(peer.public_key) != 0 ||
+        !has_detour(peer.allowed_ips, peer.public_key, facts.device, gateways))
+      continue;
+    found.push_back({Level::note, "detour",
+                     fmt::format("{} has no session, and its addresses could go through the hub, "
+                                 "whose AllowedIPs contain them",
+                                 peer.public_key.to_base64()),
+                     "take them from this peer, or remove it and let `mesh` add it, which gives "
+                     "them to it while its session works; or leave it: no other peer gets its "
+                     "packets"});
   }
 }
 
@@ -146,6 +168,7 @@ std::vector<Diagnosis> examine_device(const DoctorFacts& facts) {
   }
   check_clock(facts, found);
   check_allowed_ips(facts, found);
+  check_detours(facts, found);
   return found;
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "control/to_line.hpp"
+#include "updater/host/memory_file.hpp"
 
 namespace updater {
 namespace {
@@ -38,6 +39,8 @@ std::string write_daemon_facts(const DaemonFacts& facts) {
                   {"server", facts.server ? Json(facts.server->to_string()) : Json(nullptr)},
                   {"hubs", std::move(hubs)},
                   {"user-keepalives", std::move(keepalives)},
+                  {"private-server",
+                   facts.private_server ? Json(facts.private_server->to_string()) : Json(nullptr)},
                   {"nat", facts.nat ? Json(to_string(*facts.nat)) : Json(nullptr)},
                   {"state-file", facts.state_file}};
   return control::to_line(json);
@@ -54,10 +57,13 @@ base::Expected<DaemonFacts, std::string> parse_daemon_facts(std::string_view tex
   const Json server = json.value("server", Json());
   const Json hubs = json.value("hubs", Json());
   const Json keepalives = json.value("user-keepalives", Json());
+  const Json private_server = json.value("private-server", Json());
   const Json nat = json.value("nat", Json());
   const Json state_file = json.value("state-file", Json());
   if (!zone.is_string() || !hubs.is_array() || !keepalives.is_object() || !state_file.is_string() ||
-      (!server.is_null() && !server.is_string()) || (!nat.is_null() && !nat.is_string()))
+      (!server.is_null() && !server.is_string()) ||
+      (!private_server.is_null() && !private_server.is_string()) ||
+      (!nat.is_null() && !nat.is_string()))
     return refuse();
   DaemonFacts facts;
   const auto name = dns::Name::parse(zone.get<std::string>());
@@ -67,6 +73,9 @@ base::Expected<DaemonFacts, std::string> parse_daemon_facts(std::string_view tex
   facts.hubs = *keys;
   if (server.is_string()) facts.server = base::Endpoint::parse(server.get<std::string>());
   if (server.is_string() && !facts.server) return refuse();
+  if (private_server.is_string())
+    facts.private_server = base::Endpoint::parse(private_server.get<std::string>());
+  if (private_server.is_string() && !facts.private_server) return refuse();
   if (nat.is_string()) facts.nat = schema::parse_nat_mapping(nat.get<std::string>());
   if (nat.is_string() && !facts.nat) return refuse();
   for (const auto& [key, keepalive] : keepalives.items()) {
@@ -89,6 +98,10 @@ base::Expected<DoctorFacts, std::string> collect_facts(const std::string& interf
   struct stat file {};
   if (!daemon.state_file.empty() && ::stat(daemon.state_file.c_str(), &file) == 0)
     facts.saved = base::WallTime(std::chrono::seconds(file.st_mtim.tv_sec));
+  const MemoryFile file_of_daemon(daemon.state_file, MemoryFile::Access::read_only);
+  for (const auto& [key, peer] : file_of_daemon.load()) {
+    if (peer.mesh == PeerMemory::Mesh::added) facts.members.insert(key);
+  }
   facts.daemon = std::move(daemon);
   return facts;
 }

@@ -21,11 +21,12 @@ namespace updater {
 struct DaemonFacts {
   dns::Name zone;
   std::optional<base::Endpoint> server;  ///< --server
-  std::set<wg::PublicKey> hubs;          ///< of --hub and of role=hub
+  std::set<wg::PublicKey> hubs;          ///< of --hub
   /// For the peers whose keepalive the daemon has set: the user's own value, seconds.
   std::map<wg::PublicKey, std::int64_t> user_keepalives;
   std::string state_file;
-  std::optional<schema::NatMapping> nat = std::nullopt;  ///< this host's NAT; none: unknown
+  std::optional<schema::NatMapping> nat = std::nullopt;         ///< this host's NAT; none: unknown
+  std::optional<base::Endpoint> private_server = std::nullopt;  ///< --private-server
 
   friend bool operator==(const DaemonFacts&, const DaemonFacts&) = default;
 };
@@ -45,6 +46,8 @@ struct DoctorFacts {
   std::vector<base::InterfaceAddress> host;
   base::WallTime now;
   std::optional<base::WallTime> saved;  ///< when the state file was written; none: there is none
+  /// Peers that wg-updater added: they have allowed-ips only while their session works.
+  std::set<wg::PublicKey> members = {};
 };
 
 /// Reads device, addresses, clock and the age of the state file.

@@ -160,6 +160,15 @@ std::vector<std::string> advise(const Report& report, const PeerReport& peer) {
         "this host has no session with the public host, so nobody learns where it is: check that "
         "peer's Endpoint, and that UDP to it is allowed");
   }
+  if (peer.has_detour && !peer.is_member)
+    advice.emplace_back(
+        "its addresses could go through the hub, whose AllowedIPs contain them: as this peer's own "
+        "they go nowhere while it has no session. Take them from this peer, or remove it and let "
+        "`mesh` add it, which gives them to it while its session works");
+  if (peer.is_called_hub)
+    advice.emplace_back(
+        "DNS calls it the public host's own (role=hub), so it is not punched: if that is true, "
+        "name it with --hub; otherwise somebody on the way to wg-dnsd changes answers");
   if (!peer.is_looked_up) return advice;
   if (peer.lookup_error) {
     switch (*peer.lookup_error) {

@@ -42,7 +42,8 @@ void add_doctor_options(CLI::App& app, CommandLine& line) {
   add_interface(app, line);
   for (const Option& option : all_options()) {
     const auto is = [&](std::string_view word) { return option.word == word; };
-    if (is("zone") || is("hub") || is("server") || is("state") || is("control"))
+    if (is("zone") || is("hub") || is("server") || is("private-server") || is("state") ||
+        is("control"))
       config::add_option(app, option, line.words);
   }
 }

@@ -57,10 +57,26 @@ class ConfigReader {
     if (config_.zone.view().is_root())
       throw ConfigError(fmt::format("no zone is given: add --zone ZONE, or `zone: ZONE` to {}",
                                     line_.config_file.value_or(default_config_file)));
+    check_mesh();
     return std::move(config_);
   }
 
  private:
+  /// Who may say which peers join is the operator's choice alone: no answer of DNS is asked for it.
+  void check_mesh() const {
+    if (config_.settings.mesh.ranges.empty()) return;
+    if (!config_.uses_private_server)
+      fail("mesh",
+           "the list of peers is read at the private server, and private-server is none; "
+           "expected: another private-server, or no mesh");
+    if (config_.settings.hubs.empty() && !config_.private_server)
+      fail("mesh",
+           fmt::format("nobody is named who may say which peers join; expected: the public host's "
+                       "key (--hub KEY, or `hub: [KEY]` in {}), or its address inside the tunnel "
+                       "(--private-server ADDR)",
+                       line_.config_file.value_or(default_config_file)));
+  }
+
   void take_file(const std::string& path) {
     const auto parsed = config::parse_yaml_file(read_file_(path));
     if (!parsed) fail(fmt::format("{}:{}", path, parsed.error().line), parsed.error().message);

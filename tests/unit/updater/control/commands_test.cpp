@@ -28,6 +28,7 @@ Config make_config() {
   made.zone = name("wg.example.org");
   made.server = endpoint("192.0.2.53:53");
   made.settings.hubs = {configured_hub};
+  made.private_server = endpoint("10.77.0.1:53");
   made.state_file = "/var/lib/wg-updater/wg0.json";
   return made;
 }
@@ -88,10 +89,11 @@ TEST_CASE("the doctor is told what was chosen, and what was found out") {
   CHECK(*facts == updater::DaemonFacts{
                       .zone = name("wg.example.org"),
                       .server = endpoint("192.0.2.53:53"),
-                      .hubs = {hub, configured_hub},
+                      .hubs = {configured_hub},
                       .user_keepalives = {{alice, 15}},
                       .state_file = "/var/lib/wg-updater/wg0.json",
                       .nat = schema::NatMapping::endpoint_independent,
+                      .private_server = endpoint("10.77.0.1:53"),
                   });
 }
 

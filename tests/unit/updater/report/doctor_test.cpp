@@ -49,7 +49,9 @@ struct World final : dns::Outside {
   std::uint32_t kept_ttl = 1;
   std::string since;
   std::string map;
-  std::map<wg::PublicKey, Rcode> rcodes;  ///< for peers that are not found
+  std::map<wg::PublicKey, std::string> roles;          ///< of texts that the resolver gives
+  std::map<wg::PublicKey, std::string> private_roles;  ///< of texts in the tunnel; empty: none
+  std::map<wg::PublicKey, Rcode> rcodes;               ///< for peers that are not found
   std::map<wg::PublicKey, std::string> places = {{own_key, seen}, {bob, "203.0.113.2"}};
   std::optional<std::string> hidden;  ///< an address that the resolver hides
 
@@ -75,6 +77,8 @@ struct World final : dns::Outside {
             {asked, dns::Ttl{1}, dns::SrvRecord{10, 0, base::Port{51820}, target}, RrType::srv}};
       if (asked == service && type == RrType::txt) {
         std::vector<std::string> strings = {"txtvers=1", "pub=" + peer.to_base64()};
+        const auto role = roles.find(peer);
+        if (is_resolver && role != roles.end()) strings.push_back("role=" + role->second);
         if (!map.empty()) strings.push_back("map=" + map);
         if (!since.empty()) strings.push_back("since=" + since);
         reply.answer = {text(asked, strings)};
@@ -85,6 +89,19 @@ struct World final : dns::Outside {
     return reply;
   }
 
+  [[nodiscard]] base::Expected<Reply, ServerError> answer_privately(const dns::Name& asked) const {
+    if (private_roles.empty()) return base::Unexpected(ServerError::timeout);
+    for (const auto& [peer, role] : private_roles) {
+      if (asked != schema::service_name(peer, zone)) continue;
+      std::vector<std::string> strings = {"txtvers=1", "pub=" + peer.to_base64()};
+      if (!role.empty()) strings.push_back("role=" + role);
+      Reply reply{.rcode = Rcode::noerror};
+      reply.answer = {text(asked, strings)};
+      return reply;
+    }
+    return Reply{.rcode = Rcode::nxdomain};
+  }
+
   base::Expected<Reply, ResolverError> resolve(const dns::Name& asked, RrType type) override {
     if (resolver_error) return base::Unexpected(*resolver_error);
     if (asked.view().is_root()) return Reply{.rcode = Rcode::noerror};
@@ -92,9 +109,10 @@ struct World final : dns::Outside {
     if (zone_rcode != Rcode::noerror) return Reply{.rcode = zone_rcode};
     return answer(asked, type, true);
   }
-  base::Expected<Reply, ServerError> ask(const base::IpAddress& /*server*/,
+  base::Expected<Reply, ServerError> ask(const base::IpAddress& asked_server,
                                          dns::Transport /*transport*/, const dns::Name& asked,
                                          RrType type) override {
+    if (asked_server == address("10.77.0.1")) return answer_privately(asked);
     if (server_error) return base::Unexpected(*server_error);
     Reply reply = answer(asked, type, false);
     reply.authoritative = authoritative;
@@ -224,6 +242,20 @@ TEST_CASE("the updater's doctor finds each fault, with a remedy") {
          f.daemon.user_keepalives = {{hub, 0}};
        },
        Level::note, "keepalive", "ends with it"},
+      {"a hub that is another peer", [](World& w, DoctorFacts&) { w.private_roles[hub] = ""; },
+       Level::problem, "hub", "but another peer's: the private view has no role=hub for it"},
+      {"a hub that nobody knows", [](World& w, DoctorFacts&) { w.private_roles[bob] = ""; },
+       Level::problem, "hub", "the private view does not know it"},
+      {"a hub that is published like a peer",
+       [](World& w, DoctorFacts&) { w.places[hub] = "203.0.113.9"; }, Level::warning, "hub",
+       "may be another peer's key: DNS publishes it at 203.0.113.9:51820"},
+      {"role=hub from the resolver", [](World& w, DoctorFacts&) { w.roles[bob] = "hub"; },
+       Level::warning, "role", "DNS calls"},
+      {"a peer without a session inside the hub's network",
+       [](World&, DoctorFacts& f) {
+         f.device.peers[0].allowed_ips.push_back(prefix("10.77.0.0/24"));
+       },
+       Level::note, "detour", "its addresses could go through the hub"},
       {"allowed-ips taken by another",
        [](World&, DoctorFacts& f) { f.device.peers[1].allowed_ips.clear(); }, Level::warning,
        "allowed-ips", "has no AllowedIPs"},
@@ -242,6 +274,30 @@ TEST_CASE("the updater's doctor finds each fault, with a remedy") {
   }
 }
 
+TEST_CASE("what the doctor of the updater does not find fault with") {
+  World world;
+  DoctorFacts facts = healthy_facts();
+  SUBCASE("a hub that the private view calls one") {
+    world.private_roles[hub] = "hub";
+    CHECK(says(updater::examine(facts, world), Level::ok, "hub", "is the public host's own key"));
+  }
+  SUBCASE("a point that DNS publishes where the device has it, or where a name server is") {
+    world.places[hub] = "198.51.100.1";
+  }
+  SUBCASE("a peer of the mesh, which has no allowed-ips without a session") {
+    facts.device.peers[1].allowed_ips.clear();
+    facts.members = {bob};
+  }
+  SUBCASE("a peer with a session inside the hub's network") {
+    facts.device.peers[0].allowed_ips.push_back(prefix("10.77.0.0/24"));
+    facts.device.peers[1].latest_handshake = handshake_at(-5);
+  }
+  for (const Diagnosis& one : updater::examine(facts, world)) {
+    CAPTURE(one.text);
+    CHECK(one.level == Level::ok);
+  }
+}
+
 TEST_CASE("the mapping is told: own address, kept port, changed port") {
   World world;
   DoctorFacts facts = healthy_facts();
@@ -253,9 +309,13 @@ TEST_CASE("the mapping is told: own address, kept port, changed port") {
 }
 
 TEST_CASE("the daemon's facts arrive as they were sent; those of another version are refused") {
-  const updater::DaemonFacts facts{
-      zone,        endpoint("198.51.100.1:53"),    {hub, bob},
-      {{hub, 25}}, "/var/lib/wg-updater/wg0.json", schema::NatMapping::varies};
+  const updater::DaemonFacts facts{zone,
+                                   endpoint("198.51.100.1:53"),
+                                   {hub, bob},
+                                   {{hub, 25}},
+                                   "/var/lib/wg-updater/wg0.json",
+                                   schema::NatMapping::varies,
+                                   endpoint("10.77.0.1:53")};
   const auto read = updater::parse_daemon_facts(updater::write_daemon_facts(facts));
   REQUIRE(read);
   CHECK(*read == facts);

@@ -68,7 +68,7 @@ TEST_CASE("the JSON of a status has its version and every member, null where not
   CHECK(shown["published"][0] == "203.0.113.2:40001");
 }
 
-TEST_CASE("the path is direct, lan or none") {
+TEST_CASE("the path is direct, lan, hub or none") {
   PeerReport peer = make_peer("waiting");
   peer.endpoint = endpoint("203.0.113.2:40001");
   CHECK(peer.path() == "none");
@@ -76,6 +76,10 @@ TEST_CASE("the path is direct, lan or none") {
   CHECK(peer.path() == "direct");
   peer.endpoint = endpoint("[fd00::1]:51820");
   CHECK(peer.path() == "lan");
+  peer.is_routed = true;
+  CHECK(peer.path() == "none");
+  peer.has_detour = true;
+  CHECK(peer.path() == "hub");
 }
 
 TEST_CASE("a story keeps the last hundred events, and counts what repeats in a row") {
@@ -107,6 +111,14 @@ TEST_CASE("what a person can do follows from what is known") {
     peer.lookup_error = error;
     return report;
   };
+  CHECK_FALSE(advises(report, "could go through the hub"));
+  peer.has_detour = true;
+  CHECK(advises(report, "its addresses could go through the hub"));
+  peer.is_member = true;
+  CHECK_FALSE(advises(report, "could go through the hub"));
+  CHECK_FALSE(advises(report, "role=hub"));
+  peer.is_called_hub = true;
+  CHECK(advises(report, "role=hub"));
   CHECK(advises(with_error(LookupError::no_such_name), "does not know this key"));
   CHECK(advises(with_error(LookupError::no_endpoint), "PersistentKeepalive"));
   CHECK(advises(with_error(LookupError::timeout), "delegation"));

@@ -81,6 +81,13 @@ TEST_CASE("the section of an interface replaces the top, and the command line bo
   CHECK(given.settings.hubs == std::set{key_of(bob)});
 }
 
+TEST_CASE("mesh goes with a hub or a private server") {
+  const std::string mesh = "zone: a.b\nmesh: 10.77.0.0/24\n";
+  CHECK(read_yaml(mesh + "hub: " + hub + "\n").settings.mesh.ranges.size() == 1);
+  CHECK(read_yaml(mesh + "private-server: 10.77.0.1\n").settings.mesh.ranges.size() == 1);
+  CHECK(read_yaml(mesh, {"--hub", hub}).settings.mesh.ranges.size() == 1);
+}
+
 TEST_CASE("what one peer has of its own") {
   const Config config =
       read_yaml("zone: a.b\npeers:\n  - public-key: " + bob +
@@ -122,6 +129,12 @@ TEST_CASE("wrong words and values are told with their place and what would be ri
        "state: /x\n",
        {":1: state", "interfaces: {wg0: {state: …}}"}},
       {"control at the top", "control: /x\n", {":1: control", "interfaces"}},
+      {"mesh without anybody who may say who joins",
+       "zone: a.b\nmesh: 10.77.0.0/24\n",
+       {"mesh", "hub: [KEY]", "/etc/u.yaml", "--private-server ADDR"}},
+      {"mesh without a place to read the list",
+       "zone: a.b\nmesh: 10.77.0.0/24\nhub: " + hub + "\nprivate-server: none\n",
+       {"mesh", "private-server is none"}},
       {"control too long",
        "interfaces: {wg1: {control: /" + std::string(107, 'x') + "}}\n",
        {":1: control", "107"}},
