@@ -75,6 +75,12 @@ TEST_CASE("a joined peer has its address from the first handshake until its sess
   }
   CHECK(now < 32.8);
   CHECK(rig.machine().describe(at(now), rig.device()).peers[0].path() == "hub");
+  // A suspect peer is not asked the hub's way, and a reply that came by it says nothing.
+  for (const double later : times(now, now + 8, 0.25)) {
+    CHECK(rig.step(later).probes.empty());
+    rig.machine().learn_round_trip(bob, 500ms);
+  }
+  CHECK(rig.machine().describe(at(now), rig.device()).peers[0].round_trip == 2ms);
 }
 
 TEST_CASE("no echo request, and no reply, that took the hub's way speaks for a peer's session") {
