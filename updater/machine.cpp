@@ -48,7 +48,12 @@ Machine::Machine(Settings settings, Memory memory, std::uint32_t seed)
       memory_(std::move(memory)),
       saved_(memory_),
       random_(seed),
-      resolver_notes_(resolver_note_interval) {}
+      limit_(settings_.one_round),
+      resolver_notes_(resolver_note_interval) {
+  for (const auto& [key, peer] : memory_) {
+    if (peer.last_good) limit_.trust(peer.last_good->address);
+  }
+}
 
 Plan Machine::step(const base::Now& now, const wg::Device& device,
                    std::span<const base::InterfaceAddress> host) {
@@ -58,7 +63,8 @@ Plan Machine::step(const base::Now& now, const wg::Device& device,
   watch_clock(now, plan);
   look_up_own(now, device, plan);
   const auto hub_addresses = find_hub_addresses(device);
-  Scene scene{now, device, host, random_, hub_addresses};
+  for (const wg::DevicePeer& shown : device.peers) limit_.observe(now, shown);
+  Scene scene{now, device, host, random_, limit_, hub_addresses};
   if (own_ && own_->is_asked()) scene.own = own_->endpoints();
   if (own_) scene.own_mapping = own_->mapping();
   scene.gateways = find_gateways(device, settings_.hubs, settings_.private_server);
@@ -102,6 +108,7 @@ void Machine::meet_peers(const base::Now& now, const wg::Device& device) {
     memory_[peer->first].keepalive.release();
     stories_.erase(peer->first);
     metrics_.forget(peer->first);
+    limit_.forget(peer->first);
     peer = peers_.erase(peer);
   }
   for (const wg::DevicePeer& shown : device.peers) {

@@ -122,6 +122,7 @@ class Machine {
   std::optional<DnsView> own_;                 ///< what DNS says of own_key_; none: no key yet
   std::optional<std::chrono::seconds> clock_;  ///< wall clock minus steady clock
   std::minstd_rand random_;
+  AddressLimit limit_;
   Metrics metrics_;
   std::set<wg::PublicKey> missing_hubs_;           ///< of --hub; the log says so
   std::map<wg::PublicKey, std::string> refusals_;  ///< told: why a listed peer does not join

@@ -69,10 +69,25 @@ Attempt::Attempt(std::vector<base::Endpoint> candidates, SteadyTime begun, Stead
     : candidates_(std::move(candidates)), begun_(begun), tried_since_(now), next_at_(now + dwell) {}
 
 void Attempt::begin(Turn& turn, const Context& context, bool set_again, const std::string& reason) {
+  if (choose(turn, 0)) return start(turn, context, set_again, reason);
+  waits_ = true;
+  is_aside_ = is_nowhere(turn.shown.endpoint);
+  turn.tell(
+      Note::Level::change,
+      fmt::format("waits for its turn at {}: other peers are said to be at this address, too, "
+                  "and it never answered",
+                  candidates_.front().to_string()));
+  if (turn.shown.persistent_keepalive > 0s && !turn.shown.endpoint && !turn.settings.one_round)
+    turn.write({{turn.key(), std::nullopt, 0s}},
+               "an attempt without an endpoint blocks the next 5 s");
+}
+
+/// Sets the candidate that was chosen, and kicks now or soon.
+void Attempt::start(Turn& turn, const Context& context, bool set_again, const std::string& reason) {
   const SteadyTime now = turn.now();
   const wg::Device& device = turn.scene.device;
   const bool is_first = !device.public_key || *device.public_key < turn.key();
-  auto updates = make_move(turn.shown, candidates_.front());
+  auto updates = make_move(turn.shown, candidates_[index_]);
   if (updates.empty() && set_again) updates = {{turn.key(), turn.shown.endpoint, std::nullopt}};
   std::string role;
   if (context.health.has_live_session(now)) {
@@ -89,23 +104,90 @@ void Attempt::begin(Turn& turn, const Context& context, bool set_again, const st
     role = "the other key is the smaller one; ours kicks 0.5 s later unless a handshake appears";
   }
   const std::string why = fmt::format("{}; {}", reason, role);
+  const auto level = std::exchange(is_aside_, false) ? Note::Level::detail : Note::Level::change;
   if (updates.empty()) {
-    turn.tell(Note::Level::change,
-              fmt::format("punching {}: {}", turn.shown.endpoint->to_string(), why));
+    turn.tell(level, fmt::format("punching {}: {}", turn.shown.endpoint->to_string(), why));
   } else {
-    turn.write(std::move(updates), why);
+    turn.write(std::move(updates), why, level);
   }
+}
+
+/// Makes index_ the first candidate, from `first` on, that this host may send to now.
+/// \return whether there is one.
+bool Attempt::choose(const Turn& turn, std::size_t first) {
+  for (std::size_t i = 0; i < candidates_.size(); ++i) {
+    const std::size_t index = (first + i) % candidates_.size();
+    if (!turn.scene.limit.admit(turn.now(), turn.key(), candidates_[index])) continue;
+    index_ = index;
+    return true;
+  }
+  return false;
+}
+
+/// \return whether the peer waits, or waited until now, for a turn at an address that never
+/// answered.
+bool Attempt::take_turns(Turn& turn, const Context& context) {
+  const SteadyTime now = turn.now();
+  AddressLimit& limit = turn.scene.limit;
+  if (!waits_) {
+    if (!limit.is_over(now, turn.key(), context.health.last_sent())) return false;
+    limit.leave(turn.key());
+    if (!is_aside_ && !round_over_)
+      turn.tell(
+          Note::Level::change,
+          fmt::format("no answer from {}; still trying, in turn with the other peers that are "
+                      "said to be at this address",
+                      candidates_[index_].to_string()));
+    round_over_ = true;
+    kick_at_.reset();
+    silent_until_.reset();
+    waits_ = true;
+    if (!choose(turn, index_ + 1)) {
+      step_aside(turn);
+      return true;
+    }
+  } else if (turn.settings.one_round && limit.is_full(candidates_.front())) {
+    waits_ = false;
+    turn.tell(Note::Level::trouble,
+              fmt::format("not set: too many peers are said to be at {}, which never answered",
+                          candidates_.front().address.to_string()));
+    return true;
+  } else if (!choose(turn, index_)) {
+    return true;
+  }
+  waits_ = false;
+  next_at_ = now + dwell;
+  start(turn, context, false, "it is its turn");
+  return true;
+}
+
+/// Its initiations go nowhere, and end soon, because the keepalive is off. A peer whose own
+/// initiation comes is answered all the same, where that came from.
+void Attempt::step_aside(Turn& turn) {
+  is_aside_ = true;
+  auto updates = make_move(turn.shown, nowhere);
+  if (turn.shown.persistent_keepalive > 0s) updates.push_back({turn.key(), std::nullopt, 0s});
+  if (!updates.empty())
+    turn.write(std::move(updates),
+               "others are said to be at this address, too, and it never answered",
+               Note::Level::detail);
 }
 
 std::optional<std::string> Attempt::advance(Turn& turn, const Context& context) {
   const SteadyTime now = turn.now();
-  if (turn.settings.one_round && !kick_at_) return std::nullopt;  // the round of this run is over
+  if (turn.settings.one_round && !kick_at_ && !waits_)
+    return std::nullopt;  // the round of this run is over
   if (hopeless_) {
     auto hope = find_hope(turn.scene, context);
-    if (!hope && now >= next_at_) retry_slowly(turn, context);
+    if (!hope && turn.scene.limit.is_over(now, turn.key(), context.health.last_sent())) {
+      turn.scene.limit.leave(turn.key());
+      step_aside(turn);
+    } else if (!hope && now >= next_at_) {
+      retry_slowly(turn, context);
+    }
     return hope;
   }
-  if (rest_if_hopeless(turn, context) || kick_if_due(turn, context) ||
+  if (take_turns(turn, context) || rest_if_hopeless(turn, context) || kick_if_due(turn, context) ||
       silence_if_crossed(turn, context) || now < next_at_)
     return std::nullopt;
   if (was_within(context.health.last_heard(), now, heard_window)) {
@@ -189,6 +271,8 @@ void Attempt::try_next_candidate(Turn& turn, const Context& context) {
     auto candidates = context.known.find_candidates(turn);
     if (!candidates.empty()) candidates_ = std::move(candidates);
   }
+  waits_ = !choose(turn, index_);
+  if (waits_) return;
   if (round_over_) {
     const seconds pause = back_off.at(std::min(pauses_, back_off.size() - 1));
     ++pauses_;
@@ -251,7 +335,8 @@ void Attempt::retry_slowly(Turn& turn, const Context& context) {
   const SteadyTime now = turn.now();
   auto candidates = context.known.find_candidates(turn);
   if (!candidates.empty()) candidates_ = std::move(candidates);
-  index_ = (index_ + 1) % candidates_.size();
+  if (!choose(turn, index_ + 1)) return;
+  is_aside_ = false;
   ++slow_tries_;
   next_at_ = now + jittered(slow_retries.at(std::min(slow_tries_, slow_retries.size() - 1)),
                             turn.scene.random);
@@ -264,7 +349,8 @@ void Attempt::retry_slowly(Turn& turn, const Context& context) {
 }
 
 std::vector<wg::PeerUpdate> Attempt::leave(const wg::DevicePeer& shown) const {
-  if (!is_nowhere(shown.endpoint)) return {};
+  // One that waits for its turn would be sent to at once.
+  if (!is_nowhere(shown.endpoint) || is_aside_) return {};
   return make_move(shown, candidates_[index_]);
 }
 

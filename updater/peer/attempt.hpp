@@ -22,6 +22,9 @@ namespace updater {
 ///          │                                        │        │ the NATs never connect
 ///          └────────────────────────────────────────┴────────▶ hopeless (nat_pair.hpp)
 ///
+/// Where many peers are said to be at one address that never answered, they take turns
+/// (AddressLimit): between its turns a peer's endpoint is one that only silences this host.
+///
 /// First round: 5.6 s for each candidate. More slowly: the same candidates with growing pauses.
 /// Hopeless: only rare retries are sent, until there is a sign that the peer can be reached.
 class Attempt {
@@ -51,6 +54,8 @@ class Attempt {
   [[nodiscard]] bool is_round_over() const { return round_over_; }
   /// Why no try can succeed (nat_pair.hpp), as a clause; none: one may.
   [[nodiscard]] const std::optional<std::string>& hopeless() const { return hopeless_; }
+  /// For its turn at an address that has never answered (AddressLimit).
+  [[nodiscard]] bool waits() const { return waits_; }
   /// When to advance at the latest, to kick; none: no kick is due.
   [[nodiscard]] std::optional<base::SteadyTime> kick_at() const { return kick_at_; }
   /// The last kick; none: there was none.
@@ -60,6 +65,10 @@ class Attempt {
   bool kick_if_due(Turn& turn, const Context& context);
   bool silence_if_crossed(Turn& turn, const Context& context);
   [[nodiscard]] bool has_crossed(const Turn& turn, const SessionHealth& health) const;
+  void start(Turn& turn, const Context& context, bool set_again, const std::string& reason);
+  [[nodiscard]] bool choose(const Turn& turn, std::size_t first);
+  bool take_turns(Turn& turn, const Context& context);
+  void step_aside(Turn& turn);
   void try_next_candidate(Turn& turn, const Context& context);
   void append_kick(std::vector<wg::PeerUpdate>& updates, const Turn& turn, const Context& context);
 
@@ -82,6 +91,9 @@ class Attempt {
 
   std::optional<base::SteadyTime> silent_until_;  ///< our initiations are sent nowhere
   std::optional<base::SteadyTime> yielded_to_;    ///< when the initiation came that crossed ours
+
+  bool waits_ = false;     ///< for a turn
+  bool is_aside_ = false;  ///< it had one; its endpoint silences this host
 
   std::optional<std::string> hopeless_;
   base::SteadyTime quiet_from_;  ///< hopeless: what is sent later is the user's traffic

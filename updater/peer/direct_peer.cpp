@@ -175,7 +175,9 @@ bool DirectPeer::follow_dns(Turn& turn, const std::string& reason) {
   // keep it.
   const bool changed = fresh && health_.last_received() && fresh->at > *health_.last_received() &&
                        (!roamed_at_ || fresh->after > *roamed_at_);
-  if (!changed || !known_.may_set(turn, fresh->endpoint)) return false;
+  if (!changed || !known_.may_set(turn, fresh->endpoint) ||
+      !turn.scene.limit.admit(turn.now(), key_, fresh->endpoint))
+    return false;
   auto updates = make_move(turn.shown, fresh->endpoint);
   if (!updates.empty()) {
     append(updates, make_kick(key_, known_.wanted_keepalive(turn)));
@@ -192,9 +194,9 @@ void DirectPeer::rewrite(Turn& turn, std::vector<wg::PeerUpdate> updates, std::s
   rewritten_at_ = turn.now();
   local_change_.reset();
   probed_.reset();
-  probe(turn);
   told_ = true;
   turn.write(std::move(updates), std::move(reason));
+  probe(turn);
 }
 
 void DirectPeer::reach(Turn& turn, const std::string& reason) {
@@ -304,7 +306,8 @@ void DirectPeer::probe(Turn& turn) {
   const bool is_first = state_ == State::suspect && !echo_awaited_;
   if (probed_ && now - *probed_ < (is_first ? first_probe_interval : probe_interval)) return;
   wants_probe_ = false;
-  if (!find_target(turn)) return;
+  const auto& way = turn.written ? turn.written : turn.shown.endpoint;
+  if (!find_target(turn) || (way && turn.scene.limit.is_crowded(*way))) return;
   if (is_first) echo_awaited_ = now;
   send_echo(turn);
 }

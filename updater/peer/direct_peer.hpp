@@ -85,7 +85,7 @@ class DirectPeer {
   [[nodiscard]] std::optional<std::string> take_hub_kick();
   /// One round is complete: the peer was looked up, and kicked if that was right.
   [[nodiscard]] bool is_settled() const {
-    return known_.dns().is_asked() && (!attempt_ || !attempt_->kick_at());
+    return known_.dns().is_asked() && (!attempt_ || !(attempt_->kick_at() || attempt_->waits()));
   }
   /// The report about the peer, without its name and its story. \param shown the last reading.
   [[nodiscard]] PeerReport describe(const base::Now& now, const wg::DevicePeer& shown) const;

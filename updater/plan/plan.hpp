@@ -14,6 +14,7 @@
 #include "base/endpoint.hpp"
 #include "base/interfaces.hpp"
 #include "schema/nat_mapping.hpp"
+#include "updater/plan/address_limit.hpp"
 #include "updater/settings/settings.hpp"
 #include "wg/device.hpp"
 
@@ -27,6 +28,7 @@ struct Scene {
   const wg::Device& device;                      ///< read just now
   std::span<const base::InterfaceAddress> host;  ///< this host's addresses
   std::minstd_rand& random;                      ///< for jitter
+  AddressLimit& limit;                           ///< asked before a peer is pointed anywhere
   std::span<const base::IpAddress> hubs = {};    ///< addresses of the hubs' endpoints
   /// This host's own endpoints in DNS; none: not looked up yet.
   std::optional<std::span<const base::Endpoint>> own = {};
