@@ -131,11 +131,16 @@ Loop::Loop(const Config& config, base::FileDescriptor lock)
                [this](std::string_view line) {
                  return answer_request(line, config_, describe_if_here(), machine_.memory());
                }),
-      worker_(context_, config.zone, config.server, [this](const LookupResult& result) {
-        if (!is_daemon() && !result.endpoints && !is_about_peer(result.endpoints.error()))
-          ok_ = false;
-        take(machine_.learn(base::read_clock(), result));
-      }) {}
+      worker_(context_, {config.zone, config.server, config.wg_quick_file},
+              {[this](const LookupResult& result) {
+                 if (!is_daemon() && !result.endpoints && !is_about_peer(result.endpoints.error()))
+                   ok_ = false;
+                 take(machine_.learn(base::read_clock(), result));
+               },
+               [this](const HubResult& result) {
+                 machine_.learn_hub(base::read_clock(), result);
+                 tick();
+               }}) {}
 
 bool Loop::run() {
   signals_.async_wait([this](const std::error_code& ec, int /*signal*/) {
@@ -231,6 +236,7 @@ void Loop::carry_out(const Plan& plan) {
     worker_.start(request);
     if (request.with_text) private_view_.ask_text(request.peer);
   }
+  for (const HubRequest& request : plan.hub_lookups) worker_.start(request);
   for (const wg::PublicKey& peer : plan.lan_lookups) private_view_.ask_lan(peer);
   tell(plan.notes);
 }

@@ -217,6 +217,10 @@ void Machine::change_local(const base::Now& now, const std::set<base::IpAddress>
   for (Hub* hub : find_all<Hub>(peers_)) hub->request_reset(what);
 }
 
+void Machine::learn_hub(const base::Now& now, const HubResult& result) {
+  if (auto* hub = find_as<Hub>(peers_, result.hub)) hub->learn(now.steady, result);
+}
+
 void Machine::learn_round_trip(const wg::PublicKey& peer, std::chrono::microseconds round_trip) {
   if (auto* direct = find_as<DirectPeer>(peers_, peer)) direct->learn_round_trip(round_trip);
 }
@@ -269,6 +273,7 @@ PeerReport Machine::describe_peer(const base::Now& now, const wg::DevicePeer& sh
     report.key = shown.public_key;
     report.is_hub = hub != nullptr;
     report.state = report.is_hub ? "hub" : "ignored";
+    if (hub != nullptr) report.problem = hub->describe(now.steady);
     report.endpoint = shown.endpoint;
     report.endpoint_from = shown.endpoint ? "wireguard" : "-";
     report.rx_bytes = shown.rx_bytes;
@@ -428,6 +433,7 @@ SteadyTime Machine::next_step(SteadyTime now) const {
     next = std::min<SteadyTime>(next, now + peer->pause(now));
     come_by(peer->next_step());
   }
+  for (const Hub* hub : find_all<Hub>(peers_)) come_by(hub->next_step());
   return next;
 }
 

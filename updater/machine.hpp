@@ -46,6 +46,8 @@ class Machine {
   void learn_private(const wg::PublicKey& peer, const PublishedText& text);
   /// Takes what a peer says of its own network.
   [[nodiscard]] std::vector<Note> learn_lan(const base::Now& now, const LanResult& result);
+  /// Takes the places where a hub may be. One for a peer that is no hub any more is ignored.
+  void learn_hub(const base::Now& now, const HubResult& result);
   /// Takes the reply to a probe of a plan.
   void learn_round_trip(const wg::PublicKey& peer, std::chrono::microseconds round_trip);
   /// Call when this host's addresses changed, or its routes to peers, and step() at once: the hub

@@ -24,6 +24,9 @@ DaemonFacts make_facts(const Config& config, const Report& report, const Memory&
   facts.server = config.server;
   facts.hubs = config.settings.hubs;
   facts.private_server = config.private_server;
+  for (const PeerReport& peer : report.peers) {
+    if (!peer.problem.empty()) facts.hub_problems.emplace(peer.key, peer.problem);
+  }
   for (const auto& [key, peer] : memory) {
     if (!peer.keepalive.ours().empty())
       facts.user_keepalives.emplace(key, peer.keepalive.user().count());

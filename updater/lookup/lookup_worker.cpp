@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/read_file.hpp"
 #include "base/signals.hpp"
 #include "dns/resolver.hpp"
 
@@ -16,59 +17,56 @@ namespace {
 /// A resolver that is slow for one name must not hold up the others. More threads would not help.
 constexpr unsigned thread_count = 4;
 
+base::Expected<dns::Reply, LookupError> ask_resolver(dns::Resolver& resolver, const dns::Name& name,
+                                                     dns::RrType type) {
+  auto reply = resolver.ask(name, type);
+  if (!reply) return base::Unexpected(to_lookup_error(reply.error()));
+  return *std::move(reply);
+}
+
 }  // namespace
 
 /// What the threads and the worker share. The last of them frees it.
 struct LookupWorker::Shared {
   // Constant after construction.
-  dns::Name zone;
-  std::optional<base::Endpoint> server;
+  Sources sources;
   Done done;
 
   std::mutex mutex;
   std::condition_variable changed;
   // Protected by mutex.
-  std::deque<LookupRequest> waiting;
+  std::deque<Job> waiting;
   asio::io_context* context;  ///< nullptr: the worker is gone
 
   /// Blocks. \return nullopt: the worker is gone.
-  std::optional<LookupRequest> take() {
+  std::optional<Job> take() {
     std::unique_lock lock(mutex);
     changed.wait(lock, [this] { return context == nullptr || !waiting.empty(); });
     if (context == nullptr) return std::nullopt;
-    const LookupRequest request = waiting.front();
+    Job job = std::move(waiting.front());
     waiting.pop_front();
-    return request;
+    return job;
   }
 
   static void run(const std::shared_ptr<Shared>& self) {
-    while (const auto request = self->take()) {
-      dns::Resolver resolver(self->server);
-      const Ask ask = [&](const dns::Name& name,
-                          dns::RrType type) -> base::Expected<dns::Reply, LookupError> {
-        auto reply = resolver.ask(name, type);
-        if (!reply) return base::Unexpected(to_lookup_error(reply.error()));
-        return *std::move(reply);
-      };
-      auto result = look_up_peer(ask, request->peer, self->zone, request->with_text);
+    while (const auto job = self->take()) {
+      auto deliver = (*job)(*self);
       const std::lock_guard lock(self->mutex);
       if (self->context == nullptr) return;
-      asio::post(*self->context, [self, result = std::move(result)] {
+      asio::post(*self->context, [self, deliver = std::move(deliver)] {
         {
           const std::lock_guard delivery(self->mutex);
           if (self->context == nullptr) return;
         }
-        self->done(result);
+        deliver();
       });
     }
   }
 };
 
-LookupWorker::LookupWorker(asio::io_context& context, const dns::Name& zone,
-                           const std::optional<base::Endpoint>& server, Done done)
+LookupWorker::LookupWorker(asio::io_context& context, Sources sources, Done done)
     : shared_(std::make_shared<Shared>()) {
-  shared_->zone = zone;
-  shared_->server = server;
+  shared_->sources = std::move(sources);
   shared_->done = std::move(done);
   shared_->context = &context;
   const base::BlockedSignals blocked;
@@ -83,8 +81,35 @@ LookupWorker::~LookupWorker() {
 }
 
 void LookupWorker::start(const LookupRequest& request) {
+  start([request](const Shared& shared) -> std::function<void()> {
+    dns::Resolver resolver(shared.sources.server);
+    const Ask ask = [&](const dns::Name& name, dns::RrType type) {
+      return ask_resolver(resolver, name, type);
+    };
+    auto result = look_up_peer(ask, request.peer, shared.sources.zone, request.with_text);
+    return [&shared, result = std::move(result)] { shared.done.peer(result); };
+  });
+}
+
+void LookupWorker::start(const HubRequest& request) {
+  start([request](const Shared& shared) -> std::function<void()> {
+    const Sources& known = shared.sources;
+    dns::Resolver resolver(known.server);
+    const HubSources sources{
+        known.zone,
+        [&](const dns::Name& name, dns::RrType type) { return ask_resolver(resolver, name, type); },
+        resolve_host,
+        known.wg_quick_file,
+        [&] { return base::read_file(known.wg_quick_file); },
+        known.server ? std::optional(known.server->address) : std::nullopt};
+    auto result = look_up_hub(sources, request);
+    return [&shared, result = std::move(result)] { shared.done.hub(result); };
+  });
+}
+
+void LookupWorker::start(Job job) {
   const std::lock_guard lock(shared_->mutex);
-  shared_->waiting.push_back(request);
+  shared_->waiting.push_back(std::move(job));
   shared_->changed.notify_one();
 }
 

@@ -4,9 +4,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "base/endpoint.hpp"
 #include "dns/name.hpp"
+#include "updater/lookup/hub_lookup.hpp"
 #include "updater/lookup/lookup.hpp"
 #include "updater/plan/plan.hpp"
 
@@ -19,21 +21,33 @@ namespace updater {
 /// for its threads: their results are dropped, and they end by themselves or with the process.
 class LookupWorker {
  public:
-  using Done = std::function<void(const LookupResult&)>;
+  struct Done {
+    std::function<void(const LookupResult&)> peer;
+    std::function<void(const HubResult&)> hub;
+  };
+  /// Constant while the worker lives.
+  struct Sources {
+    dns::Name zone;
+    std::optional<base::Endpoint> server;  ///< the one to ask; none: those of resolv.conf
+    std::string wg_quick_file;             ///< empty: none
+  };
 
-  /// \param context outlives the worker; calls `done`. \param server the one to ask; none: those
-  /// of resolv.conf.
-  LookupWorker(asio::io_context& context, const dns::Name& zone,
-               const std::optional<base::Endpoint>& server, Done done);
+  /// \param context outlives the worker; calls `done`.
+  LookupWorker(asio::io_context& context, Sources sources, Done done);
   ~LookupWorker();
   LookupWorker(const LookupWorker&) = delete;
   LookupWorker& operator=(const LookupWorker&) = delete;
 
   /// Looks the peer up as soon as a thread is free. `done` is called once.
   void start(const LookupRequest& request);
+  /// The same for the places where a hub may be.
+  void start(const HubRequest& request);
 
  private:
   struct Shared;
+  using Job = std::function<std::function<void()>(const Shared& shared)>;
+  void start(Job job);
+
   std::shared_ptr<Shared> shared_;
 };
 

@@ -22,6 +22,7 @@ void Hub::request_kick(std::string reason) {
 void Hub::request_reset(std::string reason) {
   kick_ = std::move(reason);
   reset_ = true;
+  search_.hurry();
 }
 
 void Hub::step(Turn& turn) {
@@ -29,13 +30,21 @@ void Hub::step(Turn& turn) {
   const wg::DevicePeer& shown = turn.shown;
   health_.observe(turn.scene.now, shown);
   turn.memory.keepalive.observe(shown.persistent_keepalive);
+  const std::chrono::seconds user = turn.memory.keepalive.user();
+  const std::chrono::seconds wanted =
+      user == 0s ? turn.settings.direct_keepalive_of(turn.key()) : user;
+  if (turn.settings.hubs.count(turn.key()) != 0 && !turn.settings.one_round) {
+    if (search_.step(turn, health_, wanted)) {
+      last_toggle_ = now;
+      return;
+    }
+    if (shown.endpoint && health_.has_live_session(now) && search_.describe(now).empty())
+      turn.memory.last_good = shown.endpoint;
+  }
   // Without an endpoint nothing can be sent; just after a toggle nothing more would be.
   const auto interval = reset_ ? reset_interval : kick_interval;
   if (!shown.endpoint || (last_toggle_ && now - *last_toggle_ < interval)) return;
 
-  const std::chrono::seconds user = turn.memory.keepalive.user();
-  const std::chrono::seconds wanted =
-      user == 0s ? turn.settings.direct_keepalive_of(turn.key()) : user;
   const auto last_packet = std::max({first_seen_, last_toggle_.value_or(first_seen_),
                                      health_.last_sent().value_or(first_seen_),
                                      health_.last_received().value_or(first_seen_)});

@@ -3,18 +3,21 @@
 #include <optional>
 #include <string>
 
+#include "updater/peer/hub_search.hpp"
 #include "updater/peer/session_health.hpp"
 #include "updater/peer/turn.hpp"
 
 namespace updater {
 
-/// One of the public host's own peers (doc/protocol.md §4.7): never punched, and never given
-/// another endpoint. Its keepalive is kept on. It is toggled under a live session (a kick) when the
-/// host should learn this host's mapping now. Pure.
+/// One of the public host's own peers (doc/protocol.md §4.7): never punched. Its keepalive is kept
+/// on. It is toggled under a live session (a kick) when the host should learn this host's mapping
+/// now. A hub of the configuration that does not answer is looked for (HubSearch); otherwise its
+/// endpoint is left alone. Pure.
 class Hub {
  public:
   /// \param now from here on the silence of its keepalive is measured, until a packet is seen.
-  Hub(base::SteadyTime now, const SessionHealth& health) : health_(health), first_seen_(now) {}
+  Hub(base::SteadyTime now, const SessionHealth& health)
+      : health_(health), first_seen_(now), search_(now) {}
 
   [[nodiscard]] const SessionHealth& health() const { return health_; }
   /// Whether `shown` can be a later reading of this peer.
@@ -27,8 +30,16 @@ class Hub {
   /// source address again. \param reason a clause.
   void request_reset(std::string reason);
 
+  /// Takes the places where it may be, which a plan asked for.
+  void learn(base::SteadyTime now, const HubResult& result) { search_.learn(now, result); }
+
   /// Takes a reading, and appends what is to be done to the turn's plan.
   void step(Turn& turn);
+
+  /// What is wrong with it, as a clause; empty: nothing is known.
+  [[nodiscard]] std::string describe(base::SteadyTime now) const { return search_.describe(now); }
+  /// When to step at the latest; none: the next poll is early enough.
+  [[nodiscard]] std::optional<base::SteadyTime> next_step() const { return search_.next_step(); }
 
  private:
   SessionHealth health_;
@@ -36,6 +47,7 @@ class Hub {
   base::SteadyTime first_seen_;
   std::optional<std::string> kick_;  ///< why one is wanted
   bool reset_ = false;               ///< the kick comes with the endpoint
+  HubSearch search_;
 };
 
 }  // namespace updater

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "wg/device.hpp"
+
 namespace updater {
 namespace {
 
@@ -21,7 +23,9 @@ void Story::add(base::WallTime when, std::string text) {
 
 std::string_view PeerReport::path() const {
   if (is_routed) return has_detour ? "hub" : "none";
-  if (!is_hub && !is_direct()) return "none";
+  const bool is_reached =
+      is_hub ? handshake_age && *handshake_age < wg::session_life && problem.empty() : is_direct();
+  if (!is_reached) return "none";
   const bool is_private =
       endpoint &&
       (endpoint_from == "lan" || endpoint->address.scope() == base::AddressScope::private_use);

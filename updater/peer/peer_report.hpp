@@ -51,18 +51,20 @@ struct PeerReport {
   std::optional<LookupError> lookup_error;              ///< of the last look-up; none: it succeeded
   bool is_looked_up = false;                            ///< at least once
   std::optional<schema::NatMapping> nat;  ///< how its NAT maps; none: DNS does not say
-  std::string hopeless;                   ///< why no attempt can succeed now; empty: one may
-  bool is_heard = false;                  ///< something came from it while there was no session
-  bool is_called_hub = false;             ///< by DNS (role=hub), not by the operator
-  bool has_detour = false;                ///< the hub would carry its addresses without it
-  bool is_member = false;                 ///< it joined the mesh: we added it
-  bool is_routed = false;                 ///< a member whose addresses the hub carries now
+  std::string problem;  ///< of a hub, as a clause: "it has no endpoint; …"; empty: nothing is known
+  std::string hopeless;        ///< why no attempt can succeed now; empty: one may
+  bool is_heard = false;       ///< something came from it while there was no session
+  bool is_called_hub = false;  ///< by DNS (role=hub), not by the operator
+  bool has_detour = false;     ///< the hub would carry its addresses without it
+  bool is_member = false;      ///< it joined the mesh: we added it
+  bool is_routed = false;      ///< a member whose addresses the hub carries now
   Story story;
 
   /// Whether packets go straight to it.
   [[nodiscard]] bool is_direct() const { return state == "direct" || state == "suspect"; }
   /// The way that packets to it take: direct, lan (its endpoint is a private address, or one of its
-  /// own network), hub (a member of the mesh without a session that works), none.
+  /// own network), hub (a member of the mesh without a session that works), none. A hub without a
+  /// live session has none.
   [[nodiscard]] std::string_view path() const;
 };
 

@@ -72,6 +72,10 @@ class SessionHealth {
   [[nodiscard]] std::optional<base::SteadyTime> last_sent() const { return last_sent_; }
   /// The last initiation of ours that can be told from data: only responses were counted with it.
   [[nodiscard]] std::optional<base::SteadyTime> last_initiation() const { return last_initiation_; }
+  /// Since when data of ours is unanswered; none: it is not. Two keepalives look like data.
+  [[nodiscard]] std::optional<base::SteadyTime> unanswered_since() const {
+    return unanswered_since_;
+  }
   /// The last handshake. Its age at the first reading is limited to 24 h.
   [[nodiscard]] std::optional<base::SteadyTime> last_handshake() const { return last_handshake_; }
 

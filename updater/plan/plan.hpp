@@ -46,6 +46,15 @@ struct LookupRequest {
   friend bool operator==(const LookupRequest&, const LookupRequest&) = default;
 };
 
+/// One look-up of the places where a hub may be (updater/lookup/hub_lookup.hpp), due now.
+struct HubRequest {
+  wg::PublicKey hub;
+  std::vector<HubPlace> places;         ///< the operator's
+  std::optional<base::Port> last_port;  ///< none: not known
+
+  friend bool operator==(const HubRequest&, const HubRequest&) = default;
+};
+
 /// One ICMP echo request to a peer's own address inside the tunnel.
 struct Probe {
   wg::PublicKey peer;
@@ -77,6 +86,7 @@ struct Plan {
   std::vector<Change> changes;
   std::vector<Probe> probes;
   std::vector<LookupRequest> lookups;
+  std::vector<HubRequest> hub_lookups;
   std::vector<wg::PublicKey> lan_lookups;  ///< peers to ask for their own networks' addresses
   std::vector<Note> notes;
   base::SteadyTime next;  ///< the latest time of the next reading and step

@@ -22,11 +22,26 @@ constexpr auto longest_keepalive = 60s;
 constexpr const char* keepalive_remedy =
     "PersistentKeepalive = 25 in this peer's section of this host's WireGuard configuration";
 
+constexpr const char* hub_remedy =
+    "Endpoint = HOST:PORT in this peer's section, or hub-endpoint: HOST:PORT for wg-updater, which "
+    "then follows the public host to where it is";
+
+/// What the daemon knows of a hub that it looks for. \return whether there is anything.
+bool check_search(const DoctorFacts& facts, const wg::DevicePeer& hub, Diagnoses& found) {
+  const auto problem = facts.daemon.hub_problems.find(hub.public_key);
+  if (problem == facts.daemon.hub_problems.end()) return false;
+  found.push_back({Level::problem, "hub",
+                   fmt::format("the public host {}: {}", wg::describe_peer("", hub.public_key),
+                               problem->second),
+                   hub_remedy});
+  return true;
+}
+
 void check_endpoint(const DoctorFacts& facts, const wg::DevicePeer& hub, Diagnoses& found) {
   const std::string name = wg::describe_peer("", hub.public_key);
   if (!hub.endpoint) {
     found.push_back({Level::problem, "hub", fmt::format("the public host {} has no endpoint", name),
-                     "Endpoint = HOST:PORT in this peer's section"});
+                     hub_remedy});
     return;
   }
   if (const auto reason = refuse_endpoint(*hub.endpoint, facts.device, facts.host)) {
@@ -154,7 +169,7 @@ std::vector<Diagnosis> examine_device(const DoctorFacts& facts) {
   for (const wg::DevicePeer& peer : facts.device.peers) {
     if (facts.daemon.hubs.count(peer.public_key) == 0) continue;
     has_hub = true;
-    check_endpoint(facts, peer, found);
+    if (!check_search(facts, peer, found) || peer.endpoint) check_endpoint(facts, peer, found);
     check_handshake(facts, peer, found);
     check_keepalive(facts, peer, found);
   }

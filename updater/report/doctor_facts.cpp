@@ -35,7 +35,10 @@ std::string write_daemon_facts(const DaemonFacts& facts) {
   Json keepalives = Json::object();
   for (const auto& [key, keepalive] : facts.user_keepalives)
     keepalives[key.to_base64()] = keepalive;
-  const Json json{{"zone", facts.zone.to_string()},
+  Json problems = Json::object();
+  for (const auto& [key, problem] : facts.hub_problems) problems[key.to_base64()] = problem;
+  const Json json{{"hub-problems", std::move(problems)},
+                  {"zone", facts.zone.to_string()},
                   {"server", facts.server ? Json(facts.server->to_string()) : Json(nullptr)},
                   {"hubs", std::move(hubs)},
                   {"user-keepalives", std::move(keepalives)},
@@ -60,8 +63,9 @@ base::Expected<DaemonFacts, std::string> parse_daemon_facts(std::string_view tex
   const Json private_server = json.value("private-server", Json());
   const Json nat = json.value("nat", Json());
   const Json state_file = json.value("state-file", Json());
-  if (!zone.is_string() || !hubs.is_array() || !keepalives.is_object() || !state_file.is_string() ||
-      (!server.is_null() && !server.is_string()) ||
+  const Json problems = json.value("hub-problems", Json::object());
+  if (!zone.is_string() || !hubs.is_array() || !keepalives.is_object() || !problems.is_object() ||
+      !state_file.is_string() || (!server.is_null() && !server.is_string()) ||
       (!private_server.is_null() && !private_server.is_string()) ||
       (!nat.is_null() && !nat.is_string()))
     return refuse();
@@ -82,6 +86,11 @@ base::Expected<DaemonFacts, std::string> parse_daemon_facts(std::string_view tex
     const auto peer = wg::PublicKey::parse(key);
     if (!peer || !keepalive.is_number_unsigned() || keepalive > max_keepalive) return refuse();
     facts.user_keepalives.emplace(*peer, keepalive.get<std::int64_t>());
+  }
+  for (const auto& [key, problem] : problems.items()) {
+    const auto hub = wg::PublicKey::parse(key);
+    if (!hub || !problem.is_string()) return refuse();
+    facts.hub_problems.emplace(*hub, problem.get<std::string>());
   }
   facts.state_file = state_file.get<std::string>();
   return facts;

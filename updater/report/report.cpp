@@ -77,6 +77,7 @@ std::string write_status(const Report& report) {
                     peer.endpoint ? peer.endpoint->to_string() : "-", peer.endpoint_from,
                     write_nat(peer.nat), write_age(peer.handshake_age), write_octets(peer.rx_bytes),
                     write_octets(peer.tx_bytes), write_round_trip(peer));
+    if (!peer.problem.empty()) text += fmt::format("              {}\n", peer.problem);
     if (!peer.is_hub && !peer.is_direct() && !peer.story.events().empty())
       text += fmt::format("              {}\n", peer.story.events().back().text);
   }
@@ -105,6 +106,7 @@ std::string write_status_json(const Report& report) {
         peer.round_trip ? Json(peer.round_trip->count()) : Json(nullptr);
     item["lookup-error"] =
         peer.lookup_error ? Json(std::string(to_string(*peer.lookup_error))) : Json(nullptr);
+    item["problem"] = peer.problem.empty() ? Json(nullptr) : Json(peer.problem);
     item["hopeless"] = peer.hopeless.empty() ? Json(nullptr) : Json(peer.hopeless);
     item["last-event"] =
         peer.story.events().empty() ? Json(nullptr) : Json(peer.story.events().back().text);
@@ -126,6 +128,7 @@ std::string write_story(const Report& report, const PeerReport& peer) {
   std::string published;
   for (const base::Endpoint& endpoint : peer.published) published += " " + endpoint.to_string();
   text += fmt::format("in DNS:{}\n", published.empty() ? " nothing" : published);
+  if (!peer.problem.empty()) text += fmt::format("now: {}\n", peer.problem);
   for (const Event& event : peer.story.events())
     text += fmt::format("{}  {}{}\n", write_time(event.when), event.text,
                         event.times > 1 ? fmt::format(" ({} times)", event.times) : "");
@@ -151,6 +154,12 @@ std::vector<std::string> advise(const Report& report, const PeerReport& peer) {
                     "future. Set the clock, and keep it right with NTP: peers that saw a later "
                     "handshake ignore this host until then",
                     report.clock_behind->count()));
+  if (peer.is_hub && !peer.problem.empty())
+    advice.emplace_back(
+        "the public host is looked for at hub-endpoint, at the Endpoint in wg-quick's file, at its "
+        "own record in DNS, and at the zone's name server: say where it is with hub-endpoint: "
+        "HOST:PORT; see that it runs, that UDP to it is allowed, and that it knows this host's "
+        "key");
   if (peer.is_hub || peer.is_direct()) return advice;
   const PeerReport* hub = find_hub(report);
   if (hub == nullptr) {

@@ -31,9 +31,10 @@ struct Config {
   bool uses_private_server = true;  ///< false: nothing is asked or announced there
   Settings settings;
   std::filesystem::path
-      state_file;            ///< state, else IFACE.json in $STATE_DIRECTORY or /var/lib/wg-updater
-  std::string control;       ///< control, else IFACE.sock in $RUNTIME_DIRECTORY or /run/wg-updater
-  std::string metrics_file;  ///< for node_exporter's textfile collector; empty: none
+      state_file;             ///< state, else IFACE.json in $STATE_DIRECTORY or /var/lib/wg-updater
+  std::string wg_quick_file;  ///< where the Endpoint of a hub stands; empty: nowhere
+  std::string control;        ///< control, else IFACE.sock in $RUNTIME_DIRECTORY or /run/wg-updater
+  std::string metrics_file;   ///< for node_exporter's textfile collector; empty: none
   std::string log_level = "info";  ///< debug, info, warning or error: names that spdlog knows
 
   friend bool operator==(const Config&, const Config&) = default;

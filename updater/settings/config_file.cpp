@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <system_error>
@@ -26,8 +27,15 @@ using config::YamlValue;
 
 constexpr const char* file_words = "peers, interfaces";
 constexpr const char* peer_words =
-    "public-key, name, ignore, endpoint-family, keepalive, lan-candidates";
+    "public-key, name, ignore, endpoint-family, keepalive, lan-candidates, hub-endpoint";
 constexpr const char* name_allowed = "interface names of 1 to 15 characters without '/' and space";
+
+/// The unit passes the file on as a credential (systemd.exec(5)): only root can read its folder.
+std::string default_wg_quick_file(const std::string& interface) {
+  const char* credentials = std::getenv("CREDENTIALS_DIRECTORY");
+  return credentials != nullptr ? fmt::format("{}/wg-quick.conf", credentials)
+                                : fmt::format("/etc/wireguard/{}.conf", interface);
+}
 
 std::string all_words() {
   std::string words;
@@ -50,6 +58,7 @@ class ConfigReader {
     config_.settings.one_round = line_.mode != Config::Mode::daemon;
     config_.state_file = config::folder_from_environment("STATE_DIRECTORY", "/var/lib/wg-updater") +
                          '/' + line_.interface + ".json";
+    config_.wg_quick_file = default_wg_quick_file(line_.interface);
     config_.control = config::folder_from_environment("RUNTIME_DIRECTORY", "/run/wg-updater") +
                       '/' + line_.interface + ".sock";
     if (line_.config_file) take_file(*line_.config_file);
@@ -58,6 +67,7 @@ class ConfigReader {
       throw ConfigError(fmt::format("no zone is given: add --zone ZONE, or `zone: ZONE` to {}",
                                     line_.config_file.value_or(default_config_file)));
     check_mesh();
+    check_hub_endpoints();
     return std::move(config_);
   }
 
@@ -75,6 +85,23 @@ class ConfigReader {
                        "key (--hub KEY, or `hub: [KEY]` in {}), or its address inside the tunnel "
                        "(--private-server ADDR)",
                        line_.config_file.value_or(default_config_file)));
+  }
+
+  /// `hub-endpoint` is one hub's: with several, nobody could tell whose.
+  void check_hub_endpoints() const {
+    const Settings& settings = config_.settings;
+    if (settings.hub_endpoints.empty()) return;
+    const auto without = std::count_if(
+        settings.hubs.begin(), settings.hubs.end(),
+        [&](const wg::PublicKey& hub) { return settings.of(hub).hub_endpoints.empty(); });
+    if (settings.hubs.empty())
+      fail("hub-endpoint",
+           "says where the public host is, but no hub is given; expected: --hub KEY");
+    if (without > 1)
+      fail("hub-endpoint",
+           fmt::format("could belong to {} hubs; expected: hub-endpoint in the entries of these "
+                       "hubs in the list `peers`",
+                       without));
   }
 
   void take_file(const std::string& path) {
@@ -165,6 +192,8 @@ class ConfigReader {
         take_keepalive(setting, peer);
       } else if (setting.word == "lan-candidates") {
         take_lan_candidates(setting, peer);
+      } else if (setting.word == "hub-endpoint") {
+        take_hub_endpoints(setting, peer);
       } else {
         config::fail_unknown(*line_.config_file, setting, peer_words);
       }
@@ -212,6 +241,17 @@ class ConfigReader {
     }
   }
 
+  void take_hub_endpoints(const YamlSetting& setting, PeerSettings& peer) const {
+    for (const YamlValue& value :
+         config::list_of_values(*line_.config_file, setting, hub_endpoint_allowed)) {
+      const auto place = parse_hub_place(value.text);
+      if (!place || peer.hub_endpoints.size() == max_hub_endpoints)
+        fail(config::place_of(*line_.config_file, setting.word, value.line),
+             fmt::format("'{}' is not allowed; expected: {}", value.text, hub_endpoint_allowed));
+      peer.hub_endpoints.push_back(*place);
+    }
+  }
+
   [[nodiscard]] const std::string& value_of(const YamlSetting& setting,
                                             std::string_view allowed) const {
     return config::single_value(*line_.config_file, setting, allowed).text;
@@ -239,11 +279,14 @@ std::string write_peer(const wg::PublicKey& key, const PeerSettings& peer) {
   if (peer.endpoint_family)
     write("endpoint-family", *peer.endpoint_family == base::Family::ipv4 ? "ipv4" : "ipv6");
   if (peer.keepalive) write("keepalive", std::to_string(peer.keepalive->count()));
-  if (peer.lan_candidates.empty()) return out;
-  std::vector<std::string> candidates;
-  for (const base::Endpoint& endpoint : peer.lan_candidates)
-    candidates.push_back(endpoint.to_string());
-  return out + config::write_setting("        ", "lan-candidates", true, candidates);
+  const auto write_list = [&](std::string_view word, const std::vector<std::string>& values) {
+    if (!values.empty()) out += config::write_setting("        ", word, true, values);
+  };
+  write_list("lan-candidates", config::texts_of(peer.lan_candidates, &base::Endpoint::to_string));
+  write_list("hub-endpoint", config::texts_of(peer.hub_endpoints, [](const HubPlace& place) {
+               return to_string(place);
+             }));
+  return out;
 }
 
 }  // namespace

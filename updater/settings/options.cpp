@@ -45,6 +45,14 @@ std::vector<std::string> get_private_server(const Config& config) {
   return {config.private_server ? config.private_server->to_string() : ""};
 }
 
+bool add_hub_endpoint(Config& config, const std::string& value) {
+  const auto place = parse_hub_place(value);
+  auto& known = config.settings.hub_endpoints;
+  if (!place || known.size() == max_hub_endpoints) return false;
+  known.push_back(*place);
+  return true;
+}
+
 bool add_mesh_range(Config& config, const std::string& value) {
   const auto range = base::Prefix::parse(value);
   if (!range || range->length() == 0) return false;
@@ -72,6 +80,18 @@ constexpr std::array table{
             [](const Config& c) {
               return config::texts_of(c.settings.hubs, &wg::PublicKey::to_base64);
             }},
+    Option{.word = "hub-endpoint",
+           .shape = Shape::list,
+           .placeholder = "HOST:PORT",
+           .help = "Where the public host is to be looked for when it does not answer.",
+           .allowed = hub_endpoint_allowed,
+           .set = add_hub_endpoint,
+           .clear = config::clear<&Config::settings, &Settings::hub_endpoints>,
+           .get =
+               [](const Config& c) {
+                 return config::texts_of(c.settings.hub_endpoints,
+                                         [](const HubPlace& place) { return to_string(place); });
+               }},
     Option{.word = "server",
            .placeholder = "ADDR[:PORT]",
            .help = "Ask this DNS server, not the system's resolver.",
@@ -135,6 +155,15 @@ constexpr std::array table{
            .is_path = true,
            .set = config::set_text<config::is_not_empty, &Config::state_file>,
            .get = config::get_text<&Config::state_file>},
+    Option{.word = "wg-quick-file",
+           .placeholder = "FILE",
+           .help = "The file whose Endpoint says where a public host that does not answer may be; "
+                   "only read. Default: wg-quick.conf in $CREDENTIALS_DIRECTORY, else "
+                   "/etc/wireguard/IFACE.conf. Empty: none.",
+           .allowed = "a file name, or empty",
+           .is_path = true,
+           .set = config::set_text<config::is_anything, &Config::wg_quick_file>,
+           .get = config::get_text<&Config::wg_quick_file>},
     Option{.word = "control",
            .placeholder = "SOCKET",
            .help = "The Unix socket on which the daemon is asked. Default: IFACE.sock in "
@@ -166,7 +195,8 @@ std::span<const Option> all_options() {
 }
 
 bool is_of_one_interface(const Option& option) {
-  return option.word == "state" || option.word == "control" || option.word == "metrics-file";
+  return option.word == "state" || option.word == "wg-quick-file" || option.word == "control" ||
+         option.word == "metrics-file";
 }
 
 }  // namespace updater

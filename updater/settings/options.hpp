@@ -12,6 +12,10 @@ namespace updater {
 /// `interfaces` and `peers` are not in the table: they hold maps and exist only in the file.
 using Option = config::Option<Config>;
 
+/// What `hub-endpoint` allows, in words.
+inline constexpr std::string_view hub_endpoint_allowed =
+    "HOST:PORT, ADDRESS:PORT or [IPv6]:PORT, at most 8";
+
 /// The whole table, on the command line and in the file.
 [[nodiscard]] std::span<const Option> all_options();
 

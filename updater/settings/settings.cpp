@@ -1,6 +1,28 @@
 #include "updater/settings/settings.hpp"
 
+#include <fmt/format.h>
+
+#include <variant>
+
 namespace updater {
+
+std::optional<HubPlace> parse_hub_place(std::string_view text) {
+  if (text.find_first_of(" \t\r\n") != std::string_view::npos) return std::nullopt;
+  const auto parsed = wg::parse_config_endpoint(text);
+  if (!parsed) return std::nullopt;
+  const auto* endpoint = std::get_if<base::Endpoint>(&*parsed);
+  HubPlace place = endpoint != nullptr ? HubPlace{endpoint->address.to_string(), endpoint->port}
+                                       : std::get<HubPlace>(*parsed);
+  if (place.port == base::Port{0} || place.host.empty() || place.host == "*") return std::nullopt;
+  return place;
+}
+
+std::string to_string(const HubPlace& place) {
+  const bool is_ipv6 = place.host.find(':') != std::string::npos;
+  const std::uint16_t port = base::to_number(place.port);
+  return is_ipv6 ? fmt::format("[{}]:{}", place.host, port)
+                 : fmt::format("{}:{}", place.host, port);
+}
 
 const PeerSettings& Settings::of(const wg::PublicKey& peer) const {
   static const PeerSettings like_all;

@@ -6,9 +6,11 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/endpoint.hpp"
+#include "wg/config_values.hpp"
 #include "wg/public_key.hpp"
 
 /// The operator's choices that the state machine follows.
@@ -17,6 +19,17 @@ namespace updater {
 /// Per peer, in the configuration.
 inline constexpr std::size_t max_lan_candidates = 8;
 
+/// Per hub, in the configuration.
+inline constexpr std::size_t max_hub_endpoints = 8;
+
+/// Where a hub can be reached: a host name, or an address without brackets, and its port.
+using HubPlace = wg::HostEndpoint;
+/// `HOST:PORT`, `ADDRESS:PORT` or `[IPv6]:PORT`, read as WireGuard reads an Endpoint; otherwise
+/// nullopt. Nothing is resolved.
+[[nodiscard]] std::optional<HubPlace> parse_hub_place(std::string_view text);
+/// In the form that parse_hub_place() takes.
+[[nodiscard]] std::string to_string(const HubPlace& place);
+
 /// The operator's choices for one peer.
 struct PeerSettings {
   std::string name = {};  ///< for the log and the status; one label; empty: none
@@ -24,6 +37,7 @@ struct PeerSettings {
   std::optional<base::Family> endpoint_family = {};    ///< of candidates; none: any
   std::optional<std::chrono::seconds> keepalive = {};  ///< its direct keepalive; 1–65535
   std::vector<base::Endpoint> lan_candidates = {};     ///< at most max_lan_candidates
+  std::vector<HubPlace> hub_endpoints = {};            ///< of a hub; at most max_hub_endpoints
 
   friend bool operator==(const PeerSettings&, const PeerSettings&) = default;
 };
@@ -47,10 +61,16 @@ struct Settings {
   MeshSettings mesh = {};
   /// Inside the tunnel, as configured; none: the hub's own address is taken.
   std::optional<base::IpAddress> private_server = {};
+  /// Of the one hub that has none of its own; at most max_hub_endpoints.
+  std::vector<HubPlace> hub_endpoints = {};
   std::map<wg::PublicKey, PeerSettings> peers = {};  ///< peers with settings of their own
 
   /// The settings of this peer; the defaults for a peer with none of its own.
   [[nodiscard]] const PeerSettings& of(const wg::PublicKey& peer) const;
+  /// Where the operator says that this hub is.
+  [[nodiscard]] const std::vector<HubPlace>& hub_endpoints_of(const wg::PublicKey& hub) const {
+    return of(hub).hub_endpoints.empty() ? hub_endpoints : of(hub).hub_endpoints;
+  }
   /// The keepalive that a direct peer gets where the user has set none.
   [[nodiscard]] std::chrono::seconds direct_keepalive_of(const wg::PublicKey& peer) const {
     return of(peer).keepalive.value_or(direct_keepalive);

@@ -223,6 +223,11 @@ TEST_CASE("the updater's doctor finds each fault, with a remedy") {
       {"a hub without an endpoint",
        [](World&, DoctorFacts& f) { f.device.peers[0].endpoint.reset(); }, Level::problem, "hub",
        "has no endpoint"},
+      {"a hub that is looked for",
+       [](World&, DoctorFacts& f) {
+         f.daemon.hub_problems = {{hub, "it does not answer"}};
+       },
+       Level::problem, "hub", "it does not answer"},
       {"a hub inside the tunnel",
        [](World&, DoctorFacts& f) { f.device.peers[1].allowed_ips = {prefix("0.0.0.0/0")}; },
        Level::problem, "hub", "cannot work: it lies inside the allowed-ips 0.0.0.0/0"},
@@ -315,7 +320,8 @@ TEST_CASE("the daemon's facts arrive as they were sent; those of another version
                                    {{hub, 25}},
                                    "/var/lib/wg-updater/wg0.json",
                                    schema::NatMapping::varies,
-                                   endpoint("10.77.0.1:53")};
+                                   endpoint("10.77.0.1:53"),
+                                   {{hub, "it has no endpoint"}}};
   const auto read = updater::parse_daemon_facts(updater::write_daemon_facts(facts));
   REQUIRE(read);
   CHECK(*read == facts);
@@ -325,6 +331,8 @@ TEST_CASE("the daemon's facts arrive as they were sent; those of another version
        R"({"zone":"a.","hubs":["x"],"user-keepalives":{},"state-file":"","server":null})",
        R"({"zone":"a.","hubs":[],"user-keepalives":{"x":1},"state-file":"","server":null})",
        R"({"zone":"a.","hubs":[],"user-keepalives":{},"state-file":"","server":"x"})",
+       R"({"zone":"a.","hubs":[],"user-keepalives":{},"state-file":"","server":null,"hub-problems":{"x":""}})",
+       R"({"zone":"a.","hubs":[],"user-keepalives":{},"state-file":"","server":null,"hub-problems":[]})",
        R"({"zone":"a.","hubs":[],"user-keepalives":{},"state-file":"","server":null,"nat":"x"})",
        R"({"zone":"a.","hubs":[],"user-keepalives":{},"state-file":"","server":null,"nat":1})",
        R"({"zone":"a.","hubs":[],"user-keepalives":{"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=":65536},"state-file":"","server":null})",

@@ -140,3 +140,25 @@ TEST_CASE("what a person can do follows from what is known") {
   CHECK(
       advises(report, "clock is behind: the last handshake of a peer lies 86400 s in the future"));
 }
+
+TEST_CASE(
+    "a hub without a live session has no path, and what is wrong with it is said everywhere") {
+  PeerReport never = make_hub();
+  never.handshake_age.reset();
+  CHECK(never.path() == "none");
+  PeerReport old = make_hub();
+  old.handshake_age = 180s;
+  CHECK(old.path() == "none");
+  CHECK(make_hub().path() == "direct");
+
+  PeerReport silent = make_hub();
+  silent.problem = "it does not answer at 198.51.100.1:51820, for 42 s";
+  CHECK(silent.path() == "none");
+  const Report report{"wg0", "wg.example.org.", std::nullopt, {silent}};
+  CHECK(updater::write_status(report).find(silent.problem) != std::string::npos);
+  CHECK(updater::write_story(report, silent).find("now: " + silent.problem) != std::string::npos);
+  CHECK(advises(report, "hub-endpoint"));
+  const auto json = nlohmann::json::parse(updater::write_status_json(report));
+  CHECK(json["peers"][0]["problem"] == silent.problem);
+  CHECK(!advises({"wg0", "wg.example.org.", std::nullopt, {make_hub()}}, "hub-endpoint"));
+}

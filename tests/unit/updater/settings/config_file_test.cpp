@@ -203,3 +203,37 @@ TEST_CASE("the folders that systemd hands over are the defaults") {
   CHECK(handed.state_file == "/var/lib/one/wg0.json");
   CHECK(handed.control == "/run/one/wg0.sock");
 }
+
+TEST_CASE("hub-endpoint says where the hub is, for one hub or in the entry of each") {
+  const std::string first = key(1).to_base64();
+  const std::string second = key(2).to_base64();
+  const Config one = read_yaml("zone: wg.example.org\nhub: " + first +
+                               "\nhub-endpoint: [vpn.example.org:51820, \"[2001:db8::1]:443\"]\n");
+  CHECK(one.settings.hub_endpoints_of(key(1)) ==
+        std::vector<updater::HubPlace>{{"vpn.example.org", base::Port{51820}},
+                                       {"2001:db8::1", base::Port{443}}});
+  CHECK(read_yaml(updater::to_yaml(one)) == one);
+  const std::string entries = "zone: wg.example.org\nhub: [" + first + ", " + second +
+                              "]\npeers:\n  - public-key: " + second +
+                              "\n    hub-endpoint: 203.0.113.2:1\n";
+  const Config both = read_yaml(entries + "hub-endpoint: 203.0.113.1:1\n");
+  CHECK(both.settings.hub_endpoints_of(key(1)).at(0).host == "203.0.113.1");
+  CHECK(both.settings.hub_endpoints_of(key(2)).at(0).host == "203.0.113.2");
+  CHECK(read_yaml(updater::to_yaml(both)) == both);
+}
+
+TEST_CASE("a hub-endpoint that is nobody's, or no place, is refused") {
+  const std::string first = key(1).to_base64();
+  const auto error = [](const std::string& text) {
+    return error_of([&] { (void)read_yaml("zone: wg.example.org\n" + text); });
+  };
+  CHECK(error("hub-endpoint: vpn.example.org:1\n").find("no hub is given") != std::string::npos);
+  CHECK(error("hub: [" + first + ", " + key(2).to_base64() + "]\nhub-endpoint: vpn.example.org:1\n")
+            .find("could belong to 2 hubs") != std::string::npos);
+  for (const std::string wrong : {"vpn.example.org", "vpn.example.org:0", "vpn.example.org:65536",
+                                  "\":51820\"", "\"203.0.113.1: 1\"", "\"\""}) {
+    CAPTURE(wrong);
+    CHECK(error("hub: " + first + "\nhub-endpoint: " + wrong + "\n").find("hub-endpoint: '") !=
+          std::string::npos);
+  }
+}
