@@ -62,10 +62,6 @@ class SessionHealth {
   [[nodiscard]] std::optional<base::SteadyTime> last_data() const { return last_data_; }
   /// The last one with data other than a single echo request of an updater, or a reply to one.
   [[nodiscard]] std::optional<base::SteadyTime> last_traffic() const { return last_traffic_; }
-  /// The first data that was sent after the last packet that was received; none: there was none.
-  [[nodiscard]] std::optional<base::SteadyTime> unanswered_since() const {
-    return unanswered_since_;
-  }
   /// The last packet of any kind that was received. An initiation proves nothing yet.
   [[nodiscard]] std::optional<base::SteadyTime> last_heard() const { return last_heard_; }
   /// The last packet that was sent.

@@ -27,7 +27,6 @@ struct DaemonFacts {
   std::string state_file;
   std::optional<schema::NatMapping> nat = std::nullopt;         ///< this host's NAT; none: unknown
   std::optional<base::Endpoint> private_server = std::nullopt;  ///< --private-server
-  std::optional<schema::NatMapping> nat = std::nullopt;         ///< this host's NAT; none: unknown
   /// What the daemon says of hubs that do not answer or have no endpoint (PeerReport::problem).
   std::map<wg::PublicKey, std::string> hub_problems = {};
 

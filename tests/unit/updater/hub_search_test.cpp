@@ -286,7 +286,7 @@ TEST_CASE("a peer that only its text calls a hub is not looked for, and one roun
     HubRig rig(at_home, {{}, 25s});
     rig.places = {{endpoint(elsewhere), found_by}};
     (void)rig.step(0);
-    (void)rig.machine().learn_private(at(0), the_hub, {true, std::nullopt});
+    rig.machine().learn_private(the_hub, {true, std::nullopt});
     rig.run(0, 100);
     CHECK(rig.requests.empty());
   }
