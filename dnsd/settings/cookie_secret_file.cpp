@@ -13,16 +13,17 @@ namespace dnsd {
 std::optional<CookieSecrets> load_cookie_secrets(const Config& config) {
   if (!config.cookie_secret_file) return std::nullopt;
   const std::string& path = *config.cookie_secret_file;
-  const auto text = base::read_file(path);
+  auto text = base::read_file(path);
   if (!text)
     throw ConfigError(fmt::format("cookie-secret-file {}: {}", path, text.error().message()));
   const auto secrets = parse_cookie_secrets(*text);
+  OPENSSL_cleanse(text->data(), text->size());
   if (!secrets) throw ConfigError(fmt::format("cookie-secret-file {}: {}", path, secrets.error()));
   return *secrets;
 }
 
 base::Expected<CookieSecrets, std::string> parse_cookie_secrets(std::string_view text) {
-  std::array<CookieSecret, 2> secrets{};
+  CookieSecrets secrets;
   std::size_t count = 0;
   for (std::size_t line = 1; !text.empty(); ++line) {
     const std::size_t end = std::min(text.find('\n'), text.size());
@@ -31,9 +32,8 @@ base::Expected<CookieSecrets, std::string> parse_cookie_secrets(std::string_view
     while (!word.empty() && (word.back() == ' ' || word.back() == '\r' || word.back() == '\t'))
       word.remove_suffix(1);
     if (word.empty() || word.front() == '#') continue;
-    if (count == secrets.size())
-      return base::Unexpected(fmt::format("line {}: more than two secrets", line));
-    CookieSecret& secret = secrets[count++];
+    if (count == 2) return base::Unexpected(fmt::format("line {}: more than two secrets", line));
+    CookieSecret& secret = count++ == 0 ? secrets.current : secrets.previous.emplace();
     bool valid = word.size() == 2 * secret.size();
     for (std::size_t i = 0; valid && i < secret.size(); ++i) {
       const char* const first = word.data() + 2 * i;
@@ -45,7 +45,7 @@ base::Expected<CookieSecrets, std::string> parse_cookie_secrets(std::string_view
   if (count == 0)
     return base::Unexpected(
         std::string("no secret; write 32 hex digits, for example from `openssl rand -hex 16`"));
-  return CookieSecrets{secrets[0], count == 2 ? std::optional(secrets[1]) : std::nullopt};
+  return secrets;
 }
 
 }  // namespace dnsd

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <openssl/crypto.h>
+
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -14,9 +16,15 @@ namespace dnsd {
 
 using CookieSecret = std::array<std::uint8_t, 16>;
 
+/// Wiped when it is destroyed.
 struct CookieSecrets {
   CookieSecret current{};
-  std::optional<CookieSecret> previous;  ///< still accepted, never used for new cookies
+  std::optional<CookieSecret> previous = {};  ///< still accepted, never used for new cookies
+
+  ~CookieSecrets() {
+    OPENSSL_cleanse(current.data(), current.size());
+    if (previous) OPENSSL_cleanse(previous->data(), previous->size());
+  }
 };
 
 /// Reads `cookie-secret-file`. \return nullopt: the configuration names none.
