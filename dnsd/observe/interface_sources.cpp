@@ -111,6 +111,7 @@ bool InterfaceSources::restore(const StateStore::SavedSource& saved, StateStore&
     if (load.add()) spdlog::info("{}: {} peers known so far", saved.name, load.count());
   });
   registry_.set_own_key(id, saved.own_key);
+  registry_.note_read(id);
   interface.known = true;
   spdlog::info("{}: {} peers known from the last run", interface.name, load.count());
   return true;
@@ -207,6 +208,7 @@ void InterfaceSources::take(const std::shared_ptr<Interface>& interface,
 
 void InterfaceSources::finish(Interface& interface, const Poll& poll) {
   interface.known = true;
+  registry_.note_read(interface.id);
   registry_.tick(poll.now);
   if (interface.state != Interface::State::readable)
     spdlog::info("{}: {} with {} peers", interface.name,

@@ -83,9 +83,10 @@ void Observatory::configure(const Config& config, Publisher::Voice voice) {
   std::vector<SourceId> order = interfaces_->ids();
   for (const SourceId id : points_->ids()) order.push_back(id);
 
+  const base::Now clock = base::read_clock();
+  const base::SteadyTime now = clock.steady;
   registry_.begin_configuration(
-      {config.stale_after, config.expire_after, config.publish_listed_only}, order);
-  const base::SteadyTime now = base::read_steady();
+      {config.stale_after, config.expire_after, config.publish_listed_only}, order, clock);
   ChunkedLoad load(*publisher_, now, voice);
   for (const ConfiguredPeer& peer : config.peers) {
     registry_.configure(peer);
@@ -122,6 +123,8 @@ PeerSightings Observatory::sightings(const wg::PublicKey& key) const {
   for (const Registry::Seen& one : registry_.seen(key))
     result.seen.push_back({registry_.source_name(one.source), one.observation, one.is_stale});
   result.fixed = registry_.fixed(key);
+  if (const auto hint = registry_.hint(key))
+    result.hint = EndpointHint{hint->place, hint->file->path, hint->file->time, hint->is_valid};
   return result;
 }
 

@@ -37,7 +37,7 @@ struct Observation {
 }
 
 /// What a source knew of one peer, as it is kept over a restart. Without an endpoint: the source
-/// lists the peer and has never seen it.
+/// lists the peer, and has never seen it or not for long.
 struct SavedPeer {
   struct Sighting {
     base::Endpoint endpoint;
@@ -49,6 +49,7 @@ struct SavedPeer {
   wg::PublicKey key;
   std::optional<Sighting> sighting;
   std::vector<base::Prefix> allowed_ips;
+  bool was_seen = sighting.has_value();  ///< also if that is too long ago for an endpoint
 
   friend bool operator==(const SavedPeer&, const SavedPeer&) = default;
 };

@@ -57,7 +57,8 @@ std::string Publisher::cause_of(const wg::PublicKey& key, const std::optional<Pe
     const auto source = registry_.seen_by(key, *(*after.*place));
     if (source) return "seen by " + registry_.source_name(*source);
   }
-  return "fixed by the configuration";
+  const auto hint = registry_.hint(key);
+  return hint ? "hint from " + hint->file->path : "fixed by the configuration";
 }
 
 void Publisher::arm_deadline() {

@@ -9,12 +9,16 @@
 namespace dnsd {
 namespace {
 
-std::optional<HostTarget> host_target_of(const ConfiguredPeer& peer) {
+std::shared_ptr<const HostTarget> host_target_of(const ConfiguredPeer& peer) {
   const auto* host = peer.endpoint ? std::get_if<wg::HostEndpoint>(&*peer.endpoint) : nullptr;
-  if (host == nullptr) return std::nullopt;
+  if (host == nullptr) return nullptr;
   const auto name = dns::Name::parse(host->host);
-  if (!name) return std::nullopt;  // the configuration has checked it
-  return HostTarget{*name, host->port};
+  if (!name) return nullptr;  // the configuration has checked it
+  return std::make_shared<const HostTarget>(HostTarget{*name, host->port});
+}
+
+bool are_equal(const std::optional<HostTarget>& a, const std::shared_ptr<const HostTarget>& b) {
+  return a.has_value() == (b != nullptr) && (!a || *a == *b);
 }
 
 std::optional<base::Endpoint> fixed_endpoint_of(const ConfiguredPeer& peer) {
@@ -42,7 +46,8 @@ std::string Registry::source_name(SourceId id) const {
   return name.substr(name.find(':') + 1);
 }
 
-void Registry::begin_configuration(const Rules& rules, std::span<const SourceId> order) {
+void Registry::begin_configuration(const Rules& rules, std::span<const SourceId> order,
+                                   base::Now now) {
   const bool ages_changed =
       rules.stale_after != rules_.stale_after || rules.expire_after != rules_.expire_after;
   const bool everybody = rules.listed_only != rules_.listed_only ||
@@ -55,6 +60,11 @@ void Registry::begin_configuration(const Rules& rules, std::span<const SourceId>
     named.configured = true;
     named.rank = static_cast<std::uint16_t>(i);
   }
+  has_point_ = std::any_of(sources_.begin(), sources_.end(),
+                           [](const Source& known) { return known.configured && known.point; });
+  configured_at_ = now;
+  hint_files_.clear();
+  has_unread_ = find_unread();
   for (std::size_t id = 0; id < sources_.size(); ++id) {
     if (!sources_[id].configured) forget_source(static_cast<SourceId>(id));
   }
@@ -71,26 +81,31 @@ void Registry::begin_configuration(const Rules& rules, std::span<const SourceId>
 
 void Registry::configure(const ConfiguredPeer& configured) {
   const auto fixed = fixed_endpoint_of(configured);
-  if (const auto recalled =
-          peers_.contains(configured.public_key) ? std::nullopt : recall(configured.public_key)) {
+  auto host = host_target_of(configured);
+  auto hint_file = hint_file_of(configured);
+  const bool is_only_fixed = hint_file == nullptr || order_.empty();
+  if (const auto recalled = !is_only_fixed || peers_.contains(configured.public_key)
+                                ? std::nullopt
+                                : recall(configured.public_key)) {
     const PeerDetail& before = *recalled->detail;
     if (recalled->fixed == fixed && before.name == configured.name &&
-        before.allowed_ips == configured.allowed_ips &&
-        before.host_target == host_target_of(configured)) {
+        before.allowed_ips == configured.allowed_ips && are_equal(before.host_target, host)) {
       if (looks_for_gone_) confirmed_.push_back(configured.public_key);
       return;
     }
   }
   Peer& peer = peer_of(configured.public_key);
   peer.generation = generation_;
-  if (!peer.configured || peer.fixed != fixed) touch(configured.public_key, peer);
+  if (!peer.configured || peer.fixed != fixed || peer.hint_file || hint_file)
+    touch(configured.public_key, peer);
   peer.configured = true;
   peer.fixed = fixed;
+  peer.host = std::move(host);
+  peer.hint_file = std::move(hint_file);
   peer.allowed_ips_configured = !configured.allowed_ips.empty();
   PeerDetail detail;
   detail.name = configured.name;
   detail.allowed_ips = configured.allowed_ips;
-  detail.host_target = host_target_of(configured);
   set_detail(configured.public_key, peer, std::move(detail));
 }
 
@@ -100,6 +115,8 @@ void Registry::end_configuration() {
     peer.configured = false;
     peer.allowed_ips_configured = false;
     peer.fixed.reset();
+    peer.host.reset();
+    peer.hint_file.reset();
     for (std::size_t id = 0; id < sources_.size(); ++id) {
       if (sources_[id].point) unlist(static_cast<SourceId>(id), key);
     }
@@ -126,6 +143,11 @@ void Registry::set_point(SourceId id, const base::Endpoint& listen) {
   source(id).point = listen;
 }
 
+void Registry::note_read(SourceId id) {
+  source(id).is_read = true;
+  if (std::exchange(has_unread_, find_unread()) != has_unread_) refresh_hints();
+}
+
 bool Registry::is_configured(const wg::PublicKey& key) const {
   const auto it = peers_.find(key);
   if (it != peers_.end()) return it->second.configured;
@@ -136,6 +158,7 @@ void Registry::restore(SourceId source, const SavedPeer& saved, base::Now now) {
   Peer& peer = peer_of(saved.key);
   Sighting& sighting = sighting_of(peer, source);
   sighting.allowed_ips = saved.allowed_ips;
+  sighting.was_seen = sighting.was_seen || saved.was_seen;
   if (saved.sighting && now.wall - saved.sighting->last_seen < rules_.expire_after) {
     const auto& [endpoint, since, last_seen] = *saved.sighting;
     sighting.seen = Observation{endpoint, since, last_seen, to_steady(last_seen, now)};
@@ -226,7 +249,9 @@ void Registry::observe(SourceId source, const wg::PublicKey& key, const Observat
   sighting.seen = observation;
   sighting.stale = stale;
   schedule(key, sighting);
-  if (peer.sightings.size() > 1) refresh_detail(key, peer);  // points may be comparable now
+  const bool ends_hint = !std::exchange(sighting.was_seen, true) && peer.hint_file;
+  // Points may be comparable now.
+  if (peer.sightings.size() > 1 || ends_hint) refresh_detail(key, peer);
   if (same) {
     unsaved_.note_renewal({source, key}, sighting.row, observation.last_seen);
     return;
@@ -251,10 +276,39 @@ void Registry::tick(base::Now now) {
               note_change(key, sighting);
               touch(key, peer);
             });
+  expire_hints(now);
+}
+
+/// Once for each file: no peer has a deadline of its own.
+void Registry::expire_hints(base::Now now) {
+  bool has_expired = false;
+  for (const auto& file : hint_files_) {
+    if (file->is_expired || file->expires > now.steady) continue;
+    file->is_expired = true;
+    has_expired = true;
+  }
+  if (has_expired) refresh_hints();
+}
+
+void Registry::refresh_hints() {
+  for (auto& [key, peer] : peers_) {
+    if (!peer.hint_file) continue;
+    refresh_detail(key, peer);
+    touch(key, peer);
+  }
+}
+
+bool Registry::find_unread() const {
+  return std::any_of(sources_.begin(), sources_.end(), [](const Source& known) {
+    return known.configured && !known.point && !known.is_read;
+  });
 }
 
 std::optional<base::SteadyTime> Registry::next_deadline() const {
   std::optional<base::SteadyTime> next;
+  for (const auto& file : hint_files_) {
+    if (!file->is_expired && (!next || file->expires < *next)) next = file->expires;
+  }
   for (const DeadlineQueue* queue : {&stale_queue_, &expire_queue_}) {
     if (!queue->empty() && (!next || queue->top().due < *next)) next = queue->top().due;
   }
@@ -283,6 +337,7 @@ Registry::Source& Registry::source(SourceId id) {
 }
 
 void Registry::forget_source(SourceId id) {
+  source(id).is_read = false;
   if (source(id).listed == 0 && !source(id).own_key) return;
   set_own_key(id, std::nullopt);
   for (auto& [key, peer] : peers_) unlist(id, key);
@@ -309,6 +364,8 @@ std::optional<Registry::Peer> Registry::recall(const wg::PublicKey& key) const {
   Peer peer;
   peer.fixed = record->ipv4 ? record->ipv4 : record->ipv6;
   peer.detail = std::move(record->detail);
+  if (peer.detail->host_target)
+    peer.host = std::make_shared<const HostTarget>(*peer.detail->host_target);
   peer.configured = true;
   peer.allowed_ips_configured = !peer.detail->allowed_ips.empty();
   return peer;
@@ -319,6 +376,8 @@ void Registry::move_to_table(const wg::PublicKey& key) {
   if (it == peers_.end()) return;
   const Peer& peer = it->second;
   if (!peer.configured || peer.is_own || peer.touched || !peer.sightings.empty()) return;
+  // The table has no place for the file; a source may list the peer yet.
+  if (peer.hint_file && !order_.empty()) return;
   if (looks_for_gone_ && peer.generation == generation_) confirmed_.push_back(key);
   peers_.erase(it);
   ++only_in_table_;
@@ -346,6 +405,18 @@ void Registry::erase_if_unknown(Peers::iterator it) {
 
 bool Registry::is_registered(const Peer& peer) const {
   return peer.configured || peer.is_own || (!rules_.listed_only && !peer.sightings.empty());
+}
+
+/// Null: the endpoint is the operator's word, or there is none.
+std::shared_ptr<const Registry::HintFile> Registry::hint_file_of(const ConfiguredPeer& configured) {
+  const auto& file = configured.endpoint_file;
+  if (!configured.endpoint || !file) return nullptr;
+  // The peers of a file follow each other.
+  if (!hint_files_.empty() && *hint_files_.back()->file == *file) return hint_files_.back();
+  const base::SteadyTime expires = to_steady(file->time, configured_at_) + rules_.expire_after;
+  hint_files_.push_back(
+      std::make_shared<HintFile>(HintFile{file, expires, expires <= configured_at_.steady}));
+  return hint_files_.back();
 }
 
 // Notes for later

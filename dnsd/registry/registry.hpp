@@ -50,12 +50,15 @@ class Registry {
   /// A configuration: begin, configure each of its peers, end. Peers that were configured before
   /// and are not any more stay only if a source lists them.
   /// \param order sources in order of precedence. Others are forgotten with all that they reported.
-  void begin_configuration(const Rules& rules, std::span<const SourceId> order);
+  /// \param now the age of files counts from here
+  void begin_configuration(const Rules& rules, std::span<const SourceId> order, base::Now now = {});
   void configure(const ConfiguredPeer& peer);
   void end_configuration();
   /// The source is a built-in point: it has exactly the configured peers, so a peer that is not
   /// configured any more is unlisted. What two points say of a peer is compared.
   void set_point(SourceId source, const base::Endpoint& listen);
+  /// The source, an interface, has told all the peers that it has, now or before a restart.
+  void note_read(SourceId source);
   [[nodiscard]] bool is_configured(const wg::PublicKey& key) const;
 
   /// Takes what an earlier run knew: stale until it is seen again, even if it is young.
@@ -99,6 +102,13 @@ class Registry {
   [[nodiscard]] std::vector<Seen> seen(const wg::PublicKey& key) const;
   /// The fixed endpoint of the configuration.
   [[nodiscard]] std::optional<base::Endpoint> fixed(const wg::PublicKey& key) const;
+  /// Where a file of peers says that a source once saw the peer (doc/protocol.md §2.7).
+  struct Hint {
+    std::string place;  ///< ADDRESS:PORT or NAME:PORT
+    std::shared_ptr<const EndpointFile> file;
+    bool is_valid = false;  ///< published, in the views that show such addresses
+  };
+  [[nodiscard]] std::optional<Hint> hint(const wg::PublicKey& key) const;
 
   /// Rows that are not on disk yet; the caller is about to write them.
   [[nodiscard]] std::vector<UnsavedRows::Row> take_unsaved();
@@ -121,6 +131,7 @@ class Registry {
     [[no_unique_address]] UnsavedRows::State row;
     SourceId source{};
     bool stale = false;
+    bool was_seen = false;  // ever
     std::optional<Observation> seen;
     std::unique_ptr<const Observation> proven;  // while `seen` is on trial: the one before it
     // Each deadline has one element in its queue; elements with another time are obsolete.
@@ -128,9 +139,17 @@ class Registry {
     std::optional<base::SteadyTime> expire_due;
     std::vector<base::Prefix> allowed_ips;
   };
+  /// A file with endpoints that sources once knew.
+  struct HintFile {
+    std::shared_ptr<const EndpointFile> file;
+    base::SteadyTime expires;
+    bool is_expired = false;
+  };
   struct Peer {
     std::shared_ptr<const PeerDetail> detail;
-    std::optional<base::Endpoint> fixed;
+    std::optional<base::Endpoint> fixed;     // or a hint, if it is of hint_file
+    std::shared_ptr<const HostTarget> host;  // so is this
+    std::shared_ptr<const HintFile> hint_file;
     std::vector<Sighting> sightings;  // of the sources that list the peer
     std::uint32_t generation = 0;     // of the last configuration that named it
     bool configured = false;
@@ -156,6 +175,7 @@ class Registry {
     std::optional<wg::PublicKey> own_key;
     std::vector<base::Endpoint> own_places;
     std::size_t listed = 0;
+    bool is_read = false;
   };
 
   [[nodiscard]] Peer& peer_of(const wg::PublicKey& key);
@@ -168,6 +188,12 @@ class Registry {
   void erase_if_unknown(Peers::iterator it);
   [[nodiscard]] bool is_registered(const Peer& peer) const;
 
+  [[nodiscard]] std::shared_ptr<const HintFile> hint_file_of(const ConfiguredPeer& configured);
+  void expire_hints(base::Now now);
+  void refresh_hints();
+  [[nodiscard]] bool find_unread() const;
+  [[nodiscard]] bool is_hint(const Peer& peer) const;
+  [[nodiscard]] bool has_configured_endpoint(const Peer& peer) const;
   void set_detail(const wg::PublicKey& key, Peer& peer, PeerDetail detail);
   void refresh_detail(const wg::PublicKey& key, Peer& peer);
   [[nodiscard]] std::optional<schema::NatMapping> mapping_of(const Peer& peer) const;
@@ -193,6 +219,10 @@ class Registry {
   std::vector<wg::PublicKey> confirmed_;
   std::vector<Source> sources_;
   std::vector<SourceId> order_;
+  bool has_point_ = false;   // a built-in point is configured: it has every configured peer
+  bool has_unread_ = false;  // an interface that may have any peer
+  base::Now configured_at_{};
+  std::vector<std::shared_ptr<HintFile>> hint_files_;  // of this configuration
   std::uint32_t generation_ = 0;
   DeadlineQueue stale_queue_;
   DeadlineQueue expire_queue_;

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -19,14 +21,16 @@ std::optional<PeerRecord> Registry::record(const wg::PublicKey& key) const {
   for (const base::Family family : {base::Family::ipv4, base::Family::ipv6}) {
     auto& place = family == base::Family::ipv4 ? record.ipv4 : record.ipv6;
     const Sighting* sighting = published_sighting(peer, family);
-    const bool has_fixed = peer.fixed && peer.fixed->address.family() == family;
-    const auto own = has_fixed ? std::nullopt : own_place(key, peer, family);
+    const bool has_fixed =
+        peer.fixed && peer.fixed->address.family() == family && has_configured_endpoint(peer);
+    // The operator's word goes before the host's own places, a hint does not.
+    const auto own = has_fixed && !is_hint(peer) ? std::nullopt : own_place(key, peer, family);
     if (own) {
       place = own;
       all_stale = false;
     } else if (has_fixed && (sighting == nullptr || sighting->stale)) {
       place = peer.fixed;
-      all_stale = false;
+      all_stale = all_stale && is_hint(peer);
     } else if (sighting != nullptr) {
       place = sighting->seen->endpoint;
       record.since = std::max(record.since, sighting->seen->since);
@@ -34,6 +38,9 @@ std::optional<PeerRecord> Registry::record(const wg::PublicKey& key) const {
       last_seen = std::max(last_seen.value_or(base::WallTime::min()), sighting->seen->last_seen);
     }
   }
+  // A hint is as old as its file, and there is no sighting beside it.
+  if ((peer.fixed || peer.host) && is_hint(peer) && has_configured_endpoint(peer))
+    last_seen = peer.hint_file->file->time;
   if (all_stale) record.stale = last_seen;
   return record;
 }
@@ -41,7 +48,8 @@ std::optional<PeerRecord> Registry::record(const wg::PublicKey& key) const {
 /// The operator's word goes first: an endpoint of this family, or a host name.
 std::optional<base::Endpoint> Registry::own_place(const wg::PublicKey& key, const Peer& peer,
                                                   base::Family family) const {
-  if (!peer.is_own || (peer.detail && peer.detail->host_target)) return std::nullopt;
+  const bool has_host = peer.detail && peer.detail->host_target && !is_hint(peer);
+  if (!peer.is_own || has_host) return std::nullopt;
   for (const SourceId id : order_) {
     if (sources_[id].own_key != key) continue;
     for (const base::Endpoint& place : sources_[id].own_places) {
@@ -49,6 +57,29 @@ std::optional<base::Endpoint> Registry::own_place(const wg::PublicKey& key, cons
     }
   }
   return std::nullopt;
+}
+
+/// doc/protocol.md §2.7: what a file of peers says of a peer that a source has, too.
+bool Registry::is_hint(const Peer& peer) const {
+  return peer.hint_file != nullptr && (has_point_ || has_unread_ || !peer.sightings.empty());
+}
+
+/// Whether the endpoint of the configuration, if there is one, counts.
+bool Registry::has_configured_endpoint(const Peer& peer) const {
+  if (!is_hint(peer)) return true;
+  return !peer.hint_file->is_expired &&
+         std::none_of(peer.sightings.begin(), peer.sightings.end(),
+                      [](const Sighting& sighting) { return sighting.was_seen; });
+}
+
+std::optional<Registry::Hint> Registry::hint(const wg::PublicKey& key) const {
+  const auto it = peers_.find(key);
+  if (it == peers_.end() || !is_hint(it->second)) return std::nullopt;
+  const Peer& peer = it->second;
+  std::string place = peer.fixed ? peer.fixed->to_string() : std::string();
+  if (peer.host)
+    place = fmt::format("{}:{}", peer.host->name.to_string(), base::to_number(peer.host->port));
+  return Hint{std::move(place), peer.hint_file->file, has_configured_endpoint(peer)};
 }
 
 std::optional<SourceId> Registry::seen_by(const wg::PublicKey& key,
@@ -74,7 +105,7 @@ std::vector<Registry::Seen> Registry::seen(const wg::PublicKey& key) const {
 
 std::optional<base::Endpoint> Registry::fixed(const wg::PublicKey& key) const {
   const auto it = peers_.find(key);
-  if (it != peers_.end()) return it->second.fixed;
+  if (it != peers_.end()) return is_hint(it->second) ? std::nullopt : it->second.fixed;
   const auto recalled = recall(key);
   return recalled ? recalled->fixed : std::nullopt;
 }
@@ -83,6 +114,8 @@ std::optional<base::Endpoint> Registry::fixed(const wg::PublicKey& key) const {
 void Registry::set_detail(const wg::PublicKey& key, Peer& peer, PeerDetail detail) {
   detail.is_hub = peer.is_own;
   detail.mapping = mapping_of(peer);
+  detail.host_target.reset();
+  if (peer.host && has_configured_endpoint(peer)) detail.host_target = *peer.host;
   if (!peer.allowed_ips_configured) {
     const Sighting* first = first_sighting(peer);
     detail.allowed_ips = first == nullptr ? std::vector<base::Prefix>() : first->allowed_ips;
@@ -178,7 +211,7 @@ std::optional<SavedPeer> Registry::saved(SourceId source, const wg::PublicKey& k
   const auto found = std::find_if(sightings.begin(), sightings.end(),
                                   [&](const Sighting& s) { return s.source == source; });
   if (found == sightings.end()) return std::nullopt;
-  SavedPeer saved{key, std::nullopt, found->allowed_ips};
+  SavedPeer saved{key, std::nullopt, found->allowed_ips, found->was_seen};
   const Observation* const kept =
       found->seen && !found->seen->is_on_trial ? &*found->seen : found->proven.get();
   if (kept != nullptr) saved.sighting = {kept->endpoint, kept->since, kept->last_seen};

@@ -132,6 +132,13 @@ void check_peers(const DoctorFacts& facts, Findings& findings) {
     findings.say(Level::note, "peers", fmt::format("{} peers are stale", facts.stale),
                  fmt::format("they are switched off, or send no keepalive: {}", remedy));
   }
+  if (facts.hinted > 0) {
+    findings.say(Level::note, "peers",
+                 fmt::format("{} peers are published where a file of peers knew them, because no "
+                             "source has seen them",
+                             facts.hinted),
+                 "if that is their place for good, say so: fixed: yes, see wg-dnsd.yaml(5)");
+  }
   if (facts.never_seen > 0) {
     findings.say(Level::note, "peers", fmt::format("{} peers were never seen", facts.never_seen),
                  "wg show on such a peer: is its handshake with the public host complete?");

@@ -36,7 +36,11 @@ void count_peer(DoctorFacts& facts, const wg::PublicKey& key, const PeerRecord& 
   });
   ++facts.registered;
   if (latest == seen.end()) {
-    if (!sightings.fixed && !record.detail->host_target) ++facts.never_seen;
+    if (sightings.hint && sightings.hint->is_valid) {
+      ++facts.hinted;
+    } else if (!sightings.fixed && !record.detail->host_target) {
+      ++facts.never_seen;
+    }
     return;
   }
   const auto silent =

@@ -39,6 +39,7 @@ DoctorFacts to_facts(const Json& json) {
   facts.registered = peers.at("registered").get<std::size_t>();
   facts.heard = peers.at("heard").get<std::size_t>();
   facts.never_seen = peers.at("never_seen").get<std::size_t>();
+  facts.hinted = peers.at("hinted").get<std::size_t>();
   facts.stale = peers.at("stale").get<std::size_t>();
   facts.silent_count = peers.at("silent").get<std::size_t>();
   for (const Json& one : peers.at("silent_peers")) {
@@ -81,6 +82,7 @@ std::string write_doctor_facts(const DoctorFacts& facts) {
                    {{"registered", facts.registered},
                     {"heard", facts.heard},
                     {"never_seen", facts.never_seen},
+                    {"hinted", facts.hinted},
                     {"stale", facts.stale},
                     {"silent", facts.silent_count},
                     {"silent_peers", silent}}}};

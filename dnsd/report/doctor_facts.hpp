@@ -54,6 +54,7 @@ struct DoctorFacts {
   std::size_t registered = 0;            ///< peers, without the host's own keys
   std::size_t heard = 0;                 ///< within keepalive and slack
   std::size_t never_seen = 0;            ///< and without a fixed endpoint
+  std::size_t hinted = 0;                ///< never seen; a file of peers says where they were
   std::size_t stale = 0;                 ///< off, or without a keepalive
   std::size_t silent_count = 0;          ///< silent for longer than a keepalive, and not yet stale
   std::vector<SilentPeer> silent_peers;  ///< the first ones of these

@@ -202,7 +202,10 @@ std::string Explanation::peer_text() const {
                         age.count(), one.is_stale ? ", stale" : "",
                         is_published(seen.endpoint) ? "published" : "not published");
   }
-  if (peer_->sightings.fixed) {
+  if (const auto& hint = peer_->sightings.hint) {
+    text += fmt::format("hint       {} from {}, as old as {}: {}\n", hint->place, hint->file,
+                        at(hint->time), describe_hint(*hint));
+  } else if (peer_->sightings.fixed) {
     text +=
         fmt::format("fixed      {} by the configuration: {}\n", peer_->sightings.fixed->to_string(),
                     is_published(*peer_->sightings.fixed) ? "published" : "not published");
@@ -214,6 +217,12 @@ std::string Explanation::peer_text() const {
     text += "seen       never, or too long ago (expire-after)\n";
   }
   return text;
+}
+
+std::string_view Explanation::describe_hint(const EndpointHint& hint) const {
+  if (!peer_->sightings.seen.empty()) return "a source has seen the peer since";
+  if (!hint.is_valid) return "too old (expire-after), or seen by a source meanwhile";
+  return "published while no source has seen the peer";
 }
 
 bool Explanation::is_published(const base::Endpoint& endpoint) const {
@@ -253,6 +262,11 @@ std::string Explanation::json() const {
                               {"stale", one.is_stale},
                               {"published", is_published(one.observation.endpoint)}});
     }
+    if (const auto& hint = peer_->sightings.hint)
+      peer["hint"] = {{"endpoint", hint->place},
+                      {"file", hint->file},
+                      {"time", hint->time.time_since_epoch().count()},
+                      {"valid", hint->is_valid}};
     if (peer_->sightings.fixed) peer["fixed"] = peer_->sightings.fixed->to_string();
     json["peer"] = std::move(peer);
   }

@@ -34,6 +34,7 @@ class Explanation {
   };
   [[nodiscard]] std::string peer_text() const;
   [[nodiscard]] bool is_published(const base::Endpoint& endpoint) const;
+  [[nodiscard]] std::string_view describe_hint(const EndpointHint& hint) const;
 
   dns::Name name_;
   dns::RrType type_;

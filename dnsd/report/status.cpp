@@ -141,6 +141,11 @@ void add_json(Json& json, const PeerOddity& oddity) {
   if (oddity.clock_behind.count() > 0) json["clock_behind"] = oddity.clock_behind.count();
 }
 
+/// Only an endpoint from a file of peers has an age and was never confirmed.
+bool is_hint(const PeerRecord& peer) {
+  return peer.stale && peer.since == base::WallTime{};
+}
+
 /// An endpoint that only the configuration names was never confirmed, and has no such time.
 bool has_since(const PeerRecord& peer) {
   return (peer.ipv4 || peer.ipv6) && peer.since != base::WallTime{};
@@ -272,7 +277,8 @@ std::string peer_text(const wg::PublicKey& key, const PeerRecord& peer, const Pe
   if (has_since(peer))
     line += fmt::format(" since {:%FT%TZ}", fmt::gmtime(peer.since.time_since_epoch().count()));
   if (peer.stale)
-    line += fmt::format(" stale, last seen {:%FT%TZ}",
+    line += fmt::format(" {} {:%FT%TZ}",
+                        is_hint(peer) ? "hint from a file, as old as" : "stale, last seen",
                         fmt::gmtime(peer.stale->time_since_epoch().count()));
   if (peer.detail->is_hub) line += " hub";
   for (const std::string& words : describe(oddity)) line += " (" + words + ")";
@@ -289,6 +295,7 @@ std::string peer_json(const wg::PublicKey& key, const PeerRecord& peer, const Pe
   if (has_since(peer)) json["since"] = peer.since.time_since_epoch().count();
   if (peer.stale) json["last_seen"] = peer.stale->time_since_epoch().count();
   json["stale"] = peer.stale.has_value();
+  if (is_hint(peer)) json["hint"] = true;
   json["hub"] = peer.detail->is_hub;
   if (peer.detail->mapping) json["map"] = to_string(*peer.detail->mapping);
   add_json(json, oddity);

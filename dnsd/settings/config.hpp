@@ -2,11 +2,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "base/endpoint.hpp"
 #include "config/error.hpp"
 #include "dns/name.hpp"
@@ -37,6 +39,14 @@ struct ConfiguredPoint {
   friend bool operator==(const ConfiguredPoint&, const ConfiguredPoint&) = default;
 };
 
+/// A file of peers whose endpoints may be what `wg-quick save` wrote.
+struct EndpointFile {
+  std::string path;
+  base::WallTime time;  ///< when it was modified
+
+  friend bool operator==(const EndpointFile&, const EndpointFile&) = default;
+};
+
 /// One peer of the configuration, from YAML or from a WireGuard file.
 struct ConfiguredPeer {
   wg::PublicKey public_key;
@@ -47,6 +57,10 @@ struct ConfiguredPeer {
   std::optional<wg::PresharedKey> preshared_key = {};  ///< of that file, or of a file of peers
   /// The name is from a comment in WireGuard's file: it makes way for records of the zone file.
   bool name_yields = false;
+  bool is_fixed = false;  ///< the endpoint is the operator's word, wherever it stands
+  /// Where the endpoint is from, unless it is the operator's word: what a source once knew, as old
+  /// as the file. Null: it is.
+  std::shared_ptr<const EndpointFile> endpoint_file = {};
 
   friend bool operator==(const ConfiguredPeer&, const ConfiguredPeer&) = default;
 };

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "config/yaml_file.hpp"
+#include "dnsd/settings/open_secrets.hpp"
 #include "dnsd/settings/options.hpp"
 #include "dnsd/settings/peer_reader.hpp"
 
@@ -54,7 +55,8 @@ std::string write_peer(const ConfiguredPeer& peer) {
     if (!value.empty()) out += config::write_setting("    ", word, false, {value});
   };
   write("name", peer.name);
-  if (peer.endpoint) write("endpoint", endpoint_text(peer));
+  if (peer.endpoint && !peer.endpoint_file) write("endpoint", endpoint_text(peer));
+  if (peer.is_fixed) write("fixed", "yes");
   write("preshared-key-file", peer.preshared_key_file);
   if (peer.allowed_ips.empty()) return out;
   std::vector<std::string> prefixes;
@@ -89,6 +91,8 @@ Config read_config(const CommandLine& line, const ReadFile& read_file) {
   config.errors = std::move(read.errors);
   config.lost_keys = std::move(read.lost_keys);
   config.lost_unknown = read.lost_unknown;
+  for (std::string& warning : warn_of_open_secrets(config))
+    config.warnings.push_back(std::move(warning));
   return config;
 }
 

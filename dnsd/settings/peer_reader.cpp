@@ -7,9 +7,11 @@
 #include "dnsd/settings/peer_reader.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <filesystem>
 #include <string_view>
 #include <system_error>
@@ -17,7 +19,10 @@
 #include <utility>
 #include <variant>
 
+#include "base/clock.hpp"
 #include "config/options.hpp"
+#include "config/values.hpp"
+#include "dnsd/settings/open_secrets.hpp"
 #include "noise/crypto.hpp"
 #include "noise/key_file.hpp"
 #include "schema/owner_name.hpp"
@@ -32,7 +37,7 @@ using config::YamlSetting;
 using config::YamlValue;
 
 /// Of a peer in YAML; allowed-ips is the one that may be a list.
-constexpr std::array<std::string_view, 4> peer_words{"name", "public-key", "endpoint",
+constexpr std::array<std::string_view, 5> peer_words{"name", "public-key", "endpoint", "fixed",
                                                      "preshared-key-file"};
 
 bool is_host_character(char c) {
@@ -119,6 +124,10 @@ class YamlPeer {
       peer_.name = read_name(where, value);
     } else if (setting.word == "endpoint") {
       peer_.endpoint = read_endpoint(where, value);
+    } else if (setting.word == "fixed") {
+      const auto fixed = config::parse_toggle(value);
+      if (!fixed) fail(where, fmt::format("'{}' is neither yes nor no", value));
+      peer_.is_fixed = *fixed;
     } else {
       take_preshared_key_file(where, value);
     }
@@ -167,6 +176,20 @@ std::string to_string(const wg::ConfigEndpoint& endpoint) {
   return wg::quote_config(fmt::format("{}:{}", host, base::to_number(port)));
 }
 
+/// Null: it is not on the disk, but a text of a test.
+std::shared_ptr<const EndpointFile> find_file(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return nullptr;
+  return std::make_shared<const EndpointFile>(
+      EndpointFile{path, base::WallTime(std::chrono::seconds(status.st_mtime))});
+}
+
+bool holds_secret(const wg::ConfigFile& file) {
+  return file.interface.private_key.has_value() ||
+         std::any_of(file.peers.begin(), file.peers.end(),
+                     [](const wg::ConfigPeer& peer) { return peer.preshared_key.has_value(); });
+}
+
 std::uint8_t fold(char c) {
   return base::to_lower(static_cast<std::uint8_t>(c));
 }
@@ -198,13 +221,20 @@ void PeerReader::take_wireguard_file(const std::string& path, bool names_yield) 
   for (const wg::ConfigError& warning : file.warnings) warn(path, warning.line, warning.message);
   result_.lost_keys.insert(result_.lost_keys.end(), file.lost_keys.begin(), file.lost_keys.end());
   result_.lost_unknown += file.lost_unknown;
+  if (holds_secret(file)) {
+    for (std::string& warning : warn_of_open_secret(path, "this file, which holds keys,"))
+      result_.warnings.push_back(std::move(warning));
+  }
   drop_own_key(path, file);
   result_.peers.reserve(result_.peers.size() + file.peers.size());
+  const auto endpoint_file = find_file(path);
   for (wg::ConfigPeer& peer : file.peers) {
     ConfiguredPeer configured{peer.public_key, std::move(peer.name), std::move(peer.allowed_ips),
                               std::move(peer.endpoint)};
     configured.preshared_key = std::move(peer.preshared_key);
     configured.name_yields = names_yield;
+    configured.is_fixed = peer.is_fixed;
+    if (configured.endpoint && !peer.is_fixed) configured.endpoint_file = endpoint_file;
     drop_what_dns_cannot_say(configured, path, peer.line);
     keep(std::move(configured), files_.size(), peer.line);
   }
@@ -305,7 +335,12 @@ void PeerReader::merge_into(ConfiguredPeer& first, ConfiguredPeer&& second) {
     first.name = std::move(second.name);
     first.name_yields = second.name_yields;
   }
-  if (!first.endpoint) first.endpoint = std::move(second.endpoint);
+  first.is_fixed = first.is_fixed || second.is_fixed;
+  if (!first.endpoint) {
+    first.endpoint = std::move(second.endpoint);
+    first.endpoint_file = std::move(second.endpoint_file);
+  }
+  if (first.is_fixed) first.endpoint_file.reset();
   if (!first.preshared_key) first.preshared_key = second.preshared_key;
   std::vector<base::Prefix> known = first.allowed_ips;
   std::sort(known.begin(), known.end());

@@ -16,7 +16,8 @@ namespace {
 void make_tables(const Database& database) {
   execute(database,
           "CREATE TABLE source (name TEXT PRIMARY KEY, own_key BLOB) WITHOUT ROWID;"
-          // Times in Unix seconds; endpoint and both times are NULL for a peer that was never seen.
+          // Times in Unix seconds; endpoint and both times are NULL for a peer that was never seen,
+          // and last_seen is 0 for one that was not for so long that its endpoint is forgotten.
           "CREATE TABLE peer (source TEXT NOT NULL, public_key BLOB NOT NULL, endpoint TEXT,"
           " since INTEGER, last_seen INTEGER, allowed_ips TEXT NOT NULL,"
           " PRIMARY KEY (source, public_key)) WITHOUT ROWID;"

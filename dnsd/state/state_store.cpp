@@ -70,6 +70,7 @@ std::optional<SavedPeer> read_peer(const Statement& row) {
   auto prefixes = parse_prefixes(row.text(4));
   if (!key || !prefixes) return std::nullopt;
   SavedPeer peer{*key, std::nullopt, std::move(*prefixes)};
+  peer.was_seen = !row.is_null(3);
   if (row.is_null(1)) return peer;
   const auto endpoint = base::Endpoint::parse(row.text(1));
   // Year 1970 to 10000: what is outside would overflow the arithmetic on ages.
@@ -137,7 +138,12 @@ void write_peers(const Database& database, const StateStore::Batch& batch) {
           .bind(to_number(sighting->since))
           .bind(to_number(sighting->last_seen));
     } else {
-      save.bind_null().bind_null().bind_null();
+      save.bind_null().bind_null();
+      if (row.peer->was_seen) {
+        save.bind(std::int64_t{0});
+      } else {
+        save.bind_null();
+      }
     }
     save.bind(to_text(row.peer->allowed_ips)).run();
   }

@@ -225,9 +225,9 @@ void PeerRecords::emit_text(const schema::PeerName& name, const VisiblePeer& pee
   if (peer.allowed_ip) write_allowed_strings(writer, {&*peer.allowed_ip, 1});
   if (peer.since) {
     write_text_string(writer, fmt::format("since={}", peer.since->time_since_epoch().count()));
-    if (peer.stale)
-      write_text_string(writer, fmt::format("stale={}", peer.stale->time_since_epoch().count()));
   }
+  if (peer.stale)
+    write_text_string(writer, fmt::format("stale={}", peer.stale->time_since_epoch().count()));
   if (peer.is_hub) write_text_string(writer, "role=hub");
   if (peer.mapping) write_text_string(writer, fmt::format("map={}", to_string(*peer.mapping)));
   to.add(RrType::txt, options_.endpoint_ttl, writer.written());

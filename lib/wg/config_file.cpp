@@ -76,11 +76,11 @@ bool looks_like_key(std::string_view label) {
   });
 }
 
-/// The name in the comment `Name = alice`, or nothing.
-std::optional<std::string_view> parse_name_comment(std::string_view comment) {
+/// The value in a comment such as `Name = alice`, or nothing.
+std::optional<std::string_view> parse_comment(std::string_view comment, std::string_view word) {
   const std::size_t equals = comment.find('=');
   if (equals == std::string_view::npos ||
-      !equals_ignoring_case(trim(comment.substr(0, equals)), "name"))
+      !equals_ignoring_case(trim(comment.substr(0, equals)), word))
     return std::nullopt;
   return trim(comment.substr(equals + 1));
 }
@@ -208,13 +208,16 @@ class Parser {
 
   void read_line(std::string_view line) {
     const std::string_view content = trim(take_part(line, '#'));
-    const auto name = parse_name_comment(line);
+    const auto name = parse_comment(line, "name");
+    const auto fixed = parse_comment(line, "fixed");
     if (content.starts_with('[')) {
       start_section(content);
     } else {
       give_name_above();
       if (!content.empty()) read_setting(content);
     }
+    if (fixed && section_ == Section::peer)
+      peer_.is_fixed = equals_ignoring_case(*fixed, "yes") || equals_ignoring_case(*fixed, "true");
     if (!name) return;
     if (content.empty()) {
       name_above_ = NameComment{*name, line_};  // the next line shows which peer it names
@@ -285,6 +288,7 @@ class Parser {
     known.allowed_ips = std::move(peer_.allowed_ips);
     if (known.name.empty()) known.name = std::move(peer_.name);
     if (peer_.endpoint) known.endpoint = std::move(peer_.endpoint);
+    known.is_fixed = known.is_fixed || peer_.is_fixed;
     if (peer_.preshared_key) known.preshared_key = peer_.preshared_key;
     if (peer_.keepalive) known.keepalive = peer_.keepalive;
   }

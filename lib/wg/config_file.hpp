@@ -22,6 +22,9 @@ struct ConfigPeer {
   std::string name;
   std::vector<base::Prefix> allowed_ips;  ///< no block twice, not in another peer either
   std::optional<ConfigEndpoint> endpoint;
+  /// `# Fixed = yes` inside the section: the endpoint is the operator's word, not what wg-quick
+  /// saved.
+  bool is_fixed = false;
   std::optional<PresharedKey> preshared_key;
   std::optional<std::uint16_t> keepalive;  ///< seconds; 0: off
   std::size_t line = 0;                    ///< 1-based line of its last `[Peer]`

@@ -29,7 +29,8 @@ class Served {
   explicit Served(seconds stale_after = seconds(180)) {
     registry.begin_configuration({stale_after, seconds(86400), false}, std::vector{source});
     registry.end_configuration();
-    publisher->start_serial(Serial(5000, {}));
+    // Not beyond what is reserved: Unix time is 0, and the clock would allow it in 5000 s.
+    publisher->start_serial(Serial(5000, {base::read_steady(), base::WallTime{}}));
   }
   void see(const std::string& place, std::chrono::milliseconds ago = {}) {
     const base::Now now = base::read_clock();

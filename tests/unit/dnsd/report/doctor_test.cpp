@@ -235,6 +235,8 @@ TEST_CASE("each fault is found, with its level and a remedy") {
        "3 peers are stale", 0},
       {"a peer that never came", [](World&, auto& f) { f.never_seen = 1; }, Level::note, "peers",
        "1 peers were never seen", 0},
+      {"peers that only a file of peers places", [](World&, auto& f) { f.hinted = 2; }, Level::note,
+       "peers", "2 peers are published where a file of peers knew them", 0},
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
@@ -283,6 +285,7 @@ TEST_CASE("the daemon's facts arrive as they were sent; those of another version
   facts.exposed = {"0.0.0.0:53"};
   facts.stale = 1;
   facts.never_seen = 2;
+  facts.hinted = 3;
   facts.silent_count = 1;
   facts.silent_peers = {{"KEY", "198.51.100.1:4711", "wg0", 70}};
   const auto read = dnsd::parse_doctor_facts(dnsd::write_doctor_facts(facts));

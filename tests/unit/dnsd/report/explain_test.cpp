@@ -32,10 +32,25 @@ class TwoSources final : public dnsd::SightingReader {
   }
 };
 
+/// Everybody is in a file of peers.
+class SavedFile final : public dnsd::SightingReader {
+ public:
+  explicit SavedFile(bool is_valid) : is_valid_(is_valid) {}
+  [[nodiscard]] dnsd::PeerSightings sightings(const wg::PublicKey& /*key*/) const override {
+    dnsd::PeerSightings result;
+    result.hint = {"203.0.113.9:1111", "/etc/wireguard/wg0.conf",
+                   base::WallTime(std::chrono::seconds(1700000000)), is_valid_};
+    return result;
+  }
+
+ private:
+  bool is_valid_;
+};
+
 dnsd::Explanation explain(const AnswerFixture& server, const std::string& name, RrType type,
-                          View view) {
-  return {*dns::Name::parse(name), type,         view,         server.responder(),
-          *server.zone(),          server.peers, TwoSources(), AnswerFixture::now};
+                          View view, const dnsd::SightingReader& reader = TwoSources()) {
+  return {*dns::Name::parse(name), type,         view,   server.responder(),
+          *server.zone(),          server.peers, reader, AnswerFixture::now};
 }
 
 std::string label(std::uint8_t fill) {
@@ -145,6 +160,23 @@ TEST_CASE("a peer that was never seen, and one that the configuration places") {
   CHECK(explain(server, dave, RrType::srv, View::public_view)
             .text()
             .find("fixed      vpn.example.net.:51820") != std::string::npos);
+}
+
+TEST_CASE("a hint is told with its file and its age") {
+  const AnswerFixture server;
+  const std::string carol = label(3) + ".wg.example.org";
+  for (const bool is_valid : {true, false}) {
+    CAPTURE(is_valid);
+    const auto told = explain(server, carol, RrType::a, View::private_view, SavedFile(is_valid));
+    CHECK(told.text().find("hint       203.0.113.9:1111 from /etc/wireguard/wg0.conf, as old as "
+                           "2023-11-14T22:13:20Z: " +
+                           std::string(is_valid ? "published while no source has seen the peer\n"
+                                                : "too old (expire-after)")) != std::string::npos);
+    const auto hint = Json::parse(told.json())["peer"]["hint"];
+    CHECK(hint["file"] == "/etc/wireguard/wg0.conf");
+    CHECK(hint["time"] == 1700000000);
+    CHECK(hint["valid"] == is_valid);
+  }
 }
 
 TEST_CASE("a question is a domain name or a public key") {

@@ -143,6 +143,11 @@ TEST_CASE("a peer is told with its endpoints, IPv6 first") {
   CHECK(json["since"] == 1700000000);
   CHECK(json["last_seen"] == 1700000100);
   CHECK(json["stale"] == true);
+  CHECK_FALSE(json.contains("hint"));
+  peer.since = {};  // only an endpoint from a file of peers is old and was never confirmed
+  CHECK(
+      dnsd::peer_text(key, peer).ends_with(" hint from a file, as old as 2023-11-14T22:15:00Z\n"));
+  CHECK(nlohmann::json::parse(dnsd::peer_json(key, peer))["hint"] == true);
   peer = {};
   peer.detail = std::make_shared<const dnsd::PeerDetail>();
   CHECK(dnsd::peer_text(key, peer) ==

@@ -2,7 +2,15 @@
 
 #include <doctest/doctest.h>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -231,4 +239,83 @@ TEST_CASE("a file of peers is wiped when it has been parsed, also when it is wro
     CHECK(dnsd::parse_peers_file(std::move(text)).errors.size() == errors);
     CHECK(text == std::string(size, '\0'));  // NOLINT(bugprone-use-after-move): it is not moved
   }
+}
+
+TEST_CASE("an endpoint in a file is as old as the file, unless it is the operator's word") {
+  const std::string path = "/tmp/wg-dnsd-peers-" + std::to_string(::getpid()) + ".conf";
+  std::ofstream(path) << "x";
+  std::error_code ec;
+  std::filesystem::last_write_time(
+      path, std::filesystem::file_time_type::clock::from_sys(
+                std::chrono::sys_seconds(std::chrono::seconds(1'700'000'000))));
+  const auto read = [&](const std::string& text, const std::string& more = "") {
+    return read_peers({{path, text}}, more).peers;
+  };
+  const auto age_of = [](const dnsd::ConfiguredPeer& peer) -> std::int64_t {
+    return peer.endpoint_file ? peer.endpoint_file->time.time_since_epoch().count() : 0;
+  };
+  const std::string place = "Endpoint = 203.0.113.1:1\n";
+  auto peers = read(section(bob, place) + section(carol));
+  REQUIRE(peers.size() == 3);
+  CHECK(age_of(peers[0]) == 0);  // in YAML
+  CHECK(age_of(peers[1]) == 1'700'000'000);
+  CHECK(peers[1].endpoint_file->path == path);
+  CHECK(age_of(peers[2]) == 0);  // no endpoint
+  for (const std::string& fixed : {"# Fixed = yes\n" + place, place + "# fixed=YES\n",
+                                   std::string("Endpoint = 203.0.113.1:1 # Fixed = yes\n")}) {
+    CAPTURE(fixed);
+    peers = read(section(bob, fixed) + section(carol, place));
+    CHECK(age_of(peers[1]) == 0);
+    CHECK(age_of(peers[2]) == 1'700'000'000);
+  }
+  peers = read("# Fixed = yes\n" + section(bob, place + "# Fixed = no\n"));
+  CHECK(age_of(peers[1]) == 1'700'000'000);
+  // wg-quick save drops comments: YAML does not.
+  const std::string in_yaml = "  - public-key: " + std::string(bob) + "\n    fixed: ";
+  peers = read(section(bob, place), in_yaml + "yes\n");
+  REQUIRE(peers.size() == 2);
+  CHECK(peers[1].endpoint.has_value());
+  CHECK(age_of(peers[1]) == 0);
+  peers = read(section(bob, place), in_yaml + "no\n");
+  CHECK(age_of(peers[1]) == 1'700'000'000);
+  CHECK(error_of([&] {
+          (void)read(section(bob, place), in_yaml + "perhaps\n");
+        }).find("'perhaps' is neither yes nor no") != std::string::npos);
+  std::filesystem::remove(path, ec);
+}
+
+TEST_CASE("files with secrets that everybody may read are warned of, as wg does") {
+  std::string folder = "/tmp/wg-dnsd-secrets-XXXXXX";
+  REQUIRE(::mkdtemp(folder.data()) != nullptr);
+  const std::string key = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
+  const std::map<std::string, std::string> contents = {
+      {folder + "/point.key", key},
+      {folder + "/psk", key},
+      {folder + "/cookies", "e5e973e5a6b2a43f48e7dc849e37bfcf"},
+      {folder + "/wg0.conf", "[Interface]\nPrivateKey = " + key + "\n" + section(bob)},
+      {folder + "/psk.conf", section(carol, "PresharedKey = " + key + "\n")},
+      {folder + "/open.conf", "# nothing secret\n"}};
+  const std::string yaml = folder + "/w.yaml";
+  std::ofstream(yaml) << "zone: a.b\nobserve: 127.0.0.1:51820=" << folder
+                      << "/point.key\ncookie-secret-file: " << folder << "/cookies\npeers-file: ["
+                      << folder << "/wg0.conf, " << folder << "/psk.conf, " << folder
+                      << "/open.conf]\npeers:\n  - public-key: " << alice
+                      << "\n    preshared-key-file: " << folder << "/psk\n";
+  for (const auto& [path, text] : contents) std::ofstream(path) << text;
+  CommandLine line;
+  line.config_file = yaml;
+  for (const unsigned mode : {0600U, 0640U, 0644U}) {
+    CAPTURE(mode);
+    for (const auto& [path, text] : contents) REQUIRE(::chmod(path.c_str(), mode) == 0);
+    std::set<std::string> warned;
+    for (const std::string& warning : dnsd::load_config(line).warnings) {
+      if (warning.find("is world accessible") == std::string::npos) continue;
+      warned.insert(warning.substr(folder.size() + 1, warning.find(':') - folder.size() - 1));
+      CHECK(warning.find(key) == std::string::npos);
+    }
+    CHECK(warned == (mode == 0644U ? std::set<std::string>{"point.key", "psk", "cookies",
+                                                           "wg0.conf", "psk.conf"}
+                                   : std::set<std::string>{}));
+  }
+  std::filesystem::remove_all(folder);
 }
