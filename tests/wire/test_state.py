@@ -2,7 +2,7 @@
 
     test_state.py PROGRAM [-v] [State.test_…]
 
-Loopback only. A full disk is a tiny tmpfs in a mount namespace of its own: that test needs root, and is skipped without.
+Loopback only. A full disk is a tiny tmpfs in a mount namespace of its own; that test is skipped without root.
 """
 
 import json
