@@ -222,6 +222,7 @@ void Machine::learn_hub(const base::Now& now, const HubResult& result) {
 }
 
 void Machine::learn_round_trip(const wg::PublicKey& peer, std::chrono::microseconds round_trip) {
+  limit_.take_reply(peer);
   if (auto* direct = find_as<DirectPeer>(peers_, peer)) direct->learn_round_trip(round_trip);
 }
 

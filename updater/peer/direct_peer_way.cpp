@@ -62,6 +62,7 @@ void DirectPeer::send_echo(Turn& turn) {
   if (local_change_ && !local_change_->asked) local_change_->asked = now;
   health_.expect_echo(now);
   if (way_) way_->ask(now);
+  turn.scene.limit.send_echo(key_);
   turn.plan.probes.push_back({key_, *find_target(turn)});
 }
 

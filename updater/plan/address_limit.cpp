@@ -83,6 +83,16 @@ void AddressLimit::trust(const base::IpAddress& address) {
   places_.erase(known);
 }
 
+void AddressLimit::send_echo(const wg::PublicKey& key) {
+  Peer& peer = peers_[key];
+  peer.echo_at = peer.endpoint;
+}
+
+void AddressLimit::take_reply(const wg::PublicKey& key) {
+  const auto known = peers_.find(key);
+  if (known != peers_.end() && known->second.echo_at) trust(known->second.echo_at->address);
+}
+
 void AddressLimit::forget(const wg::PublicKey& key) {
   const auto known = peers_.find(key);
   if (known == peers_.end()) return;

@@ -21,8 +21,9 @@ namespace updater {
 /// pointed at such an address at a time. If more want to, they take turns: a turn ends when one
 /// packet was sent and its answer could have come. That packet has opened this host's NAT for the
 /// peer, whose own next initiation is then let in. An address is that of a host, or IPv6's /64. It
-/// has answered once it was the endpoint of a peer before and after a handshake; then it is free of
-/// all this.
+/// has answered once it was the endpoint of a peer before and after a handshake, or when an echo
+/// request went there and its reply came; then it is free of all this. A packet alone proves
+/// nothing: a peer can write any source address on it.
 class AddressLimit {
  public:
   /// \param one_round the program ends after one round, so nobody can take turns: five peers may be
@@ -45,6 +46,10 @@ class AddressLimit {
   /// something was sent to it; none: never.
   [[nodiscard]] bool is_over(base::SteadyTime now, const wg::PublicKey& peer,
                              std::optional<base::SteadyTime> last_sent) const;
+  /// An echo request goes to the peer, at the endpoint of its last reading or admission.
+  void send_echo(const wg::PublicKey& peer);
+  /// Its reply came.
+  void take_reply(const wg::PublicKey& peer);
   /// It is pointed elsewhere.
   void leave(const wg::PublicKey& peer);
   /// Whether so many peers of the device have an endpoint at this address, which never answered,
@@ -67,6 +72,7 @@ class AddressLimit {
   struct Peer {
     std::optional<base::Endpoint> endpoint;  ///< as read, or as admitted since
     std::optional<std::chrono::sys_time<std::chrono::nanoseconds>> handshake;
+    std::optional<base::Endpoint> echo_at;  ///< where the last echo request went
     std::optional<base::Prefix> turn_at;
     std::optional<base::Prefix> waits_at;
     base::SteadyTime asked;      ///< the last time that it was not admitted

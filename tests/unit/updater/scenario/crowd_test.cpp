@@ -168,6 +168,35 @@ TEST_CASE("once one peer has answered there, all others are tried at once") {
   CHECK(crowd.sessions() == 100);
 }
 
+TEST_CASE("a peer's packet from an address does not prove it, the reply to an echo request does") {
+  updater::AddressLimit limit(false);
+  const base::Endpoint there{victim, base::Port{1}};
+  wg::DevicePeer liar;
+  liar.public_key = key(1);
+  limit.observe(at(0), liar);
+  liar.endpoint = there;
+  liar.latest_handshake = handshake_at(1);  // its first packet of the session came from there
+  limit.observe(at(1), liar);
+  const auto admitted = [&](double seconds) {
+    std::size_t count = 0;
+    for (std::uint8_t i = 10; i < 20; ++i)
+      count += limit.admit(at(seconds).steady, key(i), there) ? 1U : 0U;
+    return count;
+  };
+  CHECK(admitted(1) == 2);
+  limit.take_reply(key(1));  // none was sent
+  CHECK(admitted(1) == 2);
+  SUBCASE("an echo request") {
+    limit.send_echo(key(1));
+    limit.take_reply(key(1));
+  }
+  SUBCASE("the next handshake") {
+    liar.latest_handshake = handshake_at(121);
+    limit.observe(at(121), liar);
+  }
+  CHECK(admitted(121) == 10);
+}
+
 TEST_CASE("the addresses of one IPv6 network count as one") {
   Crowd crowd(3);
   crowd.published = [](unsigned peer) {
