@@ -52,7 +52,7 @@ def find_hub(world):
     log = world.start_updater("alice", "--hub-endpoint", NOBODY, "--wg-quick-file", quick)
     line = log.wait_for_line("the public host has no endpoint")
     check(f"endpoint {NOBODY}" in line and f"this is from hub-endpoint {NOBODY}" in line, line)
-    wait_until(lambda: f"trying {NOBODY}" in (hub_of(world)["problem"] or ""), "status says where the host is looked for")
+    wait_until(lambda: f"trying {NOBODY}" in (hub_of(world)["problem"] or ""), "status says where it is looked for")
     shown = hub_of(world)
     check(shown["path"] == "none" and shown["state"] == "hub", f"a host without a handshake: {shown}")
     story = ask(world, "why", "wg-alice", hub).stdout
@@ -65,7 +65,7 @@ def find_hub(world):
     device.wait_for_handshake(hub)
     places = (f"{HOST}:{WIREGUARD_PORT}", f"[{HOST6}]:{WIREGUARD_PORT}")
     check(device.endpoint_of(hub) in places, device.endpoint_of(hub))
-    wait_until(lambda: hub_of(world)["path"] == "direct" and not hub_of(world)["problem"], "status says that it answers")
+    wait_until(lambda: (hub_of(world)["path"], hub_of(world)["problem"]) == ("direct", None), "status says it answers")
     print("\n".join(log.lines("public host")))
     if world.full:
         follow_hub(world, log)
@@ -103,7 +103,9 @@ def crowd(world):
     world.start_dns()
     silent = Node(world, "silent")
     world.join_internet(silent, [SILENT])
-    silent.nft("table inet mute {\n chain input {\n type filter hook input priority 0;\n udp dport 20000-20200 drop\n }\n}\n")
+    silent.nft(
+        "table inet mute {\n chain input {\n type filter hook input priority 0;\n udp dport 20000-20200 drop\n }\n}\n"
+    )
     silent.count("tried", f"udp dport 20000-{20000 + CROWD}")
     world.use_resolver("unbound")
     world.wireguard()
