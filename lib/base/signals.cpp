@@ -38,7 +38,8 @@ FileDescriptor open_hangups() {
 
 void take_hangup(int fd) {
   signalfd_siginfo taken{};
-  (void)::read(fd, &taken, sizeof taken);  // the kernel keeps one SIGHUP, however many were sent
+  // The kernel keeps one SIGHUP, however many were sent.
+  [[maybe_unused]] const ssize_t size = ::read(fd, &taken, sizeof taken);
 }
 
 BlockedSignals::BlockedSignals() {

@@ -56,7 +56,7 @@ bool DirectPeer::may_take(Turn& turn) {
 
 /// \pre find_target()
 void DirectPeer::send_echo(Turn& turn) {
-  const SteadyTime now = turn.now();
+  const base::SteadyTime now = turn.now();
   probed_ = now;
   ++unanswered_echoes_;
   if (local_change_ && !local_change_->asked) local_change_->asked = now;

@@ -129,8 +129,8 @@ def crowd(world):
     sent, seconds = silent.counted("tried") - before, time.time() - began
     print(f"{CROWD} peers at one silent address: {sent} packets in {seconds:.1f} s")
     check(sent <= 2 * seconds + SLACK, f"{sent} packets in {seconds:.1f} s")
-    check(sent, "no packet in a turn")
     check(len(log.lines("it is its turn")) >= WATCHED // 2, "the peers do not take turns")
+    wait_until(lambda: silent.counted("tried") > before, "a packet is sent in a turn")
     check(len(log.lines("waits for its turn")) >= CROWD // 2, "the log does not say that peers wait")
 
     # One of them is there: it comes by itself, and the others may be there, too.
@@ -140,8 +140,7 @@ def crowd(world):
     silent.run("nft", "delete", "table", "inet", "mute")
     found.add_peer(alice.public_key, f"{TUNNEL['alice']}/32", f"{world.homes['alice'].public}:{WIREGUARD_PORT}", 25)
     found.wait_for_handshake(alice.public_key)
-    wait_until(lambda: silent.counted("tried") >= before + number, "the other peers are tried at once", 15)
-
+    wait_until(lambda: silent.counted("tried") >= before + number, "the other peers are tried at once")
 
 
 if __name__ == "__main__":
