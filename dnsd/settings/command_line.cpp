@@ -1,5 +1,7 @@
 #include "dnsd/settings/command_line.hpp"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 
 #include "config/command_line.hpp"
@@ -7,7 +9,10 @@
 
 namespace dnsd {
 void add_run_options(CLI::App& app, CommandLine& line) {
-  app.add_option("--config", line.config_file, "Configuration file (YAML) with the same words.")
+  app.add_option("--config", line.config_file,
+                 fmt::format("Configuration file (YAML) with the same words. Default without "
+                             "--zone: {}, where it exists.",
+                             default_config_file))
       ->type_name("FILE");
   for (const Option& option : all_options()) {
     config::add_option(app, option, line.words, option.word == "peers-file" ? ",--peers" : "");

@@ -11,6 +11,10 @@ class App;
 
 namespace dnsd {
 
+/// The configuration that the packages install. It is read where neither --config nor --zone says
+/// anything else.
+inline constexpr const char* default_config_file = "/etc/wg-dnsd/wg-dnsd.yaml";
+
 /// What the command line of `run` said, before any file is read. Kept for the life of the daemon: a
 /// reload reads the same files again and lays the same words over them.
 struct CommandLine {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "dnsd/settings/command_line.hpp"
+
 namespace dnsd {
 namespace {
 
@@ -45,7 +47,9 @@ std::string added_peers_file(const Config& config) {
 
 void check_whole(const Config& config) {
   if (config.zone.view().is_root())
-    throw ConfigError("no zone is given: add --zone NAME, or `zone: NAME` to the file of --config");
+    throw ConfigError(fmt::format(
+        "no zone is given: add `zone: NAME` to {}, or to the file of --config, or --zone NAME",
+        default_config_file));
   if (config.expire_after < config.stale_after)
     throw ConfigError(fmt::format("expire-after ({} s) must not be shorter than stale-after ({} s)",
                                   config.expire_after.count(), config.stale_after.count()));

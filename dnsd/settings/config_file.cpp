@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -67,7 +69,13 @@ std::string write_peer(const ConfiguredPeer& peer) {
 }  // namespace
 
 Config load_config(const CommandLine& line) {
-  return read_config(line, config::read_whole_file);
+  std::error_code ec;
+  CommandLine whole = line;
+  const auto zone = line.words.find("zone");  // the words that were not typed have no value
+  const bool names_zone = zone != line.words.end() && !zone->second.empty();
+  if (!line.config_file && !names_zone && std::filesystem::exists(default_config_file, ec))
+    whole.config_file = default_config_file;
+  return read_config(whole, config::read_whole_file);
 }
 
 Config read_config(const CommandLine& line, const ReadFile& read_file) {

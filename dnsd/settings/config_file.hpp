@@ -13,7 +13,8 @@ using config::ReadFile;
 
 /// Reads the configuration file and the files of peers that it and the command line name, and lays
 /// the words of the command line over it: an option that is given there replaces the file's, lists
-/// as a whole. Relative paths in a file start from its folder. Called at start and at each reload.
+/// as a whole. With neither --config nor --zone the file is default_config_file if that exists.
+/// Relative paths in a file start from its folder. Called at start and at each reload.
 /// \throws ConfigError
 [[nodiscard]] Config load_config(const CommandLine& line);
 
