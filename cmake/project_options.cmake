@@ -22,8 +22,7 @@ if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
 endif()
 
 add_library(project_options INTERFACE)
-target_include_directories(project_options INTERFACE ${PROJECT_SOURCE_DIR}/lib ${PROJECT_SOURCE_DIR}
-                                                     ${PROJECT_BINARY_DIR}/generated)
+target_include_directories(project_options INTERFACE ${PROJECT_SOURCE_DIR}/lib ${PROJECT_SOURCE_DIR})
 target_compile_options(
   project_options
   INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wold-style-cast -Wnon-virtual-dtor
@@ -55,5 +54,3 @@ if(WG_DNSD_HARDEN)
   set(CMAKE_POSITION_INDEPENDENT_CODE ON)
   add_link_options($<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-pie>)
 endif()
-
-configure_file(${PROJECT_SOURCE_DIR}/lib/base/version.hpp.in ${PROJECT_BINARY_DIR}/generated/base/version.hpp @ONLY)
