@@ -77,6 +77,11 @@ def steps(options):
         Step("lint", build("lint"), full=True),
         Step("docker", ["tests/docker/build_images"], full=True),
         Step("systemd", ["tests/systemd/boot_units", "build/release"], needs="build-release", full=True),
+        Step("packages", ["tests/packages/build_packages"], full=True),
+        *(
+            Step(f"packages/{name}", [f"tests/packages/{name}_test.py"], needs="packages", full=True)
+            for name in ("chroot", "readme", "upgrade", "source")
+        ),
     ]
 
 
@@ -109,7 +114,7 @@ def check_format(log):
 
 
 def check_scripts(log):
-    shell = [name for name in tracked_files("scripts", ".ci", "tests", "docker") if is_shell(ROOT / name)]
+    shell = [name for name in tracked_files("scripts", ".ci", "tests", "docker", "packaging") if is_shell(ROOT / name)]
     verdict = run(log, "pyflakes3", *tracked_files("*.py"))
     for name in shell:
         verdict |= run(log, "bash", "-n", name)

@@ -17,8 +17,9 @@ PR_SET_PDEATHSIG = 1
 libc = ctypes.CDLL(None, use_errno=True)
 
 
-def run_contained(body):
-    """Runs body() as the first process of new namespaces; returns what it returned. Ending it is what cleans up."""
+def run_contained(body, network=True):
+    """Runs body() as the first process of new namespaces; returns what it returned. Ending it is what cleans up.
+    \\param network without: the machine's network stays."""
     own_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY)
     if libc.unshare(CLONE_NEWPID) != 0:
         raise Skip(f"needs namespaces: {os.strerror(ctypes.get_errno())}")
@@ -32,7 +33,7 @@ def run_contained(body):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
         verdict = 1
         try:
-            enter_namespaces()
+            enter_namespaces(network)
             verdict = body()
         except Skip as reason:
             print(f"skipped: {reason}")
@@ -57,15 +58,15 @@ def run_contained(body):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def enter_namespaces():
-    if libc.unshare(CLONE_NEWNS | CLONE_NEWNET) != 0:
+def enter_namespaces(network):
+    if libc.unshare(CLONE_NEWNS | (CLONE_NEWNET if network else 0)) != 0:
         raise Skip(f"needs namespaces: {os.strerror(ctypes.get_errno())}")
     resolv_conf = pathlib.Path("/etc/resolv.conf").resolve()
     for command in (
         "mount --make-rprivate /",
         "mount -t proc proc /proc",
         "mount -t tmpfs -o mode=755 laboratory /run",
-        "ip link set lo up",
+        *(["ip link set lo up"] if network else []),
     ):
         subprocess.run(command.split(), check=True)
     RUN.mkdir()
