@@ -328,7 +328,10 @@ void Examination::check_hub(const wg::DevicePeer& hub,
   const auto text = record != nullptr
                         ? schema::parse_peer_text(std::get<dns::TxtRecord>(record->data).strings)
                         : std::nullopt;
-  if (!text || text->public_key != hub.public_key) return check_published_hub(hub);
+  // The public view has neither allowed-ips nor roles; with wg-dnsd's default listeners it answers
+  // here.
+  if (!text || text->public_key != hub.public_key || (!text->is_hub && text->allowed_ips.empty()))
+    return check_published_hub(hub);
   if (!text->is_hub)
     return say(Level::problem, "hub",
                fmt::format("{} is not the public host's key, but another peer's: the private view "

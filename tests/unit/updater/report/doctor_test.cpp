@@ -49,9 +49,10 @@ struct World final : dns::Outside {
   std::uint32_t kept_ttl = 1;
   std::string since;
   std::string map;
-  std::map<wg::PublicKey, std::string> roles;          ///< of texts that the resolver gives
-  std::map<wg::PublicKey, std::string> private_roles;  ///< of texts in the tunnel; empty: none
-  std::map<wg::PublicKey, Rcode> rcodes;               ///< for peers that are not found
+  std::map<wg::PublicKey, std::string> roles;  ///< of texts that the resolver gives
+  /// Of texts in the tunnel: hub, empty for another peer, or public for what the public view says.
+  std::map<wg::PublicKey, std::string> private_roles;
+  std::map<wg::PublicKey, Rcode> rcodes;  ///< for peers that are not found
   std::map<wg::PublicKey, std::string> places = {{own_key, seen}, {bob, "203.0.113.2"}};
   std::optional<std::string> hidden;  ///< an address that the resolver hides
 
@@ -94,7 +95,8 @@ struct World final : dns::Outside {
     for (const auto& [peer, role] : private_roles) {
       if (asked != schema::service_name(peer, zone)) continue;
       std::vector<std::string> strings = {"txtvers=1", "pub=" + peer.to_base64()};
-      if (!role.empty()) strings.push_back("role=" + role);
+      if (role.empty()) strings.push_back("allowed=10.77.0.9/32");
+      if (role == "hub") strings.push_back("role=hub");
       Reply reply{.rcode = Rcode::noerror};
       reply.answer = {text(asked, strings)};
       return reply;
@@ -285,6 +287,9 @@ TEST_CASE("what the doctor of the updater does not find fault with") {
   SUBCASE("a hub that the private view calls one") {
     world.private_roles[hub] = "hub";
     CHECK(says(updater::examine(facts, world), Level::ok, "hub", "is the public host's own key"));
+  }
+  SUBCASE("a public view at the hub's address in the tunnel, which calls nobody a hub") {
+    world.private_roles[hub] = "public";
   }
   SUBCASE("a point that DNS publishes where the device has it, or where a name server is") {
     world.places[hub] = "198.51.100.1";
