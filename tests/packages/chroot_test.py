@@ -76,7 +76,7 @@ def host(chroot, file):
     check(seconds < 60, f"from nothing to an answer in {seconds:.0f} s, a minute at most")
     print(f"   delegation printed, DNS answered after {seconds:.0f} s")
     owner = chroot.run("stat -c '%U %a' /var/lib/wg-dnsd").split()
-    check(owner == ["wg-dnsd", "750"], f"/var/lib/wg-dnsd is {owner}")
+    check(owner == ["wg-dnsd", "700"], f"/var/lib/wg-dnsd is {owner}")
 
 
 def peer(chroot, file):
