@@ -5,6 +5,9 @@ was skipped, and its log says why. The last line counts the steps; the exit code
 
 Scenarios mostly wait. So the programs are built first. Then a few scenarios at a time run while the unit tests are
 compiled and run. With --full every step runs alone, and scenarios judge the seconds that they otherwise only print.
+
+A scenario that failed beside others runs once more at the end, alone. If it passes then, the machine was too busy for it:
+the summary names it, with the end of its first log. With --full nothing is run again.
 """
 
 import argparse
@@ -25,6 +28,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 LOGS = ROOT / "build/test"
 SKIPPED = 77
 SLOWEST = 10  # tests, shown at the end
+END_OF_LOG = 40  # lines, shown of a step that failed
 UNIT_LIMIT = 600  # seconds, for one program of unit tests
 
 # What may run at the same time as a step.
@@ -201,11 +205,14 @@ def fuzz(log):
 class Run:
     """The steps that are running, and the verdicts so far."""
 
-    def __init__(self):
+    def __init__(self, runs_again):
+        self.runs_again = runs_again
         self.count = collections.Counter()
         self.verdicts = {}
         self.running = {}
         self.seconds = []  # (seconds, name) of each test
+        self.failures = []  # names
+        self.second_runs = {}  # name of a scenario → end of the log of its first run
         self.progress = Progress()
 
     def run_all(self, table):
@@ -223,7 +230,7 @@ class Run:
                     continue
                 waiting.remove(step)
             if self.running:
-                self.wait_for_one()
+                waiting += self.wait_for_one()
 
     def may_start(self, step):
         if step.needs and step.needs not in self.verdicts:
@@ -258,6 +265,7 @@ class Run:
         self.running[process] = (step, time.monotonic())
 
     def wait_for_one(self):
+        """\return the step that ended, if it is to run again"""
         process, status = os.waitpid(-1, os.WNOHANG)
         while not process:
             self.progress.show([step for step, _ in self.running.values()])
@@ -266,6 +274,11 @@ class Run:
         step, started = self.running.pop(process)
         code = os.waitstatus_to_exitcode(status)
         verdict = {0: "passed", SKIPPED: "skipped"}.get(code, "failed")
+        was_beside = step.room in (SCENARIO, HEAVY) and self.runs_again
+        if verdict == "failed" and was_beside:
+            self.second_runs[step.name] = log_of(step).read_text(errors="replace").splitlines()[-END_OF_LOG:]
+            self.progress.say(f"again, alone, at the end: {step.name}")
+            return [step._replace(room=ALONE)]
         self.verdicts[step.name] = verdict
         tests = tests_of(step)
         for test in tests:
@@ -276,12 +289,15 @@ class Run:
         if verdict == "skipped":
             self.show(line for line in lines if line.startswith("skipped: "))
         elif verdict == "failed":
-            self.show(lines[-40:])
+            self.show(lines[-END_OF_LOG:])
         else:
             self.show(figures_of(step, lines))
+        return []
 
     def report(self, verdict, seconds, name):
         self.count[verdict] += 1
+        if verdict == "failed":
+            self.failures.append(name)
         if name not in ("programs", "build") and not name.startswith("build-"):
             self.seconds.append((seconds, name))
         self.progress.say(f"{verdict:8}{seconds:8.1f} s  {name}")
@@ -296,6 +312,12 @@ class Run:
             self.progress.say(f"the {SLOWEST} slowest:")
             for seconds, name in slowest:
                 self.progress.say(f"        {seconds:8.1f} s  {name}")
+        for name, end_of_log in self.second_runs.items():
+            if name not in self.failures:
+                self.progress.say(f"passed alone, but failed beside others: {name}")
+                self.show(end_of_log)
+        for name in self.failures:
+            self.progress.say(f"failed: {name}")
         self.progress.say(", ".join(f"{self.count[verdict]} {verdict}" for verdict in ("passed", "failed", "skipped")))
 
     def stop(self):
@@ -420,7 +442,7 @@ def main():
     for report in [*LOGS.glob("ctest-*.xml"), *LOGS.glob("unit-*.xml")]:
         report.unlink()
     table = chosen(table, options.only) if options.only else [step for step in table if options.full or not step.full]
-    running = Run()
+    running = Run(runs_again=not options.only)
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, lambda number, frame: sys.exit(128 + number))
     try:
