@@ -64,21 +64,39 @@ TEST_CASE("a pipe that is read gets every line in its order") {
 TEST_CASE("a pipe that nobody reads holds nobody up; what did not fit is counted in its place") {
   const SmallPipe pipe;
   constexpr std::size_t room = 10050;
+  constexpr std::size_t line_size = 100;
   base::LogWriter log(pipe.writer.get(), told, room);
-  const std::string line(99, 'x');
-  constexpr int sent = 1000;
-  for (int i = 0; i < sent; ++i) log.write(line + "\n");
-  log.write("short\n");  // would have room, but its place is behind those that had not
+  constexpr std::size_t sent = 1000;
+  for (std::size_t i = 0; i < sent; ++i) {
+    std::string line = std::to_string(i) + " ";
+    line.resize(line_size - 1, 'x');
+    log.write(line + "\n");
+  }
+  log.write("1000 short\n");  // would have room, but its place is behind those that had not
   CHECK_FALSE(log.flush(milliseconds(1)));
 
-  // The lines that had room, then the number of those that had not, without another line.
-  const std::string all = pipe.read_until("\n");
-  std::string text = all;
-  while (text.find("dropped") == std::string::npos || !text.ends_with("\n"))
+  // Each line, or the number of those that had no room, at its place. There is a second gap where
+  // the thread first took lines after a first one.
+  std::size_t kept = 0;
+  std::size_t next = 0;
+  std::string text;
+  while (next <= sent) {
     text += pipe.read_until("\n");
-  const std::size_t kept = text.find("dropped") / (line.size() + 1);
-  CHECK(kept >= room / (line.size() + 1));
-  CHECK(text.substr(kept * (line.size() + 1)) == told(sent + 1 - kept));
+    for (std::size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n')) {
+      const std::string line = text.substr(0, end);
+      text.erase(0, end + 1);
+      if (line.starts_with("dropped ")) {
+        next += std::stoul(line.substr(line.find(' ')));
+      } else {
+        REQUIRE(line.substr(0, line.find(' ')) == std::to_string(next));
+        ++next;
+        ++kept;
+      }
+    }
+  }
+  CHECK(next == sent + 1);
+  CHECK(kept >= room / line_size);
+  CHECK(kept < sent / 2);
   CHECK(log.flush(generous));
   log.write("again\n");
   CHECK(pipe.read_until("again\n") == "again\n");
