@@ -445,7 +445,8 @@ Engine::Live& Engine::live(Node& node) {
 SessionIndex Engine::draw_index(Node& node) {
   for (;;) {
     const SessionIndex index = draw_u32();
-    if (index != 0 && indices_.try_emplace(index, &node).second) return index;
+    if (index == 0 || !handler_.may_draw(node.first, index)) continue;
+    if (indices_.try_emplace(index, &node).second) return index;
   }
 }
 

@@ -81,6 +81,11 @@ class Engine {
     /// which only its maker has, and only until the next one. No recording does that, in whatever
     /// order it is repeated.
     virtual void clock_behind(const wg::PublicKey& peer, std::chrono::seconds by) = 0;
+    /// Whether a session with this peer may have this index on our side: not if the peer sends
+    /// under it what is for somebody else behind our port. Asked again with others until true.
+    [[nodiscard]] virtual bool may_draw(const wg::PublicKey& /*peer*/, SessionIndex /*index*/) {
+      return true;
+    }
   };
 
   struct Options {
@@ -111,6 +116,8 @@ class Engine {
   [[nodiscard]] std::optional<Tai64n> mark(const wg::PublicKey& peer) const;
   /// Peers whose mark changed since the last call, each once.
   [[nodiscard]] std::vector<wg::PublicKey> take_marked();
+  /// Whether a session or an attempt of ours, with whichever peer, has this index on our side.
+  [[nodiscard]] bool owns_index(SessionIndex index) const { return indices_.contains(index); }
   /// The newest timestamp that we sent.
   [[nodiscard]] const Tai64n& last_timestamp() const { return last_timestamp_; }
 

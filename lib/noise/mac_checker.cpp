@@ -26,29 +26,46 @@ bool equal(base::Bytes a, const Mac& b) {
 
 }  // namespace
 
+KeyedBlake2s mac1_of(const wg::PublicKey& receiver) {
+  return KeyedBlake2s(labelled_key(mac1_label, receiver));
+}
+
+SharedKey cookie_key_of(const wg::PublicKey& receiver) {
+  return SharedKey(labelled_key(cookie_label, receiver));
+}
+
 MacChecker::MacChecker(const wg::PublicKey& own)
-    : mac1_(labelled_key(mac1_label, own)), cookie_key_(labelled_key(cookie_label, own)) {}
+    : mac1_(mac1_of(own)), cookie_key_(cookie_key_of(own)) {}
 
 MacChecker::Verdict MacChecker::check(const Macs& macs, const base::Endpoint& source,
                                       base::SteadyTime now) {
   if (!equal(macs.mac1, mac1_(macs.before_mac1))) return Verdict::wrong;
-  const bool has_mac2 =
-      std::any_of(macs.mac2.begin(), macs.mac2.end(), [](auto octet) { return octet != 0; });
-  if (!has_mac2) return Verdict::mac1;  // nearly all of them: no cookie has to be made
-  return equal(macs.mac2, KeyedBlake2s(cookie_of(source, now))(macs.before_mac2)) ? Verdict::mac2
-                                                                                  : Verdict::mac1;
+  return cookies_.is_right(macs, source, now) ? Verdict::mac2 : Verdict::mac1;
 }
 
 void MacChecker::write_reply(SessionIndex sender, const Macs& macs, const base::Endpoint& source,
                              base::SteadyTime now, base::MutableBytes out) {
+  cookies_.write_reply(cookie_key_, sender, macs, source, now, out);
+}
+
+bool CookieMaker::is_right(const Macs& macs, const base::Endpoint& source, base::SteadyTime now) {
+  const bool has_mac2 =
+      std::any_of(macs.mac2.begin(), macs.mac2.end(), [](auto octet) { return octet != 0; });
+  // Nearly all of them have none: no cookie has to be made.
+  return has_mac2 && equal(macs.mac2, KeyedBlake2s(cookie_of(source, now))(macs.before_mac2));
+}
+
+void CookieMaker::write_reply(const SharedKey& key, SessionIndex sender, const Macs& macs,
+                              const base::Endpoint& source, base::SteadyTime now,
+                              base::MutableBytes out) {
   Nonce24 nonce{};
   fill_random(nonce);
   std::array<std::uint8_t, mac_octets + tag_octets> sealed{};
-  seal(cookie_key_, nonce, cookie_of(source, now), macs.mac1, sealed);
+  seal(key, nonce, cookie_of(source, now), macs.mac1, sealed);
   write_cookie_reply(sender, nonce, sealed, out);
 }
 
-Mac MacChecker::cookie_of(const base::Endpoint& source, base::SteadyTime now) {
+Mac CookieMaker::cookie_of(const base::Endpoint& source, base::SteadyTime now) {
   if (!secret_drawn_ || now - *secret_drawn_ >= cookie_life) {
     fill_random(secret_.span());
     secret_drawn_ = now;
@@ -62,7 +79,7 @@ Mac MacChecker::cookie_of(const base::Endpoint& source, base::SteadyTime now) {
 
 void MacWriter::write(const wg::PublicKey& peer, base::SteadyTime now, base::MutableBytes message) {
   const std::size_t covered = message.size() - 2 * mac_octets;
-  last_mac1_ = KeyedBlake2s(labelled_key(mac1_label, peer))(message.first(covered));
+  last_mac1_ = mac1_of(peer)(message.first(covered));
   std::copy(last_mac1_->begin(), last_mac1_->end(), message.subspan(covered).begin());
   if (!cookie_ || now - cookie_->received >= cookie_use) return;
   const Mac mac2 = KeyedBlake2s(cookie_->value)(message.first(covered + mac_octets));
@@ -71,7 +88,7 @@ void MacWriter::write(const wg::PublicKey& peer, base::SteadyTime now, base::Mut
 
 bool MacWriter::take(const wg::PublicKey& peer, const CookieReply& reply, base::SteadyTime now) {
   if (!last_mac1_) return false;
-  const SharedKey key(labelled_key(cookie_label, peer));
+  const SharedKey key = cookie_key_of(peer);
   Cookie cookie{.value = {}, .received = now};
   if (!open(key, reply.nonce, reply.sealed_cookie, *last_mac1_, cookie.value)) return false;
   last_mac1_.reset();  // one cookie per message: a second one was not asked for

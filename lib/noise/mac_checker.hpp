@@ -13,6 +13,28 @@
 /// cookies they are made with (paper §5.3, §5.4.4, §5.4.7). No clock: `now` is a parameter.
 namespace noise {
 
+/// What mac1 of the messages for this key is made with: whoever knows the key can check it.
+[[nodiscard]] KeyedBlake2s mac1_of(const wg::PublicKey& receiver);
+/// What cookies in the name of this key are encrypted with: whoever knows it can hand them out.
+[[nodiscard]] SharedKey cookie_key_of(const wg::PublicKey& receiver);
+
+/// Makes and checks cookies, with a secret that nobody else has and that changes every two minutes.
+class CookieMaker {
+ public:
+  /// Whether mac2 is there, and made with our cookie for this source.
+  [[nodiscard]] bool is_right(const Macs& macs, const base::Endpoint& source, base::SteadyTime now);
+  /// Writes a cookie for the sender of `macs` at `source`. \param key cookie_key_of() the key that
+  /// the message is for \param sender the message's own index \param out 64 octets
+  void write_reply(const SharedKey& key, SessionIndex sender, const Macs& macs,
+                   const base::Endpoint& source, base::SteadyTime now, base::MutableBytes out);
+
+ private:
+  [[nodiscard]] Mac cookie_of(const base::Endpoint& source, base::SteadyTime now);
+
+  SharedKey secret_;
+  std::optional<base::SteadyTime> secret_drawn_;
+};
+
 /// The receiver's side: what arrives for one of our keys.
 class MacChecker {
  public:
@@ -31,12 +53,9 @@ class MacChecker {
                    base::SteadyTime now, base::MutableBytes out);
 
  private:
-  [[nodiscard]] Mac cookie_of(const base::Endpoint& source, base::SteadyTime now);
-
   KeyedBlake2s mac1_;
   SharedKey cookie_key_;
-  SharedKey secret_;  // cookies are made with it; changes every two minutes
-  std::optional<base::SteadyTime> secret_drawn_;
+  CookieMaker cookies_;
 };
 
 /// The sender's side: fills in both macs, and remembers the cookie of one peer.

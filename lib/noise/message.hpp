@@ -63,6 +63,10 @@ using Message = std::variant<Initiation, Response, CookieReply, TransportData>;
 /// \return nullopt: not a WireGuard message, or not of the length that its type has.
 [[nodiscard]] std::optional<Message> parse_message(base::Bytes datagram);
 
+/// What parse_message() finds in transport data, for who only passes it on.
+/// \return nullopt: it is something else
+[[nodiscard]] std::optional<SessionIndex> data_receiver(base::Bytes datagram);
+
 /// Each writes one message into `out`, which has exactly its length, and leaves both macs zero.
 /// \param sealed_static 48, \param sealed_timestamp 28, \param sealed_nothing 16 octets
 void write_initiation(SessionIndex sender, const wg::PublicKey& ephemeral,

@@ -1,0 +1,278 @@
+#include "dnsd/point/relay/relay_pairs.hpp"
+
+#include <algorithm>
+
+#include "base/hash.hpp"
+
+namespace dnsd {
+
+namespace rules = relay_rules;
+
+namespace {
+
+/// What a route leads to, in one number.
+std::uint32_t pack(const RelayPairs::Route& route) {
+  return route.pair << 4U | static_cast<std::uint32_t>(route.side) << 3U |
+         static_cast<std::uint32_t>(route.is_pending) << 2U | route.slot;
+}
+RelayPairs::Route unpack(std::uint32_t number) {
+  return {.pair = number >> 4U,
+          .side = static_cast<std::uint8_t>(number >> 3U & 1U),
+          .is_pending = (number >> 2U & 1U) != 0,
+          .slot = static_cast<std::uint8_t>(number & 3U)};
+}
+static_assert(rules::pairs_in_all < 1U << 27U && rules::sessions_per_pair <= 4 &&
+              rules::pending_per_ordered_pair <= 4);
+
+std::uint8_t other(std::uint8_t side) {
+  return side ^ 1U;
+}
+
+}  // namespace
+
+// Pairs
+
+RelayId RelayPairs::find(RelayId a, RelayId b) const {
+  return by_peers_.find({std::min(a, b), std::max(a, b)});
+}
+
+bool RelayPairs::is_crowded(RelayId maker) const {
+  return static_cast<double>(pairs_.size()) > rules::pairs_without_cookie * rules::pairs_in_all ||
+         static_cast<double>(peers_[maker].made) >
+             rules::pairs_without_cookie * rules::pairs_per_peer;
+}
+
+RelayId RelayPairs::make(RelayId maker, RelayId other, base::SteadyTime now) {
+  const RelayId known = find(maker, other);
+  if (known != no_relay_id) return known;
+  if (!make_room(maker, now)) return no_relay_id;
+  const RelayId id = pairs_.take();
+  RelayPair& pair = pairs_[id];
+  pair.peers = {maker, other};
+  by_peers_.set({std::min(maker, other), std::max(maker, other)}, id);
+  auto& of_maker = peers_[maker].pairs;
+  of_maker.insert(of_maker.begin(), id);
+  // An initiation alone does not push the partners of its recipient back.
+  peers_[other].pairs.push_back(id);
+  ++peers_[maker].made;
+  return id;
+}
+
+bool RelayPairs::make_room(RelayId maker, base::SteadyTime now) {
+  if (peers_[maker].made >= rules::pairs_per_peer) {
+    const auto& pairs = peers_[maker].pairs;
+    const auto idle = std::find_if(pairs.rbegin(), pairs.rend(), [&](RelayId id) {
+      return pairs_[id].peers[pairs_[id].maker] == maker && is_idle(pairs_[id], now);
+    });
+    if (idle == pairs.rend()) return false;
+    remove(*idle);
+  }
+  if (pairs_.size() < rules::pairs_in_all) return true;
+  for (std::size_t i = 0; i < rules::swept_at_once; ++i) {
+    if (sweep_next_ >= pairs_.end()) sweep_next_ = 0;
+    const RelayId id = sweep_next_++;
+    if (pairs_[id].peers[0] == no_relay_id || !is_idle(pairs_[id], now)) continue;
+    remove(id);
+    return true;
+  }
+  return false;
+}
+
+void RelayPairs::put_first(RelayId id) {
+  for (const RelayId peer : pairs_[id].peers) {
+    auto& pairs = peers_[peer].pairs;
+    const auto it = std::find(pairs.begin(), pairs.end(), id);
+    if (it != pairs.end()) std::rotate(pairs.begin(), it, it + 1);
+  }
+}
+
+void RelayPairs::remove_all(RelayId peer) {
+  while (!peers_[peer].pairs.empty()) remove(peers_[peer].pairs.back());
+}
+
+void RelayPairs::remove(RelayId id) {
+  RelayPair& pair = pairs_[id];
+  for (std::uint8_t side = 0; side < 2; ++side) {
+    for (std::uint8_t i = 0; i < pair.sides[side].pending.size(); ++i) clear_pending(id, side, i);
+  }
+  for (std::uint8_t i = 0; i < pair.sessions.size(); ++i) clear_session(id, i);
+  for (const RelayId peer : pair.peers) {
+    std::erase(peers_[peer].pairs, id);
+    std::erase(peers_[peer].adoptions, id);
+  }
+  if (pair.was_confirmed) {
+    const auto& a = peers_[pair.peers[0]].key;
+    const auto& b = peers_[pair.peers[1]].key;
+    changes_.removed.emplace_back(a, b);
+    changes_.removed.emplace_back(b, a);
+  }
+  if (pair.is_changed) std::erase(changes_.changed, id);
+  --peers_[pair.peers[pair.maker]].made;
+  by_peers_.erase({std::min(pair.peers[0], pair.peers[1]), std::max(pair.peers[0], pair.peers[1])});
+  pairs_.give_back(id);
+}
+
+bool RelayPairs::is_idle(const RelayPair& pair, base::SteadyTime now) const {
+  if (pair.is_adopting) return false;
+  const auto is_over = [&](const auto& entry) { return entry.expires <= now; };
+  return std::all_of(pair.sessions.begin(), pair.sessions.end(), is_over) &&
+         std::all_of(pair.sides.begin(), pair.sides.end(), [&](const RelayPair::Side& side) {
+           return std::all_of(side.pending.begin(), side.pending.end(), is_over);
+         });
+}
+
+// Routes
+
+RelayPairs::Route RelayPairs::route(RelayId from, noise::SessionIndex index, base::SteadyTime now) {
+  const std::uint32_t number = routes_.find({from, index});
+  if (number == no_relay_id) return {};
+  const Route route = unpack(number);
+  const RelayPair& pair = pairs_[route.pair];
+  const base::SteadyTime expires = route.is_pending
+                                       ? pair.sides[other(route.side)].pending[route.slot].expires
+                                       : pair.sessions[route.slot].expires;
+  if (now < expires) return route;
+  if (route.is_pending) {
+    clear_pending(route.pair, other(route.side), route.slot);
+  } else {
+    clear_session(route.pair, route.slot);
+  }
+  return {};
+}
+
+bool RelayPairs::has_room_for_pending(RelayId id, std::uint8_t side, base::SteadyTime now) const {
+  const auto& pending = pairs_[id].sides[side].pending;
+  return std::any_of(pending.begin(), pending.end(),
+                     [&](const auto& entry) { return entry.expires <= now || !entry.is_proven; });
+}
+
+void RelayPairs::add_pending(RelayId id, std::uint8_t side, noise::SessionIndex index,
+                             bool is_proven, base::SteadyTime now) {
+  auto& pending = pairs_[id].sides[side].pending;
+  // Those that are over, then those without a cookie, then the oldest.
+  const auto slot =
+      std::min_element(pending.begin(), pending.end(), [&](const auto& a, const auto& b) {
+        const auto rank = [&](const auto& entry) {
+          return entry.expires <= now ? 0 : entry.is_proven ? 2 : 1;
+        };
+        return std::pair(rank(a), a.expires) < std::pair(rank(b), b.expires);
+      });
+  const auto number = static_cast<std::uint8_t>(slot - pending.begin());
+  clear_pending(id, side, number);
+  *slot = {.expires = now + rules::pending_life, .index = index, .is_proven = is_proven};
+  routes_.set({pairs_[id].peers[other(side)], index},
+              pack({.pair = id, .side = other(side), .is_pending = true, .slot = number}));
+}
+
+void RelayPairs::clear_pending(RelayId id, std::uint8_t side, std::uint8_t slot) {
+  RelayPair& pair = pairs_[id];
+  RelayPair::Pending& pending = pair.sides[side].pending[slot];
+  if (pending.expires == base::SteadyTime()) return;
+  routes_.erase({pair.peers[other(side)], pending.index});
+  pending = {};
+}
+
+std::optional<std::uint8_t> RelayPairs::room_for_session(RelayId id, bool is_proven,
+                                                         base::SteadyTime now) const {
+  const auto& sessions = pairs_[id].sessions;
+  const auto rank = [&](const RelayPair::Session& session) {
+    if (session.expires <= now) return 0;
+    const auto unused = now - session.used;
+    if (!session.has_sent[session.initiator] && unused >= rules::unused_life) return 1;
+    return unused >= rules::idle_life ? 2 : 3;
+  };
+  const auto victim =
+      std::min_element(sessions.begin(), sessions.end(), [&](const auto& a, const auto& b) {
+        return std::pair(rank(a), a.expires) < std::pair(rank(b), b.expires);
+      });
+  if (rank(*victim) == 3 && !is_proven) return std::nullopt;
+  return static_cast<std::uint8_t>(victim - sessions.begin());
+}
+
+bool RelayPairs::confirm(const Route& pending, noise::SessionIndex index, base::SteadyTime now) {
+  const std::uint8_t initiator = other(pending.side);
+  RelayPair& pair = pairs_[pending.pair];
+  const RelayPair::Pending entry = pair.sides[initiator].pending[pending.slot];
+  const auto slot = room_for_session(pending.pair, entry.is_proven, now);
+  if (!slot) return false;
+  clear_pending(pending.pair, initiator, pending.slot);
+  clear_session(pending.pair, *slot);
+  pair.sessions[*slot].used = now;
+  pair.sessions[*slot].initiator = initiator;
+  pair.sides[initiator].under_way.reset();
+  const base::SteadyTime expires = now + rules::session_life;
+  add_index(pending.pair, *slot, pending.side, entry.index, expires);
+  add_index(pending.pair, *slot, initiator, index, expires);
+  put_first(pending.pair);
+  return true;
+}
+
+void RelayPairs::add_index(RelayId id, std::uint8_t slot, std::uint8_t side,
+                           noise::SessionIndex index, base::SteadyTime expires) {
+  RelayPair& pair = pairs_[id];
+  RelayPair::Session& session = pair.sessions[slot];
+  session.expires = expires;
+  session.index[side] = index;
+  session.is_known[side] = true;
+  routes_.set({pair.peers[side], index}, pack({.pair = id, .side = side, .slot = slot}));
+  if (owner(index) == no_relay_id) owners_.set({index, 0}, pair.peers[side]);
+  pair.was_confirmed = true;
+  note_change(id);
+}
+
+void RelayPairs::clear_session(RelayId id, std::uint8_t slot) {
+  RelayPair& pair = pairs_[id];
+  RelayPair::Session& session = pair.sessions[slot];
+  if (session.expires == base::SteadyTime()) return;
+  for (std::uint8_t side = 0; side < 2; ++side) {
+    if (!session.is_known[side]) continue;
+    routes_.erase({pair.peers[side], session.index[side]});
+    if (owner(session.index[side]) == pair.peers[side]) owners_.erase({session.index[side], 0});
+  }
+  session = {};
+  note_change(id);
+}
+
+// Time, changes
+
+void RelayPairs::sweep(base::SteadyTime now) {
+  const std::size_t count = std::min<std::size_t>(rules::swept_at_once, pairs_.end());
+  for (std::size_t i = 0; i < count; ++i) {
+    if (sweep_next_ >= pairs_.end()) sweep_next_ = 0;
+    const RelayId id = sweep_next_++;
+    if (pairs_[id].peers[0] != no_relay_id) drop_over(id, now);
+  }
+}
+
+void RelayPairs::drop_over(RelayId id, base::SteadyTime now) {
+  RelayPair& pair = pairs_[id];
+  for (std::uint8_t side = 0; side < 2; ++side) {
+    for (std::uint8_t i = 0; i < pair.sides[side].pending.size(); ++i) {
+      if (pair.sides[side].pending[i].expires <= now) clear_pending(id, side, i);
+    }
+  }
+  for (std::uint8_t i = 0; i < pair.sessions.size(); ++i) {
+    if (pair.sessions[i].expires <= now) clear_session(id, i);
+  }
+  if (!pair.was_confirmed && is_idle(pair, now)) remove(id);
+}
+
+void RelayPairs::note_change(RelayId id) {
+  if (std::exchange(pairs_[id].is_changed, true)) return;
+  changes_.changed.push_back(id);
+}
+
+RelayPairs::Changes RelayPairs::take_changes() {
+  for (const RelayId id : changes_.changed) pairs_[id].is_changed = false;
+  return std::exchange(changes_, {});
+}
+
+std::size_t RelayPairs::TwoHash::operator()(const Two& two) const noexcept {
+  std::array<std::uint8_t, sizeof two> octets{};
+  base::ByteWriter writer(octets);
+  writer.u32(two.first);
+  writer.u32(two.second);
+  return base::keyed_hash(octets);
+}
+
+}  // namespace dnsd

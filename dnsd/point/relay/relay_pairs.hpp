@@ -1,0 +1,148 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "dnsd/point/relay/relay_peers.hpp"
+#include "dnsd/point/relay/relay_rules.hpp"
+#include "dnsd/point/relay/relay_table.hpp"
+#include "dnsd/point/relay/token_bucket.hpp"
+#include "noise/message.hpp"
+
+namespace dnsd {
+
+/// Two peers that pass packets to each other through the relay. A side is 0 or 1.
+struct RelayPair {
+  struct Session {
+    base::SteadyTime expires{};  ///< before now: free
+    base::SteadyTime used{};
+    std::array<noise::SessionIndex, 2> index{};  ///< that the side sends under
+    std::array<bool, 2> is_known{};              ///< the index
+    std::array<bool, 2> has_sent{};
+    std::uint8_t initiator = 0;
+  };
+  struct Count {
+    std::uint64_t packets = 0;
+    std::uint64_t octets = 0;
+  };
+  /// An initiation of one side that waits for its response.
+  struct Pending {
+    base::SteadyTime expires{};
+    noise::SessionIndex index{};  ///< that the other side answers under
+    bool is_proven = false;       ///< came with a cookie
+  };
+  /// What one side has sent of handshakes.
+  struct Side {
+    std::array<Pending, relay_rules::pending_per_ordered_pair> pending;
+    TokenBucket initiations;
+    TokenBucket proven;
+    TokenBucket cookies;
+    std::optional<base::SteadyTime> under_way;
+    std::optional<base::SteadyTime> held_back;
+  };
+
+  std::array<Session, relay_rules::sessions_per_pair> sessions;
+  std::array<Count, 2> counts;
+  std::array<RelayId, 2> peers{no_relay_id, no_relay_id};
+  std::uint8_t maker = 0;  ///< the side that sent the first initiation
+  bool was_confirmed = false;
+  bool is_changed = false;
+  bool is_adopting = false;
+  std::array<Side, 2> sides;
+};
+
+/// The pairs of a relay, their sessions and the initiations that wait. Pure; one thread. Bounded:
+/// relay_rules, "Tables".
+class RelayPairs {
+ public:
+  explicit RelayPairs(RelayPeers& peers) : peers_(peers) {}
+
+  [[nodiscard]] RelayPair& operator[](RelayId id) { return pairs_[id]; }
+  [[nodiscard]] RelayId find(RelayId a, RelayId b) const;
+  /// Whether a new pair of this maker needs a cookie.
+  [[nodiscard]] bool is_crowded(RelayId maker) const;
+  /// Finds or makes the pair. \return no_relay_id: there are too many, and all are in use.
+  RelayId make(RelayId maker, RelayId other, base::SteadyTime now);
+  /// The pair is the first that both try.
+  void put_first(RelayId id);
+  void remove_all(RelayId peer);
+
+  /// Where an index leads that a peer sends under.
+  struct Route {
+    RelayId pair = no_relay_id;
+    std::uint8_t side = 0;  ///< of the peer
+    bool is_pending = false;
+    std::uint8_t slot = 0;
+
+    explicit operator bool() const { return pair != no_relay_id; }
+  };
+  /// Not one that is over: that is erased.
+  [[nodiscard]] Route route(RelayId from, noise::SessionIndex index, base::SteadyTime now);
+  /// The same, without the time.
+  [[nodiscard]] bool has_route(RelayId from, noise::SessionIndex index) const {
+    return routes_.find({from, index}) != no_relay_id;
+  }
+  /// A peer that sends under this index in a confirmed session; of several the first.
+  [[nodiscard]] RelayId owner(noise::SessionIndex index) const { return owners_.find({index, 0}); }
+
+  [[nodiscard]] bool has_room_for_pending(RelayId id, std::uint8_t side,
+                                          base::SteadyTime now) const;
+  void add_pending(RelayId id, std::uint8_t side, noise::SessionIndex index, bool is_proven,
+                   base::SteadyTime now);
+  /// Where a new session goes. \param is_proven it may take the place of one that is in use.
+  [[nodiscard]] std::optional<std::uint8_t> room_for_session(RelayId id, bool is_proven,
+                                                             base::SteadyTime now) const;
+  /// A pending initiation was answered. \param index that its sender will use
+  /// \return false: there is no room.
+  bool confirm(const Route& pending, noise::SessionIndex index, base::SteadyTime now);
+  /// A session of which one index, or both, are known. \param slot of room_for_session(), or one
+  /// that has no such index
+  void add_index(RelayId id, std::uint8_t slot, std::uint8_t side, noise::SessionIndex index,
+                 base::SteadyTime expires);
+  void clear_session(RelayId id, std::uint8_t slot);
+
+  /// A bounded part of what is over.
+  void sweep(base::SteadyTime now);
+  [[nodiscard]] std::size_t size() const { return pairs_.size(); }
+  /// Above all numbers of pairs; those that are free have no peers.
+  [[nodiscard]] RelayId end() const { return pairs_.end(); }
+
+  /// The pairs that changed since the last call; of removed ones their keys.
+  struct Changes {
+    std::vector<RelayId> changed;
+    std::vector<std::pair<wg::PublicKey, wg::PublicKey>> removed;
+  };
+  [[nodiscard]] Changes take_changes();
+
+ private:
+  struct Two {
+    std::uint32_t first = 0;
+    std::uint32_t second = 0;
+    friend bool operator==(const Two&, const Two&) = default;
+  };
+  struct TwoHash {
+    std::size_t operator()(const Two& two) const noexcept;
+  };
+
+  void clear_pending(RelayId id, std::uint8_t side, std::uint8_t slot);
+  [[nodiscard]] bool is_idle(const RelayPair& pair, base::SteadyTime now) const;
+  void remove(RelayId id);
+  void note_change(RelayId id);
+  bool make_room(RelayId maker, base::SteadyTime now);
+  void drop_over(RelayId id, base::SteadyTime now);
+
+  RelayPeers& peers_;
+  RelaySlab<RelayPair> pairs_;
+  RelayTable<Two, TwoHash> by_peers_;  // the smaller number first
+  RelayTable<Two, TwoHash> routes_;    // sender, index
+  RelayTable<Two, TwoHash> owners_;    // index
+  RelayId sweep_next_ = 0;
+  Changes changes_;
+};
+
+}  // namespace dnsd
