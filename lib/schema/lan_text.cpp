@@ -4,26 +4,12 @@
 #include <cassert>
 #include <string_view>
 
-#include "dns/header.hpp"
 #include "dns/types.hpp"
 #include "schema/owner_name.hpp"
+#include "schema/peer_update.hpp"
 
 namespace schema {
 namespace {
-
-/// TTL of the announced record. The server decides how long the announcement lives.
-constexpr std::uint32_t announced_ttl = 1;
-constexpr std::size_t max_update_octets = 1232;  // the longest zone name and 8 endpoints: 1043
-
-void write_record(base::ByteWriter& writer, dns::NameView owner, dns::RrClass rr_class,
-                  std::uint32_t ttl, base::Bytes rdata) {
-  writer.bytes(owner.wire());
-  writer.u16(static_cast<std::uint16_t>(dns::RrType::txt));
-  writer.u16(static_cast<std::uint16_t>(rr_class));
-  writer.u32(ttl);
-  writer.u16(static_cast<std::uint16_t>(rdata.size()));
-  writer.bytes(rdata);
-}
 
 /// \return false: there are enough already, or this one may not be announced.
 bool append_endpoint(std::string_view text, LanEndpoints& endpoints) {
@@ -91,19 +77,12 @@ std::vector<std::uint8_t> write_lan_update(std::uint16_t id, dns::NameView zone,
 
   std::vector<std::uint8_t> message(max_update_octets);
   base::ByteWriter writer(message);
-  writer.u16(id);
-  writer.u16(
-      static_cast<std::uint16_t>(static_cast<unsigned>(dns::Opcode::update) << dns::opcode_shift));
-  writer.u16(1);                                                      // zone
-  writer.u16(0);                                                      // prerequisites
-  writer.u16(static_cast<std::uint16_t>(endpoints.empty() ? 1 : 2));  // updates
-  writer.u16(0);                                                      // additional
-  writer.bytes(zone.wire());
-  writer.u16(static_cast<std::uint16_t>(dns::RrType::soa));
-  writer.u16(static_cast<std::uint16_t>(dns::RrClass::in));
-  write_record(writer, owner, dns::RrClass::any, 0, {});  // RFC 2136 §2.5.2
-  if (!endpoints.empty())
-    write_record(writer, owner, dns::RrClass::in, announced_ttl, text_writer.written());  // §2.5.1
+  write_update_head(writer, id, zone, endpoints.empty() ? 1 : 2);
+  write_update_record(writer, owner, dns::RrClass::any, 0, {});  // RFC 2136 §2.5.2
+  if (!endpoints.empty()) {
+    write_update_record(writer, owner, dns::RrClass::in, announced_ttl,
+                        text_writer.written());  // §2.5.1
+  }
   assert(writer.ok());
   message.resize(writer.size());
   return message;

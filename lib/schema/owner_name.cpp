@@ -212,6 +212,10 @@ dns::Name lan_name(const wg::PublicKey& key, dns::NameView zone) {
   return join({lan_label, make_key_label(key).text()}, zone);
 }
 
+dns::Name relay_name(const wg::PublicKey& key, dns::NameView zone) {
+  return join({relay_label, make_key_label(key).text()}, zone);
+}
+
 void write_address_name(const base::IpAddress& address, const KeyLabel& label, dns::NameView zone,
                         base::ByteWriter& out) {
   const ShortLabel first = make_address_label(address);

@@ -17,6 +17,7 @@ namespace schema {
 inline constexpr std::string_view service_label = "_wireguard";
 inline constexpr std::string_view protocol_label = "_udp";
 inline constexpr std::string_view lan_label = "_lan";
+inline constexpr std::string_view relay_label = "_relay";
 
 /// The label of a key: base32, lower case.
 using KeyLabel = std::array<char, base::base32_length>;
@@ -30,7 +31,8 @@ struct PeerName {
     address,   ///< A.K.Z where A is well-formed; it exists only while the peer has that address
     lan,       ///< _lan.K.Z; it exists only while the peer announces addresses of its network
     instance,  ///< K._wireguard._udp.Z
-    other,     ///< any other name below K.Z or K._wireguard._udp.Z: reserved, and never exists
+    other,     ///< any other name below K.Z or K._wireguard._udp.Z: reserved, and never exists.
+               ///< _relay.K.Z is one: it takes requests
   };
   Form form{};
   wg::PublicKey key;
@@ -65,6 +67,7 @@ inline constexpr std::size_t max_zone_octets =
 [[nodiscard]] dns::Name address_name(const base::IpAddress& address, const wg::PublicKey& key,
                                      dns::NameView zone);
 [[nodiscard]] dns::Name lan_name(const wg::PublicKey& key, dns::NameView zone);
+[[nodiscard]] dns::Name relay_name(const wg::PublicKey& key, dns::NameView zone);
 /// What address_name() makes, written in place. \param out with room for dns::max_name_octets.
 void write_address_name(const base::IpAddress& address, const KeyLabel& label, dns::NameView zone,
                         base::ByteWriter& out);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/encoding.hpp"
+#include "schema/relay_text.hpp"
 
 namespace schema {
 namespace {
@@ -62,6 +63,11 @@ std::optional<PeerText> parse_peer_text(std::span<const std::string> strings) {
   for (unsigned next = 2; allowed; ++next) {
     if (!append_prefixes(*allowed, text.allowed_ips)) return std::nullopt;
     allowed = find_value(strings, "allowed" + std::to_string(next));
+  }
+  auto relays = find_value(strings, "relay");
+  for (unsigned next = 2; relays; ++next) {
+    if (!append_relays(*relays, text.relays)) return std::nullopt;
+    relays = find_value(strings, "relay" + std::to_string(next));
   }
   if (!read_time(find_value(strings, "since"), text.since) ||
       !read_time(find_value(strings, "stale"), text.stale))

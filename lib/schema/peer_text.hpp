@@ -22,6 +22,8 @@ struct PeerText {
   std::optional<base::WallTime> stale;    ///< private: last seen; only while stale
   bool is_hub = false;                    ///< private: role=hub
   std::optional<NatMapping> mapping;      ///< private: map=
+  /// The points, by their own keys, that pass packets on to this peer: relay=. At most max_relays.
+  std::vector<wg::PublicKey> relays;
 
   friend bool operator==(const PeerText&, const PeerText&) = default;
 };

@@ -58,6 +58,7 @@ TEST_CASE("every form of a peer's name is recognised, in any case") {
       Row{"x.203-0-113-10." + k, Form::other, false},
       Row{"x._lan." + k, Form::other, false},
       Row{"lan." + k, Form::other, false},
+      Row{"_relay." + k, Form::other, false},
       Row{"x." + k + "._wireguard._udp", Form::other, false},
       Row{"x." + k + "====._wireguard._udp", Form::other, true},
       Row{k + "====", Form::other, false},

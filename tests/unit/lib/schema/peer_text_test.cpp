@@ -6,6 +6,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/encoding.hpp"
+#include "schema/relay_text.hpp"
+
 namespace {
 
 using Strings = std::vector<std::string>;
@@ -14,6 +17,12 @@ const std::string pub = "pub=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 base::Prefix prefix(std::string_view text) {
   return *base::Prefix::parse(text);
+}
+const std::string relay_a = "aebagbafaydqqcikbmga2dqpcaireeyuculbogazdinryhi6d4qa";
+const std::string relay_b = std::string(51, 'a') + "a";
+
+wg::PublicKey key_of(std::string_view base32) {
+  return wg::PublicKey(*base::parse_base32(base32));
 }
 base::WallTime time(std::int64_t seconds) {
   return base::WallTime(std::chrono::seconds(seconds));
@@ -29,6 +38,19 @@ TEST_CASE("the public view's strings are enough") {
   CHECK(!text->since);
   CHECK(!text->stale);
   CHECK(!text->is_hub);
+  CHECK(text->relays.empty());
+}
+
+TEST_CASE("the points that pass packets on, the continued list in its order") {
+  const auto text = schema::parse_peer_text(
+      Strings{"txtvers=1", pub, "relay2=" + relay_a, "RELAY=" + relay_b + "," + relay_a});
+  REQUIRE(text);
+  CHECK(text->relays == std::vector{key_of(relay_b), key_of(relay_a), key_of(relay_a)});
+  std::string many = "relay=" + relay_a;
+  for (std::size_t i = 0; i < schema::max_relays; ++i) many += "," + relay_b;
+  const auto cut = schema::parse_peer_text(Strings{"txtvers=1", pub, many});
+  REQUIRE(cut);
+  CHECK(cut->relays.size() == schema::max_relays);
 }
 
 TEST_CASE("the private view's strings are read, the continued list in its order") {
@@ -74,6 +96,10 @@ TEST_CASE("strings that are not of version 1, without the key, or malformed are 
       {"an empty last item", {"txtvers=1", pub, "allowed=10.0.0.2/32,"}},
       {"a space", {"txtvers=1", pub, "allowed=10.0.0.2/32, 10.0.0.3/32"}},
       {"a broken continuation", {"txtvers=1", pub, "allowed=10.0.0.2/32", "allowed2=x"}},
+      {"a relay in base64", {"txtvers=1", pub, "relay=" + pub.substr(4)}},
+      {"a relay with padding", {"txtvers=1", pub, "relay=" + relay_a + "===="}},
+      {"an empty last relay", {"txtvers=1", pub, "relay=" + relay_a + ","}},
+      {"a relay with spare bits", {"txtvers=1", pub, "relay=" + std::string(51, 'a') + "b"}},
       {"no time", {"txtvers=1", pub, "since="}},
       {"a negative time", {"txtvers=1", pub, "since=-1"}},
       {"a time with a fraction", {"txtvers=1", pub, "stale=1.5"}},

@@ -1,0 +1,31 @@
+#include "schema/peer_update.hpp"
+
+#include "dns/header.hpp"
+
+namespace schema {
+
+void write_update_head(base::ByteWriter& writer, std::uint16_t id, dns::NameView zone,
+                       std::uint16_t records) {
+  writer.u16(id);
+  writer.u16(
+      static_cast<std::uint16_t>(static_cast<unsigned>(dns::Opcode::update) << dns::opcode_shift));
+  writer.u16(1);        // zone
+  writer.u16(0);        // prerequisites
+  writer.u16(records);  // updates
+  writer.u16(0);        // additional
+  writer.bytes(zone.wire());
+  writer.u16(static_cast<std::uint16_t>(dns::RrType::soa));
+  writer.u16(static_cast<std::uint16_t>(dns::RrClass::in));
+}
+
+void write_update_record(base::ByteWriter& writer, dns::NameView owner, dns::RrClass rr_class,
+                         std::uint32_t ttl, base::Bytes rdata) {
+  writer.bytes(owner.wire());
+  writer.u16(static_cast<std::uint16_t>(dns::RrType::txt));
+  writer.u16(static_cast<std::uint16_t>(rr_class));
+  writer.u32(ttl);
+  writer.u16(static_cast<std::uint16_t>(rdata.size()));
+  writer.bytes(rdata);
+}
+
+}  // namespace schema

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+
+#include "base/bytes.hpp"
+#include "dns/name.hpp"
+#include "dns/types.hpp"
+
+/// The parts of an UPDATE (RFC 2136 §2) by which a peer says something of itself to the public
+/// host: TXT records of one owner.
+namespace schema {
+
+/// TTL of an added record. The server decides how long it keeps what it was told.
+inline constexpr std::uint32_t announced_ttl = 1;
+/// The longest zone name with the longest of our texts fits.
+inline constexpr std::size_t max_update_octets = 1232;
+
+/// Header and zone section. \param records how many follow, each by write_update_record().
+void write_update_head(base::ByteWriter& writer, std::uint16_t id, dns::NameView zone,
+                       std::uint16_t records);
+/// One TXT record of the update section. What it does is said by class, TTL and data (§2.5).
+void write_update_record(base::ByteWriter& writer, dns::NameView owner, dns::RrClass rr_class,
+                         std::uint32_t ttl, base::Bytes rdata);
+
+}  // namespace schema
