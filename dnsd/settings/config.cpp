@@ -41,6 +41,10 @@ std::string key_file_of(const Config& config, const ConfiguredPoint& point) {
                      base::to_number(point.listen.port));
 }
 
+bool is_relay(const Config& config, const ConfiguredPoint& point) {
+  return config.relay && point.relays;
+}
+
 std::string added_peers_file(const Config& config) {
   return config.state_dir + "/added-peers.conf";
 }

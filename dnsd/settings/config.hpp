@@ -30,11 +30,12 @@ struct NameServer {
   friend bool operator==(const NameServer&, const NameServer&) = default;
 };
 
-/// `ADDR:PORT[=KEYFILE][,TUNNEL…]` of --observe: a built-in observation point.
+/// `ADDR:PORT[=KEYFILE][,TUNNEL…][,no-relay]` of --observe: a built-in observation point.
 struct ConfiguredPoint {
   base::Endpoint listen;  ///< the unspecified address of a family means all its addresses
   std::string key_file;   ///< empty: see key_file_of()
   std::vector<base::IpAddress> tunnel_addresses;  ///< at most one of each family
+  bool relays = true;  ///< where the option `relay` does not forbid it for all points
 
   friend bool operator==(const ConfiguredPoint&, const ConfiguredPoint&) = default;
 };
@@ -57,7 +58,8 @@ struct ConfiguredPeer {
   std::optional<wg::PresharedKey> preshared_key = {};  ///< of that file, or of a file of peers
   /// The name is from a comment in WireGuard's file: it makes way for records of the zone file.
   bool name_yields = false;
-  bool is_fixed = false;  ///< the endpoint is the operator's word, wherever it stands
+  bool is_fixed = false;   ///< the endpoint is the operator's word, wherever it stands
+  bool is_relayed = true;  ///< built-in points pass packets on to it, and from it
   /// Where the endpoint is from, unless it is the operator's word: what a source once knew, as old
   /// as the file. Null: it is.
   std::shared_ptr<const EndpointFile> endpoint_file = {};
@@ -69,10 +71,13 @@ struct ConfiguredPeer {
 /// peers are read. Ranges: options.cpp.
 struct Config {
   dns::Name zone;
-  std::vector<std::string> interfaces;   ///< in order of precedence
-  std::vector<ConfiguredPoint> points;   ///< in order of precedence, after the interfaces
-  std::vector<std::string> peers_files;  ///< absolute paths; their peers are in `peers`
-  std::vector<ConfiguredPeer> peers;     ///< each public key and each name once
+  std::vector<std::string> interfaces;  ///< in order of precedence
+  std::vector<ConfiguredPoint> points;  ///< in order of precedence, after the interfaces
+  bool relay = true;                    ///< the points pass packets on; see ConfiguredPoint::relays
+  std::uint64_t relay_rate = 20'000'000;    ///< bit/s of one sender at one point; 0: no limit
+  std::uint64_t relay_total = 200'000'000;  ///< bit/s at one point; 0: no limit
+  std::vector<std::string> peers_files;     ///< absolute paths; their peers are in `peers`
+  std::vector<ConfiguredPeer> peers;        ///< each public key and each name once
   std::size_t peers_in_yaml = 0;  ///< how many of `peers` are from the YAML file; they come first
   bool publish_listed_only = false;   ///< publish: listed
   std::vector<ListenAddress> listen;  ///< empty: port 53 on all addresses, public
@@ -116,6 +121,9 @@ struct Config {
 
 /// Where a point's private key is: its own file, or `observe-ADDR-PORT.key` in the state folder.
 [[nodiscard]] std::string key_file_of(const Config& config, const ConfiguredPoint& point);
+
+/// Whether the point passes packets between peers on.
+[[nodiscard]] bool is_relay(const Config& config, const ConfiguredPoint& point);
 
 /// Where `wg-dnsd peer add` writes: `added-peers.conf` in the state folder. Read like a file of
 /// peers that the configuration names.

@@ -59,6 +59,7 @@ std::string write_peer(const ConfiguredPeer& peer) {
   write("name", peer.name);
   if (peer.endpoint && !peer.endpoint_file) write("endpoint", endpoint_text(peer));
   if (peer.is_fixed) write("fixed", "yes");
+  if (!peer.is_relayed) write("relay", "no");
   write("preshared-key-file", peer.preshared_key_file);
   if (peer.allowed_ips.empty()) return out;
   std::vector<std::string> prefixes;

@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 
+#include "base/encoding.hpp"
 #include "dns/server_address.hpp"
 #include "schema/zone_name.hpp"
 
@@ -22,6 +23,16 @@ constexpr std::array<PublicPart, 5> public_part_words{{{"names", &PublicParts::n
                                                        {"map", &PublicParts::map},
                                                        {"list", &PublicParts::list}}};
 
+constexpr std::string_view no_relay = "no-relay";
+
+struct RateUnit {
+  char letter;
+  std::uint64_t bits;
+};
+constexpr std::array<RateUnit, 3> rate_units{
+    {{'G', 1'000'000'000}, {'M', 1'000'000}, {'k', 1'000}}};
+constexpr std::uint64_t max_bit_rate = 1'000'000'000'000;
+
 }  // namespace
 
 bool set_zone(Config& config, const std::string& value) {
@@ -33,13 +44,20 @@ std::vector<std::string> get_zone(const Config& config) {
   return {config.zone.to_string()};
 }
 
-/// The tunnel addresses follow the last commas; what is not an address belongs to the file name.
+/// The tunnel addresses and `no-relay` follow the last commas; what is neither belongs to the file
+/// name.
 bool add_point(Config& config, const std::string& value) {
   ConfiguredPoint point;
   std::string_view rest = value;
   for (std::size_t comma = rest.rfind(','); comma != std::string_view::npos;
        comma = rest.rfind(',')) {
-    const auto address = base::IpAddress::parse(rest.substr(comma + 1));
+    const std::string_view last = rest.substr(comma + 1);
+    if (last == no_relay && point.relays) {
+      point.relays = false;
+      rest = rest.substr(0, comma);
+      continue;
+    }
+    const auto address = base::IpAddress::parse(last);
     if (!address) break;
     const auto& known = point.tunnel_addresses;
     if (address->is_unspecified() ||
@@ -67,9 +85,35 @@ std::vector<std::string> get_points(const Config& config) {
     if (!point.key_file.empty()) value += '=' + point.key_file;
     for (const base::IpAddress& address : point.tunnel_addresses)
       value += ',' + address.to_string();
+    if (!point.relays) value += fmt::format(",{}", no_relay);
     values.push_back(std::move(value));
   }
   return values;
+}
+
+std::optional<std::uint64_t> parse_bit_rate(std::string_view text) {
+  std::uint64_t unit = 1;
+  for (const RateUnit& known : rate_units) {
+    if (text.empty() || base::to_lower(static_cast<std::uint8_t>(text.back())) !=
+                            base::to_lower(static_cast<std::uint8_t>(known.letter)))
+      continue;
+    unit = known.bits;
+    text.remove_suffix(1);
+    break;
+  }
+  std::uint64_t number = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (ec != std::errc() || end != text.data() + text.size() || number > max_bit_rate / unit)
+    return std::nullopt;
+  return number * unit;
+}
+
+std::string write_bit_rate(std::uint64_t rate) {
+  for (const RateUnit& known : rate_units) {
+    if (rate != 0 && rate % known.bits == 0)
+      return fmt::format("{}{}", rate / known.bits, known.letter);
+  }
+  return std::to_string(rate);
 }
 
 bool set_publish(Config& config, const std::string& value) {

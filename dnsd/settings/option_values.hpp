@@ -1,6 +1,9 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "dnsd/settings/config.hpp"
@@ -14,6 +17,23 @@ namespace dnsd {
 
 [[nodiscard]] bool add_point(Config& config, const std::string& value);
 [[nodiscard]] std::vector<std::string> get_points(const Config& config);
+
+/// Bits per second: a number, with k, M or G behind it for thousands, millions, milliards; at most
+/// 1000G. It is written with the largest of them that leaves a whole number.
+[[nodiscard]] std::optional<std::uint64_t> parse_bit_rate(std::string_view text);
+[[nodiscard]] std::string write_bit_rate(std::uint64_t rate);
+inline constexpr std::string_view bit_rate_allowed =
+    "bits per second, a whole number, perhaps with k, M or G behind it: 20M, 1G, 0; at most 1000G";
+template <auto member>
+[[nodiscard]] bool set_bit_rate(Config& config, const std::string& value) {
+  const auto rate = parse_bit_rate(value);
+  if (rate) config.*member = *rate;
+  return rate.has_value();
+}
+template <auto member>
+[[nodiscard]] std::vector<std::string> get_bit_rate(const Config& config) {
+  return {write_bit_rate(config.*member)};
+}
 
 [[nodiscard]] bool set_publish(Config& config, const std::string& value);
 [[nodiscard]] std::vector<std::string> get_publish(const Config& config);

@@ -37,8 +37,8 @@ using config::YamlSetting;
 using config::YamlValue;
 
 /// Of a peer in YAML; allowed-ips is the one that may be a list.
-constexpr std::array<std::string_view, 5> peer_words{"name", "public-key", "endpoint", "fixed",
-                                                     "preshared-key-file"};
+constexpr std::array<std::string_view, 6> peer_words{"name",  "public-key", "endpoint",
+                                                     "fixed", "relay",      "preshared-key-file"};
 
 bool is_host_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
@@ -76,6 +76,12 @@ const std::string& read_name(const std::string& where, const std::string& value)
   if (const auto wrong = schema::check_peer_label(value))
     fail(where, fmt::format("'{}' {}", value, *wrong));
   return value;
+}
+
+bool read_toggle(const std::string& where, const std::string& value) {
+  const auto toggle = config::parse_toggle(value);
+  if (!toggle) fail(where, fmt::format("'{}' is neither yes nor no", value));
+  return *toggle;
 }
 
 wg::ConfigEndpoint read_endpoint(const std::string& where, const std::string& value) {
@@ -125,9 +131,9 @@ class YamlPeer {
     } else if (setting.word == "endpoint") {
       peer_.endpoint = read_endpoint(where, value);
     } else if (setting.word == "fixed") {
-      const auto fixed = config::parse_toggle(value);
-      if (!fixed) fail(where, fmt::format("'{}' is neither yes nor no", value));
-      peer_.is_fixed = *fixed;
+      peer_.is_fixed = read_toggle(where, value);
+    } else if (setting.word == "relay") {
+      peer_.is_relayed = read_toggle(where, value);
     } else {
       take_preshared_key_file(where, value);
     }
@@ -234,6 +240,7 @@ void PeerReader::take_wireguard_file(const std::string& path, bool names_yield) 
     configured.preshared_key = std::move(peer.preshared_key);
     configured.name_yields = names_yield;
     configured.is_fixed = peer.is_fixed;
+    configured.is_relayed = peer.is_relayed;
     if (configured.endpoint && !peer.is_fixed) configured.endpoint_file = endpoint_file;
     drop_what_dns_cannot_say(configured, path, peer.line);
     keep(std::move(configured), files_.size(), peer.line);
@@ -336,6 +343,7 @@ void PeerReader::merge_into(ConfiguredPeer& first, ConfiguredPeer&& second) {
     first.name_yields = second.name_yields;
   }
   first.is_fixed = first.is_fixed || second.is_fixed;
+  first.is_relayed = first.is_relayed && second.is_relayed;
   if (!first.endpoint) {
     first.endpoint = std::move(second.endpoint);
     first.endpoint_file = std::move(second.endpoint_file);

@@ -210,6 +210,7 @@ class Parser {
     const std::string_view content = trim(take_part(line, '#'));
     const auto name = parse_comment(line, "name");
     const auto fixed = parse_comment(line, "fixed");
+    const auto relay = parse_comment(line, "relay");
     if (content.starts_with('[')) {
       start_section(content);
     } else {
@@ -218,6 +219,9 @@ class Parser {
     }
     if (fixed && section_ == Section::peer)
       peer_.is_fixed = equals_ignoring_case(*fixed, "yes") || equals_ignoring_case(*fixed, "true");
+    if (relay && section_ == Section::peer)
+      peer_.is_relayed =
+          !equals_ignoring_case(*relay, "no") && !equals_ignoring_case(*relay, "false");
     if (!name) return;
     if (content.empty()) {
       name_above_ = NameComment{*name, line_};  // the next line shows which peer it names
@@ -289,6 +293,7 @@ class Parser {
     if (known.name.empty()) known.name = std::move(peer_.name);
     if (peer_.endpoint) known.endpoint = std::move(peer_.endpoint);
     known.is_fixed = known.is_fixed || peer_.is_fixed;
+    known.is_relayed = known.is_relayed && peer_.is_relayed;
     if (peer_.preshared_key) known.preshared_key = peer_.preshared_key;
     if (peer_.keepalive) known.keepalive = peer_.keepalive;
   }

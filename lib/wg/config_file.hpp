@@ -25,6 +25,7 @@ struct ConfigPeer {
   /// `# Fixed = yes` inside the section: the endpoint is the operator's word, not what wg-quick
   /// saved.
   bool is_fixed = false;
+  bool is_relayed = true;  ///< `# Relay = no` inside the section: packets are not passed on to it
   std::optional<PresharedKey> preshared_key;
   std::optional<std::uint16_t> keepalive;  ///< seconds; 0: off
   std::size_t line = 0;                    ///< 1-based line of its last `[Peer]`

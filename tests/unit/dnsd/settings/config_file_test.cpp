@@ -155,10 +155,12 @@ TEST_CASE("--check-config prints what loads again to the same configuration") {
           "listen: [\"::\"]\nns: [ns1.a.b, \"ns2.a.b=203.0.113.1,2001:db8::1\"]\npublic: [since, "
           "map]\n"
           "zone-file: wg.zone\npeers-file: sites.conf\npoll-interval: 1.5\nstate-dir: my state\n"
+          "observe: [\"203.0.113.1:5=k,10.0.0.1,no-relay\"]\nrelay: no\nrelay-rate: 512k\n"
+          "relay-total: 1500M\n"
           "peers:\n - name: alice\n   public-key: ") +
       alice +
       "\n   endpoint: \"[2001:db8::1]:7\"\n   allowed-ips: [10.0.0.2, \"::/0\"]\n - public-key: " +
-      bob + "\n   endpoint: vpn.example.org:1\n";
+      bob + "\n   endpoint: vpn.example.org:1\n   relay: no\n";
   for (const std::string& text : {rich, std::string("zone: a.b\n")}) {
     CAPTURE(text);
     const auto read = [](const std::string& path, const std::string& yaml) {

@@ -284,6 +284,26 @@ TEST_CASE("an endpoint in a file is as old as the file, unless it is the operato
   std::filesystem::remove(path, ec);
 }
 
+TEST_CASE("nothing is passed on to a peer of which any place says so") {
+  const auto relayed = [](const std::string& text, const std::string& more = "") {
+    return read_peers({{"/etc/wg-dnsd/sites.conf", text}}, more).peers.at(1).is_relayed;
+  };
+  CHECK(relayed(section(bob)));
+  CHECK(!relayed(section(bob, "# Relay = no\n")));
+  CHECK(!relayed(section(bob, "AllowedIPs = 10.0.0.3 # relay=No\n")));
+  CHECK(!relayed(section(bob, "#Relay=false\n")));
+  CHECK(relayed(section(bob, "# Relay = yes\n")));
+  CHECK(relayed("# Relay = no\n" + section(bob)));  // above the section: of no peer
+  CHECK(!relayed(section(bob, "# Relay = no\n") + section(bob)));
+  const std::string in_yaml = "  - public-key: " + std::string(bob) + "\n    relay: ";
+  CHECK(!relayed(section(bob), in_yaml + "no\n"));
+  CHECK(!relayed(section(bob, "# Relay = no\n"), in_yaml + "yes\n"));
+  CHECK(relayed(section(bob), in_yaml + "on\n"));
+  CHECK(error_of([&] {
+          (void)relayed(section(bob), in_yaml + "perhaps\n");
+        }).find("'perhaps' is neither yes nor no") != std::string::npos);
+}
+
 TEST_CASE("files with secrets that everybody may read are warned of, as wg does") {
   std::string folder = "/tmp/wg-dnsd-secrets-XXXXXX";
   REQUIRE(::mkdtemp(folder.data()) != nullptr);
