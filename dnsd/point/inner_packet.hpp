@@ -21,6 +21,19 @@ namespace dnsd {
 /// of Ethernet with IPv6 outside. What is longer leaves as inner IP fragments.
 inline constexpr std::size_t inner_mtu = 1420;
 
+/// What a peer may ask of the relay of the point that it speaks to (doc/protocol.md §3.3). Only
+/// during the call of InnerHandler.
+class RelayRequests {
+ public:
+  /// The peer now sends here what is for `other`. \return false: they are not two peers whose
+  /// packets are passed on, or it is too soon after the last time.
+  virtual bool adopt(const wg::PublicKey& peer, const wg::PublicKey& other,
+                     base::SteadyTime now) = 0;
+
+ protected:
+  ~RelayRequests() = default;
+};
+
 /// What one registered peer sent through the tunnel: authenticated, not replayed, otherwise
 /// hostile. Everything is borrowed for the call.
 struct InnerPacket {
@@ -33,6 +46,7 @@ struct InnerPacket {
   /// a multiple of 16), so the IP header's own length counts.
   base::Bytes octets;
   base::Now now;
+  RelayRequests* relay = nullptr;  ///< null: the point passes nothing on
 };
 
 /// Sends one whole inner packet back to the peer that the call is about, 1 to `inner_mtu` octets; a

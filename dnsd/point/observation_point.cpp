@@ -1,9 +1,11 @@
 // One built-in observation point: its thread, its timer and the order of things in one turn. After
 // start() everything in Impl runs on that thread; the functions that another thread may call post
-// to it or copy what is guarded. A turn: receive a batch (noise::Engine decrypts, PointRules
-// decides), ask back, tick both, send, report. Elsewhere: the protocol in noise/engine.hpp, what a
-// packet proves in point_rules.hpp, log lines and oddities in point_notices.hpp, the socket in
-// point_socket.hpp; dnsd/observe/ opens points and takes their reports.
+// to it or copy what is guarded. A turn: receive a batch (Relay passes on what is not ours;
+// noise::Engine decrypts, PointRules decides), ask back, tick all, send, report. Where everything
+// was passed on, the turn is to send it. Elsewhere: what is passed on in relay/relay.hpp, the
+// protocol in noise/engine.hpp, what a packet proves in point_rules.hpp, log lines and oddities in
+// point_notices.hpp, the socket in point_socket.hpp; dnsd/observe/ opens points and takes their
+// reports.
 
 #include "dnsd/point/observation_point.hpp"
 
@@ -12,13 +14,18 @@
 #include <linux/capability.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <asio/io_context.hpp>
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
+#include <iterator>
+#include <mutex>
+#include <optional>
 #include <thread>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "base/capability.hpp"
 #include "base/clock.hpp"
@@ -41,7 +48,9 @@ constexpr int niceness = 5;
 
 }  // namespace
 
-class ObservationPoint::Impl : public noise::Engine::Handler {
+class ObservationPoint::Impl : public noise::Engine::Handler,
+                               public Relay::Sessions,
+                               public RelayRequests {
  public:
   Impl(Settings settings, const wg::PrivateKey& key, Report report, InnerHandler inner,
        TrialBudget& budget, PointSocket socket)
@@ -71,6 +80,10 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
                     memory.last_timestamp == noise::Tai64n() ? noise::Tai64n()
                                                              : memory.last_timestamp + memory_lag);
     memory_ = memory;
+    if (settings_.relay) {
+      relay_.emplace(public_key_, *settings_.relay, *this);
+      relay_rates_ = *settings_.relay;
+    }
   }
 
   void start() {
@@ -92,27 +105,108 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
       tunnel_addresses_ = std::move(addresses);
     });
   }
+  void set_relay(std::optional<RelayRates> rates) {
+    settings_.relay = rates;
+    asio::post(io_, [this, rates] { take_relay(rates); });
+  }
   void set_peers(std::vector<PointPeer> peers) {
     asio::post(io_, [this, peers = std::move(peers)]() mutable { take_peers(std::move(peers)); });
   }
   void reset_peer(const wg::PublicKey& key) {
     asio::post(io_, [this, key] {
+      const std::lock_guard lock(relay_mutex_);
       if (engine_) engine_->reset_peer(key);
       finish_turn(base::read_clock());
     });
   }
   [[nodiscard]] noise::EngineCounters counters() const { return counters_.copy(); }
   [[nodiscard]] PeerOddities oddities() const { return notices_.oddities(); }
+  [[nodiscard]] std::optional<RelayReport> relay_report() const {
+    const std::lock_guard lock(relay_mutex_);
+    if (!relay_) return std::nullopt;
+    return RelayReport{relay_rates_, relay_->counters(), relay_->pairs()};
+  }
 
  private:
   struct Known {
     std::string name;
     std::vector<base::Prefix> allowed_ips;
+    bool is_relayed = false;
   };
+
+  // Relay
+
+  void take_relay(const std::optional<RelayRates>& rates) {
+    const std::lock_guard lock(relay_mutex_);
+    if (!rates) {
+      relay_.reset();
+      return;
+    }
+    relay_rates_ = *rates;
+    if (relay_) {
+      relay_->set_rates(*rates);
+      return;
+    }
+    relay_.emplace(public_key_, *rates, *this);
+    for (const auto& [key, known] : known_) {
+      if (known.is_relayed) relay_->add_peer(key);
+    }
+    rules_.confirm_all();
+    finish_turn(base::read_clock());
+  }
+
+  /// \return false: it is for the engine.
+  bool pass_on(const PointSocket::Arrival& arrival) {
+    using Kind = Relay::Verdict::Kind;
+    const Relay::Verdict verdict =
+        relay_->receive(arrival.octets, arrival.path, now_.steady, arrival.datagrams());
+    switch (verdict.kind) {
+      case Kind::forward:
+        socket_.lend(*verdict.path, arrival.octets, arrival.segment);
+        return true;
+      case Kind::reply:
+        socket_.put(*verdict.path, relay_->reply());
+        return true;
+      case Kind::ask_back:
+        rules_.relayed_from(*verdict.peer, *verdict.path, now_);
+        ask_back();
+        ++taken_;
+        return true;
+      case Kind::drop:
+        tell_limits(arrival.path);
+        return true;
+      case Kind::not_relayed:
+        break;
+    }
+    return false;
+  }
+
+  /// After something was dropped.
+  void tell_limits(const noise::Path& from) {
+    const RelayCounters& counters = relay_->counters();
+    const bool is_over_rate = std::exchange(told_over_rate_, counters.over_rate) != told_over_rate_;
+    const bool is_over_total =
+        std::exchange(told_over_total_, counters.over_total) != told_over_total_;
+    if (is_over_total) notices_.over_total(relay_rates_.total, now_.steady);
+    if (!is_over_rate) return;
+    if (const auto key = rules_.who_is_at(from.remote))
+      notices_.over_rate(*key, name_of(*key), relay_rates_.sender, now_.steady);
+  }
+
+  [[nodiscard]] bool owns_index(noise::SessionIndex index) const override {
+    return engine_->owns_index(index);
+  }
+  bool may_draw(const wg::PublicKey& peer, noise::SessionIndex index) override {
+    return !relay_ || !relay_->uses_index(peer, index);
+  }
+  bool adopt(const wg::PublicKey& peer, const wg::PublicKey& other, base::SteadyTime now) override {
+    return relay_->adopt(peer, other, now);
+  }
 
   // Peers
 
   void take_peers(std::vector<PointPeer> peers) {
+    const std::lock_guard lock(relay_mutex_);
     const base::Now now = base::read_clock();
     std::unordered_set<wg::PublicKey> wanted;
     for (const PointPeer& peer : peers) wanted.insert(peer.key);
@@ -121,6 +215,7 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
       engine_->remove_peer(entry.first, now.steady);
       rules_.forget(entry.first, now.steady);
       notices_.forget(entry.first);
+      if (relay_) relay_->remove_peer(entry.first);
       return true;
     });
     const PointMemory memory = std::exchange(memory_, {});
@@ -139,11 +234,22 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
       Known& known = known_[peer.key];
       known.name = std::move(peer.name);
       known.allowed_ips = std::move(peer.allowed_ips);
+      set_relayed(peer.key, known, peer.is_relayed);
     }
     for (const SavedPeer& saved : memory.peers) {
       if (known_.contains(saved.key)) rules_.restore(saved, now);
     }
+    for (const RelayRoute& route : memory.routes) {
+      if (relay_) relay_->restore(route, now.steady);
+    }
     finish_turn(now);
+  }
+
+  void set_relayed(const wg::PublicKey& key, Known& known, bool is_relayed) {
+    if (std::exchange(known.is_relayed, is_relayed) == is_relayed || !relay_) return;
+    if (!is_relayed) return relay_->remove_peer(key);
+    relay_->add_peer(key);
+    rules_.confirm_again(key);
   }
 
   /// The peer's name for the log; empty: it has none.
@@ -164,25 +270,61 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
   }
 
   void receive() {
+    std::size_t taken = 0;
     for (int i = 0; i < batches_per_turn; ++i) {
+      const std::lock_guard lock(relay_mutex_);
       now_ = base::read_clock();
-      const std::size_t count =
-          socket_.receive([this](base::MutableBytes datagram, const noise::Path& path) {
-            engine_->receive(datagram, path, now_);
-            ask_back();
-          });
-      finish_turn(now_);
+      taken_ = 0;
+      const std::size_t count = socket_.receive([this](const PointSocket::Arrival& arrival) {
+        if (!relay_ || !pass_on(arrival)) take(arrival);
+      });
+      if (taken_ > 0) {
+        finish_turn(now_);
+      } else {
+        finish_passing();
+      }
+      taken += taken_;
       if (count < PointSocket::batch_size) return;
     }
-    engine_->note_backlog(now_.steady);
+    // What is passed on costs no cryptography.
+    if (taken >= PointSocket::batch_size) engine_->note_backlog(now_.steady);
+  }
+
+  void take(const PointSocket::Arrival& arrival) {
+    base::MutableBytes rest = arrival.octets;
+    do {
+      const std::size_t size = std::min(arrival.segment, rest.size());
+      engine_->receive(rest.first(size), arrival.path, now_);
+      ask_back();
+      ++taken_;
+      rest = rest.subspan(size);
+    } while (!rest.empty());
+  }
+
+  /// The end of a turn that brought nothing for us.
+  void finish_passing() {
+    socket_.flush();
+    if (take_routes()) report();
+    arm();
+  }
+
+  /// \return whether there were changes.
+  bool take_routes() {
+    if (!relay_) return false;
+    std::vector<Relay::Change> changes = relay_->take_changes();
+    if (changes.empty()) return false;
+    std::move(changes.begin(), changes.end(), std::back_inserter(pending_.routes));
+    return true;
   }
 
   void finish_turn(base::Now now) {
     now_ = now;
     engine_->tick(now);
     rules_.tick(now);
+    if (relay_) relay_->tick(now.steady);
     ask_back();
     socket_.flush();
+    (void)take_routes();
     report();
     counters_.set(engine_->counters());
     arm();
@@ -191,6 +333,9 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
   /// Asks back at once, before the next datagram is read, where the rules want it.
   void ask_back() {
     PointRules::Result result = rules_.take();
+    for (const PointRules::Confirmed& place : result.confirmed) {
+      if (relay_) relay_->set_place(place.key, place.path, place.seen);
+    }
     for (const PointRules::Ask& ask : result.ask)
       (void)engine_->initiate(ask.key, ask.path, ask.attempts, now_);
     pending_.seen.insert(pending_.seen.end(), result.seen.begin(), result.seen.end());
@@ -204,25 +349,27 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
       notices_.clock_is_right(key);
     }
     const bool has_sent = engine_->last_timestamp() != pending_.last_timestamp;
-    if (pending_.seen.empty() && pending_.marks.empty() && !has_sent) return;
+    if (pending_.seen.empty() && pending_.marks.empty() && pending_.routes.empty() && !has_sent)
+      return;
     pending_.last_timestamp = engine_->last_timestamp();
-    PointReport report{std::move(pending_.seen), std::move(pending_.marks),
-                       pending_.last_timestamp};
-    pending_.seen.clear();
-    pending_.marks.clear();
+    PointReport report = std::exchange(pending_, {});
+    pending_.last_timestamp = report.last_timestamp;
     report_(std::move(report));
   }
 
   void arm() {
     auto due = engine_->next_deadline();
-    const auto other = rules_.next_deadline();
-    if (other && (!due || *other < *due)) due = other;
+    for (const auto& other :
+         {rules_.next_deadline(), relay_ ? relay_->next_deadline() : std::nullopt}) {
+      if (other && (!due || *other < *due)) due = other;
+    }
     if (!due || (armed_ && *armed_ <= *due)) return;
     armed_ = due;
     timer_.expires_at(*due);
     timer_.async_wait([this](const std::error_code& ec) {
       if (ec) return;
       armed_.reset();
+      const std::lock_guard lock(relay_mutex_);
       finish_turn(base::read_clock());
     });
   }
@@ -242,7 +389,8 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
             .allowed_ips = known->second.allowed_ips,
             .tunnel_addresses = tunnel_addresses_,
             .octets = packet,
-            .now = now_},
+            .now = now_,
+            .relay = relay_ ? this : nullptr},
            [&](base::Bytes reply) {
              if (!reply.empty() && reply.size() <= inner_mtu)
                (void)engine_->send(peer, reply, now_);
@@ -278,7 +426,15 @@ class ObservationPoint::Impl : public noise::Engine::Handler {
   PointMemory memory_;  // of the last run, until the first set_peers()
   PointReport pending_;
   base::Now now_{};
+  std::size_t taken_ = 0;  // datagrams of this turn that were for us
+  std::uint64_t told_over_rate_ = 0;
+  std::uint64_t told_over_total_ = 0;
   std::optional<base::SteadyTime> armed_;
+
+  // Changed by the thread in its turns, read by others between them.
+  mutable std::mutex relay_mutex_;
+  std::optional<Relay> relay_;
+  RelayRates relay_rates_;
 
   // Written by the thread, read by any.
   PointNotices notices_;
@@ -320,6 +476,12 @@ void ObservationPoint::set_peers(std::vector<PointPeer> peers) {
 }
 void ObservationPoint::reset_peer(const wg::PublicKey& key) {
   impl_->reset_peer(key);
+}
+void ObservationPoint::set_relay(std::optional<RelayRates> rates) {
+  impl_->set_relay(rates);
+}
+std::optional<RelayReport> ObservationPoint::relay_report() const {
+  return impl_->relay_report();
 }
 noise::EngineCounters ObservationPoint::counters() const {
   return impl_->counters();

@@ -11,6 +11,7 @@
 #include "dnsd/point/inner_packet.hpp"
 #include "dnsd/point/peer_oddity.hpp"
 #include "dnsd/point/point_rules.hpp"
+#include "dnsd/point/relay/relay.hpp"
 #include "dnsd/registry/observation.hpp"
 #include "noise/engine.hpp"
 
@@ -22,6 +23,7 @@ struct PointPeer {
   wg::PresharedKey psk;  ///< all zero: none
   std::string name;      ///< for the log; empty: none
   std::vector<base::Prefix> allowed_ips;
+  bool is_relayed = true;  ///< packets are passed on to it, and from it
 };
 
 /// What a point remembers over a restart.
@@ -35,6 +37,7 @@ struct PointMemory {
   std::vector<SavedPeer> peers;
   std::vector<Mark> marks;
   noise::Tai64n last_timestamp;  ///< that the point sent
+  std::vector<RelayRoute> routes;
 };
 
 /// What a point has learnt since its last report.
@@ -42,15 +45,25 @@ struct PointReport {
   std::vector<PointRules::Seen> seen;
   std::vector<std::pair<wg::PublicKey, noise::Tai64n>> marks;
   noise::Tai64n last_timestamp;
+  std::vector<Relay::Change> routes;  ///< those that changed
+};
+
+/// What passes through a point, unread.
+struct RelayReport {
+  RelayRates rates;
+  RelayCounters counters;
+  std::vector<RelayedPair> pairs;
 };
 
 /// A built-in observation point: wg-dnsd as a WireGuard peer of its own, on one UDP address and
-/// port, with one key. Everything it does, cryptography too, happens on its own thread, which never
-/// answers DNS:
+/// port, with one key. It passes packets between its peers on, too. Everything it does,
+/// cryptography too, happens on its own thread, which never answers DNS:
 ///
-///     socket ─▶ noise::Engine ─▶ PointRules ─▶ report ─▶ the observatory, on its thread
-///       ▲          │  ▲          │ ask back
-///       └──────────┘  └──────────┘
+///     socket ─▶ Relay ─▶ noise::Engine ─▶ PointRules ─▶ report ─▶ the observatory, on its thread
+///       ▲  ▲      │ ▲       │  ▲          │  │ ask back
+///       │  └──────┘ │       │  └──────────┘  │
+///       └───────────┼───────┘                │
+///                   └── confirmed places ────┘
 ///
 /// The functions of this class may be called from one other thread.
 class ObservationPoint {
@@ -58,6 +71,7 @@ class ObservationPoint {
   struct Settings {
     base::Endpoint listen;  ///< the unspecified address of a family: all its addresses
     std::vector<base::IpAddress> tunnel_addresses;
+    std::optional<RelayRates> relay = {};  ///< none: nothing is passed on
   };
   /// Called on the point's thread, for every batch of datagrams that brought something.
   using Report = std::function<void(PointReport report)>;
@@ -82,12 +96,16 @@ class ObservationPoint {
   void start();
   /// From the thread of settings().
   void set_tunnel_addresses(std::vector<base::IpAddress> addresses);
+  /// None: nothing is passed on any more.
+  void set_relay(std::optional<RelayRates> rates);
   /// Replaces the list of peers. Peers that stay keep their sessions.
   void set_peers(std::vector<PointPeer> peers);
   /// Forgets the newest timestamp of a peer whose clock was set back.
   void reset_peer(const wg::PublicKey& key);
   /// A copy of the counters, from the thread's last turn.
   [[nodiscard]] noise::EngineCounters counters() const;
+  /// What passes through. Waits for the end of the thread's turn. nullopt: nothing does.
+  [[nodiscard]] std::optional<RelayReport> relay_report() const;
   /// Peers that behave oddly, from the thread's last turn.
   [[nodiscard]] PeerOddities oddities() const;
 

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "dnsd/settings/option_values.hpp"
+
 namespace dnsd {
 namespace {
 
@@ -55,6 +57,22 @@ void PointNotices::clock_behind(const wg::PublicKey& key, const std::string& nam
       "{}: {}: its clock is {} s behind what it was: from another address its handshakes would "
       "look like replays and be ignored; set its clock, or accept it with: wg-dnsd peer reset",
       listen_, wg::describe_peer(name, key), by.count());
+}
+
+void PointNotices::over_rate(const wg::PublicKey& key, const std::string& name, std::uint64_t rate,
+                             base::SteadyTime now) {
+  if (!may_write(key, now)) return;
+  spdlog::warn("{}: {}: sends more than relay-rate, {} bit/s, to other peers: the rest is dropped",
+               listen_, wg::describe_peer(name, key), write_bit_rate(rate));
+}
+
+void PointNotices::over_total(std::uint64_t rate, base::SteadyTime now) {
+  if (last_over_total_ && now - *last_over_total_ < pause) return;
+  last_over_total_ = now;
+  spdlog::warn(
+      "{}: the peers send more than relay-total, {} bit/s, to each other: the rest is "
+      "dropped",
+      listen_, write_bit_rate(rate));
 }
 
 void PointNotices::clock_is_right(const wg::PublicKey& key) {

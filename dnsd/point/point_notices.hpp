@@ -1,6 +1,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -29,6 +31,11 @@ class PointNotices {
   /// as above
   void clock_behind(const wg::PublicKey& key, const std::string& name, std::chrono::seconds by,
                     base::SteadyTime now);
+  /// The peer sends more than is passed on from one. \param rate bit/s \param name as above
+  void over_rate(const wg::PublicKey& key, const std::string& name, std::uint64_t rate,
+                 base::SteadyTime now);
+  /// All peers together do. \param rate bit/s
+  void over_total(std::uint64_t rate, base::SteadyTime now);
   /// A handshake was accepted, or the peer was reset: its clock is not behind.
   void clock_is_right(const wg::PublicKey& key);
   /// The peer was removed: it has no oddity, and if it returns, its next line is not held back.
@@ -43,6 +50,7 @@ class PointNotices {
 
   const std::string listen_;
   std::unordered_map<wg::PublicKey, base::SteadyTime> last_line_;  // of peers that had one
+  std::optional<base::SteadyTime> last_over_total_;
   base::Guarded<PeerOddities> oddities_;
 };
 

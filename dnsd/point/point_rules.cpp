@@ -25,8 +25,12 @@ constexpr std::chrono::minutes moves_window{1};
 /// may go to somebody who never asked for them.
 constexpr std::chrono::seconds ask_interval{5};
 constexpr unsigned most_doublings = 4;
-/// Two initiations to one peer within its round trip cancel each other.
+constexpr unsigned most_relayed_doublings = 6;
+/// Two initiations to one peer within its round trip cancel each other: while one is under way, so
+/// long and a round trip, nobody draws a second.
 constexpr std::chrono::seconds under_way{1};
+/// Slower answers are taken for answers to something else.
+constexpr std::chrono::seconds longest_round_trip{4};
 
 /// A peer that moves back and forth this often, never more than `flap_pause` apart, is not
 /// travelling: two machines use its key. Then it leaves a place only when nothing came from there
@@ -54,7 +58,9 @@ void PointRules::restore(const SavedPeer& peer, base::Now now) {
   if (!peer.sighting) return;
   const auto& [endpoint, since, last_seen] = *peer.sighting;
   Track& track = tracks_[peer.key];
-  set_place(peer.key, track, {endpoint, since, last_seen, to_steady(last_seen, now), {}});
+  const base::SteadyTime seen = to_steady(last_seen, now);
+  set_place(peer.key, track, {endpoint, since, last_seen, seen, {}});
+  result_.confirmed.push_back({peer.key, {endpoint, {}}, seen});
   to_greet_.push_back(peer.key);
   if (!next_greeting_) next_greeting_ = now.steady;
 }
@@ -76,6 +82,10 @@ void PointRules::received(const wg::PublicKey& key, const noise::Received& recei
   Track& track = tracks_[key];
   track.is_heard = true;
   if (received.is_proven) track.unanswered = 0;
+  if (received.kind == noise::Received::Kind::response && track.asked &&
+      now.steady - *track.asked <= longest_round_trip)
+    track.round_trip =
+        std::chrono::duration_cast<std::chrono::milliseconds>(now.steady - *track.asked);
   const noise::Path path = {{received.path.remote.address.unmapped(), received.path.remote.port},
                             received.path.local};
   if (track.place && track.place->endpoint == path.remote) {
@@ -97,7 +107,15 @@ void PointRules::settle(const wg::PublicKey& key, Track& track, const noise::Pat
   track.place->last_seen = now.wall;
   track.place->seen = now.steady;
   track.place->local = path.local;
+  confirm(key, track, path, is_proven, now.steady);
   publish(key, *track.place);
+}
+
+/// What is not proven confirms only where the peer was last, and did not answer elsewhere since.
+void PointRules::confirm(const wg::PublicKey& key, Track& track, const noise::Path& path,
+                         bool is_proven, base::SteadyTime now) {
+  if (is_proven) track.is_elsewhere = !track.place || track.place->endpoint != path.remote;
+  if (!track.is_elsewhere || is_proven) result_.confirmed.push_back({key, path, now});
 }
 
 void PointRules::move(const wg::PublicKey& key, Track& track, const noise::Path& path,
@@ -108,13 +126,19 @@ void PointRules::move(const wg::PublicKey& key, Track& track, const noise::Path&
     Place good = *track.moves->good;
     good.last_seen = now.wall;
     good.seen = now.steady;
+    good.local = path.local;
     go_back(key, track, good, now.steady);
+    confirm(key, track, path, is_proven, now.steady);
     return;
   }
-  if (!may_move(track, is_proven, now.steady)) return;
+  if (!may_move(track, is_proven, now.steady)) {
+    if (is_proven) confirm(key, track, path, true, now.steady);
+    return;
+  }
   const Place next{path.remote, now.wall, now.wall, now.steady, path.local};
   if (!track.place) {
     set_place(key, track, next);
+    confirm(key, track, path, true, now.steady);
     publish(key, next);
     return;
   }
@@ -130,6 +154,7 @@ void PointRules::move(const wg::PublicKey& key, Track& track, const noise::Path&
   note_return(key, track, before.endpoint, path.remote, now.steady);
   track.moves->note_change(now.steady);
   set_place(key, track, next, !is_proven);
+  if (is_proven) confirm(key, track, path, true, now.steady);
   publish(key, next, !is_proven);
   if (trial_ends) {
     track.moves->left_unanswered = on_trial ? std::optional(left) : std::nullopt;
@@ -167,11 +192,17 @@ void PointRules::begin_trial(const wg::PublicKey& key, Track& track, const Place
 void PointRules::ask_on_trial(const wg::PublicKey& key, Track& track, base::SteadyTime now) {
   Moves& moves = *track.moves;
   moves.next_ask.reset();
+  const bool is_first = moves.asked_again == 0;
   if (moves.asked_again < ask_again_after.size()) {
     moves.next_ask = track.place->seen + ask_again_after[moves.asked_again++];
     trials_.push({*moves.next_ask, key});
   }
+  if (is_first && track.asked_at == track.place->endpoint && is_under_way(track, now)) return;
   ask(key, track, {track.place->endpoint, track.place->local}, 1, now);
+}
+
+bool PointRules::is_under_way(const Track& track, base::SteadyTime now) {
+  return track.asked && now - *track.asked < under_way + track.round_trip;
 }
 
 /// \param unanswered a place of it where the peer did not answer
@@ -197,7 +228,7 @@ void PointRules::ask_first(const wg::PublicKey& key, Track& track, const noise::
   const unsigned before = track.unanswered;
   const std::chrono::seconds pause =
       before == 0 ? under_way : ask_interval * (1U << std::min(before - 1, most_doublings));
-  if (track.asked && now - *track.asked < pause) return;
+  if (is_under_way(track, now) || (track.asked && now - *track.asked < pause)) return;
   ++track.unanswered;
   ask(key, track, path, 1, now);
 }
@@ -205,6 +236,7 @@ void PointRules::ask_first(const wg::PublicKey& key, Track& track, const noise::
 void PointRules::ask(const wg::PublicKey& key, Track& track, const noise::Path& path, int attempts,
                      base::SteadyTime now) {
   track.asked = now;
+  track.asked_at = path.remote;
   result_.ask.push_back({key, path, attempts});
 }
 
@@ -261,6 +293,40 @@ void PointRules::unknown_session(const noise::Path& path, base::Now now) {
   Track& track = tracks_[known->second];
   if (track.asked && now.steady - *track.asked < ask_interval) return;
   ask(known->second, track, {from, path.local}, 1, now.steady);
+}
+
+/// Ever more rarely, as in ask_first(), but from `under_way` on: who passes nothing on is silent to
+/// its user.
+void PointRules::relayed_from(const wg::PublicKey& key, const noise::Path& path, base::Now now) {
+  const auto it = tracks_.find(key);
+  if (it == tracks_.end() || !it->second.place) return;
+  Track& track = it->second;
+  if (track.moves && track.moves->good) return;  // it is being asked already
+  const unsigned before = std::max(track.unanswered, 1U) - 1;
+  const auto pause = under_way * (1U << std::min(before, most_relayed_doublings));
+  if (is_under_way(track, now.steady) || (track.asked && now.steady - *track.asked < pause)) return;
+  ++track.unanswered;
+  ask(key, track, {{path.remote.address.unmapped(), path.remote.port}, path.local}, 1, now.steady);
+}
+
+void PointRules::confirm_all() {
+  for (const auto& [key, track] : tracks_) confirm_again(key, track);
+}
+
+void PointRules::confirm_again(const wg::PublicKey& key) {
+  const auto it = tracks_.find(key);
+  if (it != tracks_.end()) confirm_again(key, it->second);
+}
+
+void PointRules::confirm_again(const wg::PublicKey& key, const Track& track) {
+  if (!track.place || track.is_elsewhere) return;
+  const Place& place = track.moves && track.moves->good ? *track.moves->good : *track.place;
+  result_.confirmed.push_back({key, {place.endpoint, place.local}, place.seen});
+}
+
+std::optional<wg::PublicKey> PointRules::who_is_at(const base::Endpoint& endpoint) const {
+  const auto known = who_.find({endpoint.address.unmapped(), endpoint.port});
+  return known == who_.end() ? std::nullopt : std::optional(known->second);
 }
 
 // Time

@@ -47,6 +47,13 @@ class PointRules {
     noise::Path path;
     int attempts;  ///< initiations, 5 s apart
   };
+  /// Where a peer surely is: what is passed on is taken from there, and goes there. Not a place on
+  /// trial: meanwhile the last good one counts.
+  struct Confirmed {
+    wg::PublicKey key;
+    noise::Path path;
+    base::SteadyTime seen;  ///< new, or seen again
+  };
   struct Notice {
     enum class Kind : std::uint8_t {
       forged,    ///< `left` did not answer: back at `place`
@@ -62,6 +69,7 @@ class PointRules {
   struct Result {
     std::vector<Seen> seen;
     std::vector<Ask> ask;
+    std::vector<Confirmed> confirmed;
     std::vector<Notice> notices;
   };
 
@@ -78,6 +86,13 @@ class PointRules {
   /// Transport data of no session of ours: the peer that was last seen there has a session that we
   /// lost.
   void unknown_session(const noise::Path& path, base::Now now);
+  /// What belongs to a session of the peer with another peer came from there: it may have moved.
+  void relayed_from(const wg::PublicKey& key, const noise::Path& path, base::Now now);
+  /// Reports as confirmed what is, once more: of all peers, or of one.
+  void confirm_all();
+  void confirm_again(const wg::PublicKey& key);
+  /// The peer that was last seen there.
+  [[nodiscard]] std::optional<wg::PublicKey> who_is_at(const base::Endpoint& endpoint) const;
 
   /// Greets, asks once more, ends trials.
   void tick(base::Now now);
@@ -113,9 +128,13 @@ class PointRules {
   };
   struct Track {
     std::optional<Place> place;
-    std::optional<base::SteadyTime> asked;  ///< the last time
-    unsigned unanswered = 0;                ///< times that it was asked before it was believed
-    bool is_heard = false;                  ///< by this run
+    std::optional<base::SteadyTime> asked;   ///< the last time
+    base::Endpoint asked_at;                 ///< where
+    std::chrono::milliseconds round_trip{};  ///< of the last answer
+    unsigned unanswered = 0;                 ///< times that it was asked before it was believed
+    bool is_heard = false;                   ///< by this run
+    /// It answered elsewhere than at `place`, after too many changes to publish one more.
+    bool is_elsewhere = false;
     std::unique_ptr<Moves> moves;
   };
   struct EndpointHash {
@@ -138,6 +157,10 @@ class PointRules {
   void end_trial(const wg::PublicKey& key, Track& track,
                  const std::optional<base::IpAddress>& unanswered, base::SteadyTime now);
   void go_back(const wg::PublicKey& key, Track& track, const Place& good, base::SteadyTime now);
+  [[nodiscard]] static bool is_under_way(const Track& track, base::SteadyTime now);
+  void confirm_again(const wg::PublicKey& key, const Track& track);
+  void confirm(const wg::PublicKey& key, Track& track, const noise::Path& path, bool is_proven,
+               base::SteadyTime now);
   void ask_first(const wg::PublicKey& key, Track& track, const noise::Path& path,
                  base::SteadyTime now);
   void ask(const wg::PublicKey& key, Track& track, const noise::Path& path, int attempts,

@@ -1,70 +1,85 @@
 #include "dnsd/point/point_socket.hpp"
 
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <optional>
 
 #include "base/last_error.hpp"
 #include "base/packet_info.hpp"
+#include "noise/message.hpp"
 
 namespace dnsd {
 namespace {
 
-/// Room for the keepalives of thousands of peers that wake at the same moment.
+/// Room for the keepalives of thousands of peers that wake at the same moment, and for what is
+/// passed on while another process has the core: 4 MiB hold about 1800 datagrams of 1452 octets, as
+/// the kernel counts them.
 constexpr int queue_octets = 4 << 20U;
-constexpr std::size_t incoming_octets = 9216;
+/// As much as one datagram, or several that the kernel joined, can have. Pages that no datagram
+/// reaches are never touched.
+constexpr std::size_t incoming_octets = 65'536;
 constexpr std::size_t outgoing_octets = 2048;
+/// What tells which session transport data belongs to: its type and the receiver's index.
+constexpr std::size_t session_octets = 8;
+constexpr std::uint8_t transport_data = 4;
 
 bool set_option(int socket, int level, int name, int value) {
   return ::setsockopt(socket, level, name, &value, sizeof value) == 0;
+}
+
+/// With CAP_NET_ADMIN beyond what the host allows others (net.core.rmem_max, wmem_max).
+void set_queue(int socket, int force, int option) {
+  if (!set_option(socket, SOL_SOCKET, force, queue_octets))
+    (void)set_option(socket, SOL_SOCKET, option, queue_octets);
+}
+
+/// How many octets from the first on belong together: one datagram, or several of one session.
+std::size_t find_run(base::Bytes octets, std::size_t segment) {
+  std::size_t size = std::min(segment, octets.size());
+  if (size < noise::keepalive_octets || octets[0] != transport_data) return size;
+  while (octets.size() - size >= noise::keepalive_octets &&
+         std::memcmp(octets.data(), octets.data() + size, session_octets) == 0)
+    size += std::min(segment, octets.size() - size);
+  return size;
 }
 
 }  // namespace
 
 class PointSocket::Buffers {
  public:
-  std::size_t receive(
-      int socket,
-      const std::function<void(base::MutableBytes datagram, const noise::Path& path)>& take) {
-    for (std::size_t i = 0; i < batch_size; ++i) {
-      parts_[i] = {.iov_base = incoming_[i].data(), .iov_len = incoming_octets};
-      received_[i].msg_hdr = {.msg_name = &sources_[i],
-                              .msg_namelen = sizeof sources_[i],
-                              .msg_iov = &parts_[i],
-                              .msg_iovlen = 1,
-                              .msg_control = &controls_[i],
-                              .msg_controllen = sizeof controls_[i],
-                              .msg_flags = 0};
+  Buffers() : incoming_(new std::uint8_t[batch_size * incoming_octets]) {
+    for (std::size_t i = 0; i < batch_size; ++i) prepare(i);
+  }
+
+  std::size_t receive(int socket, const std::function<void(const Arrival& arrival)>& take) {
+    const int result = ::recvmmsg(socket, received_.data(), batch_size, MSG_DONTWAIT, nullptr);
+    if (result <= 0) return 0;
+    const auto count = static_cast<std::size_t>(result);
+    for (std::size_t i = 0; i < count; ++i) {
+      give(i, take);
+      prepare(i);
     }
-    const int count = ::recvmmsg(socket, received_.data(), batch_size, MSG_DONTWAIT, nullptr);
-    if (count <= 0) return 0;
-    for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
-      const msghdr& header = received_[i].msg_hdr;
-      const auto source = base::Endpoint::from_sockaddr(sources_[i]);
-      const auto local = base::PacketInfo::read_asked(header);
-      const bool is_whole = (header.msg_flags & MSG_TRUNC) == 0;
-      if (!source || base::to_number(source->port) == 0 || !local || !is_whole) continue;
-      take(base::MutableBytes(incoming_[i]).first(received_[i].msg_len), {*source, *local});
-    }
-    return static_cast<std::size_t>(count);
+    return count;
   }
 
   void put(int socket, const noise::Path& path, base::Bytes datagram) {
     if (datagram.size() > outgoing_octets) return;
-    if (waiting_ == batch_size) flush(socket);
-    const std::size_t i = waiting_++;
+    const std::size_t i = next(socket);
     std::copy(datagram.begin(), datagram.end(), outgoing_[i].begin());
-    out_parts_[i] = {.iov_base = outgoing_[i].data(), .iov_len = datagram.size()};
-    msghdr& header = to_send_[i].msg_hdr;
-    header = {};
-    header.msg_name = &targets_[i];
-    header.msg_namelen = path.remote.to_sockaddr(targets_[i]);
-    header.msg_iov = &out_parts_[i];
-    header.msg_iovlen = 1;
-    out_controls_[i].write_source(header, path.local);
+    address(i, path, base::Bytes(outgoing_[i]).first(datagram.size()));
+  }
+
+  void lend(int socket, const noise::Path& path, base::Bytes octets, std::size_t segment) {
+    const std::size_t i = next(socket);
+    address(i, path, octets);
+    if (segment >= octets.size()) return;
+    out_controls_[i].write_segment(to_send_[i].msg_hdr, static_cast<std::uint16_t>(segment));
+    segments_[i] = segment;
   }
 
   void flush(int socket) {
@@ -76,24 +91,95 @@ class PointSocket::Buffers {
       } else if (errno == EAGAIN) {
         break;  // the queue is full, for the rest as well
       } else {
-        ++next;  // this one cannot be sent: no route, a firewall, an address that went away
+        // This one cannot be sent: no route, a firewall, an address that went away. Or it cannot
+        // be cut on this way: longer than its MTU, no checksum by the device.
+        if (segments_[next] != 0) send_segments(socket, next);
+        ++next;
       }
     }
     waiting_ = 0;
   }
 
  private:
-  std::array<std::array<std::uint8_t, incoming_octets>, batch_size> incoming_;
+  /// Makes a slot ready to receive.
+  void prepare(std::size_t i) {
+    parts_[i] = {.iov_base = incoming_.get() + i * incoming_octets, .iov_len = incoming_octets};
+    received_[i].msg_hdr = {.msg_name = &sources_[i],
+                            .msg_namelen = sizeof sources_[i],
+                            .msg_iov = &parts_[i],
+                            .msg_iovlen = 1,
+                            .msg_control = &controls_[i],
+                            .msg_controllen = sizeof controls_[i],
+                            .msg_flags = 0};
+  }
+
+  void give(std::size_t i, const std::function<void(const Arrival& arrival)>& take) {
+    const msghdr& header = received_[i].msg_hdr;
+    const auto source = base::Endpoint::from_sockaddr(sources_[i]);
+    const auto local = base::SegmentedPacketInfo::read_asked(header);
+    const bool is_whole = (header.msg_flags & MSG_TRUNC) == 0;
+    if (!source || base::to_number(source->port) == 0 || !local || !is_whole) return;
+    const noise::Path path{*source, *local};
+    base::MutableBytes octets(incoming_.get() + i * incoming_octets, received_[i].msg_len);
+    const std::size_t segment =
+        base::SegmentedPacketInfo::read_segment(header).value_or(octets.size());
+    do {
+      const std::size_t size = find_run(octets, segment);
+      take({octets.first(size), std::min(segment, size), path});
+      octets = octets.subspan(size);
+    } while (!octets.empty());
+  }
+
+  /// A free place in the outgoing batch.
+  std::size_t next(int socket) {
+    if (waiting_ == batch_size) flush(socket);
+    return waiting_++;
+  }
+
+  void address(std::size_t i, const noise::Path& path, base::Bytes octets) {
+    // sendmsg(2) only reads what iov_base points to.
+    out_parts_[i] = {.iov_base = const_cast<std::uint8_t*>(octets.data()),
+                     .iov_len = octets.size()};
+    msghdr& header = to_send_[i].msg_hdr;
+    header = {};
+    header.msg_name = &targets_[i];
+    header.msg_namelen = path.remote.to_sockaddr(targets_[i]);
+    header.msg_iov = &out_parts_[i];
+    header.msg_iovlen = 1;
+    out_controls_[i].write_source(header, path.local);
+    locals_[i] = path.local;
+    segments_[i] = 0;
+  }
+
+  /// One by one what the kernel does not cut. Rare, so it may cost a system call for each.
+  void send_segments(int socket, std::size_t i) {
+    msghdr& header = to_send_[i].msg_hdr;
+    const iovec whole = out_parts_[i];
+    base::Bytes octets(static_cast<const std::uint8_t*>(whole.iov_base), whole.iov_len);
+    header.msg_control = nullptr;
+    header.msg_controllen = 0;
+    out_controls_[i].write_source(header, locals_[i]);
+    while (!octets.empty()) {
+      const std::size_t size = std::min(segments_[i], octets.size());
+      out_parts_[i] = {.iov_base = const_cast<std::uint8_t*>(octets.data()), .iov_len = size};
+      if (::sendmsg(socket, &header, MSG_DONTWAIT) < 0 && errno == EAGAIN) return;
+      octets = octets.subspan(size);
+    }
+  }
+
+  std::unique_ptr<std::uint8_t[]> incoming_;  // batch_size buffers of incoming_octets
   std::array<sockaddr_storage, batch_size> sources_{};
-  std::array<base::PacketInfo, batch_size> controls_{};
+  std::array<base::SegmentedPacketInfo, batch_size> controls_{};
   std::array<iovec, batch_size> parts_{};
   std::array<mmsghdr, batch_size> received_{};
 
   std::size_t waiting_ = 0;
   std::array<std::array<std::uint8_t, outgoing_octets>, batch_size> outgoing_;
   std::array<sockaddr_storage, batch_size> targets_{};
-  std::array<base::PacketInfo, batch_size> out_controls_{};
+  std::array<base::SegmentedPacketInfo, batch_size> out_controls_{};
   std::array<iovec, batch_size> out_parts_{};
+  std::array<std::size_t, batch_size> segments_{};  // 0: one datagram
+  std::array<base::IpAddress, batch_size> locals_{};
   std::array<mmsghdr, batch_size> to_send_{};
 };
 
@@ -103,8 +189,13 @@ base::Expected<PointSocket, std::error_code> PointSocket::open(const base::Endpo
       ::socket(is_ipv4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) return base::Unexpected(base::last_error());
   const int fd = socket.get();
-  if (!set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, queue_octets))
-    (void)set_option(fd, SOL_SOCKET, SO_RCVBUF, queue_octets);
+  set_queue(fd, SO_RCVBUFFORCE, SO_RCVBUF);
+  set_queue(fd, SO_SNDBUFFORCE, SO_SNDBUF);
+  // Linux 5.0. Without it, datagrams come one by one.
+  (void)set_option(fd, SOL_UDP, UDP_GRO, 1);
+  // What is passed on was made for another path: this one may have to fragment it.
+  (void)(is_ipv4 ? set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
+                 : set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT));
   sockaddr_storage address{};
   const socklen_t length = listen.to_sockaddr(address);
   const void* const raw = &address;
@@ -122,12 +213,15 @@ PointSocket::~PointSocket() = default;
 PointSocket::PointSocket(PointSocket&&) noexcept = default;
 PointSocket& PointSocket::operator=(PointSocket&&) noexcept = default;
 
-std::size_t PointSocket::receive(
-    const std::function<void(base::MutableBytes datagram, const noise::Path& path)>& take) {
+std::size_t PointSocket::receive(const std::function<void(const Arrival& arrival)>& take) {
+  flush();
   return buffers_->receive(socket_.get(), take);
 }
 void PointSocket::put(const noise::Path& path, base::Bytes datagram) {
   buffers_->put(socket_.get(), path, datagram);
+}
+void PointSocket::lend(const noise::Path& path, base::Bytes octets, std::size_t segment) {
+  buffers_->lend(socket_.get(), path, octets, segment);
 }
 void PointSocket::flush() {
   buffers_->flush(socket_.get());

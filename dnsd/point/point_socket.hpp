@@ -14,7 +14,8 @@
 namespace dnsd {
 
 /// The UDP socket of a built-in observation point: many datagrams per system call, each with the
-/// address of ours that it was sent to, so that replies leave from there. One thread.
+/// address of ours that it was sent to, so that replies leave from there. Datagrams that the kernel
+/// joined (UDP_GRO) stay joined as far as they belong to one session. One thread.
 class PointSocket {
  public:
   /// \param listen the unspecified address of a family: all its addresses
@@ -26,16 +27,32 @@ class PointSocket {
 
   [[nodiscard]] int fd() const { return socket_.get(); }
 
-  /// Receives what waits, at most one batch of 64, and gives each datagram to `take`, which may
-  /// change it. What is longer than 9216 octets was cut and is left out. \return how many came
-  std::size_t receive(
-      const std::function<void(base::MutableBytes datagram, const noise::Path& path)>& take);
+  /// One datagram; or several of transport data under one session index, each of `segment` octets
+  /// but the last, which may be shorter.
+  struct Arrival {
+    base::MutableBytes octets;
+    std::size_t segment;  ///< octets.size() or less
+    const noise::Path& path;
+
+    [[nodiscard]] std::size_t datagrams() const {
+      return segment == 0 ? 1 : (octets.size() + segment - 1) / segment;
+    }
+  };
+  /// Receives what waits, at most one batch of 64, and gives it to `take`, which may change it.
+  /// Flushes first: what was lent points to what was received before. \return how many came,
+  /// joined ones counted once
+  std::size_t receive(const std::function<void(const Arrival& arrival)>& take);
   static constexpr std::size_t batch_size = 64;
+  /// The longest datagram of UDP over IPv4: nothing that can arrive is cut.
+  static constexpr std::size_t max_datagram = 65'507;
 
   /// Puts one datagram into the outgoing batch; a full batch is sent. \param datagram at most 2048
   /// octets, otherwise it is dropped
   void put(const noise::Path& path, base::Bytes datagram);
-  /// Sends what was put; what the kernel does not take is dropped, as a network would.
+  /// The same without a copy: `octets` stay as they are until flush() or receive(). Sent as the
+  /// datagrams that they are, whatever size those have. \param segment as in Arrival
+  void lend(const noise::Path& path, base::Bytes octets, std::size_t segment);
+  /// Sends what was put and lent; what the kernel does not take is dropped, as a network would.
   void flush();
 
  private:

@@ -70,8 +70,8 @@ class Peer : public noise::Engine::Handler {
       if (left.count() <= 0) return false;
       pollfd waiting{socket_.fd(), POLLIN, 0};
       (void)::poll(&waiting, 1, static_cast<int>(left.count()));
-      socket_.receive([&](base::MutableBytes datagram, const noise::Path& path) {
-        engine.receive(datagram, path, base::read_clock());
+      socket_.receive([&](const dnsd::PointSocket::Arrival& arrival) {
+        engine.receive(arrival.octets, arrival.path, base::read_clock());
       });
     }
     return true;
@@ -197,9 +197,9 @@ TEST_CASE("a point that starts again greets whom it knew, and loses nobody to a 
   pollfd waiting{home->fd(), POLLIN, 0};
   REQUIRE(::poll(&waiting, 1, 20'000) == 1);
   std::size_t size = 0;
-  home->receive([&](base::MutableBytes datagram, const noise::Path& path) {
-    size = datagram.size();
-    CHECK(path.remote == f.place);
+  home->receive([&](const dnsd::PointSocket::Arrival& arrival) {
+    size = arrival.octets.size();
+    CHECK(arrival.path.remote == f.place);
   });
   CHECK(size == noise::initiation_octets);
   // The reserved time is ahead of our clock by what the last run had used.

@@ -85,6 +85,7 @@ class Fixture {
   std::vector<PointRules::Seen> seen;
   std::vector<PointRules::Ask> asked;
   std::vector<Notice> notices;
+  std::vector<PointRules::Confirmed> confirmed;
 
  private:
   void set(base::SteadyTime time) {
@@ -96,6 +97,7 @@ class Fixture {
     auto result = rules.take();
     seen.insert(seen.end(), result.seen.begin(), result.seen.end());
     asked.insert(asked.end(), result.ask.begin(), result.ask.end());
+    confirmed.insert(confirmed.end(), result.confirmed.begin(), result.confirmed.end());
     notices.insert(notices.end(), result.notices.begin(), result.notices.end());
   }
   const base::SteadyTime start_ = now.steady;

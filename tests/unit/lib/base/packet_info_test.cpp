@@ -101,6 +101,51 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("the size of segments stands beside the address, in either order") {
+  for (const bool is_ipv4 : {true, false}) {
+    CAPTURE(is_ipv4);
+    const std::string local = is_ipv4 ? "192.0.2.1" : "2001:db8::1";
+    base::SegmentedPacketInfo info;
+    msghdr header{};
+    info.write_source(header, address(local));
+    CHECK(!base::SegmentedPacketInfo::read_segment(header));
+    info.write_segment(header, 1452);
+    const cmsghdr* first = CMSG_FIRSTHDR(&header);
+    cmsghdr* second = CMSG_NXTHDR(&header, const_cast<cmsghdr*>(first));
+    REQUIRE(second != nullptr);
+    CHECK(first->cmsg_type == (is_ipv4 ? IP_PKTINFO : IPV6_PKTINFO));
+    CHECK(second->cmsg_level == SOL_UDP);
+    CHECK(second->cmsg_type == UDP_SEGMENT);
+    CHECK(second->cmsg_len == CMSG_LEN(sizeof(std::uint16_t)));
+    CHECK(CMSG_NXTHDR(&header, second) == nullptr);
+  }
+  base::SegmentedPacketInfo alone;
+  msghdr header{};
+  alone.write_source(header, address("0.0.0.0"));
+  alone.write_segment(header, 64);
+  REQUIRE(CMSG_FIRSTHDR(&header) != nullptr);
+  CHECK(CMSG_FIRSTHDR(&header)->cmsg_type == UDP_SEGMENT);
+
+  // The kernel writes the size first.
+  const Message size(SOL_UDP, UDP_GRO, int{1452});
+  CHECK(base::SegmentedPacketInfo::read_segment(size.header) == 1452);
+  CHECK(!PacketInfo::read_asked(size.header));
+  const Message both(SOL_UDP, UDP_GRO, int{1452});
+  msghdr received = both.header;
+  received.msg_controllen += CMSG_SPACE(sizeof(in_pktinfo));
+  cmsghdr* behind = CMSG_NXTHDR(&received, CMSG_FIRSTHDR(&received));
+  REQUIRE(behind != nullptr);
+  const in_pktinfo asked = info_v4("192.0.2.1", "192.0.2.1");
+  behind->cmsg_level = IPPROTO_IP;
+  behind->cmsg_type = IP_PKTINFO;
+  behind->cmsg_len = CMSG_LEN(sizeof asked);
+  std::memcpy(CMSG_DATA(behind), &asked, sizeof asked);
+  CHECK(PacketInfo::read_asked(received) == address("192.0.2.1"));
+  CHECK(base::SegmentedPacketInfo::read_segment(received) == 1452);
+  for (const int wrong : {0, -1})
+    CHECK(!base::SegmentedPacketInfo::read_segment(Message(SOL_UDP, UDP_GRO, wrong).header));
+}
+
 TEST_CASE("what was sent to more than this host has no asked address and gets no reply") {
   const Message broadcast(IPPROTO_IP, IP_PKTINFO, info_v4("192.0.2.255", "192.0.2.1"));
   const Message multicast(IPPROTO_IPV6, IPV6_PKTINFO, info_v6("ff02::1"));
