@@ -4,134 +4,13 @@
 #include <poll.h>
 
 #include <chrono>
-#include <condition_variable>
-#include <cstdint>
-#include <mutex>
 #include <thread>
 
-#include "base/clock.hpp"
-#include "dnsd/point/point_socket.hpp"
+#include "tests/unit/dnsd/point/point_thread.hpp"
 
 namespace {
 
-using dnsd::ObservationPoint;
-using dnsd::PointReport;
-using std::chrono::seconds;
-
-constexpr seconds generous{20};
-
-/// Collects reports of a point's thread; the test's thread waits for them.
-class Inbox {
- public:
-  void put(PointReport report) {
-    const std::lock_guard lock(mutex_);
-    for (auto& seen : report.seen) all_.seen.push_back(seen);
-    for (auto& mark : report.marks) all_.marks.push_back(mark);
-    all_.last_timestamp = report.last_timestamp;
-    changed_.notify_all();
-  }
-  template <typename Condition>
-  bool wait(Condition condition) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, generous, [&] { return condition(all_); });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  PointReport all_;
-};
-
-/// A peer with a socket of its own, run by the test.
-class Peer : public noise::Engine::Handler {
- public:
-  explicit Peer(const std::string& listen = "127.0.0.1:0") : socket_(open(listen)) {}
-
-  void send(const noise::Path& path, base::Bytes datagram) override {
-    socket_.put(path, datagram);
-    socket_.flush();
-  }
-  void received(const wg::PublicKey& /*peer*/, const noise::Received& received) override {
-    ++received_count;
-    last = received;
-  }
-  void inner(const wg::PublicKey& /*peer*/, base::Bytes packet) override {
-    inner_packets.emplace_back(packet.begin(), packet.end());
-  }
-  void unknown_session(const noise::Path& /*path*/) override {}
-  void clock_behind(const wg::PublicKey& /*peer*/, seconds /*by*/) override {}
-
-  template <typename Condition>
-  bool run_until(Condition condition) {
-    const auto end = std::chrono::steady_clock::now() + generous;
-    while (!condition()) {
-      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-          end - std::chrono::steady_clock::now());
-      if (left.count() <= 0) return false;
-      pollfd waiting{socket_.fd(), POLLIN, 0};
-      (void)::poll(&waiting, 1, static_cast<int>(left.count()));
-      socket_.receive([&](const dnsd::PointSocket::Arrival& arrival) {
-        engine.receive(arrival.octets, arrival.path, base::read_clock());
-      });
-    }
-    return true;
-  }
-  void move(const std::string& listen) { socket_ = open(listen); }
-  void swap(Peer& other) { std::swap(socket_, other.socket_); }
-
-  noise::Engine engine{noise::KeyPair::draw(), *this, {.answers_keepalives = false}};
-  int received_count = 0;
-  noise::Received last;
-  std::vector<std::vector<std::uint8_t>> inner_packets;
-
- private:
-  static dnsd::PointSocket open(const std::string& listen) {
-    // Port 0 asks for any port; Endpoint::parse refuses it.
-    const std::size_t colon = listen.rfind(':');
-    auto opened =
-        dnsd::PointSocket::open({*base::IpAddress::parse(listen.substr(0, colon)), base::Port{0}});
-    REQUIRE(opened.has_value());
-    return std::move(*opened);
-  }
-  dnsd::PointSocket socket_;
-};
-
-/// A free port: the kernel chooses it, and it is closed again.
-base::Endpoint free_place(const std::string& address) {
-  const auto socket = dnsd::PointSocket::open({*base::IpAddress::parse(address), base::Port{0}});
-  REQUIRE(socket.has_value());
-  sockaddr_storage storage{};
-  socklen_t size = sizeof storage;
-  void* raw = &storage;
-  REQUIRE(::getsockname(socket->fd(), static_cast<sockaddr*>(raw), &size) == 0);
-  return *base::Endpoint::from_sockaddr(storage);
-}
-
-struct Fixture {
-  explicit Fixture(const std::string& address = "127.0.0.1", dnsd::InnerHandler inner = {}) {
-    place = free_place(address);
-    wg::PrivateKey key;
-    noise::fill_random(key.span());
-    auto opened = ObservationPoint::open(
-        {place, {*base::IpAddress::parse("10.0.0.254")}}, key,
-        [this](PointReport report) { inbox.put(std::move(report)); }, std::move(inner), budget);
-    REQUIRE(opened.has_value());
-    point = std::move(*opened);
-    peer.engine.add_peer(point->public_key(), {});
-  }
-  [[nodiscard]] noise::Path to_point() const { return {place, {}}; }
-  bool connect() {
-    const int before = peer.received_count;
-    (void)peer.engine.initiate(point->public_key(), to_point(), 1, base::read_clock());
-    return peer.run_until([&] { return peer.received_count > before + 1; });
-  }
-
-  base::Endpoint place;
-  dnsd::TrialBudget budget;
-  Inbox inbox;
-  Peer peer;
-  std::unique_ptr<ObservationPoint> point;
-};
+using namespace point_thread;
 
 TEST_CASE("a peer that connects is reported, with its mark, and again when it has moved") {
   Fixture f;
