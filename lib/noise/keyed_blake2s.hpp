@@ -26,9 +26,12 @@ class KeyedBlake2s {
 
   [[nodiscard]] Mac operator()(base::Bytes input) const;
 
+  using State = std::array<std::uint32_t, 8>;
+  /// Behind the key's block; of a key that is no secret (mac_search.hpp).
+  [[nodiscard]] const State& state() const { return keyed_; }
+
  private:
   static constexpr std::size_t block_octets = 64;
-  using State = std::array<std::uint32_t, 8>;
   using Block = std::array<std::uint8_t, block_octets>;
 
   static void compress(State& state, base::Bytes block, std::uint64_t octets_so_far, bool is_last);

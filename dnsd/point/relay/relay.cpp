@@ -6,6 +6,8 @@
 #include "dnsd/point/relay/relay.hpp"
 
 #include <algorithm>
+#include <array>
+#include <span>
 #include <utility>
 
 #include "dnsd/point/relay/relay_adoption.hpp"
@@ -199,11 +201,16 @@ class Relay::Impl {
   RelayId recipient(RelayId from, const noise::Macs& macs, base::SteadyTime now) {
     const auto& partners = peers_[from].pairs;
     const std::size_t count = std::min(partners.size(), rules::partners_tried);
+    std::array<RelayId, rules::partners_tried> ids{};
     for (std::size_t i = 0; i < count; ++i) {
       const RelayPair& pair = pairs_[partners[i]];
-      const RelayId partner = pair.peers[0] == from ? pair.peers[1] : pair.peers[0];
-      if (peers_.is_for(partner, macs)) return partner;
+      ids[i] = pair.peers[0] == from ? pair.peers[1] : pair.peers[0];
     }
+    const auto recent = std::min(count, rules::recent_partners);
+    RelayId partner = peers_.which(std::span(ids).first(recent), macs);
+    if (partner == no_relay_id)
+      partner = peers_.which(std::span(ids).subspan(recent, count - recent), macs);
+    if (partner != no_relay_id) return partner;
     const RelayPeers::Search search = peers_.search(from, macs, now);
     if (search.found == no_relay_id)
       ++(search.is_cut ? counters_.searched_too_much : counters_.no_recipient);
@@ -305,7 +312,7 @@ class Relay::Impl {
     adoptions_.sweep(now);
   }
   std::optional<base::SteadyTime> next_deadline() const {
-    if (pairs_.size() == 0) return std::nullopt;
+    if (!pairs_.has_entries()) return std::nullopt;
     return swept_ ? *swept_ + rules::sweep_interval : base::SteadyTime();
   }
 

@@ -128,7 +128,7 @@ class Relay {
 
   /// `peer` said inside the tunnel that it moved `other` here: for relay_rules::adoption_life,
   /// sessions between both that the relay does not know are found out, and adopted.
-  /// \return false: they are not two peers, or it is too soon.
+  /// \return false: they are not two peers, or too many others were moved just now.
   bool adopt(const wg::PublicKey& peer, const wg::PublicKey& other, base::SteadyTime now);
 
   /// Takes a route of an earlier run, of peers that were added.

@@ -10,7 +10,7 @@ namespace rules = relay_rules;
 bool RelayAdoptions::begin(RelayId pair, std::uint8_t side, base::SteadyTime now) {
   const auto known = adoptions_.find(pair);
   if (known != adoptions_.end()) {
-    if (now < known->second.ends) return false;
+    if (now < known->second.ends) return true;
     end(pair);
   }
   auto& own = peers_[pairs_[pair].peers[side]].adoptions;
@@ -88,6 +88,7 @@ bool RelayAdoptions::adopt(RelayId pair, std::uint8_t side, Candidate& candidate
   pairs_[pair].sessions[*slot].initiator = side;
   const base::SteadyTime expires = now + rules::session_life;
   pairs_.add_index(pair, *slot, side, candidate.index, expires);
+  pairs_[pair].sessions[*slot].has_sent = {true, true};
   candidate.is_route = true;
   if (!answer->is_route) {
     pairs_.add_index(pair, *slot, side ^ 1U, answer->index, expires);

@@ -19,7 +19,8 @@ class RelayAdoptions {
  public:
   RelayAdoptions(RelayPeers& peers, RelayPairs& pairs) : peers_(peers), pairs_(pairs) {}
 
-  /// \param pair of both \param side that asked \return false: too soon, or too many
+  /// Goes on if it has begun, whoever asked. \param pair of both \param side that asked
+  /// \return false: one of them has too many
   bool begin(RelayId pair, std::uint8_t side, base::SteadyTime now);
   struct Result {
     /// The pair that the packet goes along, and the side that it comes from.

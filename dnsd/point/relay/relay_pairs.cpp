@@ -55,6 +55,7 @@ RelayId RelayPairs::make(RelayId maker, RelayId other, base::SteadyTime now) {
   // An initiation alone does not push the partners of its recipient back.
   peers_[other].pairs.push_back(id);
   ++peers_[maker].made;
+  ++unconfirmed_;
   return id;
 }
 
@@ -100,7 +101,9 @@ void RelayPairs::remove(RelayId id) {
     std::erase(peers_[peer].pairs, id);
     std::erase(peers_[peer].adoptions, id);
   }
-  if (pair.was_confirmed) {
+  if (!pair.was_confirmed) {
+    --unconfirmed_;
+  } else {
     const auto& a = peers_[pair.peers[0]].key;
     const auto& b = peers_[pair.peers[1]].key;
     changes_.removed.emplace_back(a, b);
@@ -216,7 +219,7 @@ void RelayPairs::add_index(RelayId id, std::uint8_t slot, std::uint8_t side,
   session.is_known[side] = true;
   routes_.set({pair.peers[side], index}, pack({.pair = id, .side = side, .slot = slot}));
   if (owner(index) == no_relay_id) owners_.set({index, 0}, pair.peers[side]);
-  pair.was_confirmed = true;
+  if (!std::exchange(pair.was_confirmed, true)) --unconfirmed_;
   note_change(id);
 }
 
@@ -236,7 +239,9 @@ void RelayPairs::clear_session(RelayId id, std::uint8_t slot) {
 // Time, changes
 
 void RelayPairs::sweep(base::SteadyTime now) {
-  const std::size_t count = std::min<std::size_t>(rules::swept_at_once, pairs_.end());
+  const std::size_t all = pairs_.end();
+  const std::size_t count =
+      std::min(all, std::max(rules::swept_at_once, all / rules::sweeps_of_all));
   for (std::size_t i = 0; i < count; ++i) {
     if (sweep_next_ >= pairs_.end()) sweep_next_ = 0;
     const RelayId id = sweep_next_++;

@@ -109,6 +109,8 @@ class RelayPairs {
   /// A bounded part of what is over.
   void sweep(base::SteadyTime now);
   [[nodiscard]] std::size_t size() const { return pairs_.size(); }
+  /// Whether sweep() has, or will have, something to do.
+  [[nodiscard]] bool has_entries() const { return routes_.size() > 0 || unconfirmed_ > 0; }
   /// Above all numbers of pairs; those that are free have no peers.
   [[nodiscard]] RelayId end() const { return pairs_.end(); }
 
@@ -142,6 +144,7 @@ class RelayPairs {
   RelayTable<Two, TwoHash> routes_;    // sender, index
   RelayTable<Two, TwoHash> owners_;    // index
   RelayId sweep_next_ = 0;
+  std::size_t unconfirmed_ = 0;  // pairs that never had a session
   Changes changes_;
 };
 

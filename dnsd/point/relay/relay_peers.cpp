@@ -5,11 +5,17 @@
 
 #include "base/hash.hpp"
 #include "dnsd/point/relay/relay_rules.hpp"
-#include "noise/mac_checker.hpp"
+#include "noise/mac_search.hpp"
 
 namespace dnsd {
 
 namespace rules = relay_rules;
+
+namespace {
+
+constexpr std::size_t tried_at_once = 64;
+
+}  // namespace
 
 bool RelayPeer::has_place(base::SteadyTime now) const {
   return is_placed && now - seen < rules::place_life;
@@ -31,7 +37,9 @@ RelayId RelayPeers::add(const wg::PublicKey& key) {
     it->second = peers_.take();
     RelayPeer& peer = peers_[it->second];
     peer.key = key;
-    peer.mac1.emplace(noise::mac1_of(key));
+    mac1_.resize(peers_.end());
+    placed_.resize(peers_.end());
+    mac1_[it->second] = noise::mac1_state(key);
   }
   return it->second;
 }
@@ -48,9 +56,10 @@ void RelayPeers::set_place(RelayId id, const noise::Path& place, base::SteadyTim
   if (peer.is_placed && peer.place == place) return;
   clear_place(id);
   const RelayId other = places_.find(place.remote);
-  if (other != no_relay_id) peers_[other].is_placed = false;
+  if (other != no_relay_id) clear_place(other);
   peer.place = place;
   peer.is_placed = true;
+  placed_[id] = true;
   places_.set(place.remote, id);
 }
 
@@ -58,14 +67,27 @@ void RelayPeers::clear_place(RelayId id) {
   RelayPeer& peer = peers_[id];
   if (!peer.is_placed) return;
   peer.is_placed = false;
+  placed_[id] = false;
   places_.erase(peer.place.remote);
 }
 
 // Searches
 
 bool RelayPeers::is_for(RelayId id, const noise::Macs& macs) const {
-  const noise::Mac mac = (*peers_[id].mac1)(macs.before_mac1);
-  return std::equal(mac.begin(), mac.end(), macs.mac1.begin(), macs.mac1.end());
+  const std::array one{&mac1_[id]};
+  return noise::find_receiver(one, macs).has_value();
+}
+
+RelayId RelayPeers::which(std::span<const RelayId> ids, const noise::Macs& macs) const {
+  std::array<const noise::MacState*, tried_at_once> states{};
+  for (; !ids.empty(); ids = ids.subspan(std::min(ids.size(), states.size()))) {
+    const auto some = ids.first(std::min(ids.size(), states.size()));
+    std::transform(some.begin(), some.end(), states.begin(),
+                   [&](RelayId id) { return &mac1_[id]; });
+    const auto found = noise::find_receiver(std::span(states).first(some.size()), macs);
+    if (found) return some[*found];
+  }
+  return no_relay_id;
 }
 
 RelayPeers::Search RelayPeers::search(RelayId sender, const noise::Macs& macs,
@@ -88,12 +110,18 @@ RelayPeers::Search RelayPeers::search(RelayId sender, const noise::Macs& macs,
   return {.found = try_keys(sender, macs, peer.next_key, count), .is_cut = count < all};
 }
 
+/// \param next where it begins, and where the next one goes on \param count of numbers
 RelayId RelayPeers::try_keys(RelayId sender, const noise::Macs& macs, RelayId& next,
                              std::size_t count) const {
-  for (; count > 0; --count) {
-    if (next >= peers_.end()) next = 0;
-    const RelayId id = next++;
-    if (id != sender && peers_[id].is_placed && is_for(id, macs)) return id;
+  std::array<RelayId, tried_at_once> some{};
+  while (count > 0) {
+    std::size_t size = 0;
+    for (; count > 0 && size < some.size(); --count, ++next) {
+      if (next >= peers_.end()) next = 0;
+      if (placed_[next] && next != sender) some[size++] = next;
+    }
+    const RelayId found = which(std::span(some).first(size), macs);
+    if (found != no_relay_id) return found;
   }
   return no_relay_id;
 }

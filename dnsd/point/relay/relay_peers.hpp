@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "base/endpoint.hpp"
 #include "dnsd/point/relay/relay_table.hpp"
 #include "dnsd/point/relay/token_bucket.hpp"
+#include "noise/mac_search.hpp"
 #include "noise/message.hpp"
 #include "noise/session.hpp"
 #include "wg/public_key.hpp"
@@ -26,7 +28,6 @@ struct RelayPeer {
 
   // Read for handshakes.
   wg::PublicKey key;
-  std::optional<noise::KeyedBlake2s> mac1;
   TokenBucket searches;
   RelayId next_key = 0;  ///< where its next search goes on
   std::optional<base::SteadyTime> asked_back;
@@ -53,6 +54,8 @@ class RelayPeers {
   void clear_place(RelayId id);
 
   [[nodiscard]] bool is_for(RelayId id, const noise::Macs& macs) const;
+  /// Which of them a message is for. \param ids relay_rules::partners_tried at most
+  [[nodiscard]] RelayId which(std::span<const RelayId> ids, const noise::Macs& macs) const;
   struct Search {
     RelayId found = no_relay_id;
     bool is_cut = false;  ///< by a budget, before all were tried
@@ -68,6 +71,9 @@ class RelayPeers {
                                  std::size_t count) const;
 
   RelaySlab<RelayPeer> peers_;
+  // By number, close together for searches.
+  std::vector<noise::MacState> mac1_;
+  std::vector<bool> placed_;
   std::unordered_map<wg::PublicKey, RelayId> keys_;
   RelayTable<base::Endpoint, EndpointHash> places_;
   TokenBucket keys_tried_;

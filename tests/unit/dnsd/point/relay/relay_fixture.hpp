@@ -45,7 +45,8 @@ struct Peer {
       : place(path_of(where)), end({.answers_keepalives = false}) {}
 
   [[nodiscard]] const wg::PublicKey& key() const { return end.engine.public_key(); }
-  [[nodiscard]] int inner_packets() const { return static_cast<int>(end.out.inner_packets.size()); }
+  /// Datagrams other than initiations that it accepted.
+  [[nodiscard]] std::size_t accepted() const { return end.out.events.size(); }
 
   noise::Path place;
   wg_test::End end;
@@ -135,10 +136,20 @@ struct Net {
   }
   /// Whether a packet arrives.
   bool pings(Peer& from, Peer& to) {
-    const int before = to.inner_packets();
+    const std::size_t before = to.accepted();
     if (!ping(from, to)) return false;
     deliver_all();
-    return to.inner_packets() == before + 1;
+    return to.accepted() == before + 1;
+  }
+  /// A session that the relay knows nothing of.
+  void connect_directly(Peer& from, Peer& to) {
+    REQUIRE(from.end.engine.initiate(to.key(), to.place, 1, clock.now));
+    for (int i = 0; i < 3; ++i) {
+      for (auto& datagram : from.end.take_sent())
+        to.end.receive(std::move(datagram), from.place, clock.now);
+      for (auto& datagram : to.end.take_sent())
+        from.end.receive(std::move(datagram), to.place, clock.now);
+    }
   }
   /// What a peer sends now, not passed on.
   Octets sent(Peer& peer) {
