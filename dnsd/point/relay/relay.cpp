@@ -46,20 +46,47 @@ class Relay::Impl {
     return receive(std::get<noise::CookieReply>(*message), datagram, path, now);
   }
 
+  /// In four steps, each of which reads what the one before has fetched.
+  void look_ahead(std::span<const Arrival> arrivals) const {
+    if (!pairs_.is_large()) return;
+    struct Step {
+      std::size_t hashed = 0;
+      RelayId from = no_relay_id;
+      std::uint32_t route = no_relay_id;
+    };
+    std::array<Step, 64> steps;
+    for (; !arrivals.empty();
+         arrivals = arrivals.subspan(std::min(arrivals.size(), steps.size()))) {
+      const auto some = arrivals.first(std::min(arrivals.size(), steps.size()));
+      for (std::size_t i = 0; i < some.size(); ++i)
+        steps[i] = {.hashed = peers_.look_ahead(some[i].path->remote)};
+      for (std::size_t i = 0; i < some.size(); ++i) {
+        const auto index = noise::data_receiver(some[i].datagram);
+        if (!index) continue;
+        steps[i].from = peers_.look_ahead(some[i].path->remote, steps[i].hashed);
+        if (steps[i].from != no_relay_id)
+          steps[i].hashed = pairs_.look_ahead(steps[i].from, *index);
+      }
+      for (std::size_t i = 0; i < some.size(); ++i) {
+        if (steps[i].from == no_relay_id) continue;
+        steps[i].route = pairs_.look_ahead(steps[i].from, *noise::data_receiver(some[i].datagram),
+                                           steps[i].hashed);
+      }
+      for (std::size_t i = 0; i < some.size(); ++i) {
+        if (steps[i].route != no_relay_id) pairs_.look_ahead(steps[i].route);
+      }
+    }
+  }
+
   Verdict data(base::Bytes datagram, noise::SessionIndex index, const noise::Path& path,
                base::SteadyTime now, std::size_t datagrams) {
     const RelayId from = peers_.at(path.remote, now);
-    if (from == no_relay_id) return strange(index, path, now, datagrams);
+    if (from == no_relay_id) return strange(datagram, index, path, now, datagrams);
     const RelayPairs::Route route = pairs_.route(from, index, now);
     if (!route) return unknown(datagram, from, index, now, datagrams);
     if (route.is_pending) return drop(counters_.unconfirmed, datagrams);
-    RelayPair& pair = pairs_[route.pair];
-    const Verdict verdict = pass_on_data(datagram, pair, route.side, now, datagrams);
-    if (verdict.kind == Verdict::Kind::forward) {
-      RelayPair::Session& session = pair.sessions[route.slot];
-      session.used = now;
-      session.has_sent[route.side] = true;
-    }
+    const Verdict verdict = pass_on_data(datagram, pairs_[route.pair], route.side, now, datagrams);
+    if (verdict.kind == Verdict::Kind::forward) pairs_.note_use(route, index, now);
     return verdict;
   }
 
@@ -75,8 +102,8 @@ class Relay::Impl {
   }
 
   /// From a place where no peer is known to be.
-  Verdict strange(noise::SessionIndex index, const noise::Path& /*path*/, base::SteadyTime now,
-                  std::size_t datagrams) {
+  Verdict strange(base::Bytes datagram, noise::SessionIndex index, const noise::Path& path,
+                  base::SteadyTime now, std::size_t datagrams) {
     const RelayId owner = pairs_.owner(index);
     if (owner == no_relay_id || sessions_.owns_index(index)) return {};
     const RelayPairs::Route route = pairs_.route(owner, index, now);
@@ -85,11 +112,23 @@ class Relay::Impl {
     if (!pairs_[route.pair].sessions[route.slot].has_sent[route.side]) return {};
     counters_.unknown_place += datagrams;
     RelayPeer& peer = peers_[owner];
-    if (peer.asked_back && now - *peer.asked_back < rules::ask_back_interval)
+    peer.strange_octets += octets_on_wire(datagram, path, datagrams);
+    const auto is_over = [&](const auto& last, auto time) { return !last || now - *last >= time; };
+    const bool is_on_trust = is_over(peer.asked_on_trust, rules::ask_back_trust);
+    if (!is_over(peer.asked_back, rules::ask_back_interval) ||
+        (!is_on_trust && peer.strange_octets < rules::ask_back_octets))
       return {.kind = Verdict::Kind::drop};
     peer.asked_back = now;
+    if (is_on_trust) peer.asked_on_trust = now;
+    peer.strange_octets = 0;
     ++counters_.ask_backs;
     return {.kind = Verdict::Kind::ask_back, .peer = &peer.key};
+  }
+
+  /// From the IP header on.
+  static std::size_t octets_on_wire(base::Bytes datagram, const noise::Path& path,
+                                    std::size_t datagrams) {
+    return datagram.size() + datagrams * (path.remote.address.is_ipv4() ? 28 : 48);
   }
 
   Verdict pass_on_data(base::Bytes datagram, RelayPair& pair, std::uint8_t side,
@@ -97,8 +136,7 @@ class Relay::Impl {
     RelayPeer& from = peers_[pair.peers[side]];
     const RelayPeer& to = peers_[pair.peers[side ^ 1U]];
     if (!to.has_place(now)) return drop(counters_.no_place, datagrams);
-    const std::size_t header = from.place.remote.address.is_ipv4() ? 28 : 48;
-    const std::size_t octets = datagram.size() + datagrams * header;
+    const std::size_t octets = octets_on_wire(datagram, from.place, datagrams);
     const auto cost = sender_rate_.cost(octets);
     const auto total_cost = total_rate_.cost(octets);
     if (!from.data.has(now, cost, sender_rate_.burst()))
@@ -126,23 +164,26 @@ class Relay::Impl {
   Verdict receive(const noise::Response& message, base::Bytes datagram, const noise::Path& path,
                   base::SteadyTime now) {
     const RelayId from = peers_.at(path.remote, now);
-    if (from == no_relay_id) return strange(message.receiver, path, now, 1);
+    if (from == no_relay_id) return strange(datagram, message.receiver, path, now, 1);
     const RelayPairs::Route route = pairs_.route(from, message.receiver, now);
     if (!route) return {};
-    if (!route.is_pending) return drop(counters_.unconfirmed);
     RelayPair& pair = pairs_[route.pair];
     const RelayId to = pair.peers[route.side ^ 1U];
     if (!peers_.is_for(to, message.macs)) return drop(counters_.wrong_mac);
     if (!peers_[to].has_place(now)) return drop(counters_.no_place);
     if (is_taken(to, message.sender, now)) return drop(counters_.collision);
-    if (!pairs_.confirm(route, message.sender, now)) return drop(counters_.table_full);
+    if (!route.is_pending) {
+      if (!pairs_.add_response(route, message.sender, now)) return drop(counters_.unconfirmed);
+    } else if (!pairs_.confirm(route, message.sender, now)) {
+      return drop(counters_.table_full);
+    }
     return pass_on(datagram, pair, route.side);
   }
 
   Verdict receive(const noise::CookieReply& message, base::Bytes datagram, const noise::Path& path,
                   base::SteadyTime now) {
     const RelayId from = peers_.at(path.remote, now);
-    if (from == no_relay_id) return strange(message.receiver, path, now, 1);
+    if (from == no_relay_id) return strange(datagram, message.receiver, path, now, 1);
     const RelayPairs::Route route = pairs_.route(from, message.receiver, now);
     if (!route) return {};
     RelayPair& pair = pairs_[route.pair];
@@ -293,6 +334,7 @@ class Relay::Impl {
                       .to = peers_[pair.peers[side ^ 1U]].key,
                       .routes = {}};
         for (const RelayPair::Session& session : pair.sessions) {
+          // Of several responses the one that was used, or the first.
           if (session.is_known[side])
             change.routes.push_back({.from = change.from,
                                      .to = change.to,
@@ -370,6 +412,9 @@ void Relay::clear_place(const wg::PublicKey& peer) {
 Relay::Verdict Relay::receive(base::MutableBytes datagram, const noise::Path& path,
                               base::SteadyTime now, std::size_t datagrams) {
   return impl_->receive(datagram, path, now, datagrams);
+}
+void Relay::look_ahead(std::span<const Arrival> arrivals) const {
+  impl_->look_ahead(arrivals);
 }
 base::Bytes Relay::reply() const {
   return impl_->reply_;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/bytes.hpp"
@@ -119,6 +120,13 @@ class Relay {
   /// \param datagrams how many
   [[nodiscard]] Verdict receive(base::MutableBytes datagram, const noise::Path& path,
                                 base::SteadyTime now, std::size_t datagrams = 1);
+  struct Arrival {
+    base::Bytes datagram;
+    const noise::Path* path = nullptr;
+  };
+  /// What was received together, before receive() is called for one after the other: with many
+  /// routes, what they need is fetched from memory at once. Changes nothing.
+  void look_ahead(std::span<const Arrival> arrivals) const;
   /// The datagram of the last verdict `reply`.
   [[nodiscard]] base::Bytes reply() const;
 

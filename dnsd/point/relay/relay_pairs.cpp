@@ -143,6 +143,28 @@ RelayPairs::Route RelayPairs::route(RelayId from, noise::SessionIndex index, bas
   return {};
 }
 
+std::size_t RelayPairs::look_ahead(RelayId from, noise::SessionIndex index) const {
+  const std::size_t hashed = TwoHash()({from, index});
+  routes_.prefetch(hashed);
+  return hashed;
+}
+
+std::uint32_t RelayPairs::look_ahead(RelayId from, noise::SessionIndex index,
+                                     std::size_t hashed) const {
+  const std::uint32_t number = routes_.find({from, index}, hashed);
+  if (number == no_relay_id) return number;
+  const Route route = unpack(number);
+  const RelayPair& pair = pairs_[route.pair];
+  __builtin_prefetch(&pair);
+  __builtin_prefetch(&pair.sessions[route.slot]);
+  return number;
+}
+
+void RelayPairs::look_ahead(std::uint32_t route) const {
+  const Route found = unpack(route);
+  __builtin_prefetch(&peers_[pairs_[found.pair].peers[other(found.side)]]);
+}
+
 bool RelayPairs::has_room_for_pending(RelayId id, std::uint8_t side, base::SteadyTime now) const {
   const auto& pending = pairs_[id].sides[side].pending;
   return std::any_of(pending.begin(), pending.end(),
@@ -217,9 +239,40 @@ void RelayPairs::add_index(RelayId id, std::uint8_t slot, std::uint8_t side,
   session.expires = expires;
   session.index[side] = index;
   session.is_known[side] = true;
-  routes_.set({pair.peers[side], index}, pack({.pair = id, .side = side, .slot = slot}));
-  if (owner(index) == no_relay_id) owners_.set({index, 0}, pair.peers[side]);
   if (!std::exchange(pair.was_confirmed, true)) --unconfirmed_;
+  add_route(id, slot, side, index);
+}
+
+bool RelayPairs::add_response(const Route& route, noise::SessionIndex index, base::SteadyTime now) {
+  RelayPair& pair = pairs_[route.pair];
+  RelayPair::Session& session = pair.sessions[route.slot];
+  const std::uint8_t initiator = other(route.side);
+  const base::SteadyTime confirmed = session.expires - rules::session_life;
+  if (session.initiator != initiator || session.has_sent[initiator] ||
+      now - confirmed >= rules::pending_life || session.more == rules::more_responses)
+    return false;
+  pair.more_indices[route.slot][session.more++] = index;
+  add_route(route.pair, route.slot, initiator, index);
+  return true;
+}
+
+void RelayPairs::note_use(const Route& route, noise::SessionIndex index, base::SteadyTime now) {
+  RelayPair& pair = pairs_[route.pair];
+  RelayPair::Session& session = pair.sessions[route.slot];
+  session.used = now;
+  if (std::exchange(session.has_sent[route.side], true) || session.index[route.side] == index)
+    return;
+  auto& more = pair.more_indices[route.slot];
+  const auto it = std::find(more.begin(), more.end(), index);
+  if (it != more.end()) std::swap(*it, session.index[route.side]);
+  note_change(route.pair);
+}
+
+void RelayPairs::add_route(RelayId id, std::uint8_t slot, std::uint8_t side,
+                           noise::SessionIndex index) {
+  const RelayId from = pairs_[id].peers[side];
+  routes_.set({from, index}, pack({.pair = id, .side = side, .slot = slot}));
+  if (owner(index) == no_relay_id) owners_.set({index, 0}, from);
   note_change(id);
 }
 
@@ -227,11 +280,15 @@ void RelayPairs::clear_session(RelayId id, std::uint8_t slot) {
   RelayPair& pair = pairs_[id];
   RelayPair::Session& session = pair.sessions[slot];
   if (session.expires == base::SteadyTime()) return;
+  const auto erase = [&](std::uint8_t side, noise::SessionIndex index) {
+    routes_.erase({pair.peers[side], index});
+    if (owner(index) == pair.peers[side]) owners_.erase({index, 0});
+  };
   for (std::uint8_t side = 0; side < 2; ++side) {
-    if (!session.is_known[side]) continue;
-    routes_.erase({pair.peers[side], session.index[side]});
-    if (owner(session.index[side]) == pair.peers[side]) owners_.erase({session.index[side], 0});
+    if (session.is_known[side]) erase(side, session.index[side]);
   }
+  for (std::uint8_t i = 0; i < session.more; ++i)
+    erase(session.initiator, pair.more_indices[slot][i]);
   session = {};
   note_change(id);
 }

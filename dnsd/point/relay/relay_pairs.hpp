@@ -16,8 +16,13 @@
 
 namespace dnsd {
 
-/// Two peers that pass packets to each other through the relay. A side is 0 or 1.
-struct RelayPair {
+/// Two peers that pass packets to each other through the relay. A side is 0 or 1. What each packet
+/// needs is in two cache lines.
+struct alignas(64) RelayPair {
+  struct Count {
+    std::uint64_t packets = 0;
+    std::uint64_t octets = 0;
+  };
   struct Session {
     base::SteadyTime expires{};  ///< before now: free
     base::SteadyTime used{};
@@ -25,10 +30,7 @@ struct RelayPair {
     std::array<bool, 2> is_known{};              ///< the index
     std::array<bool, 2> has_sent{};
     std::uint8_t initiator = 0;
-  };
-  struct Count {
-    std::uint64_t packets = 0;
-    std::uint64_t octets = 0;
+    std::uint8_t more = 0;  ///< indices in more_indices
   };
   /// An initiation of one side that waits for its response.
   struct Pending {
@@ -45,14 +47,17 @@ struct RelayPair {
     std::optional<base::SteadyTime> under_way;
     std::optional<base::SteadyTime> held_back;
   };
+  using MoreIndices = std::array<noise::SessionIndex, relay_rules::more_responses>;
 
-  std::array<Session, relay_rules::sessions_per_pair> sessions;
   std::array<Count, 2> counts;
   std::array<RelayId, 2> peers{no_relay_id, no_relay_id};
   std::uint8_t maker = 0;  ///< the side that sent the first initiation
   bool was_confirmed = false;
   bool is_changed = false;
   bool is_adopting = false;
+  alignas(64) std::array<Session, relay_rules::sessions_per_pair> sessions;
+  /// What the initiator may send under instead, by the responses after the first.
+  std::array<MoreIndices, relay_rules::sessions_per_pair> more_indices{};
   std::array<Side, 2> sides;
 };
 
@@ -87,6 +92,13 @@ class RelayPairs {
   [[nodiscard]] bool has_route(RelayId from, noise::SessionIndex index) const {
     return routes_.find({from, index}) != no_relay_id;
   }
+  /// The steps of route(), for many at once, as in RelayPeers.
+  [[nodiscard]] std::size_t look_ahead(RelayId from, noise::SessionIndex index) const;
+  [[nodiscard]] std::uint32_t look_ahead(RelayId from, noise::SessionIndex index,
+                                         std::size_t hashed) const;
+  void look_ahead(std::uint32_t route) const;
+  /// Whether they are more than the caches hold.
+  [[nodiscard]] bool is_large() const { return routes_.size() > relay_rules::cached_routes; }
   /// A peer that sends under this index in a confirmed session; of several the first.
   [[nodiscard]] RelayId owner(noise::SessionIndex index) const { return owners_.find({index, 0}); }
 
@@ -104,6 +116,12 @@ class RelayPairs {
   /// that has no such index
   void add_index(RelayId id, std::uint8_t slot, std::uint8_t side, noise::SessionIndex index,
                  base::SteadyTime expires);
+  /// A response after the first: the initiator may send under this index, too.
+  /// \return false: it has sent already, or too late, or one too many
+  bool add_response(const Route& route, noise::SessionIndex index, base::SteadyTime now);
+  /// A side has sent something in a confirmed session. What the initiator sends under is the
+  /// session's index from the first time on.
+  void note_use(const Route& route, noise::SessionIndex index, base::SteadyTime now);
   void clear_session(RelayId id, std::uint8_t slot);
 
   /// A bounded part of what is over.
@@ -131,6 +149,7 @@ class RelayPairs {
     std::size_t operator()(const Two& two) const noexcept;
   };
 
+  void add_route(RelayId id, std::uint8_t slot, std::uint8_t side, noise::SessionIndex index);
   void clear_pending(RelayId id, std::uint8_t side, std::uint8_t slot);
   [[nodiscard]] bool is_idle(const RelayPair& pair, base::SteadyTime now) const;
   void remove(RelayId id);

@@ -31,6 +31,18 @@ RelayId RelayPeers::at(const base::Endpoint& place, base::SteadyTime now) const 
   return id == no_relay_id || !peers_[id].has_place(now) ? no_relay_id : id;
 }
 
+std::size_t RelayPeers::look_ahead(const base::Endpoint& place) const {
+  const std::size_t hashed = EndpointHash()(place);
+  places_.prefetch(hashed);
+  return hashed;
+}
+
+RelayId RelayPeers::look_ahead(const base::Endpoint& place, std::size_t hashed) const {
+  const RelayId id = places_.find(place, hashed);
+  if (id != no_relay_id) __builtin_prefetch(&peers_[id]);
+  return id;
+}
+
 RelayId RelayPeers::add(const wg::PublicKey& key) {
   const auto [it, is_new] = keys_.try_emplace(key, no_relay_id);
   if (is_new) {
@@ -54,6 +66,7 @@ void RelayPeers::set_place(RelayId id, const noise::Path& place, base::SteadyTim
   RelayPeer& peer = peers_[id];
   peer.seen = seen;
   if (peer.is_placed && peer.place == place) return;
+  if (peer.place.remote != place.remote) peer.asked_on_trust.reset();
   clear_place(id);
   const RelayId other = places_.find(place.remote);
   if (other != no_relay_id) clear_place(other);

@@ -24,6 +24,10 @@ inline constexpr auto pending_life = 6s;
 /// As many as WireGuard has: previous, current and next. Rekeys every 120 s leave two alive.
 inline constexpr std::size_t sessions_per_pair = 3;
 inline constexpr std::size_t pending_per_ordered_pair = 2;
+/// Responses after the first that an initiation may have until its sender has used the session.
+/// Only that sender can tell which one is true: somebody who sees initiations, and forges the
+/// recipient's place, may answer first.
+inline constexpr std::size_t more_responses = 3;
 /// Where all three are alive, a new one takes the place of one that its initiator has not used in
 /// this time (it begins anew after 5 s), or that nobody has used in that time. Otherwise its
 /// initiation has to come with a cookie: else somebody who forges both places pushes out a session
@@ -73,8 +77,18 @@ inline constexpr std::size_t swept_at_once = 2'048;
 inline constexpr std::size_t sweeps_of_all = 16;
 inline constexpr auto sweep_interval = 1s;
 
+/// From here on what the next datagrams need is fetched before they are looked at one by one.
+inline constexpr std::size_t cached_routes = 4'096;
+
+// Unknown places
+
 /// A peer that may be at an unknown place is asked there once in this time.
 inline constexpr auto ask_back_interval = 1s;
+/// An initiation with IPv6 and UDP headers. The first one since the peer came to its place, or in
+/// this time, goes out on trust; then no more octets than came in: who has seen an index cannot
+/// have somebody sent more than he sends himself.
+inline constexpr std::size_t ask_back_octets = 196;
+inline constexpr auto ask_back_trust = 60s;
 
 // Adoption
 

@@ -45,6 +45,7 @@ struct Peer {
       : place(path_of(where)), end({.answers_keepalives = false}) {}
 
   [[nodiscard]] const wg::PublicKey& key() const { return end.engine.public_key(); }
+  [[nodiscard]] int inner_packets() const { return static_cast<int>(end.out.inner_packets.size()); }
   /// Datagrams other than initiations that it accepted.
   [[nodiscard]] std::size_t accepted() const { return end.out.events.size(); }
 
