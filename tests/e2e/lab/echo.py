@@ -3,6 +3,7 @@
 `Pings` (lab/node.py) runs ping(8), which starts a tenth of a second later on a busy machine.
 """
 
+import contextlib
 import itertools
 import os
 import socket
@@ -10,7 +11,7 @@ import struct
 import threading
 import time
 
-from lab.checks import GENEROUS, wait_until
+from lab.checks import GENEROUS, Failure, wait_until
 from lab.spoofing import checksum
 from lab.stamped import stamp, take_stamped
 
@@ -68,11 +69,17 @@ class Echo:
         what = f"an echo reply from {self.target} to {self.node.name}"
         return wait_until(lambda: [when for when in self.replies() if when > after], what, timeout)[0]
 
-    def lost(self, since=0.0, until=None):
-        """How many requests of a time were never answered."""
-        until = until or time.time()
-        self.read()
-        return sum(1 for n, when in enumerate(self.sent) if since <= when < until and n & 0xFFFF not in self.came)
+    def seconds(self):
+        """From the first request to the first reply."""
+        return self.wait_for_reply() - self.sent[0]
+
+    def lost(self, patience):
+        """Stops, and waits so many seconds for the last replies. \\return how many requests were never answered"""
+        self.stopping.set()
+        self.thread.join()
+        with contextlib.suppress(Failure):
+            wait_until(lambda: self.replies() and len(self.came) == len(self.sent), "the last replies", patience)
+        return len(self.sent) - len(self.came)
 
     def stop(self):
         self.stopping.set()

@@ -200,11 +200,13 @@ class Lab:
                 "link", "add", upper_interface, "netns", upper.name, "type", "veth",
                 "peer", lower_interface, "netns", lower.name,
             )  # fmt: skip
+        # In one command for each node: a laboratory runs thousands of them.
         for node, interface, number in ((upper, upper_interface, 1), (lower, lower_interface, 2)):
-            node.ip("link", "set", interface, "up")
-            node.add_address(interface, f"fe80::{number}/64")
-        lower.ip("-4", "route", "add", "default", "via", "inet6", "fe80::1", "dev", lower_interface)
-        lower.ip("-6", "route", "add", "default", "via", "fe80::1", "dev", lower_interface)
+            lines = f"link set {interface} up\naddress add fe80::{number}/64 dev {interface} nodad\n"
+            if node is lower:
+                lines += f"route add 0.0.0.0/0 via inet6 fe80::1 dev {interface}\n"
+                lines += f"route add ::/0 via fe80::1 dev {interface}\n"
+            node.ip_batch(lines)
 
     def join_slowly(self, upper, upper_interface, lower, lower_interface, delay):
         """Adds a node in the middle of the cable that delays every frame."""
@@ -216,10 +218,10 @@ class Lab:
         relay = wire.start("/usr/bin/python3", ROOT / "tests/e2e/lab/relay.py", "left", "right", delay, name=wire.name)
         relay.wait_for_line("relaying")
 
-    def route(self, upper, interface, prefix):
-        """Sends packets for the prefix down this cable."""
-        via = ["via", "fe80::2"] if ":" in prefix else ["via", "inet6", "fe80::2"]
-        upper.ip("-6" if ":" in prefix else "-4", "route", "replace", prefix, *via, "dev", interface)
+    def route(self, upper, interface, *prefixes):
+        """Sends packets for the prefixes down this cable."""
+        via = {prefix: "" if ":" in prefix else "inet6 " for prefix in prefixes}
+        upper.ip_batch("".join(f"route replace {one} via {via[one]}fe80::2 dev {interface}\n" for one in prefixes))
 
     def join_internet(self, node, addresses):
         """A cable to the Internet, for a node with public addresses."""
@@ -228,8 +230,7 @@ class Lab:
 
     def add_public_addresses(self, node, addresses):
         node.add_address("net", *addresses)
-        for address in addresses:
-            self.route(self.internet, node.name, address)
+        self.route(self.internet, node.name, *addresses)
 
     def home(self, name, kind, families=(4, 6), public=None):
         """`public`: its IPv4 address and IPv6 prefix on the Internet; by default ones that are reserved for

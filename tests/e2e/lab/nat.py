@@ -35,6 +35,7 @@ class Home:
         self.box = self.boxes[-1].node
         self.interface = f"{name}-box"  # of the Internet, towards this home
         outsides = [public] if not carrier else [public, CARRIER_ADDRESS]
+        prefixes = [f"{prefix6}::/64"] if 6 in families else []
         self.addresses = []
         if 4 in families:
             self.addresses.append("192.168.1.2" if translated else public)
@@ -44,17 +45,13 @@ class Home:
         upper, interface, delay = lab.internet, self.interface, lab.delay / 2
         for box, outside in zip(self.boxes, outsides):
             lab.join(upper, interface, box.node, "net", delay)
-            if 4 in families:
-                lab.route(upper, interface, outside)
-                if translated:
-                    box.node.add_address("net", outside)
-            if 6 in families:
-                lab.route(upper, interface, f"{prefix6}::/64")
+            lab.route(upper, interface, *([outside] if 4 in families else []), *prefixes)
+            if 4 in families and translated:
+                box.node.add_address("net", outside)
             box.public = outside
             upper, interface, delay = box.node, "lan", 0.0
         lab.join(self.box, "lan", self.node, "lan")
-        for address in self.addresses:
-            lab.route(self.box, "lan", address)
+        lab.route(self.box, "lan", *self.addresses)
         self.node.add_address("lan", *self.addresses)
 
         if carrier:

@@ -141,7 +141,7 @@ class Box:
             f"{where} ip daddr {self.public} udp dport {self.outside_port(kind, device)}"
             f" dnat to {device.address}:{WIREGUARD_PORT}"
             for where in arriving
-            for device in self.inside
+            for device in self.translated()
         )
 
     def source_rules(self, kind):
@@ -152,10 +152,13 @@ class Box:
         if kind.mapping == "none":
             return ""
         leaving = ["oifname net", *(["iifname lan oifname lan ct status dnat"] if kind.hairpin else [])]
-        own = [] if kind.preserving else self.inside
+        own = [] if kind.preserving else self.translated()
         rules = [
             f"{where} ip saddr {device.address} udp sport {WIREGUARD_PORT} snat to {self.public}:{device.mapped_port}"
             for where in leaving
             for device in own
         ]
         return "\n".join(rules + [f"{where} snat to {self.public}" for where in leaving])
+
+    def translated(self):
+        return [device for device in self.inside if "." in device.address]

@@ -27,19 +27,20 @@ class Pairs:
     """The laboratory of many homes, everything running except the updaters.
 
     \\param homes (kind, families) of each; a list of two: the kind of box that both of them share. \\param resolvers the
-    homes use them in turn."""
+    homes use them in turn. \param address where the point listens."""
 
-    def __init__(self, world, homes, resolvers=("unbound",), arguments=()):
+    def __init__(self, world, homes, resolvers=("unbound",), arguments=(), address=HOST):
         self.world = world
         world.start_dns(resolvers)
         self.names = self.build(homes)
         for number, name in enumerate(self.names):
             self.use_resolver(name, resolvers[number % len(resolvers)])
-        self.point = Point(world)
+        self.point = Point(world, address)
         world.devices["host"] = self.point
         self.hub6 = None
         if any(not world.homes[name].has_ipv4() for name in self.names):
             arguments = (*arguments, "--observe", f"[{HOST6}]:{WIREGUARD_PORT}={self.point.folder / 'key6'},{HUB6_TUNNEL}")
+        self.arguments = arguments  # of wg-dnsd
         keys = generate_private_keys(len(self.names))
         random.Random(len(keys)).shuffle(keys)  # either end of a pair has the smaller one, the same in each run
         for name, key in zip(self.names, keys):
@@ -127,6 +128,11 @@ class Pair:
     def through_hub(self):
         """Whether both ends have the point as the endpoint of each other."""
         return self.endpoints() == [self.pairs.hub_of(name)[1] for name, _ in self.ends()]
+
+    def is_direct(self):
+        """Whether both ends have a session, and neither has the point as the endpoint of the other."""
+        states = {name: self.state(name) for name, _ in self.ends()}
+        return all(state.handshake and state.endpoint != self.pairs.hub_of(name)[1] for name, state in states.items())
 
     def is_on_one_network(self):
         return isinstance(self.world.homes[self.near], SharedDevice)
