@@ -41,6 +41,8 @@ class Events {
   }
   bool chance(double probability) { return uniform(0, 1) < probability; }
   std::uint32_t seed() { return static_cast<std::uint32_t>(random_()); }
+  /// 1, 2, 3 …: of handshakes, sessions, requests; each is drawn once in a world.
+  std::uint32_t next_number() { return ++numbers_; }
 
  private:
   struct Event {
@@ -55,6 +57,7 @@ class Events {
   std::mt19937 random_;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> queue_;
   std::uint64_t next_order_ = 0;
+  std::uint32_t numbers_ = 0;
   Time now_ = 0;
 };
 

@@ -19,21 +19,34 @@ constexpr Time keepalive_timeout = 10;
 constexpr Time new_handshake_timeout = 15;
 constexpr std::size_t max_staged = 128;
 
-/// Each handshake of any device gets a number of its own.
-std::uint64_t next_handshake() {
-  thread_local std::uint64_t count = 0;
-  return ++count;
+/// What is sealed: nobody on the way looks at it.
+base::Bytes nothing(std::size_t size) {
+  static constexpr std::array<std::uint8_t, 48> zeros{};
+  return base::Bytes(zeros).first(size);
 }
 
 }  // namespace
 
+noise::SessionIndex index_of(std::uint32_t number) {
+  return number * 2654435761U;  // odd: each number has another one
+}
+
 std::uint64_t octets_of(Kind kind) {
-  constexpr std::array<std::uint64_t, 8> octets = {148, 92, 32, 128, 128, 1312, 64, 64};
+  constexpr std::array<std::uint64_t, 11> octets = {148, 92, 32, 128, 128, 1312,
+                                                    64,  64, 64, 192, 96};
   return octets.at(static_cast<std::size_t>(kind));
 }
 
 bool is_data(Kind kind) {
-  return kind != Kind::initiation && kind != Kind::response && kind != Kind::keepalive;
+  return kind != Kind::initiation && kind != Kind::response && kind != Kind::keepalive &&
+         kind != Kind::cookie;
+}
+
+std::vector<std::uint8_t> data_octets(const Packet& packet) {
+  std::vector<std::uint8_t> octets(octets_of(packet.kind));
+  noise::write_data_header(packet.receiver, packet.counter,
+                           base::MutableBytes(octets).first(noise::data_header_octets));
+  return octets;
 }
 
 void WireGuard::set(const wg::PeerUpdate& update) {
@@ -50,13 +63,13 @@ void WireGuard::set(const wg::PeerUpdate& update) {
   flush();
 }
 
-void WireGuard::send(Kind kind) {
-  if (staged_.size() < max_staged) staged_.push_back(kind);
+void WireGuard::send(Kind kind, std::uint32_t number) {
+  if (staged_.size() < max_staged) staged_.push_back({kind, number});
   flush();
 }
 
 void WireGuard::send_keepalive() {
-  if (staged_.empty()) staged_.push_back(Kind::keepalive);
+  if (staged_.empty()) staged_.push_back({Kind::keepalive});
   flush();
 }
 
@@ -66,9 +79,9 @@ void WireGuard::flush() {
     initiate(false);
     return;
   }
-  for (const Kind kind : std::exchange(staged_, {})) {
-    transmit(kind, current_->handshake);
-    if (is_data(kind) && !new_handshake_.is_pending)
+  for (const Staged& staged : std::exchange(staged_, {})) {
+    send_in(*current_, staged);
+    if (is_data(staged.kind) && !new_handshake_.is_pending)
       start(new_handshake_, new_handshake_timeout + events_.uniform(0, max_jitter), [this] {
         is_mute_ = false;
         initiate(false);
@@ -81,9 +94,18 @@ void WireGuard::initiate(bool is_retry) {
   if (!is_retry) attempts_ = 0;
   if (events_.now() - last_handshake_sent_ < rekey_timeout) return;  // no packet and no timer
   last_handshake_sent_ = events_.now();
-  own_handshake_ = next_handshake();
+  const std::uint32_t number = events_.next_number();
+  own_handshake_ = Handshake{number, index_of(number)};
   if (shown.endpoint) ++initiations_;
-  transmit(Kind::initiation, *own_handshake_);
+  Packet initiation = make(Kind::initiation);
+  initiation.handshake = number;
+  initiation.sender = own_handshake_->index;
+  initiation.octets.resize(noise::initiation_octets);
+  const base::Octets32 ephemeral{};
+  noise::write_initiation(initiation.sender, wg::PublicKey(ephemeral), nothing(48), nothing(28),
+                          initiation.octets);
+  macs_.write(shown.public_key, samples::at(events_.now()).steady, initiation.octets);
+  transmit(std::move(initiation));
   start(retry_, rekey_timeout + events_.uniform(0, max_jitter), [this] { retry(); });
 }
 
@@ -98,15 +120,37 @@ void WireGuard::retry() {
   initiate(true);
 }
 
-void WireGuard::transmit(Kind kind, std::uint64_t handshake) {
+Packet WireGuard::make(Kind kind) const {
+  Packet packet;
+  packet.kind = kind;
+  packet.timestamp = events_.now();
+  packet.from = own_key;
+  packet.to = shown.public_key;
+  return packet;
+}
+
+void WireGuard::send_in(Session& session, const Staged& staged) {
+  Packet packet = make(staged.kind);
+  packet.handshake = session.handshake;
+  packet.receiver = session.other_index;
+  packet.counter = session.sent++;
+  packet.number = staged.number;
+  transmit(std::move(packet));
+}
+
+void WireGuard::transmit(Packet packet) {
   stop(passive_keepalive_);
   arm_keepalive();
   if (!shown.endpoint || is_mute_) return;
-  shown.tx_bytes += octets_of(kind);
-  send_(*shown.endpoint, {kind, handshake, events_.now()});
+  shown.tx_bytes += octets_of(packet.kind);
+  send_(*shown.endpoint, packet);
 }
 
 bool WireGuard::receive(const base::Endpoint& from, const Packet& packet) {
+  if (packet.kind == Kind::cookie) {
+    take_cookie(packet);
+    return false;  // it does not prove who sent it: neither counted nor roamed to
+  }
   bool is_authentic = true;
   // This comes before any packet that we send: answers go to the source of this packet.
   const auto endpoint = std::exchange(shown.endpoint, from);
@@ -115,7 +159,7 @@ bool WireGuard::receive(const base::Endpoint& from, const Packet& packet) {
       is_authentic = packet.timestamp > newest_timestamp_;
       break;
     case Kind::response:
-      is_authentic = own_handshake_ == packet.handshake;
+      is_authentic = own_handshake_ && own_handshake_->number == packet.handshake;
       break;
     default:
       is_authentic = false;
@@ -145,17 +189,35 @@ void WireGuard::take_initiation(const Packet& packet) {
   own_handshake_.reset();  // there is one slot: our own handshake is dropped
   last_handshake_sent_ = events_.now();
   previous_.reset();
-  next_ = Session{packet.handshake, events_.now(), false};
-  transmit(Kind::response, packet.handshake);
+  next_ = Session{packet.handshake, events_.now(), false, index_of(events_.next_number()),
+                  packet.sender};
+  Packet response = make(Kind::response);
+  response.handshake = packet.handshake;
+  response.sender = next_->own_index;
+  response.receiver = next_->other_index;
+  response.octets.resize(noise::response_octets);
+  const base::Octets32 ephemeral{};
+  noise::write_response(response.sender, response.receiver, wg::PublicKey(ephemeral), nothing(16),
+                        response.octets);
+  macs_.write(shown.public_key, samples::at(events_.now()).steady, response.octets);
+  transmit(std::move(response));
 }
 
 void WireGuard::take_response(const Packet& packet) {
+  const noise::SessionIndex index = own_handshake_->index;
   own_handshake_.reset();
   previous_ = next_ ? next_ : current_;
   next_.reset();
-  current_ = Session{packet.handshake, events_.now(), true};
+  current_ = Session{packet.handshake, events_.now(), true, index, packet.sender};
   complete_handshake();
   send_keepalive();
+}
+
+void WireGuard::take_cookie(const Packet& packet) {
+  const auto message = noise::parse_message(packet.octets);
+  const auto* cookie = message ? std::get_if<noise::CookieReply>(&*message) : nullptr;
+  if (cookie != nullptr)
+    (void)macs_.take(shown.public_key, *cookie, samples::at(events_.now()).steady);
 }
 
 void WireGuard::take_data(const Packet& packet) {
@@ -192,6 +254,11 @@ bool WireGuard::understands(const WireGuard& other) const {
   return (is_alive(current_) && current_->handshake == handshake) ||
          (is_alive(previous_) && previous_->handshake == handshake) ||
          (is_alive(next_) && next_->handshake == handshake);
+}
+
+std::optional<noise::SessionIndex> WireGuard::sends_under() const {
+  if (!is_alive(current_)) return std::nullopt;
+  return current_->other_index;
 }
 
 bool WireGuard::is_alive(const std::optional<Session>& session) const {

@@ -5,6 +5,8 @@
 #include <optional>
 #include <vector>
 
+#include "noise/mac_checker.hpp"
+#include "noise/message.hpp"
 #include "tests/simulation/events.hpp"
 #include "wg/device.hpp"
 
@@ -18,21 +20,35 @@ enum class Kind : std::uint8_t {
   reply,
   flow,
   echo,
-  echo_reply
+  echo_reply,
+  cookie,
+  update,  ///< to the hub: a DNS UPDATE of `_relay`
+  update_reply,
 };
 
+/// One datagram: what an observer sees of it, then what is sealed.
 struct Packet {
   Kind kind{};
-  std::uint64_t handshake = 0;  ///< the one that begins, is answered, or made the session
-  Time timestamp = 0;           ///< initiations only
+  std::uint64_t handshake = 0;       ///< the one that begins, is answered, or made the session
+  Time timestamp = 0;                ///< of an initiation: TAI64N; of others the time of sending
+  noise::SessionIndex sender = 0;    ///< of initiations and responses
+  noise::SessionIndex receiver = 0;  ///< of all but initiations
+  std::uint64_t counter = 0;         ///< of data
+  std::vector<std::uint8_t> octets;  ///< of initiations, responses and cookies: the real ones
+  wg::PublicKey from;
+  wg::PublicKey to;
+  std::uint32_t number = 0;  ///< inside: tells one echo or update from another
 };
+
+/// The octets of transport data as the network sees them: the real header and length, zeros sealed.
+[[nodiscard]] std::vector<std::uint8_t> data_octets(const Packet& packet);
 
 /// One peer of one device, timed as wireguard-go does it: one handshake slot; 5 s between own
 /// initiations, in which responses and attempts without an endpoint count; own repetitions every
 /// 5.0–5.33 s, 18 times; a keepalive turned on that sends at once, and stays unarmed if nothing may
 /// be sent; the passive keepalive after 10 s; a new handshake 15 s after data that nothing
 /// answered; rekeying at 120 s; roaming on every authenticated packet; a responder that is sure
-/// only after the first packet of the session.
+/// only after the first packet of the session; a cookie that goes into the next handshake message.
 class WireGuard {
  public:
   using Send = std::function<void(const base::Endpoint& to, const Packet& packet)>;
@@ -43,11 +59,13 @@ class WireGuard {
 
   /// The values that a reading shows. The owner sets the key and the allowed-ips.
   wg::DevicePeer shown;
+  /// Of the device. The owner sets it.
+  wg::PublicKey own_key;
 
   /// Applies one section of a transaction.
   void set(const wg::PeerUpdate& update);
   /// Sends data, or a keepalive, from inside.
-  void send(Kind kind);
+  void send(Kind kind, std::uint32_t number = 0);
   /// \return whether it was authentic.
   bool receive(const base::Endpoint& from, const Packet& packet);
 
@@ -57,6 +75,8 @@ class WireGuard {
   [[nodiscard]] bool has_session() const { return is_alive(current_); }
   /// Whether this side can decrypt a packet that the other side sends in its session.
   [[nodiscard]] bool understands(const WireGuard& other) const;
+  /// The index under which this side sends now; none: no session.
+  [[nodiscard]] std::optional<noise::SessionIndex> sends_under() const;
   [[nodiscard]] std::uint64_t handshakes_begun() const { return initiations_; }
 
  private:
@@ -64,6 +84,18 @@ class WireGuard {
     std::uint64_t handshake = 0;
     Time begun = 0;
     bool is_initiator = false;
+    noise::SessionIndex own_index = 0;
+    noise::SessionIndex other_index = 0;
+    std::uint64_t sent = 0;
+  };
+  /// An initiation that waits for its response.
+  struct Handshake {
+    std::uint64_t number = 0;
+    noise::SessionIndex index = 0;
+  };
+  struct Staged {
+    Kind kind{};
+    std::uint32_t number = 0;
   };
   /// A timer that can be set again or stopped; earlier settings then have no effect.
   struct Timer {
@@ -79,20 +111,24 @@ class WireGuard {
   void flush();
   void initiate(bool is_retry);
   void retry();
-  void transmit(Kind kind, std::uint64_t handshake);
+  [[nodiscard]] Packet make(Kind kind) const;
+  void transmit(Packet packet);
+  void send_in(Session& session, const Staged& staged);
   void complete_handshake();
   void take_initiation(const Packet& packet);
   void take_response(const Packet& packet);
   void take_data(const Packet& packet);
+  void take_cookie(const Packet& packet);
   void arm_keepalive();
 
   Events& events_;
   Send send_;
   Time last_handshake_sent_ = -1e9;
-  std::optional<std::uint64_t> own_handshake_;  ///< the slot of the initiator
-  Time newest_timestamp_ = -1;                  ///< of the accepted initiations
+  std::optional<Handshake> own_handshake_;  ///< the slot of the initiator
+  Time newest_timestamp_ = -1;              ///< of the accepted initiations
   std::optional<Session> current_, previous_, next_;
-  std::vector<Kind> staged_;
+  std::vector<Staged> staged_;
+  noise::MacWriter macs_;
   unsigned attempts_ = 0;
   bool needs_another_keepalive_ = false;
   bool is_mute_ = false;
@@ -100,6 +136,8 @@ class WireGuard {
   Timer retry_, new_handshake_, passive_keepalive_, persistent_keepalive_;
 };
 
+/// The indices on the wire are 32 bits that say nothing. \param number Events::next_number()
+[[nodiscard]] noise::SessionIndex index_of(std::uint32_t number);
 [[nodiscard]] std::uint64_t octets_of(Kind kind);
 [[nodiscard]] bool is_data(Kind kind);
 

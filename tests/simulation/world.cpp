@@ -12,13 +12,11 @@ namespace {
 
 using namespace samples;
 
-const auto hub = key(0x01);
+const auto host_key = key(0x01);
 constexpr std::array<const char*, 2> names = {"alice", "bob"};
 constexpr std::array<const char*, 2> tunnel_addresses = {"10.77.0.2", "10.77.0.3"};
-const updater::Settings settings{{hub}, 25s, false};
-constexpr Time hub_keepalive = 25;
-/// The interval at which wg-dnsd reads its device (dnsd/settings/config.hpp).
-constexpr Time hub_poll = 0.5;
+const updater::Settings settings{{host_key}, 25s, false};
+const auto host_place = endpoint("198.51.100.1:51820");
 /// The delay until a change of addresses is reported (updater/host/local_watch.cpp).
 constexpr Time settle_time = 0.1;
 /// The time after which glibc asks again.
@@ -26,33 +24,43 @@ constexpr Time resolver_retry = 5;
 
 }  // namespace
 
-World::World(std::uint32_t seed, Conditions conditions) : conditions_(conditions), events_(seed) {
+World::World(std::uint32_t seed, Conditions conditions)
+    : conditions_(conditions),
+      events_(seed),
+      hub_(events_, host_key, host_place, conditions.relays,
+           [this](const auto& to, const auto& packet) { leave_hub(to, packet); }) {
   for (std::size_t i = 0; i < 2; ++i) {
-    Side& side = sides_[i];
     // The seed decides which key is the smaller one.
     const bool is_smaller = (seed % 2 == 0) == (i == 0);
-    side.device.name = "wg0";
-    side.device.public_key = key(is_smaller ? 0x20 : 0x90);
-    side.nat = std::make_unique<Nat>(conditions_.nats[i],
-                                     endpoint(i == 0 ? "203.0.113.1:40001" : "203.0.113.2:40001"));
-    side.tunnel = std::make_unique<WireGuard>(
-        events_, [this, i](const auto& to, const auto& packet) { transfer(i, to, packet); });
-    wg::DevicePeer& other = side.tunnel->shown;
-    other.public_key = key(is_smaller ? 0x90 : 0x20);
-    other.allowed_ips = {prefix(std::string(tunnel_addresses[1 - i]) + "/32")};
-    if (conditions_.keepalive_preset[i]) side.tunnel->set({other.public_key, std::nullopt, 25s});
-    wg::DevicePeer host;
-    host.public_key = hub;
-    host.endpoint = endpoint("198.51.100.1:51820");
-    host.persistent_keepalive = 25s;
-    side.device.peers = {other, host};
-    // The first handshake with the host is repeated until it succeeds.
-    events_.at(events_.uniform(0, 5), [this, i] {
-      tell_hub(i);
-      events_.after(hub_keepalive, [this, i] { keep_telling_hub(i); });
-    });
+    sides_[i].device.name = "wg0";
+    sides_[i].device.public_key = key(is_smaller ? 0x20 : 0x90);
   }
+  for (std::size_t i = 0; i < 2; ++i) join(i);
   make_traffic();
+}
+
+void World::join(std::size_t i) {
+  Side& side = sides_[i];
+  const bool is_first = i == 0 || conditions_.shares_nat;
+  side.nat = std::make_unique<Nat>(conditions_.nats[i],
+                                   endpoint(std::string(is_first ? "203.0.113.1" : "203.0.113.2") +
+                                            (i == 0 ? ":40001" : ":41001")));
+  const auto make_tunnel = [&](const wg::PublicKey& to, const char* allowed) {
+    auto tunnel = std::make_unique<WireGuard>(
+        events_, [this, i](const auto& target, const auto& packet) { leave(i, target, packet); });
+    tunnel->own_key = side.key();
+    tunnel->shown.public_key = to;
+    tunnel->shown.allowed_ips = {prefix(allowed)};
+    return tunnel;
+  };
+  const wg::PublicKey other = sides_[1 - i].key();
+  side.tunnel = make_tunnel(other, i == 0 ? "10.77.0.3/32" : "10.77.0.2/32");
+  if (conditions_.keepalive_preset[i]) side.tunnel->set({other, std::nullopt, 25s});
+  side.hub_tunnel = make_tunnel(host_key, "10.77.0.1/32");
+  side.device.peers = {side.tunnel->shown, side.hub_tunnel->shown};
+  hub_.add_peer(side.key());
+  // WireGuard repeats the first handshake with the host until it succeeds.
+  events_.at(events_.uniform(0, 5), [&side] { side.hub_tunnel->set({host_key, host_place, 25s}); });
 }
 
 void World::make_traffic() {
@@ -106,17 +114,34 @@ void World::rebind(std::size_t side, Time when) {
 
 void World::readdress(std::size_t side, Time when, bool loses_source) {
   events_.at(when, [this, side, loses_source] {
-    if (loses_source) sides_[side].tunnel->lose_source();
+    if (loses_source) {
+      sides_[side].tunnel->lose_source();
+      sides_[side].hub_tunnel->lose_source();
+    }
     note(side, loses_source ? "the address that it used is gone" : "its own addresses change");
   });
   events_.at(when + settle_time, [this, side, loses_source] {
     if (!sides_[side].machine) return;
     std::set<base::IpAddress> source_changed;
-    const auto& to = sides_[side].tunnel->shown.endpoint;
-    if (loses_source && to) source_changed.insert(to->address);
+    for (const auto* tunnel : {&sides_[side].tunnel, &sides_[side].hub_tunnel}) {
+      const auto& to = (*tunnel)->shown.endpoint;
+      if (loses_source && to) source_changed.insert(to->address);
+    }
     sides_[side].machine->change_local(at(now()), source_changed);
     poll(side);
   });
+}
+
+void World::forge_initiation(std::size_t side) {
+  const auto to_hub = [this, side](const auto&, const Packet& packet) {
+    hub_.receive(sides_[side].nat->source_for(host_place, now()), packet);
+  };
+  WireGuard& stranger = *strangers_.emplace_back(std::make_unique<WireGuard>(events_, to_hub));
+  stranger.own_key = sides_[side].key();
+  stranger.shown.public_key = sides_[1 - side].key();
+  stranger.shown.endpoint = host_place;
+  stranger.send(Kind::request);
+  stranger.shown.endpoint.reset();  // it does not repeat it
 }
 
 bool World::passes(std::size_t from) const {
@@ -127,8 +152,31 @@ bool World::passes(std::size_t from) const {
   return other.nat->accepts(side.nat->source_for(*to, now()), *to, now());
 }
 
+/// Whether what this side sends now reaches the other through the relay.
+bool World::is_relayed(std::size_t from) const {
+  const Side& side = sides_[from];
+  const Side& other = sides_[1 - from];
+  const auto index = side.tunnel->sends_under();
+  if (!index || side.tunnel->shown.endpoint != host_place || side.tunnel->is_mute() ||
+      !other.tunnel->understands(*side.tunnel))
+    return false;
+  const auto place = hub_.confirmed_place(other.key());
+  return place && hub_.passes_on(side.key(), side.nat->source_for(host_place, now()), *index) &&
+         other.nat->accepts(host_place, *place, now());
+}
+
 bool World::is_direct() const {
   return passes(0) && passes(1);
+}
+
+bool World::is_connected() const {
+  return (passes(0) || is_relayed(0)) && (passes(1) || is_relayed(1));
+}
+
+Time World::delay_from(std::size_t side) const {
+  return sides_.at(side).tunnel->shown.endpoint == host_place
+             ? conditions_.hub_delays[0] + conditions_.hub_delays[1]
+             : conditions_.delays.at(side);
 }
 
 void World::watch_path() {
@@ -146,6 +194,21 @@ std::optional<Time> World::run_until_direct(Time limit) {
   return std::nullopt;
 }
 
+std::optional<Time> World::run_until_connected(Time limit) {
+  do {
+    if (is_connected()) return now();
+  } while (events_.step(limit));
+  return std::nullopt;
+}
+
+std::optional<Time> World::run_until_handshakes(Time limit) {
+  while (events_.step(limit)) {
+    if (sides_[0].tunnel->shown.latest_handshake && sides_[1].tunnel->shown.latest_handshake)
+      return now();
+  }
+  return std::nullopt;
+}
+
 std::optional<Time> World::run_until_reply(Time limit) {
   last_reply_.reset();
   while (events_.step(limit)) {
@@ -158,18 +221,17 @@ std::optional<Time> World::run_until_reply(Time limit) {
 void World::poll(std::size_t i) {
   watch_path();
   Side& side = sides_[i];
-  side.device.peers[0] = side.tunnel->shown;
-  side.device.peers[1].rx_bytes += 32;
-  side.device.peers[1].latest_handshake = handshake_at(now());
+  side.device.peers = {side.tunnel->shown, side.hub_tunnel->shown};
   const std::vector<base::InterfaceAddress> host = {own("192.168.1.5"),
                                                     own(tunnel_addresses[i], "wg0")};
   const updater::Plan plan = side.machine->step(at(now()), side.device, host);
   for (const updater::Note& line : plan.notes) note(i, to_string(line, settings));
   for (const updater::Change& change : plan.changes) write(i, change);
-  for (std::size_t count = 0; count < plan.probes.size(); ++count) {
-    note(i, "echo request");
-    side.probed = now();
-    side.tunnel->send(Kind::echo);
+  for (const updater::Probe& probe : plan.probes) {
+    const bool is_hub = probe.peer == host_key;
+    note(i, is_hub ? "echo request to the hub" : "echo request");
+    (is_hub ? side.hub_probed : side.probed) = now();
+    (is_hub ? side.hub_tunnel : side.tunnel)->send(Kind::echo);
   }
   for (const updater::LookupRequest& request : plan.lookups) look_up(i, request);
   const Time next = std::chrono::duration<double>(plan.next - at(0).steady).count();
@@ -181,8 +243,8 @@ void World::poll(std::size_t i) {
 
 void World::write(std::size_t i, const updater::Change& change) {
   note(i, updater::describe(change.updates) + ": " + change.reason);
-  if (change.peer == hub) {
-    if (!events_.chance(conditions_.loss)) tell_hub(i);
+  if (change.peer == host_key) {
+    for (const wg::PeerUpdate& update : change.updates) sides_[i].hub_tunnel->set(update);
     return;
   }
   WireGuard& tunnel = *sides_[i].tunnel;
@@ -208,7 +270,7 @@ void World::look_up(std::size_t i, const updater::LookupRequest& request) {
   events_.after(delay, [this, i, request] {
     Side& side = sides_[i];
     const bool is_own = request.peer == side.device.public_key;
-    const auto& published = sides_[is_own ? i : 1 - i].published;
+    const auto published = hub_.published(request.peer);
     updater::LookupResult result{request.peer, base::Unexpected(updater::LookupError::no_endpoint),
                                  updater::PublishedText()};
     result.text->mapping = sides_[is_own ? i : 1 - i].nat->kind() == NatKind::symmetric
@@ -221,45 +283,67 @@ void World::look_up(std::size_t i, const updater::LookupRequest& request) {
   });
 }
 
-/// A packet reaches the host. After the next reading DNS has its source.
-void World::tell_hub(std::size_t i) {
-  Side& side = sides_[i];
-  const base::Endpoint seen = side.nat->send(*side.device.peers[1].endpoint, now());
-  events_.after(conditions_.delays[i] + events_.uniform(0, hub_poll),
-                [this, i, seen] { sides_[i].published = seen; });
-}
-
-void World::keep_telling_hub(std::size_t i) {
-  if (!events_.chance(conditions_.loss)) tell_hub(i);
-  events_.after(hub_keepalive, [this, i] { keep_telling_hub(i); });
-}
-
-void World::transfer(std::size_t from, const base::Endpoint& to, const Packet& packet) {
+/// A packet leaves a device.
+void World::leave(std::size_t from, const base::Endpoint& to, const Packet& packet) {
   const base::Endpoint source = sides_[from].nat->send(to, now());
-  if (packet.kind == Kind::initiation) note(from, "initiation to " + to.to_string());
+  if (packet.kind == Kind::initiation && packet.to != host_key)
+    note(from, "initiation to " + to.to_string());
   if (events_.chance(conditions_.loss)) return;
-  events_.after(conditions_.delays.at(from), [this, from, source, to, packet] {
-    Side& other = sides_[1 - from];
-    if (!other.nat->receive(source, to, now())) return;
-    if (other.tunnel->receive(source, packet)) {
-      if (packet.kind != Kind::initiation) other.heard = now();
-      arrive(1 - from, packet);
-    }
-    watch_path();
-  });
+  if (to == host_place) {
+    events_.after(conditions_.hub_delays.at(from), [this, source, packet] {
+      hub_.receive(source, packet);
+      watch_path();
+    });
+  } else if (!conditions_.shares_nat) {
+    events_.after(conditions_.delays.at(from),
+                  [this, from, source, to, packet] { enter(1 - from, source, to, packet); });
+  }
 }
 
+/// A packet leaves the host.
+void World::leave_hub(const base::Endpoint& to, const Packet& packet) {
+  if (events_.chance(conditions_.loss)) return;
+  for (std::size_t i = 0; i < 2; ++i) {
+    events_.after(conditions_.hub_delays.at(i),
+                  [this, i, to, packet] { enter(i, host_place, to, packet); });
+  }
+}
+
+/// A packet comes to the boxes of this side; those of another address let nothing in.
+void World::enter(std::size_t i, const base::Endpoint& from, const base::Endpoint& to,
+                  const Packet& packet) {
+  Side& side = sides_[i];
+  if (!side.nat->receive(from, to, now())) return;
+  // What is for another key, or from one that is no peer, is not authentic.
+  if (packet.to != side.key()) return;
+  if (packet.from == host_key) {
+    if (side.hub_tunnel->receive(from, packet)) arrive(i, packet);
+  } else if (side.tunnel->receive(from, packet)) {
+    if (packet.kind != Kind::initiation) side.heard = now();
+    arrive(i, packet);
+  }
+  watch_path();
+}
+
+/// What is inside reaches this side.
 void World::arrive(std::size_t i, const Packet& packet) {
   Side& side = sides_[i];
+  if (packet.from == host_key) {
+    if (packet.kind == Kind::echo_reply) learn_round_trip(i, host_key, side.hub_probed);
+    return;
+  }
   if (packet.kind == Kind::request) side.tunnel->send(Kind::reply);
   if (packet.kind == Kind::echo) side.tunnel->send(Kind::echo_reply);
   if (packet.kind == Kind::reply && i == 0) last_reply_ = now();
   if (packet.kind == Kind::response) note(i, "response");
-  if (packet.kind == Kind::echo_reply && side.machine) {
-    const auto microseconds = static_cast<std::int64_t>((now() - side.probed) * 1e6);
-    side.machine->learn_round_trip(side.tunnel->shown.public_key,
-                                   std::chrono::microseconds(microseconds));
-  }
+  if (packet.kind == Kind::echo_reply)
+    learn_round_trip(i, side.tunnel->shown.public_key, side.probed);
+}
+
+void World::learn_round_trip(std::size_t i, const wg::PublicKey& peer, Time asked) {
+  if (!sides_[i].machine) return;
+  const auto microseconds = static_cast<std::int64_t>((now() - asked) * 1e6);
+  sides_[i].machine->learn_round_trip(peer, std::chrono::microseconds(microseconds));
 }
 
 void World::note(std::size_t side, const std::string& text) {

@@ -2,18 +2,21 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "tests/simulation/events.hpp"
+#include "tests/simulation/hub.hpp"
 #include "tests/simulation/nat.hpp"
 #include "tests/simulation/wireguard.hpp"
 #include "updater/machine.hpp"
 
-/// Two updaters, each with a model of WireGuard behind a model of a NAT, and a host that publishes
-/// what it sees. Time is virtual; the same seed gives the same course.
+/// Two updaters, each with a model of WireGuard behind a model of a NAT, and a public host that
+/// publishes where it sees them, and may pass their packets on. Time is virtual; the same seed
+/// gives the same course.
 namespace model {
 
 enum class Traffic : std::uint8_t {
@@ -27,8 +30,12 @@ enum class Traffic : std::uint8_t {
 
 struct Conditions {
   std::array<NatKind, 2> nats = {NatKind::cone, NatKind::cone};
-  std::array<double, 2> delays = {0.02, 0.02};  ///< one way, seconds: from alice, from bob
-  double loss = 0;                              ///< of packets between any two
+  /// The two are behind one box, which does not turn packets to its own address round.
+  bool shares_nat = false;
+  std::array<double, 2> delays = {0.02, 0.02};      ///< one way, seconds: from alice, from bob
+  std::array<double, 2> hub_delays = {0.01, 0.01};  ///< of each, to the host and from it
+  double loss = 0;                                  ///< of packets between any two
+  bool relays = false;                              ///< the host passes packets on
   Traffic traffic = Traffic::none;
   Time traffic_begins = 0;
   std::array<bool, 2> keepalive_preset = {false, false};  ///< the user's, towards the other peer
@@ -43,18 +50,37 @@ class World {
   /// The NAT of this side forgets its mappings; new ones get another port.
   void rebind(std::size_t side, Time when);
 
+  /// Asks the hub to adopt the session with the other side, as `via=` does. \return granted
+  bool ask_adoption(std::size_t side) {
+    return hub_.adopt(sides_.at(side).key(), sides_.at(1 - side).key());
+  }
+  /// A stranger sends an initiation for the other side's key, from where this side is.
+  void forge_initiation(std::size_t side);
+
   /// This side's own addresses change behind its NAT, which keeps its mapping.
   /// \param loses_source the address that it used towards the other side is gone.
   void readdress(std::size_t side, Time when, bool loses_source);
 
   /// Runs until packets of one session pass in both directions, or the limit. \return the time.
   std::optional<Time> run_until_direct(Time limit);
+  /// The same, directly or through the relay, or one way by each.
+  std::optional<Time> run_until_connected(Time limit);
+  /// Runs until both sides have had a handshake with each other, or the limit. \return the time.
+  std::optional<Time> run_until_handshakes(Time limit);
   /// Runs until an echo reply reaches alice, or the limit. \return the time.
   std::optional<Time> run_until_reply(Time limit);
   void run_until(Time limit) { events_.run_until(limit); }
+  void schedule(Time when, std::function<void()> run) { events_.at(when, std::move(run)); }
 
   [[nodiscard]] Time now() const { return events_.now(); }
   [[nodiscard]] bool is_direct() const;
+  [[nodiscard]] bool is_connected() const;
+  /// One way, seconds, on the path that packets from this side take now.
+  [[nodiscard]] Time delay_from(std::size_t side) const;
+  [[nodiscard]] const Hub& hub() const { return hub_; }
+  /// This side's WireGuard, towards the other, and towards the host.
+  [[nodiscard]] WireGuard& tunnel(std::size_t side) { return *sides_.at(side).tunnel; }
+  [[nodiscard]] WireGuard& hub_tunnel(std::size_t side) { return *sides_.at(side).hub_tunnel; }
   /// Mistakes, in words, with their times: an endpoint was written to a peer, or the peer was
   /// kicked, although its path had worked in both directions for a second, so that the updater
   /// could have known.
@@ -66,30 +92,38 @@ class World {
  private:
   struct Side {
     wg::Device device;
-    std::unique_ptr<WireGuard> tunnel;
+    [[nodiscard]] const wg::PublicKey& key() const { return *device.public_key; }
+    std::unique_ptr<WireGuard> tunnel;      ///< to the other side
+    std::unique_ptr<WireGuard> hub_tunnel;  ///< to the host
     std::unique_ptr<updater::Machine> machine;
     std::unique_ptr<Nat> nat;
     Time next_poll = 1e9;
-    std::optional<base::Endpoint> published;  ///< what DNS says
-    Time probed = 0;                          ///< the last echo request
-    Time heard = 0;                           ///< the last packet that proves the path to it
+    Time probed = 0;      ///< the last echo request to the other side
+    Time hub_probed = 0;  ///< and to the host
+    Time heard = 0;       ///< the last packet that proves the path to it
   };
 
+  void join(std::size_t side);
   [[nodiscard]] bool passes(std::size_t from) const;
+  [[nodiscard]] bool is_relayed(std::size_t from) const;
   void watch_path();
   void poll(std::size_t side);
   void write(std::size_t side, const updater::Change& change);
   void look_up(std::size_t side, const updater::LookupRequest& request);
-  void tell_hub(std::size_t side);
-  void keep_telling_hub(std::size_t side);
-  void transfer(std::size_t from, const base::Endpoint& to, const Packet& packet);
+  void leave(std::size_t from, const base::Endpoint& to, const Packet& packet);
+  void leave_hub(const base::Endpoint& to, const Packet& packet);
+  void enter(std::size_t side, const base::Endpoint& from, const base::Endpoint& to,
+             const Packet& packet);
   void arrive(std::size_t side, const Packet& packet);
+  void learn_round_trip(std::size_t side, const wg::PublicKey& peer, Time asked);
   void make_traffic();
   void note(std::size_t side, const std::string& text);
 
   Conditions conditions_;
   Events events_;
+  Hub hub_;
   std::array<Side, 2> sides_;  // alice, bob
+  std::vector<std::unique_ptr<WireGuard>> strangers_;
   std::optional<Time> direct_since_;
   std::optional<Time> last_reply_;
   std::vector<std::string> offences_;

@@ -159,7 +159,9 @@ TEST_CASE("once one peer has answered there, all others are tried at once") {
   double answers_from = 30;
   crowd.receive = [&](unsigned i, const model::Packet& packet) {
     if (crowd.now() < answers_from || packet.kind != model::Kind::initiation) return;
-    const model::Packet response{model::Kind::response, packet.handshake, 0};
+    model::Packet response;
+    response.kind = model::Kind::response;
+    response.handshake = packet.handshake;
     (void)crowd.peer(i).receive(crowd.published(i), response);
   };
   crowd.run(30);
