@@ -27,7 +27,7 @@ using config::YamlValue;
 
 constexpr const char* file_words = "peers, interfaces";
 constexpr const char* peer_words =
-    "public-key, name, ignore, endpoint-family, keepalive, lan-candidates, hub-endpoint";
+    "public-key, name, ignore, endpoint-family, keepalive, lan-candidates, hub-endpoint, relay";
 constexpr const char* name_allowed = "interface names of 1 to 15 characters without '/' and space";
 
 /// The unit passes the file on as a credential (systemd.exec(5)): only root can read its folder.
@@ -194,6 +194,9 @@ class ConfigReader {
         take_lan_candidates(setting, peer);
       } else if (setting.word == "hub-endpoint") {
         take_hub_endpoints(setting, peer);
+      } else if (setting.word == "relay") {
+        peer.relay = parse_relay_use(value_of(setting, relay_use_allowed));
+        if (!peer.relay) refuse(setting, relay_use_allowed);
       } else {
         config::fail_unknown(*line_.config_file, setting, peer_words);
       }
@@ -279,6 +282,7 @@ std::string write_peer(const wg::PublicKey& key, const PeerSettings& peer) {
   if (peer.endpoint_family)
     write("endpoint-family", *peer.endpoint_family == base::Family::ipv4 ? "ipv4" : "ipv6");
   if (peer.keepalive) write("keepalive", std::to_string(peer.keepalive->count()));
+  if (peer.relay) write("relay", std::string(to_string(*peer.relay)));
   const auto write_list = [&](std::string_view word, const std::vector<std::string>& values) {
     if (!values.empty()) out += config::write_setting("        ", word, true, values);
   };

@@ -60,6 +60,12 @@ bool add_mesh_range(Config& config, const std::string& value) {
   return true;
 }
 
+bool set_relay(Config& config, const std::string& value) {
+  const auto use = parse_relay_use(value);
+  if (use) config.settings.relay = *use;
+  return use.has_value();
+}
+
 constexpr std::array table{
     Option{.word = "zone",
            .placeholder = "ZONE",
@@ -139,6 +145,16 @@ constexpr std::array table{
            .get =
                [](const Config& c) {
                  return config::texts_of(c.settings.mesh.deny, &wg::PublicKey::to_base64);
+               }},
+    Option{.word = "relay",
+           .placeholder = "WHEN",
+           .help = "When packets are sent through a public host that passes them on: fallback, "
+                   "where the direct way fails; first, for the first contact; never.",
+           .allowed = relay_use_allowed,
+           .set = set_relay,
+           .get =
+               [](const Config& c) {
+                 return std::vector<std::string>{std::string(to_string(c.settings.relay))};
                }},
     Option{.word = "direct-keepalive",
            .placeholder = "SECONDS",

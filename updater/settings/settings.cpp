@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <variant>
 
 namespace updater {
@@ -24,10 +25,35 @@ std::string to_string(const HubPlace& place) {
                  : fmt::format("{}:{}", place.host, port);
 }
 
+std::string_view to_string(RelayUse use) {
+  switch (use) {
+    case RelayUse::fallback:
+      return "fallback";
+    case RelayUse::first:
+      return "first";
+    case RelayUse::never:
+      return "never";
+  }
+  return "";
+}
+
+std::optional<RelayUse> parse_relay_use(std::string_view text) {
+  for (const RelayUse use : {RelayUse::fallback, RelayUse::first, RelayUse::never}) {
+    if (text == to_string(use)) return use;
+  }
+  return std::nullopt;
+}
+
 const PeerSettings& Settings::of(const wg::PublicKey& peer) const {
   static const PeerSettings like_all;
   const auto found = peers.find(peer);
   return found == peers.end() ? like_all : found->second;
+}
+
+bool Settings::uses_relay() const {
+  return relay != RelayUse::never || std::any_of(peers.begin(), peers.end(), [](const auto& item) {
+           return item.second.relay.value_or(RelayUse::never) != RelayUse::never;
+         });
 }
 
 std::string Settings::describe(const wg::PublicKey& peer) const {

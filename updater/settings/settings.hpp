@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
@@ -30,6 +31,17 @@ using HubPlace = wg::HostEndpoint;
 /// In the form that parse_hub_place() takes.
 [[nodiscard]] std::string to_string(const HubPlace& place);
 
+/// When packets for a peer are passed on by a public host that offers it (doc/protocol.md §4.11).
+enum class RelayUse : std::uint8_t {
+  fallback,  ///< directly first; the relay where that fails, or cannot succeed
+  first,     ///< the first contact goes to the relay
+  never,
+};
+[[nodiscard]] std::string_view to_string(RelayUse use);
+/// nullopt: not one of the three words.
+[[nodiscard]] std::optional<RelayUse> parse_relay_use(std::string_view text);
+inline constexpr std::string_view relay_use_allowed = "fallback, first or never";
+
 /// The operator's choices for one peer.
 struct PeerSettings {
   std::string name = {};  ///< for the log and the status; one label; empty: none
@@ -38,6 +50,7 @@ struct PeerSettings {
   std::optional<std::chrono::seconds> keepalive = {};  ///< its direct keepalive; 1–65535
   std::vector<base::Endpoint> lan_candidates = {};     ///< at most max_lan_candidates
   std::vector<HubPlace> hub_endpoints = {};            ///< of a hub; at most max_hub_endpoints
+  std::optional<RelayUse> relay = {};                  ///< none: as the others
 
   friend bool operator==(const PeerSettings&, const PeerSettings&) = default;
 };
@@ -64,6 +77,7 @@ struct Settings {
   /// Of the one hub that has none of its own; at most max_hub_endpoints.
   std::vector<HubPlace> hub_endpoints = {};
   std::map<wg::PublicKey, PeerSettings> peers = {};  ///< peers with settings of their own
+  RelayUse relay = RelayUse::fallback;
 
   /// The settings of this peer; the defaults for a peer with none of its own.
   [[nodiscard]] const PeerSettings& of(const wg::PublicKey& peer) const;
@@ -75,6 +89,11 @@ struct Settings {
   [[nodiscard]] std::chrono::seconds direct_keepalive_of(const wg::PublicKey& peer) const {
     return of(peer).keepalive.value_or(direct_keepalive);
   }
+  [[nodiscard]] RelayUse relay_of(const wg::PublicKey& peer) const {
+    return of(peer).relay.value_or(relay);
+  }
+  /// Whether any peer may be relayed.
+  [[nodiscard]] bool uses_relay() const;
   /// As the log names it: `bob (xTIB…)`.
   [[nodiscard]] std::string describe(const wg::PublicKey& peer) const;
 

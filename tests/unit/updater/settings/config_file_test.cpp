@@ -27,17 +27,18 @@ wg::PublicKey key_of(const std::string& text) {
 TEST_CASE("the command line alone is enough, and files and command line speak the same words") {
   const Config from_words =
       read_words({"wg0", "--zone", "wg.example.org", "--hub", hub, "--hub", bob, "--server",
-                  "203.0.113.10", "--direct-keepalive", "20", "--metrics-file", "/m.prom",
+                  "203.0.113.10", "--direct-keepalive", "20", "--relay", "first", "--metrics-file", "/m.prom",
                   "--state", "/s.json", "--control", "/c.sock", "--log-level", "debug"});
   const Config from_file =
       read_yaml("zone: wg.example.org\nhub: [" + hub + ", " + bob +
-                "]\nserver: 203.0.113.10:53\ndirect-keepalive: 20\nlog-level: debug\n"
+                "]\nserver: 203.0.113.10:53\ndirect-keepalive: 20\nrelay: first\nlog-level: debug\n"
                 "interfaces: {wg0: {state: /s.json, control: /c.sock, metrics-file: /m.prom}}\n");
   CHECK(from_words == from_file);
   CHECK(from_words.zone == name("wg.example.org"));
   CHECK(from_words.settings.hubs.size() == 2);
   CHECK(from_words.server == endpoint("203.0.113.10:53"));
   CHECK(from_words.settings.direct_keepalive == 20s);
+  CHECK(from_words.settings.relay == updater::RelayUse::first);
   CHECK(from_words.state_file == "/s.json");
   CHECK(from_words.control == "/c.sock");
   CHECK(from_words.metrics_file == "/m.prom");
@@ -92,6 +93,7 @@ TEST_CASE("what one peer has of its own") {
   const Config config =
       read_yaml("zone: a.b\npeers:\n  - public-key: " + bob +
                 "\n    name: bob\n    ignore: true\n    endpoint-family: ipv6\n    keepalive: 7\n"
+                "    relay: never\n"
                 "    lan-candidates: [192.168.1.7:51820, \"[fd00::7]:51820\"]\n"
                 "  - public-key: " +
                 alice + "\n    endpoint-family: any\n    lan-candidates: 10.1.2.3:1\n");
@@ -100,6 +102,8 @@ TEST_CASE("what one peer has of its own") {
   CHECK(peer.ignore);
   CHECK(peer.endpoint_family == base::Family::ipv6);
   CHECK(peer.keepalive == 7s);
+  CHECK(config.settings.relay_of(key_of(bob)) == updater::RelayUse::never);
+  CHECK(config.settings.relay_of(key_of(alice)) == updater::RelayUse::fallback);
   CHECK(peer.lan_candidates ==
         std::vector{endpoint("192.168.1.7:51820"), endpoint("[fd00::7]:51820")});
   CHECK_FALSE(config.settings.of(key_of(alice)).endpoint_family);
@@ -124,6 +128,8 @@ TEST_CASE("wrong words and values are told with their place and what would be ri
       {"hub twice", "hub:\n - " + hub + "\n - " + hub + "\n", {":3: hub", "once"}},
       {"server is a name", "server: example.org\n", {":1: server", "ADDRESS:PORT"}},
       {"keepalive 0", "direct-keepalive: 0\n", {":1: direct-keepalive", "1 to 65535 seconds"}},
+      {"relay", "relay: always\n", {":1: relay", "'always'", "fallback, first or never"}},
+      {"relay of a peer", peer + "relay: on\n", {":3: relay", "'on'", "fallback, first or never"}},
       {"log level", "log-level: loud\n", {":1: log-level", "warning"}},
       {"a path of one interface at the top",
        "state: /x\n",
@@ -182,7 +188,7 @@ TEST_CASE("wrong words and values are told with their place and what would be ri
 TEST_CASE("--check-config prints what loads again to the same configuration") {
   const std::string rich =
       "zone: wg.example.org\nhub: " + hub + "\nserver: \"[2001:db8::1]:5353\"\npeers:\n" +
-      "  - {public-key: " + bob + ", name: bob, keepalive: 5, lan-candidates: [10.0.0.1:1]}\n" +
+      "  - {public-key: " + bob + ", name: bob, keepalive: 5, relay: first, lan-candidates: [10.0.0.1:1]}\n" +
       "  - {public-key: " + alice + ", ignore: on, endpoint-family: ipv4}\n" +
       "interfaces: {wg0: {state: my state.json}}\n";
   for (const std::string& text : {rich, std::string("zone: a.b\n")}) {
