@@ -228,6 +228,11 @@ void Loop::miss_device(const wg::DeviceError& error) {
 
 void Loop::carry_out(const Plan& plan) {
   if (plan.remember) memory_file_.save(machine_.memory());
+  if (is_daemon()) {
+    for (const ViaRequest& via : plan.vias) {
+      if (!private_view_.say_via(via)) machine_.kick_hub(via.hub);
+    }
+  }
   write(plan.changes);
   if (is_daemon()) {
     for (const Probe& probe : plan.probes) prober_.send(probe);

@@ -67,6 +67,7 @@ Plan Machine::step(const base::Now& now, const wg::Device& device,
   Scene scene{now, device, host, random_, limit_, hub_addresses};
   if (own_ && own_->is_asked()) scene.own = own_->endpoints();
   if (own_) scene.own_mapping = own_->mapping();
+  scene.relays = find_relays(now, device);
   scene.gateways = find_gateways(device, settings_.hubs, settings_.private_server);
   if (!settings_.one_round) settle_loans(device, plan);
   std::optional<std::string> hub_kick;
@@ -79,6 +80,9 @@ Plan Machine::step(const base::Now& now, const wg::Device& device,
     peer->step(turn);
     metrics_.count_step(now.steady, shown.public_key, before, peer->state());
     if (peer->is_hopeless() && !was_hopeless) metrics_.count_hopeless();
+    const auto& routes = turn.memory.routes;
+    const bool is_routed = turn.memory.mesh == PeerMemory::Mesh::added && !has_all(shown, routes);
+    metrics_.count_path(now.steady, shown.public_key, peer->path(shown, is_routed));
     if (auto reason = peer->take_hub_kick()) hub_kick = std::move(reason);
   }
   // A suspicion alone is no reason to look this host up: it may prove wrong.
@@ -120,12 +124,12 @@ void Machine::meet_peers(const base::Now& now, const wg::Device& device) {
       memory_[shown.public_key].keepalive.release();
       peers_.erase(known);
     }
-    meet(now, shown);
+    meet(now, device, shown);
   }
 }
 
 /// A peer that is new on the device gets its role.
-void Machine::meet(const base::Now& now, const wg::DevicePeer& shown) {
+void Machine::meet(const base::Now& now, const wg::Device& device, const wg::DevicePeer& shown) {
   const wg::PublicKey& key = shown.public_key;
   if (settings_.of(key).ignore) {
     peers_.emplace(key, Ignored());
@@ -133,7 +137,12 @@ void Machine::meet(const base::Now& now, const wg::DevicePeer& shown) {
     peers_.emplace(key, Hub(now.steady, SessionHealth(now, shown)));
   } else {
     PeerMemory& memory = memory_[key];
-    const bool is_as_left = shown.endpoint && shown.endpoint == memory.last_good;
+    // A relayed peer was left where the hub is.
+    const bool is_at_hub =
+        std::any_of(device.peers.begin(), device.peers.end(), [&](const wg::DevicePeer& other) {
+          return settings_.hubs.count(other.public_key) != 0 && other.endpoint == shown.endpoint;
+        });
+    const bool is_as_left = shown.endpoint && (shown.endpoint == memory.last_good || is_at_hub);
     memory.keepalive.meet(shown.persistent_keepalive, is_as_left);
     peers_.emplace(key, DirectPeer(now, shown, settings_.of(key)));
     metrics_.meet(now.steady, key);
@@ -217,6 +226,11 @@ void Machine::change_local(const base::Now& now, const std::set<base::IpAddress>
   for (Hub* hub : find_all<Hub>(peers_)) hub->request_reset(what);
 }
 
+void Machine::kick_hub(const wg::PublicKey& hub) {
+  if (auto* known = find_as<Hub>(peers_, hub))
+    known->request_kick("peers are reached through it now, and it cannot be told");
+}
+
 void Machine::learn_hub(const base::Now& now, const HubResult& result) {
   if (auto* hub = find_as<Hub>(peers_, result.hub)) hub->learn(now.steady, result);
 }
@@ -224,6 +238,7 @@ void Machine::learn_hub(const base::Now& now, const HubResult& result) {
 void Machine::learn_round_trip(const wg::PublicKey& peer, std::chrono::microseconds round_trip) {
   limit_.take_reply(peer);
   if (auto* direct = find_as<DirectPeer>(peers_, peer)) direct->learn_round_trip(round_trip);
+  if (auto* hub = find_as<Hub>(peers_, peer)) hub->learn_round_trip(round_trip);
 }
 
 /// Adds the notes about peers to their stories.
@@ -370,6 +385,22 @@ std::set<wg::PublicKey> Machine::hubs() const {
     if (std::holds_alternative<Hub>(role)) hubs.insert(key);
   }
   return hubs;
+}
+
+/// The hubs, read before any peer decides: where they are now, and whether they answer. One that
+/// does is nobody's victim, however many peers are pointed at it.
+std::vector<RelayHub> Machine::find_relays(const base::Now& now, const wg::Device& device) {
+  std::vector<RelayHub> relays;
+  for (const wg::DevicePeer& shown : device.peers) {
+    auto* hub = find_as<Hub>(peers_, shown.public_key);
+    if (hub == nullptr) continue;
+    hub->observe(now, shown);
+    if (!shown.endpoint) continue;
+    relays.push_back(
+        {shown.public_key, *shown.endpoint, hub->answers(now.steady), hub->round_trip()});
+    if (relays.back().answers) limit_.trust(shown.endpoint->address);
+  }
+  return relays;
 }
 
 /// Addresses that no peer's own network has.

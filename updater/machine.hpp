@@ -50,6 +50,8 @@ class Machine {
   void learn_hub(const base::Now& now, const HubResult& result);
   /// Takes the reply to a probe of a plan.
   void learn_round_trip(const wg::PublicKey& peer, std::chrono::microseconds round_trip);
+  /// Call when a `via` of a plan cannot be told to this hub: it is kicked instead.
+  void kick_hub(const wg::PublicKey& hub);
   /// Call when this host's addresses changed, or its routes to peers, and step() at once: the hub
   /// then hears from this host, and peers that could not be reached are tried again.
   /// \param source_changed find_source_changed(): a peer at one of these addresses that does not
@@ -96,7 +98,7 @@ class Machine {
 
   void meet_peers(const base::Now& now, const wg::Device& device);
   void tell_missing_hubs(const wg::Device& device, Plan& plan);
-  void meet(const base::Now& now, const wg::DevicePeer& shown);
+  void meet(const base::Now& now, const wg::Device& device, const wg::DevicePeer& shown);
   void watch_clock(const base::Now& now, Plan& plan);
   void look_up_own(const base::Now& now, const wg::Device& device, Plan& plan);
   void watch_resolver(const base::Now& now, const LookupResult& result, std::vector<Note>& notes);
@@ -107,6 +109,7 @@ class Machine {
                                          const Role& role) const;
   void describe_routes(const wg::Device& device, const wg::DevicePeer& shown,
                        PeerReport& report) const;
+  [[nodiscard]] std::vector<RelayHub> find_relays(const base::Now& now, const wg::Device& device);
   [[nodiscard]] std::vector<base::IpAddress> find_hub_addresses(const wg::Device& device) const;
   [[nodiscard]] bool is_any_unreached() const;
   void hurry_peers(base::SteadyTime now, const std::string& what);

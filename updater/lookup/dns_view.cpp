@@ -55,6 +55,7 @@ bool DnsView::learn(const base::Now& now, const LookupResult& result, Pace pace,
   // Where it was asked and not answered, too: wants_text().
   is_public_hub_ = result.text && result.text->is_hub;
   if (result.text) mapping_ = result.text->mapping;
+  if (result.text) relays_ = result.text->relays;
   if (result.text) text_due_ = now.steady + text_interval;
   if (is_news) text_due_ = now.steady;
   ++lookups_;

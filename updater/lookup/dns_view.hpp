@@ -35,6 +35,7 @@ class DnsView {
   void learn_private(const PublishedText& text) {
     private_mapping_ = text.mapping;
     is_private_hub_ = text.is_hub;
+    private_relays_ = text.relays;
   }
 
   /// The endpoints of the last answer; empty: there was none.
@@ -46,6 +47,11 @@ class DnsView {
   /// How the key's NAT maps: from the public view, else from the private one; none: in neither.
   [[nodiscard]] std::optional<schema::NatMapping> mapping() const {
     return mapping_ ? mapping_ : private_mapping_;
+  }
+  /// The hosts that pass packets on to the key, the preferred one first: from the public view, else
+  /// from the private one.
+  [[nodiscard]] const std::vector<wg::PublicKey>& relays() const {
+    return relays_.empty() ? private_relays_ : relays_;
   }
   /// Whether DNS calls the key one of the public host's own (role=hub). The public view never does:
   /// there it is a private view that leaked, or a lie, and counts only until the next look-up.
@@ -73,6 +79,8 @@ class DnsView {
   std::optional<Change> change_;
   std::optional<schema::NatMapping> mapping_;          ///< in the view that look-ups read
   std::optional<schema::NatMapping> private_mapping_;  ///< in the private view
+  std::vector<wg::PublicKey> relays_;                  ///< in the view that look-ups read
+  std::vector<wg::PublicKey> private_relays_;          ///< in the private view
   bool is_public_hub_ = false;                         ///< in the last answer
   bool is_private_hub_ = false;                        ///< in the private view
   base::SteadyTime text_due_;                          ///< when to ask for the text again

@@ -51,6 +51,8 @@ inline constexpr std::size_t max_published = 8;
 struct PublishedText {
   bool is_hub = false;                        ///< role=hub
   std::optional<schema::NatMapping> mapping;  ///< map=
+  /// relay=, which is public: the hosts that pass packets on to the peer, the preferred one first.
+  std::vector<wg::PublicKey> relays = {};
 
   friend bool operator==(const PublishedText&, const PublishedText&) = default;
 };

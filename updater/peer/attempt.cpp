@@ -25,6 +25,15 @@ constexpr auto own_retry = 5400ms;
 /// The larger key kicks this much later, so that two initiations do not cross (doc/protocol.md
 /// §4.3).
 constexpr auto second_role_delay = 500ms;
+/// The same through a hub, which cannot lose the first initiation to a NAT; the round trip to the
+/// hub is added.
+constexpr auto second_role_delay_at_relay = 150ms;
+/// How long a hub that passes packets on has its turn once an initiation was sent there; two round
+/// trips are added.
+constexpr auto relay_dwell = 1s;
+/// How long a candidate before a hub has its turn once an initiation was sent there: WireGuard's
+/// next one, 5 s later, is the hub's.
+constexpr auto dwell_before_relay = 4500ms;
 /// A candidate's turn: long enough for one of WireGuard's own repetitions.
 constexpr auto dwell = 5600ms;
 /// An initiation of the peer within this time proves the candidate: the peer's next one is due.
@@ -59,16 +68,30 @@ bool has_sent_lately(const SessionHealth& health, SteadyTime now) {
   return was_within(health.last_sent(), now, own_retry);
 }
 
+std::chrono::microseconds round_trip_to(const Scene& scene, const wg::PublicKey& hub) {
+  const RelayHub* relay = scene.find_relay(hub);
+  return relay != nullptr ? relay->round_trip.value_or(assumed_round_trip_to_hub)
+                          : assumed_round_trip_to_hub;
+}
+
 bool was_heard_since(const SessionHealth& health, SteadyTime since) {
   return health.last_heard() && *health.last_heard() >= since;
 }
 
 }  // namespace
 
-Attempt::Attempt(std::vector<base::Endpoint> candidates, SteadyTime begun, SteadyTime now)
-    : candidates_(std::move(candidates)), begun_(begun), tried_since_(now), next_at_(now + dwell) {}
+Attempt::Attempt(std::vector<Candidate> candidates, RelayPlace place, SteadyTime begun,
+                 SteadyTime now)
+    : candidates_(std::move(candidates)),
+      place_(place),
+      set_at_(now),
+      begun_(begun),
+      tried_since_(now),
+      next_at_(now + dwell) {}
 
 void Attempt::begin(Turn& turn, const Context& context, bool set_again, const std::string& reason) {
+  if (place_ == RelayPlace::only)
+    obstacle_ = find_obstacle(turn.scene.own_mapping, context.known.dns().mapping());
   if (choose(turn, 0)) return start(turn, context, set_again, reason);
   waits_ = true;
   is_aside_ = is_nowhere(turn.shown.endpoint);
@@ -76,7 +99,7 @@ void Attempt::begin(Turn& turn, const Context& context, bool set_again, const st
       Note::Level::change,
       fmt::format("waits for its turn at {}: other peers are said to be at this address, too, "
                   "and it never answered",
-                  candidates_.front().to_string()));
+                  candidates_.front().endpoint.to_string()));
   if (turn.shown.persistent_keepalive > 0s && !turn.shown.endpoint && !turn.settings.one_round)
     turn.write({{turn.key(), std::nullopt, 0s}},
                "an attempt without an endpoint blocks the next 5 s");
@@ -87,12 +110,14 @@ void Attempt::start(Turn& turn, const Context& context, bool set_again, const st
   const SteadyTime now = turn.now();
   const wg::Device& device = turn.scene.device;
   const bool is_first = !device.public_key || *device.public_key < turn.key();
-  auto updates = make_move(turn.shown, candidates_[index_]);
+  auto updates = make_move(turn.shown, candidates_[index_].endpoint);
+  mark_set(now);
   if (updates.empty() && set_again) updates = {{turn.key(), turn.shown.endpoint, std::nullopt}};
   std::string role;
   if (context.health.has_live_session(now)) {
     append_kick(updates, turn, context);
     role = "its session is alive and opens our NAT at once";
+    if (relay()) turn.plan.add_via(*relay(), turn.key());
   } else if (has_sent_lately(context.health, now)) {
     kick_at_ = *context.health.last_sent() + own_retry;
     role = "WireGuard is sending by itself";
@@ -100,10 +125,15 @@ void Attempt::start(Turn& turn, const Context& context, bool set_again, const st
     append_kick(updates, turn, context);
     role = "our key is the smaller one and kicks at once";
   } else {
-    kick_at_ = now + second_role_delay;
-    role = "the other key is the smaller one; ours kicks 0.5 s later unless a handshake appears";
+    const std::chrono::microseconds delay =
+        relay() ? second_role_delay_at_relay + round_trip_to(turn.scene, *relay())
+                : std::chrono::microseconds(second_role_delay);
+    kick_at_ = now + delay;
+    role = fmt::format(
+        "the other key is the smaller one; ours kicks {:.1f} s later unless a handshake appears",
+        std::chrono::duration<double>(delay).count());
   }
-  const std::string why = fmt::format("{}; {}", reason, role);
+  const std::string why = fmt::format("{}{}; {}", reason, describe_relay(turn), role);
   const auto level = std::exchange(is_aside_, false) ? Note::Level::detail : Note::Level::change;
   if (updates.empty()) {
     turn.tell(level, fmt::format("punching {}: {}", turn.shown.endpoint->to_string(), why));
@@ -112,12 +142,27 @@ void Attempt::start(Turn& turn, const Context& context, bool set_again, const st
   }
 }
 
+std::string Attempt::describe_candidate(const Turn& turn) const {
+  const std::string text = candidates_[index_].endpoint.to_string();
+  return relay() ? fmt::format("{} ({})", text, turn.settings.describe(*relay())) : text;
+}
+
+/// `, through xTIB…p8Dg`, where a hub is set.
+std::string Attempt::describe_relay(const Turn& turn) const {
+  return relay() ? fmt::format(", through {}", turn.settings.describe(*relay())) : "";
+}
+
+void Attempt::mark_set(SteadyTime now) {
+  set_at_ = now;
+  sent_at_.reset();
+}
+
 /// Makes index_ the first candidate, from `first` on, that this host may send to now.
 /// \return whether there is one.
 bool Attempt::choose(const Turn& turn, std::size_t first) {
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
     const std::size_t index = (first + i) % candidates_.size();
-    if (!turn.scene.limit.admit(turn.now(), turn.key(), candidates_[index])) continue;
+    if (!turn.scene.limit.admit(turn.now(), turn.key(), candidates_[index].endpoint)) continue;
     index_ = index;
     return true;
   }
@@ -130,6 +175,7 @@ bool Attempt::take_turns(Turn& turn, const Context& context) {
   const SteadyTime now = turn.now();
   AddressLimit& limit = turn.scene.limit;
   if (!waits_) {
+    if (relay()) return false;
     if (!limit.is_over(now, turn.key(), context.health.last_sent())) return false;
     limit.leave(turn.key());
     if (!is_aside_ && !round_over_)
@@ -137,7 +183,7 @@ bool Attempt::take_turns(Turn& turn, const Context& context) {
           Note::Level::change,
           fmt::format("no answer from {}; still trying, in turn with the other peers that are "
                       "said to be at this address",
-                      candidates_[index_].to_string()));
+                      candidates_[index_].endpoint.to_string()));
     round_over_ = true;
     kick_at_.reset();
     silent_until_.reset();
@@ -146,11 +192,11 @@ bool Attempt::take_turns(Turn& turn, const Context& context) {
       step_aside(turn);
       return true;
     }
-  } else if (turn.settings.one_round && limit.is_full(candidates_.front())) {
+  } else if (turn.settings.one_round && limit.is_full(candidates_.front().endpoint)) {
     waits_ = false;
     turn.tell(Note::Level::trouble,
               fmt::format("not set: too many peers are said to be at {}, which never answered",
-                          candidates_.front().address.to_string()));
+                          candidates_.front().endpoint.address.to_string()));
     return true;
   } else if (!choose(turn, index_)) {
     return true;
@@ -187,8 +233,11 @@ std::optional<std::string> Attempt::advance(Turn& turn, const Context& context) 
     }
     return hope;
   }
-  if (take_turns(turn, context) || rest_if_hopeless(turn, context) || kick_if_due(turn, context) ||
-      silence_if_crossed(turn, context) || now < next_at_)
+  if (obstacle_ && can_connect(turn.scene.own_mapping, context.known.dns().mapping()))
+    return "the NATs are of other kinds now";
+  if (take_turns(turn, context) || rest_if_hopeless(turn, context) || follow_relay(turn) ||
+      kick_if_due(turn, context) || silence_if_crossed(turn, context) ||
+      !is_turn_over(turn, context))
     return std::nullopt;
   if (was_within(context.health.last_heard(), now, heard_window)) {
     next_at_ = *context.health.last_heard() + heard_window;
@@ -196,6 +245,31 @@ std::optional<std::string> Attempt::advance(Turn& turn, const Context& context) 
   }
   try_next_candidate(turn, context);
   return std::nullopt;
+}
+
+/// Whether the candidate that is set had its turn. Something that came from the peer prolongs it.
+bool Attempt::is_turn_over(const Turn& turn, const Context& context) {
+  const auto sent = context.health.last_sent();
+  if (!sent_at_ && sent && *sent > set_at_) sent_at_ = sent;
+  if (round_over_ || !sent_at_) return turn.now() >= next_at_;
+  if (relay())
+    return turn.now() >= *sent_at_ + relay_dwell + 2 * round_trip_to(turn.scene, *relay());
+  const bool is_before_relay = index_ + 1 < candidates_.size() && candidates_[index_ + 1].relay;
+  return turn.now() >= (is_before_relay ? *sent_at_ + dwell_before_relay : next_at_);
+}
+
+/// A hub that is set as the endpoint may have moved meanwhile. \return whether it had.
+bool Attempt::follow_relay(Turn& turn) {
+  for (Candidate& candidate : candidates_) {
+    const RelayHub* hub = candidate.relay ? turn.scene.find_relay(*candidate.relay) : nullptr;
+    if (hub != nullptr && hub->answers) candidate.endpoint = hub->endpoint;
+  }
+  if (!relay()) return false;
+  auto updates = make_move(turn.shown, candidates_[index_].endpoint);
+  if (updates.empty()) return false;
+  mark_set(turn.now());
+  turn.write(std::move(updates), "the public host, which passes packets on, is there now");
+  return true;
 }
 
 /// The kick that begin() put off, or a kick once more where the last one sent nothing.
@@ -233,10 +307,12 @@ bool Attempt::silence_if_crossed(Turn& turn, const Context& context) {
     if (is_nowhere(turn.shown.endpoint) && !is_over) return true;
     silent_until_.reset();
     if (is_nowhere(turn.shown.endpoint))
-      turn.write(make_move(turn.shown, candidates_[index_]), "the other side was not heard again");
+      turn.write(make_move(turn.shown, candidates_[index_].endpoint),
+                 "the other side was not heard again");
     return true;
   }
-  if (!has_crossed(turn, context.health)) return false;
+  // A hub holds one of two crossing initiations back.
+  if (relay() || !has_crossed(turn, context.health)) return false;
   yielded_to_ = context.health.last_heard();
   silent_until_ = now + yield_time;
   turn.write(make_move(turn.shown, nowhere),
@@ -258,21 +334,21 @@ bool Attempt::has_crossed(const Turn& turn, const SessionHealth& health) const {
 
 void Attempt::try_next_candidate(Turn& turn, const Context& context) {
   const SteadyTime now = turn.now();
-  const base::Endpoint before = candidates_[index_];
+  const std::string before = describe_candidate(turn);
   index_ = (index_ + 1) % candidates_.size();
   if (index_ == 0 && !round_over_) {
     round_over_ = true;
     turn.tell(
         Note::Level::change,
-        fmt::format("no answer from {}; still trying, more slowly",
-                    candidates_.size() == 1 ? before.to_string()
-                                            : fmt::format("{} candidates", candidates_.size())));
+        fmt::format(
+            "no answer from {}; still trying, more slowly",
+            candidates_.size() == 1 ? before : fmt::format("{} candidates", candidates_.size())));
     // The first round kept to the candidates of its beginning; take the present ones now.
-    auto candidates = context.known.find_candidates(turn);
-    if (!candidates.empty()) candidates_ = std::move(candidates);
+    collect(turn, context);
   }
   waits_ = !choose(turn, index_);
   if (waits_) return;
+  mark_set(now);
   if (round_over_) {
     const seconds pause = back_off.at(std::min(pauses_, back_off.size() - 1));
     ++pauses_;
@@ -280,11 +356,20 @@ void Attempt::try_next_candidate(Turn& turn, const Context& context) {
   } else {
     next_at_ = now + dwell;
   }
-  auto updates = make_move(turn.shown, candidates_[index_]);
+  auto updates = make_move(turn.shown, candidates_[index_].endpoint);
   if (context.health.has_live_session(now) || !has_sent_lately(context.health, now))
     append_kick(updates, turn, context);
   if (!updates.empty())
-    turn.write(std::move(updates), fmt::format("no answer from {}", before.to_string()));
+    turn.write(std::move(updates),
+               fmt::format("no answer from {}{}", before, describe_relay(turn)));
+}
+
+/// Takes the candidates of the present.
+void Attempt::collect(Turn& turn, const Context& context) {
+  auto candidates = context.known.find_candidates(turn, place_);
+  if (candidates.empty()) return;
+  candidates_ = std::move(candidates);
+  index_ = std::min(index_, candidates_.size() - 1);
 }
 
 void Attempt::append_kick(std::vector<wg::PeerUpdate>& updates, const Turn& turn,
@@ -293,17 +378,24 @@ void Attempt::append_kick(std::vector<wg::PeerUpdate>& updates, const Turn& turn
   kicked_at_ = turn.now();
 }
 
-/// Falls silent when the NATs on both sides never connect. \return whether it did.
+/// Falls silent when the NATs on both sides never connect, and no hub passes packets on.
+/// \return whether it wrote to the peer, or fell silent.
 bool Attempt::rest_if_hopeless(Turn& turn, const Context& context) {
   const SteadyTime now = turn.now();
+  if (obstacle_ && has_relay()) return false;
+  std::vector<base::Endpoint> candidates;
+  for (const Candidate& candidate : candidates_) {
+    if (!candidate.relay) candidates.push_back(candidate.endpoint);
+  }
   const Trial trial{turn.scene.own_mapping,
                     context.known.dns().mapping(),
-                    candidates_,
+                    candidates,
                     now - tried_since_,
                     round_over_,
                     was_heard_since(context.health, tried_since_)};
   const auto reason = find_proven_obstacle(trial);
   if (!reason) return false;
+  if (has_relay()) return keep_relays_only(turn, context, *reason);
   hopeless_ = reason;
   kick_at_.reset();
   quiet_from_ = now + own_attempt;
@@ -320,6 +412,31 @@ bool Attempt::rest_if_hopeless(Turn& turn, const Context& context) {
   return true;
 }
 
+/// \pre has_relay(). \return whether it wrote to the peer.
+bool Attempt::keep_relays_only(Turn& turn, const Context& context, const std::string& reason) {
+  obstacle_ = reason;
+  place_ = RelayPlace::only;
+  const Candidate before = candidates_[index_];
+  std::erase_if(candidates_, [](const Candidate& one) { return !one.relay; });
+  const auto kept = std::find(candidates_.begin(), candidates_.end(), before);
+  index_ = kept == candidates_.end() ? 0 : static_cast<std::size_t>(kept - candidates_.begin());
+  const std::string verdict = "no direct way: " + reason;
+  if (before.relay) {
+    turn.tell(Note::Level::change, verdict);
+    return false;
+  }
+  kick_at_.reset();
+  silent_until_.reset();
+  waits_ = is_aside_ = false;
+  (void)turn.scene.limit.admit(turn.now(), turn.key(), candidates_[index_].endpoint);
+  mark_set(turn.now());
+  next_at_ = turn.now() + dwell;
+  auto updates = make_move(turn.shown, candidates_[index_].endpoint);
+  if (!has_sent_lately(context.health, turn.now())) append_kick(updates, turn, context);
+  turn.write(std::move(updates), verdict + describe_relay(turn));
+  return true;
+}
+
 /// Why a hopeless peer is tried again at once; nullopt: there is no reason.
 std::optional<std::string> Attempt::find_hope(const Scene& scene, const Context& context) const {
   if (can_connect(scene.own_mapping, context.known.dns().mapping()))
@@ -333,16 +450,16 @@ std::optional<std::string> Attempt::find_hope(const Scene& scene, const Context&
 /// One attempt of WireGuard's own towards the next candidate. The keepalive stays off.
 void Attempt::retry_slowly(Turn& turn, const Context& context) {
   const SteadyTime now = turn.now();
-  auto candidates = context.known.find_candidates(turn);
-  if (!candidates.empty()) candidates_ = std::move(candidates);
+  collect(turn, context);
   if (!choose(turn, index_ + 1)) return;
+  mark_set(now);
   is_aside_ = false;
   ++slow_tries_;
   next_at_ = now + jittered(slow_retries.at(std::min(slow_tries_, slow_retries.size() - 1)),
                             turn.scene.random);
   quiet_from_ = now + own_attempt;
   kicked_at_ = now;
-  auto updates = make_move(turn.shown, candidates_[index_]);
+  auto updates = make_move(turn.shown, candidates_[index_].endpoint);
   append(updates, make_kick(turn.key(), turn.settings.direct_keepalive));
   updates.push_back({turn.key(), std::nullopt, 0s});
   turn.write(std::move(updates), "occasional retry of a hopeless peer");
@@ -351,7 +468,12 @@ void Attempt::retry_slowly(Turn& turn, const Context& context) {
 std::vector<wg::PeerUpdate> Attempt::leave(const wg::DevicePeer& shown) const {
   // One that waits for its turn would be sent to at once.
   if (!is_nowhere(shown.endpoint) || is_aside_) return {};
-  return make_move(shown, candidates_[index_]);
+  return make_move(shown, candidates_[index_].endpoint);
+}
+
+bool Attempt::has_relay() const {
+  return std::any_of(candidates_.begin(), candidates_.end(),
+                     [](const Candidate& one) { return one.relay.has_value(); });
 }
 
 bool is_nowhere(const std::optional<base::Endpoint>& endpoint) {

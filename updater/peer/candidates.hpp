@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,6 +19,22 @@ namespace updater {
 [[nodiscard]] std::optional<std::string> refuse_endpoint(
     const base::Endpoint& endpoint, const wg::Device& device,
     std::span<const base::InterfaceAddress> host);
+
+/// One place that an attempt tries: an endpoint of the peer, or a hub that passes packets on to it.
+struct Candidate {
+  base::Endpoint endpoint;
+  std::optional<wg::PublicKey> relay = {};  ///< the hub; none: the endpoint is the peer's
+
+  friend bool operator==(const Candidate&, const Candidate&) = default;
+};
+
+/// Where hubs that pass packets on stand among a peer's candidates.
+enum class RelayPlace : std::uint8_t {
+  none,
+  after,  ///< behind the published endpoints and those on this network
+  first,
+  only,  ///< no direct way can succeed
+};
 
 /// Where a peer's candidates come from. "Own network" is the peer's.
 struct CandidateSources {

@@ -8,8 +8,8 @@
 // The transitions between the states of one peer. step() judges the session: a working session
 // keeps the peer direct, a doubtful one makes it suspect, and without one the peer is to be
 // reached. attempt.cpp has the course of an attempt, known_endpoints.cpp chooses the endpoints
-// that it tries, and session_health.cpp judges a session by its counters. One thread: the
-// caller's.
+// that it tries, and session_health.cpp judges a session by its counters; direct_peer_relay.cpp has
+// what concerns hubs that pass packets on. One thread: the caller's.
 namespace updater {
 namespace {
 
@@ -70,6 +70,17 @@ void DirectPeer::step(Turn& turn) {
       *health_.last_received() - local_change_->at > local_change_slack)
     local_change_.reset();
   const auto verdict = judge(turn);
+  watch_path(turn, verdict);
+  if (!stay_relayed(turn, verdict)) take(turn, verdict);
+  if (verdict.session == Session::works || verdict.session == Session::doubtful) doubt(turn);
+  if (turn.written) endpoint_ = turn.written;
+  choose_way(turn, verdict);
+  look_up(turn);
+}
+
+/// The state that follows from the session of a peer that is not relayed.
+void DirectPeer::take(Turn& turn, const SessionHealth::Verdict& verdict) {
+  const SteadyTime now = turn.now();
   switch (verdict.session) {
     case Session::works:
       stay_direct(turn);
@@ -82,14 +93,14 @@ void DirectPeer::step(Turn& turn) {
         suspect(turn, verdict);
         break;
       }
+      if (is_reached() && !relay_ && health_.has_live_session(now) &&
+          move_to_relay(turn, verdict.reason))
+        break;
       [[fallthrough]];
     case Session::none:
       reach(turn, verdict.reason);
       break;
   }
-  if (turn.written) endpoint_ = turn.written;
-  choose_way(turn, verdict);
-  look_up(turn);
 }
 
 /// What the counters show. In addition, a peer that answered echo requests before, and does not
@@ -106,8 +117,7 @@ void DirectPeer::look_up(Turn& turn) {
   const SteadyTime now = turn.now();
   if (!known_.dns().ask_if_due(now)) return;
   turn.plan.lookups.push_back({key_, known_.dns().wants_text(now)});
-  const bool is_reached = state_ == State::direct || state_ == State::suspect;
-  if (turn.settings.lan && !is_reached &&
+  if (turn.settings.lan && !is_reached() &&
       known_.lan().ask_if_due(now, known_.may_be_near(turn.scene)))
     turn.plan.lan_lookups.push_back(key_);
 }
@@ -121,6 +131,7 @@ void DirectPeer::stay_direct(Turn& turn) {
                                        : "";
     turn.tell(told_ ? Note::Level::change : Note::Level::detail,
               fmt::format("direct at {}{}", where, after));
+    set_path(turn.now(), state_ == State::relayed ? "WireGuard roamed there" : "it works" + after);
     state_ = State::direct;
     told_ = false;
     attempt_.reset();
@@ -200,21 +211,24 @@ void DirectPeer::rewrite(Turn& turn, std::vector<wg::PeerUpdate> updates, std::s
 }
 
 void DirectPeer::reach(Turn& turn, const std::string& reason) {
-  if (state_ == State::direct || state_ == State::suspect) become_lost(turn, reason);
+  if (is_reached()) become_lost(turn, reason);
   wants_probe_ = false;
   if (rests(turn)) return;
   const bool is_asked = known_.dns().is_asked();
+  const RelayPlace place = relay_place(turn);
+  if (attempt_ && !attempt_->has_relay() && has_relay_) news_ = "a hub passes packets on to it";
   // An endpoint that worked for an earlier run, or that WireGuard found by itself, becomes a
   // candidate behind those of DNS.
   if (is_asked && !turn.memory.last_good && !known_.dns().endpoints().empty() &&
-      health_.last_handshake() && !is_nowhere(turn.shown.endpoint))
+      health_.last_handshake() && !is_nowhere(turn.shown.endpoint) &&
+      turn.scene.find_relay_at(turn.shown.endpoint) == nullptr)
     turn.memory.last_good = turn.shown.endpoint;
   if (known_.may_be_near(turn.scene) && known_.lan().take_news())
     news_ = "it answers on this network";
   if (is_asked && (!attempt_ || news_)) {
-    auto candidates = known_.find_candidates(turn);
-    if (!candidates.empty() && !waits_for_lan(turn)) {
-      begin_attempt(turn, std::move(candidates), reason);
+    auto candidates = known_.find_candidates(turn, place);
+    if (!candidates.empty() && (candidates.front().relay || !waits_for_lan(turn))) {
+      begin_attempt(turn, std::move(candidates), place, reason);
       return;
     }
   }
@@ -231,6 +245,9 @@ void DirectPeer::reach(Turn& turn, const std::string& reason) {
 void DirectPeer::become_lost(Turn& turn, const std::string& reason) {
   turn.tell(Note::Level::change, fmt::format("lost: {}", reason));
   state_ = State::waiting;
+  relay_.reset();
+  doubt_.forget();
+  set_path(turn.now(), "");
   told_ = true;
   hub_kick_ = fmt::format("{} is lost", turn.settings.describe(key_));
   known_.dns().hurry(turn.now());
@@ -245,14 +262,14 @@ bool DirectPeer::waits_for_lan(const Turn& turn) {
   return turn.now() - *lan_awaited_ < (turn.scene.own ? lan_patience : own_patience);
 }
 
-void DirectPeer::begin_attempt(Turn& turn, std::vector<base::Endpoint> candidates,
+void DirectPeer::begin_attempt(Turn& turn, std::vector<Candidate> candidates, RelayPlace place,
                                const std::string& reason) {
   const SteadyTime now = turn.now();
   const auto news = std::exchange(news_, {});
   const std::string occasion = attempt_ && news ? *news : "it is published";
   const SteadyTime begun = attempt_ ? attempt_->begun() : now;
   const bool set_again = std::exchange(local_change_, {}).has_value();
-  attempt_ = Attempt(std::move(candidates), begun, now);
+  attempt_ = Attempt(std::move(candidates), place, begun, now);
   state_ = State::punching;
   known_.dns().hurry(now);
   attempt_->begin(turn, {health_, known_}, set_again, fmt::format("{}, and {}", occasion, reason));
@@ -317,6 +334,7 @@ void DirectPeer::learn_round_trip(std::chrono::microseconds round_trip) {
   if (way_) way_->take_reply();
   round_trip_ = round_trip;
   unanswered_echoes_ = 0;
+  if (relay_) relay_->take_reply();
   if (local_change_ && local_change_->asked) local_change_.reset();
 }
 
@@ -338,7 +356,7 @@ void DirectPeer::learn(const base::Now& now, const LookupResult& result, std::mi
       notes.push_back(
           {Note::Level::change, fmt::format("no endpoint in DNS: {}", to_string(error)), key_});
   }
-  const bool is_calm = state_ == State::direct || is_hopeless();
+  const bool is_calm = state_ == State::direct || state_ == State::relayed || is_hopeless();
   const auto pace = is_calm ? DnsView::Pace::calm : DnsView::Pace::urgent;
   if (known_.learn(now, result, pace, random)) news_ = "the published endpoint changed";
 }
@@ -354,7 +372,7 @@ void DirectPeer::learn_lan(const LanResult& result, std::vector<Note>& notes) {
 }
 
 void DirectPeer::hurry(SteadyTime now, std::string what) {
-  if (state_ == State::direct || state_ == State::suspect) {
+  if (is_reached()) {
     // The reply shows whether the tunnel still works, and the peer learns our new address.
     wants_probe_ = true;
     return;
@@ -390,16 +408,16 @@ bool DirectPeer::rests(Turn& turn) {
 
 std::chrono::milliseconds DirectPeer::pause(SteadyTime now) const {
   const bool is_restless = state_ == State::punching || state_ == State::suspect;
-  const auto pause = is_restless ? restless_pause : calm_pause;
-  return way_ && !is_hopeless()
-             ? std::min<std::chrono::milliseconds>(pause, way_->pause(now, health_))
-             : pause;
+  std::chrono::milliseconds pause = is_restless ? restless_pause : calm_pause;
+  if (has_relay_ && is_reached()) pause = std::min(pause, doubt_.pause(now, health_));
+  return way_ && !is_hopeless() ? std::min(pause, way_->pause(now, health_)) : pause;
 }
 
 std::optional<SteadyTime> DirectPeer::next_step() const {
   std::optional<SteadyTime> next = known_.dns().next();
   const auto come_by = [&](SteadyTime due) { next = std::min(next.value_or(due), due); };
   if (attempt_ && attempt_->kick_at()) come_by(*attempt_->kick_at());
+  if (relay_ && relay_->next_step()) come_by(*relay_->next_step());
   if (lan_awaited_ && !attempt_ && state_ == State::waiting) come_by(*lan_awaited_ + lan_patience);
   if (state_ == State::direct && local_change_ && local_change_->asked)
     come_by(*local_change_->asked + echo_patience());
@@ -434,6 +452,7 @@ PeerReport DirectPeer::describe(const base::Now& now, const wg::DevicePeer& show
   report.is_looked_up = known_.dns().is_asked();
   report.nat = known_.dns().mapping();
   report.is_called_hub = known_.dns().is_hub();
+  describe_path(now, report);
   if (is_hopeless()) report.hopeless = *attempt_->hopeless();
   report.is_heard = attempt_ && health_.last_heard() && *health_.last_heard() >= attempt_->begun();
   return report;
@@ -449,6 +468,8 @@ std::string_view to_string(DirectPeer::State state) {
       return "direct";
     case DirectPeer::State::suspect:
       return "suspect";
+    case DirectPeer::State::relayed:
+      return "relayed";
   }
   return "";
 }

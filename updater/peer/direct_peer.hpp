@@ -14,6 +14,8 @@
 #include "updater/peer/known_endpoints.hpp"
 #include "updater/peer/mesh_way.hpp"
 #include "updater/peer/peer_report.hpp"
+#include "updater/peer/relay_doubt.hpp"
+#include "updater/peer/relay_way.hpp"
 #include "updater/peer/session_health.hpp"
 #include "updater/peer/turn.hpp"
 #include "updater/plan/plan.hpp"
@@ -41,13 +43,21 @@ namespace updater {
 /// trip, and every 1.5 s to a suspect one: it opens a changed mapping of our NAT towards the peer,
 /// and its reply ends the suspicion.
 ///
+/// Where a hub passes packets on (doc/protocol.md §4.11), a session may also be *relayed*: the
+/// hub's endpoint is the peer's. It gets there by an attempt, by WireGuard's roaming, or because a
+/// peer fell silent (RelayDoubt): then it is written to at once. It leaves by roaming (RelayWay).
+///
+///     punching ── handshake through the hub ──▶ relayed ◀── silent for 0.75 s ── direct, suspect
+///                                                  │
+///                                                  └── roaming ──▶ direct; dead ──▶ punching
+///
 /// A peer that joined the mesh has its allowed-ips only while its session works (MeshWay).
 ///
 /// A peer that DNS calls a hub (role=hub) is not punched while it says so; nothing else follows
 /// from that.
 class DirectPeer {
  public:
-  enum class State : std::uint8_t { waiting, punching, direct, suspect };
+  enum class State : std::uint8_t { waiting, punching, direct, suspect, relayed };
 
   /// \param shown the first reading. \param settings what the operator chose for this peer.
   DirectPeer(const base::Now& now, const wg::DevicePeer& shown, const PeerSettings& settings);
@@ -87,11 +97,18 @@ class DirectPeer {
   [[nodiscard]] bool is_settled() const {
     return known_.dns().is_asked() && (!attempt_ || !(attempt_->kick_at() || attempt_->waits()));
   }
+  /// PeerReport::path(). \param is_routed as there.
+  [[nodiscard]] std::string_view path(const wg::DevicePeer& shown, bool is_routed) const;
   /// The report about the peer, without its name and its story. \param shown the last reading.
   [[nodiscard]] PeerReport describe(const base::Now& now, const wg::DevicePeer& shown) const;
   /// What has to be put right on the device at the program's end, besides the keepalive.
   [[nodiscard]] std::vector<wg::PeerUpdate> leave(const wg::DevicePeer& shown) const {
+    if (relay_) return relay_->leave(shown);
     return attempt_ ? attempt_->leave(shown) : std::vector<wg::PeerUpdate>();
+  }
+  /// Whether packets to the peer reach it, or did until a moment ago.
+  [[nodiscard]] bool is_reached() const {
+    return state_ == State::direct || state_ == State::suspect || state_ == State::relayed;
   }
   /// When to step at the latest; none: the next poll is early enough.
   [[nodiscard]] std::optional<base::SteadyTime> next_step() const;
@@ -108,6 +125,7 @@ class DirectPeer {
 
   [[nodiscard]] SessionHealth::Verdict judge(const Turn& turn) const;
 
+  void take(Turn& turn, const SessionHealth::Verdict& verdict);
   void stay_direct(Turn& turn);
   void suspect(Turn& turn, const SessionHealth::Verdict& verdict);
   void become_suspect(Turn& turn, const std::string& reason);
@@ -117,9 +135,24 @@ class DirectPeer {
   void reach(Turn& turn, const std::string& reason);
   void become_lost(Turn& turn, const std::string& reason);
   [[nodiscard]] bool waits_for_lan(const Turn& turn);
-  void begin_attempt(Turn& turn, std::vector<base::Endpoint> candidates, const std::string& reason);
+  void begin_attempt(Turn& turn, std::vector<Candidate> candidates, RelayPlace place,
+                     const std::string& reason);
   void continue_attempt(Turn& turn);
   void note_toggle();
+
+  // direct_peer_relay.cpp
+  void watch_path(Turn& turn, const SessionHealth::Verdict& verdict);
+  void become_relayed(Turn& turn, const RelayHub& hub, const std::string& reason);
+  [[nodiscard]] bool stay_relayed(Turn& turn, const SessionHealth::Verdict& verdict);
+  void keep_relayed(Turn& turn);
+  void doubt_relayed(Turn& turn, const SessionHealth::Verdict& verdict);
+  void look_for_near(Turn& turn);
+  [[nodiscard]] bool move_to_relay(Turn& turn, const std::string& reason);
+  void doubt(Turn& turn);
+  [[nodiscard]] RelayPlace relay_place(const Turn& turn) const;
+  [[nodiscard]] std::chrono::seconds kick_keepalive(const Turn& turn) const;
+  void set_path(base::SteadyTime now, std::string reason);
+  void describe_path(const base::Now& now, PeerReport& report) const;
 
   void choose_way(Turn& turn, const SessionHealth::Verdict& verdict);
   [[nodiscard]] bool may_take(Turn& turn);
@@ -154,6 +187,14 @@ class DirectPeer {
   bool alarmed_ = false;                          ///< the hub was kicked, and DNS asked
   std::optional<base::SteadyTime> echo_awaited_;  ///< since when
   std::optional<base::SteadyTime> rewritten_at_;
+
+  std::optional<RelayWay> relay_;  ///< relayed; also suspect, where the hub did not answer either
+  RelayDoubt doubt_;
+  bool has_relay_ = false;          ///< of the last step: a hub would pass its packets on
+  base::SteadyTime near_due_;       ///< relayed: when to ask for its own network again
+  std::size_t near_questions_ = 0;  ///< since it is relayed
+  base::SteadyTime path_since_;     ///< the way that packets take now
+  std::string path_reason_;         ///< a clause; empty: it has none
 
   std::optional<MeshWay> way_;  ///< of a peer that joined the mesh
   std::string route_owner_;     ///< told: why it must not have its routes

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "updater/tunnel/tunnel_address.hpp"
+
 namespace updater {
 namespace {
 
@@ -12,6 +14,10 @@ using namespace std::chrono_literals;
 constexpr auto kick_interval = 5s;
 /// After a change of this host's routes the last kick may not have left it.
 constexpr auto reset_interval = 1s;
+
+/// An echo request tells the round trip. A hub that never answers one is asked a few times.
+constexpr auto measure_interval = 5s;
+constexpr unsigned max_measures = 3;
 
 }  // namespace
 
@@ -23,12 +29,32 @@ void Hub::request_reset(std::string reason) {
   kick_ = std::move(reason);
   reset_ = true;
   search_.hurry();
+  round_trip_.reset();
+  probes_ = 0;
+}
+
+/// Where hubs may pass packets on, the round trip says when the larger key's first packet is due.
+void Hub::measure(Turn& turn) {
+  const base::SteadyTime now = turn.now();
+  if (std::exchange(endpoint_, turn.shown.endpoint) != turn.shown.endpoint) {
+    round_trip_.reset();
+    probes_ = 0;
+  }
+  if (!turn.settings.uses_relay() || round_trip_ || probes_ >= max_measures || !answers(now) ||
+      (probed_ && now - *probed_ < measure_interval))
+    return;
+  const auto target =
+      find_tunnel_address(turn.shown.allowed_ips, turn.scene.device, turn.scene.host);
+  if (!target) return;
+  probed_ = now;
+  ++probes_;
+  turn.plan.probes.push_back({turn.key(), *target});
 }
 
 void Hub::step(Turn& turn) {
   const base::SteadyTime now = turn.now();
   const wg::DevicePeer& shown = turn.shown;
-  health_.observe(turn.scene.now, shown);
+  measure(turn);
   turn.memory.keepalive.observe(shown.persistent_keepalive);
   const std::chrono::seconds user = turn.memory.keepalive.user();
   const std::chrono::seconds wanted =

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 
@@ -33,8 +34,20 @@ class Hub {
   /// Takes the places where it may be, which a plan asked for.
   void learn(base::SteadyTime now, const HubResult& result) { search_.learn(now, result); }
 
-  /// Takes a reading, and appends what is to be done to the turn's plan.
+  /// Takes a reading. Call for each hub before the first step() of any peer: answers() is of it.
+  void observe(const base::Now& now, const wg::DevicePeer& shown) { health_.observe(now, shown); }
+  /// Appends what is to be done to the turn's plan.
   void step(Turn& turn);
+
+  /// Whether it has a live session, and something came from it since it was silent: it passes
+  /// packets on, where it does that at all.
+  [[nodiscard]] bool answers(base::SteadyTime now) const {
+    return health_.has_live_session(now) && !search_.is_silent(health_);
+  }
+  /// Takes the reply to an echo request.
+  void learn_round_trip(std::chrono::microseconds round_trip) { round_trip_ = round_trip; }
+  /// The round trip to it; none: not measured at its present endpoint.
+  [[nodiscard]] std::optional<std::chrono::microseconds> round_trip() const { return round_trip_; }
 
   /// What is wrong with it, as a clause; empty: nothing is known.
   [[nodiscard]] std::string describe(base::SteadyTime now) const { return search_.describe(now); }
@@ -48,6 +61,12 @@ class Hub {
   std::optional<std::string> kick_;  ///< why one is wanted
   bool reset_ = false;               ///< the kick comes with the endpoint
   HubSearch search_;
+
+  void measure(Turn& turn);
+  std::optional<base::Endpoint> endpoint_;  ///< of the last reading
+  std::optional<std::chrono::microseconds> round_trip_;
+  std::optional<base::SteadyTime> probed_;  ///< the last echo request
+  unsigned probes_ = 0;                     ///< unanswered, at this endpoint
 };
 
 }  // namespace updater

@@ -39,6 +39,10 @@ class HubSearch {
   /// Call when this host's addresses or routes changed: what failed before may succeed.
   void hurry() { lookup_at_ = {}; }
 
+  /// Whether the hub does not answer. \param health of the last reading.
+  [[nodiscard]] bool is_silent(const SessionHealth& health) const {
+    return silence_ && !(health.last_received() && *health.last_received() > silence_->noticed);
+  }
   /// What is wrong, as a clause: "it does not answer, for 42 s; …". Empty: nothing is known.
   [[nodiscard]] std::string describe(base::SteadyTime now) const;
   /// When to step at the latest; none: the next poll is early enough.

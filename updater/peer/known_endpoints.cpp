@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "updater/peer/candidates.hpp"
-
 namespace updater {
 namespace {
 
@@ -24,7 +22,42 @@ bool KnownEndpoints::learn(const base::Now& now, LookupResult result, DnsView::P
   return dns_.learn(now, result, pace, random);
 }
 
-std::vector<base::Endpoint> KnownEndpoints::find_candidates(Turn& turn) {
+std::vector<Candidate> KnownEndpoints::find_candidates(Turn& turn, RelayPlace place) {
+  const CandidateSources sources = find_sources(turn);
+  std::vector<Candidate> relays;
+  if (place != RelayPlace::none) relays = find_relays(turn);
+  if (place == RelayPlace::only && !relays.empty()) return relays;
+  std::vector<Candidate> candidates;
+  for (const base::Endpoint& endpoint : order_candidates(sources)) candidates.push_back({endpoint});
+  const auto is_in = [](const std::vector<base::Endpoint>& endpoints, const Candidate& one) {
+    return std::find(endpoints.begin(), endpoints.end(), one.endpoint) != endpoints.end();
+  };
+  auto where = candidates.begin();
+  if (place == RelayPlace::after)
+    where = std::find_if_not(candidates.begin(), candidates.end(), [&](const Candidate& one) {
+      return is_in(sources.near_lan, one) || is_in(sources.published, one);
+    });
+  candidates.insert(where, relays.begin(), relays.end());
+  return candidates;
+}
+
+std::vector<Candidate> KnownEndpoints::find_relays(const Turn& turn) const {
+  std::vector<Candidate> found;
+  if (turn.settings.relay_of(turn.key()) == RelayUse::never || dns_.endpoints().empty())
+    return found;
+  for (const wg::PublicKey& key : dns_.relays()) {
+    const RelayHub* hub = turn.scene.find_relay(key);
+    if (hub != nullptr && hub->answers) found.push_back({hub->endpoint, key});
+  }
+  return found;
+}
+
+std::vector<base::Endpoint> KnownEndpoints::find_near(Turn& turn) {
+  if (!may_be_near(turn.scene)) return {};
+  return find_sources(turn).near_lan;
+}
+
+CandidateSources KnownEndpoints::find_sources(Turn& turn) {
   const Scene& scene = turn.scene;
   CandidateSources sources;
   for (const base::Endpoint& endpoint : dns_.endpoints()) {
@@ -47,7 +80,7 @@ std::vector<base::Endpoint> KnownEndpoints::find_candidates(Turn& turn) {
           .push_back(candidate.endpoint);
     }
   }
-  return order_candidates(sources);
+  return sources;
 }
 
 bool KnownEndpoints::may_set(Turn& turn, const base::Endpoint& endpoint) {

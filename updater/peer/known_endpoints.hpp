@@ -9,6 +9,7 @@
 
 #include "updater/lookup/dns_view.hpp"
 #include "updater/lookup/lookup.hpp"
+#include "updater/peer/candidates.hpp"
 #include "updater/peer/turn.hpp"
 #include "updater/tunnel/lan.hpp"
 
@@ -31,9 +32,14 @@ class KnownEndpoints {
   bool learn(const base::Now& now, LookupResult result, DnsView::Pace pace,
              std::minstd_rand& random);
 
-  /// The endpoints to try now, the best first (order_candidates()); empty: none is known. Appends a
-  /// note for each one that is newly refused.
-  [[nodiscard]] std::vector<base::Endpoint> find_candidates(Turn& turn);
+  /// What to try now, the best first (order_candidates()); empty: nothing is known. Appends a note
+  /// for each endpoint that is newly refused.
+  [[nodiscard]] std::vector<Candidate> find_candidates(Turn& turn, RelayPlace place);
+  /// The hubs that pass packets on to the peer and answer now, the preferred one first; empty: none
+  /// does, or the operator does not want it, or DNS knows no place of the peer.
+  [[nodiscard]] std::vector<Candidate> find_relays(const Turn& turn) const;
+  /// Endpoints of the peer's own network that answer on a link of this host.
+  [[nodiscard]] std::vector<base::Endpoint> find_near(Turn& turn);
   /// Whether the endpoint may be set on the device (refuse_endpoint()). Appends a note if it is
   /// newly refused.
   [[nodiscard]] bool may_set(Turn& turn, const base::Endpoint& endpoint);
@@ -53,6 +59,7 @@ class KnownEndpoints {
   [[nodiscard]] bool is_wanted(const base::Endpoint& endpoint) const {
     return !family_ || endpoint.address.family() == *family_;
   }
+  [[nodiscard]] CandidateSources find_sources(Turn& turn);
   void tell_refused(Turn& turn, const base::Endpoint& endpoint, const std::string& reason);
 
   std::optional<base::Family> family_;

@@ -23,9 +23,10 @@ void Story::add(base::WallTime when, std::string text) {
 
 std::string_view PeerReport::path() const {
   if (is_routed) return has_detour ? "hub" : "none";
-  const bool is_reached =
+  if (relay) return "relay";
+  const bool has_session =
       is_hub ? handshake_age && *handshake_age < wg::session_life && problem.empty() : is_direct();
-  if (!is_reached) return "none";
+  if (!has_session) return "none";
   const bool is_private =
       endpoint &&
       (endpoint_from == "lan" || endpoint->address.scope() == base::AddressScope::private_use);

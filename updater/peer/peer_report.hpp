@@ -39,10 +39,14 @@ struct PeerReport {
   wg::PublicKey key;
   std::string name;  ///< in the configuration; empty: none
   bool is_hub = false;
-  std::string state;                       ///< waiting, punching, direct, suspect, hub, ignored
+  std::string state;  ///< waiting, punching, direct, suspect, relayed, hub, ignored
   std::optional<base::Endpoint> endpoint;  ///< as WireGuard has it
-  std::string endpoint_from;  ///< dns, lan (the peer's own network), wireguard (roamed,
-                              ///< or the user's), - (no endpoint)
+  std::string endpoint_from;  ///< dns, lan (the peer's own network), relay (the hub's), wireguard
+                              ///< (roamed, or the user's), - (no endpoint)
+  std::optional<wg::PublicKey> relay;  ///< the hub that passes its packets on; none: none does
+  /// How long packets have taken their present way, and why, as a clause; none: not reached.
+  std::optional<std::chrono::seconds> path_age;
+  std::string path_reason;
   std::optional<std::chrono::seconds> handshake_age;  ///< none: there was no handshake
   std::uint64_t rx_bytes = 0;
   std::uint64_t tx_bytes = 0;
@@ -62,9 +66,11 @@ struct PeerReport {
 
   /// Whether packets go straight to it.
   [[nodiscard]] bool is_direct() const { return state == "direct" || state == "suspect"; }
-  /// The way that packets to it take: direct, lan (its endpoint is a private address, or one of its
-  /// own network), hub (a member of the mesh without a session that works), none. A hub without a
-  /// live session has none.
+  /// Whether packets reach it, a hub's help included.
+  [[nodiscard]] bool is_reached() const { return is_direct() || state == "relayed"; }
+  /// The way that packets to it take: relay (a hub passes them on, unread), direct, lan (its
+  /// endpoint is a private address, or one of its own network), hub (a member of the mesh without a
+  /// session that works), none. A hub without a live session has none.
   [[nodiscard]] std::string_view path() const;
 };
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace updater {
 namespace {
 
@@ -13,6 +15,28 @@ std::string write_allowed_ips(const std::vector<base::Prefix>& prefixes) {
 }
 
 }  // namespace
+
+const RelayHub* Scene::find_relay(const wg::PublicKey& key) const {
+  const auto found = std::find_if(relays.begin(), relays.end(),
+                                  [&](const RelayHub& hub) { return hub.key == key; });
+  return found == relays.end() ? nullptr : &*found;
+}
+
+const RelayHub* Scene::find_relay_at(const std::optional<base::Endpoint>& endpoint) const {
+  const auto found = std::find_if(relays.begin(), relays.end(),
+                                  [&](const RelayHub& hub) { return hub.endpoint == endpoint; });
+  return found == relays.end() ? nullptr : &*found;
+}
+
+void Plan::add_via(const wg::PublicKey& hub, const wg::PublicKey& peer) {
+  const auto found =
+      std::find_if(vias.begin(), vias.end(), [&](const ViaRequest& via) { return via.hub == hub; });
+  if (found == vias.end()) {
+    vias.push_back({hub, {peer}});
+  } else {
+    found->peers.push_back(peer);
+  }
+}
 
 std::vector<wg::PeerUpdate> make_kick(const wg::PublicKey& peer, std::chrono::seconds keepalive) {
   return {{peer, std::nullopt, std::chrono::seconds(0)}, {peer, std::nullopt, keepalive}};

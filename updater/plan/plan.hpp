@@ -22,6 +22,17 @@
 /// no clock.
 namespace updater {
 
+/// A hub as the relay: it may pass packets on to peers that DNS names with it.
+struct RelayHub {
+  wg::PublicKey key;
+  base::Endpoint endpoint;  ///< that this device has for it now
+  bool answers = false;     ///< it has a live session, and is not silent
+  std::optional<std::chrono::microseconds> round_trip = {};  ///< to the hub; none: not measured
+};
+
+/// The round trip to a hub where it was not measured.
+inline constexpr std::chrono::milliseconds assumed_round_trip_to_hub{200};
+
 /// What one step decides on. Borrowed for the call.
 struct Scene {
   base::Now now;
@@ -36,6 +47,11 @@ struct Scene {
   std::optional<schema::NatMapping> own_mapping = std::nullopt;
   /// The peers through which the public host is reached (find_gateways()).
   std::set<wg::PublicKey> gateways = {};
+  std::vector<RelayHub> relays = {};  ///< the configured hubs with an endpoint, and no others
+
+  /// The hub of that key, or the one that this device has at that endpoint; nullptr: none is.
+  [[nodiscard]] const RelayHub* find_relay(const wg::PublicKey& key) const;
+  [[nodiscard]] const RelayHub* find_relay_at(const std::optional<base::Endpoint>& endpoint) const;
 };
 
 /// One look-up in DNS, due now.
@@ -63,6 +79,15 @@ struct Probe {
   friend bool operator==(const Probe&, const Probe&) = default;
 };
 
+/// To be told to a hub inside its tunnel, now: from now on these peers are reached through it
+/// (doc/protocol.md §3.3). It also shows the hub where this host is.
+struct ViaRequest {
+  wg::PublicKey hub;
+  std::vector<wg::PublicKey> peers;
+
+  friend bool operator==(const ViaRequest&, const ViaRequest&) = default;
+};
+
 /// A report to people: a line of the log and, if it is about a peer, an event of that peer's story
 /// (PeerReport).
 struct Note {
@@ -80,9 +105,11 @@ struct Change {
   Note::Level level = Note::Level::change;  ///< of make_note()
 };
 
-/// What to do now, in this order: remember, write, probe, look up (in DNS, then lan_lookups), tell.
+/// What to do now, in this order: remember, say via (so that the hub knows when the peer's packets
+/// come), write, probe, look up (in DNS, then lan_lookups), tell.
 struct Plan {
-  bool remember = false;  ///< the memory changed and has to be on disk before the writes
+  bool remember = false;         ///< the memory changed and has to be on disk before the writes
+  std::vector<ViaRequest> vias;  ///< at most one for each hub
   std::vector<Change> changes;
   std::vector<Probe> probes;
   std::vector<LookupRequest> lookups;
@@ -90,6 +117,8 @@ struct Plan {
   std::vector<wg::PublicKey> lan_lookups;  ///< peers to ask for their own networks' addresses
   std::vector<Note> notes;
   base::SteadyTime next;  ///< the latest time of the next reading and step
+
+  void add_via(const wg::PublicKey& hub, const wg::PublicKey& peer);
 };
 
 /// A keepalive turned from 0 to its value sends at once (doc/protocol.md §4.2): one transaction,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace updater {
 namespace {
@@ -19,11 +20,12 @@ constexpr auto flap_time = 60s;
 /// failure on.
 constexpr std::array<std::string_view, 3> failure_reasons = {"hopeless", "no_answer", "write"};
 
-constexpr std::array<std::string_view, 6> states = {"direct",   "hub",     "ignored",
-                                                    "punching", "suspect", "waiting"};
+constexpr std::array<std::string_view, 7> states = {"direct",  "hub",     "ignored", "punching",
+                                                    "relayed", "suspect", "waiting"};
+constexpr std::array<std::string_view, 5> paths = {"direct", "hub", "lan", "none", "relay"};
 
 bool is_reached(State state) {
-  return state == State::direct || state == State::suspect;
+  return state == State::direct || state == State::suspect || state == State::relayed;
 }
 
 std::string_view to_label(LookupError error) {
@@ -84,23 +86,33 @@ void Metrics::count_step(base::SteadyTime now, const wg::PublicKey& peer, State 
   if (before == State::direct && after == State::suspect) ++suspicions_;
   if (before == State::suspect && after == State::direct) ++recoveries_after_suspicion_;
   if (before == State::punching && after == State::waiting) ++failures_["no_answer"];
+  if (before == State::relayed && after == State::direct) ++moves_from_relay_;
+  if (before != State::relayed && is_reached(before) && after == State::relayed) ++moves_to_relay_;
   if (is_reached(before) && !is_reached(after)) {
     ++losses_;
-    if (times.direct_since && now - *times.direct_since < flap_time) ++flaps_;
+    if (times.reached_since && now - *times.reached_since < flap_time) ++flaps_;
     times.unreached_since = now;
   }
   if (!is_reached(before) && is_reached(after)) {
     // A tunnel that works when the peer appears is not our success.
     if (times.unreached_since && *times.unreached_since != now) {
       const double took = std::chrono::duration<double>(now - *times.unreached_since).count();
+      Histogram& histogram = after == State::relayed ? to_relayed_ : to_direct_;
       const auto bucket = std::lower_bound(bounds.begin(), bounds.end(), took) - bounds.begin();
-      ++times_to_direct_.at(static_cast<std::size_t>(bucket));
-      seconds_to_direct_ += took;
+      ++histogram.buckets.at(static_cast<std::size_t>(bucket));
+      histogram.seconds += took;
     }
-    if (times.direct_since) ++recoveries_after_loss_;
-    times.direct_since = now;
+    if (times.reached_since) ++recoveries_after_loss_;
+    times.reached_since = now;
     times.unreached_since.reset();
   }
+}
+
+void Metrics::count_path(base::SteadyTime now, const wg::PublicKey& peer, std::string_view path) {
+  const auto before = std::exchange(peers_[peer].counted, now);
+  const auto known = std::find(paths.begin(), paths.end(), path);
+  if (before && known != paths.end())
+    path_seconds_[*known] += std::chrono::duration<double>(now - *before).count();
 }
 
 void Metrics::count_lookup(const LookupResult& result) {
@@ -118,24 +130,47 @@ std::string Metrics::write(const Report& report) const {
   out.family("hopeless_peers", "gauge", "Peers that the NATs on both sides keep apart.");
   out.sample(std::count_if(report.peers.begin(), report.peers.end(),
                            [](const PeerReport& peer) { return !peer.hopeless.empty(); }));
-  out.family("time_to_direct_seconds", "histogram",
-             "From the appearance or loss of a peer until it is direct.");
-  std::uint64_t count = 0;
-  for (std::size_t i = 0; i < bounds.size(); ++i) {
-    count += times_to_direct_.at(i);
-    out.sample(count, "le", fmt::format("{}", bounds.at(i)), "_bucket");
+  out.family("path_peers", "gauge", "Peers by the way that their packets take.");
+  for (const std::string_view path : paths) {
+    out.sample(std::count_if(report.peers.begin(), report.peers.end(),
+                             [&](const PeerReport& peer) {
+                               return !peer.is_hub && peer.state != "ignored" &&
+                                      peer.path() == path;
+                             }),
+               "path", path);
   }
-  count += times_to_direct_.back();
-  out.sample(count, "le", "+Inf", "_bucket");
-  out.sample(seconds_to_direct_, {}, {}, "_sum");
-  out.sample(count, {}, {}, "_count");
+  out.family("path_seconds_total", "counter", "Time of all peers by the way of their packets.");
+  for (const std::string_view path : paths) {
+    const auto found = path_seconds_.find(path);
+    out.sample(found == path_seconds_.end() ? 0 : found->second, "path", path);
+  }
+  const auto write_histogram = [&](std::string_view name, const Histogram& histogram,
+                                   std::string_view help) {
+    out.family(name, "histogram", help);
+    std::uint64_t count = 0;
+    for (std::size_t i = 0; i < bounds.size(); ++i) {
+      count += histogram.buckets.at(i);
+      out.sample(count, "le", fmt::format("{}", bounds.at(i)), "_bucket");
+    }
+    count += histogram.buckets.back();
+    out.sample(count, "le", "+Inf", "_bucket");
+    out.sample(histogram.seconds, {}, {}, "_sum");
+    out.sample(count, {}, {}, "_count");
+  };
+  write_histogram("time_to_direct_seconds", to_direct_,
+                  "From the appearance or loss of a peer until it is direct.");
+  write_histogram("time_to_relayed_seconds", to_relayed_,
+                  "From the appearance or loss of a peer until a hub passes its packets on.");
+  out.family("moves_total", "counter", "Live sessions that changed between direct and relayed.");
+  out.sample(moves_from_relay_, "to", "direct");
+  out.sample(moves_to_relay_, "to", "relay");
   out.family("suspicions_total", "counter", "Direct peers that became suspect.");
   out.sample(suspicions_);
-  out.family("losses_total", "counter", "Direct peers that were lost.");
+  out.family("losses_total", "counter", "Peers that were lost.");
   out.sample(losses_);
-  out.family("flaps_total", "counter", "Direct peers that were lost within 60 s.");
+  out.family("flaps_total", "counter", "Peers that were lost within 60 s.");
   out.sample(flaps_);
-  out.family("recoveries_total", "counter", "Peers that are direct again.");
+  out.family("recoveries_total", "counter", "Peers that are reached again.");
   out.sample(recoveries_after_suspicion_, "after", "suspicion");
   out.sample(recoveries_after_loss_, "after", "loss");
   out.family("lookups_total", "counter", "Look-ups of a peer, by what they brought.");

@@ -22,6 +22,8 @@ class Metrics {
   /// Counts what one step changed. \param before, after the peer's state.
   void count_step(base::SteadyTime now, const wg::PublicKey& peer, DirectPeer::State before,
                   DirectPeer::State after);
+  /// Counts the time that a peer's packets took this way (PeerReport::path()) until now.
+  void count_path(base::SteadyTime now, const wg::PublicKey& peer, std::string_view path);
   void count_hopeless() { ++failures_["hopeless"]; }
   void count_lookup(const LookupResult& result);
   void count_write_failure() { ++failures_["write"]; }
@@ -36,15 +38,24 @@ class Metrics {
  private:
   struct Times {
     std::optional<base::SteadyTime> unreached_since;  ///< when it appeared, or was lost
-    std::optional<base::SteadyTime> direct_since;     ///< the last time; none: never
+    std::optional<base::SteadyTime> reached_since;    ///< the last time; none: never
+    std::optional<base::SteadyTime> counted;          ///< until when the path's time is counted
   };
 
   std::map<wg::PublicKey, Times> peers_;
-  std::array<std::uint64_t, 10> times_to_direct_{};  ///< by bucket; the last has no bound
-  double seconds_to_direct_ = 0;
+  /// From the appearance or loss of peers until they are reached.
+  struct Histogram {
+    std::array<std::uint64_t, 10> buckets{};  ///< the last has no bound
+    double seconds = 0;
+  };
+  Histogram to_direct_;
+  Histogram to_relayed_;
+  std::map<std::string_view, double> path_seconds_;
   std::uint64_t suspicions_ = 0;
   std::uint64_t recoveries_after_suspicion_ = 0;
   std::uint64_t recoveries_after_loss_ = 0;
+  std::uint64_t moves_to_relay_ = 0;
+  std::uint64_t moves_from_relay_ = 0;
   std::uint64_t losses_ = 0;
   std::uint64_t flaps_ = 0;
   std::map<std::string_view, std::uint64_t> lookups_;   ///< by result

@@ -55,6 +55,21 @@ std::string_view write_nat(const std::optional<schema::NatMapping>& nat) {
   return nat ? to_string(*nat) : "-";
 }
 
+std::string describe_key(const Report& report, const wg::PublicKey& key) {
+  const auto peer = std::find_if(report.peers.begin(), report.peers.end(),
+                                 [&](const PeerReport& one) { return one.key == key; });
+  return wg::describe_peer(peer == report.peers.end() ? "" : peer->name, key);
+}
+
+/// `relay by hub (xTIB…p8Dg) for 42 s: why`; empty: nothing is known of the way.
+std::string write_path(const Report& report, const PeerReport& peer) {
+  if (!peer.path_age) return "";
+  std::string text(peer.path());
+  if (peer.relay) text += " by " + describe_key(report, *peer.relay);
+  return fmt::format("{} for {} s{}{}", text, peer.path_age->count(),
+                     peer.path_reason.empty() ? "" : ": ", peer.path_reason);
+}
+
 const PeerReport* find_hub(const Report& report) {
   const auto hub = std::find_if(report.peers.begin(), report.peers.end(),
                                 [](const PeerReport& peer) { return peer.is_hub; });
@@ -78,7 +93,8 @@ std::string write_status(const Report& report) {
                     write_nat(peer.nat), write_age(peer.handshake_age), write_octets(peer.rx_bytes),
                     write_octets(peer.tx_bytes), write_round_trip(peer));
     if (!peer.problem.empty()) text += fmt::format("              {}\n", peer.problem);
-    if (!peer.is_hub && !peer.is_direct() && !peer.story.events().empty())
+    if (peer.relay) text += fmt::format("              {}\n", write_path(report, peer));
+    if (!peer.is_hub && !peer.is_reached() && !peer.story.events().empty())
       text += fmt::format("              {}\n", peer.story.events().back().text);
   }
   return text;
@@ -100,6 +116,9 @@ std::string write_status_json(const Report& report) {
                  {"tx-bytes", peer.tx_bytes},
                  {"nat", to_json(peer.nat)},
                  {"published", std::move(published)}};
+    item["relay"] = peer.relay ? Json(peer.relay->to_base64()) : Json(nullptr);
+    item["path-seconds"] = peer.path_age ? Json(peer.path_age->count()) : Json(nullptr);
+    item["path-reason"] = peer.path_reason.empty() ? Json(nullptr) : Json(peer.path_reason);
     item["handshake-age-seconds"] =
         peer.handshake_age ? Json(peer.handshake_age->count()) : Json(nullptr);
     item["round-trip-microseconds"] =
@@ -125,6 +144,7 @@ std::string write_story(const Report& report, const PeerReport& peer) {
       peer.endpoint ? peer.endpoint->to_string() : "none",
       peer.handshake_age ? write_age(peer.handshake_age) + " ago" : "never", write_round_trip(peer),
       write_nat(peer.nat), write_nat(report.nat));
+  if (const std::string path = write_path(report, peer); !path.empty()) text += path + '\n';
   std::string published;
   for (const base::Endpoint& endpoint : peer.published) published += " " + endpoint.to_string();
   text += fmt::format("in DNS:{}\n", published.empty() ? " nothing" : published);
@@ -160,7 +180,7 @@ std::vector<std::string> advise(const Report& report, const PeerReport& peer) {
         "own record in DNS, and at the zone's name server: say where it is with hub-endpoint: "
         "HOST:PORT; see that it runs, that UDP to it is allowed, and that it knows this host's "
         "key");
-  if (peer.is_hub || peer.is_direct()) return advice;
+  if (peer.is_hub || peer.is_reached()) return advice;
   const PeerReport* hub = find_hub(report);
   if (hub == nullptr) {
     advice.emplace_back("name the public host with --hub: no peer of this interface is one");
@@ -210,7 +230,8 @@ std::vector<std::string> advise(const Report& report, const PeerReport& peer) {
         peer.hopeless +
         ". On one of the two sides: give it IPv6 if the other has it, or a router that keeps the "
         "port; or forward a UDP port, and name it as that peer's endpoint on the public host. "
-        "Otherwise send through the public host: its AllowedIPs there, in place of this peer's");
+        "Otherwise let the public host pass its packets on: `relay` of wg-dnsd there, and not "
+        "`relay: never` here");
   } else if (peer.is_heard) {
     advice.emplace_back(
         "its packets arrive but no session follows: ours do not reach it, or the preshared keys "

@@ -2,11 +2,14 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
 #include "dns/query.hpp"
+#include "dns/update.hpp"
 #include "schema/owner_name.hpp"
+#include "schema/relay_text.hpp"
 #include "updater/plan/plan.hpp"
 #include "updater/tunnel/tunnel_address.hpp"
 
@@ -42,6 +45,13 @@ void PrivateView::follow(const base::Now& now, const wg::Device& device,
   if (!uses_private_server(config_)) return;
   server_ =
       config_.private_server ? config_.private_server : find_private_server(device, hubs, host);
+  key_ = device.public_key;
+  hub_servers_.clear();
+  for (const wg::PublicKey& hub : hubs) {
+    auto server = find_private_server(device, {hub}, host);
+    if (config_.private_server && (!server || hubs.size() == 1)) server = config_.private_server;
+    if (server) hub_servers_.emplace(hub, *server);
+  }
   lan_.follow(now, device, host, server_);
   read_mesh(now.steady);
 }
@@ -58,6 +68,26 @@ void PrivateView::ask_text(const wg::PublicKey& peer) {
                          reply ? parse_text_answer(*reply, peer, config_.zone) : std::nullopt;
                      if (text) listener_.learn_text(peer, *text);
                    });
+}
+
+bool PrivateView::say_via(const ViaRequest& via) {
+  const auto server = hub_servers_.find(via.hub);
+  if (server == hub_servers_.end() || !key_) return false;
+  for (std::size_t i = 0; i < via.peers.size(); i += schema::max_via_peers) {
+    const std::size_t count = std::min(schema::max_via_peers, via.peers.size() - i);
+    const std::uint16_t id = dns::random_id();
+    client_.exchange(
+        server->second,
+        schema::write_via_update(id, config_.zone, *key_, std::span(via.peers).subspan(i, count)),
+        [this, id](const PrivateClient::Result& reply) {
+          const auto rcode =
+              reply ? dns::parse_update_reply(*reply, id, config_.zone) : std::nullopt;
+          spdlog::debug("the hub was told via: {}", !reply  ? to_string(reply.error())
+                                                    : rcode ? dns::to_string(*rcode)
+                                                            : "a malformed answer");
+        });
+  }
+  return true;
 }
 
 void PrivateView::ask_lan(const wg::PublicKey& peer) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <asio/io_context.hpp>
+#include <map>
 #include <optional>
 #include <random>
 #include <set>
@@ -10,6 +11,7 @@
 #include "base/endpoint.hpp"
 #include "base/interfaces.hpp"
 #include "updater/lookup/lookup.hpp"
+#include "updater/plan/plan.hpp"
 #include "updater/settings/config.hpp"
 #include "updater/tunnel/lan_exchange.hpp"
 #include "updater/tunnel/mesh_reader.hpp"
@@ -58,6 +60,9 @@ class PrivateView {
               std::span<const base::InterfaceAddress> host);
   /// Asks for a peer's text, unless an answer for this peer is awaited or there is no server.
   void ask_text(const wg::PublicKey& peer);
+  /// Tells the hub, inside its tunnel, that these peers are reached through it now. What it answers
+  /// changes nothing. \return false: it cannot be told, because it has no server there.
+  [[nodiscard]] bool say_via(const ViaRequest& via);
   /// Asks for a peer's LAN addresses. Those that the operator wrote down are added to the answer.
   void ask_lan(const wg::PublicKey& peer);
 
@@ -68,7 +73,9 @@ class PrivateView {
   const Config& config_;
   Listener& listener_;
   std::optional<base::Endpoint> server_;
-  std::set<wg::PublicKey> text_questions_;  // peers whose answers are awaited
+  std::map<wg::PublicKey, base::Endpoint> hub_servers_;  // each hub's own
+  std::optional<wg::PublicKey> key_;                     // the device's
+  std::set<wg::PublicKey> text_questions_;               // peers whose answers are awaited
   PrivateClient client_;
   LanExchange lan_;
   MeshReader mesh_reader_;

@@ -49,6 +49,7 @@ class Rig {
   wg::DevicePeer& at_hub() { return device_.peers[1]; }
   wg::Device& device() { return device_; }
   Machine& machine() { return machine_; }
+  void keep_hub_alive(bool is_alive) { is_hub_alive_ = is_alive; }
   void set_host(std::vector<base::InterfaceAddress> host) { host_ = std::move(host); }
 
   /// This host gets another connection. \param towards_bob also the source of packets to bob
@@ -59,10 +60,12 @@ class Rig {
     machine_.change_local(at(seconds), source_changed);
   }
 
-  /// Steps, and carries the plan out on the device. The hub stays alive.
+  /// Steps, and carries the plan out on the device. The hub stays alive, unless told otherwise.
   Plan step(double seconds) {
-    at_hub().rx_bytes += 32;
-    at_hub().latest_handshake = handshake_at(seconds);
+    if (is_hub_alive_) {
+      at_hub().rx_bytes += 32;
+      at_hub().latest_handshake = handshake_at(seconds);
+    }
     Plan plan = machine_.step(at(seconds), device_, host_);
     apply(plan.changes);
     std::erase_if(plan.lookups,
@@ -132,6 +135,7 @@ class Rig {
   wg::Device device_;
   std::vector<base::InterfaceAddress> host_ = {own("192.168.1.5"), own("10.77.0.2", "wg0")};
   Machine machine_;
+  bool is_hub_alive_ = true;
 };
 
 /// The changes of bob, in words; those of the hub are left out.

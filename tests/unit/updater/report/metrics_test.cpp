@@ -72,6 +72,35 @@ TEST_CASE("a peer that works when it appears was not made to") {
   CHECK(has(metrics, "time_to_direct_seconds_count 0"));
 }
 
+TEST_CASE("a peer that is reached through a hub counts by itself, and its moves do") {
+  Metrics metrics;
+  metrics.meet(at(0).steady, bob);
+  metrics.count_step(at(1).steady, bob, State::waiting, State::punching);
+  metrics.count_step(at(4).steady, bob, State::punching, State::relayed);
+  CHECK(has(metrics, "time_to_relayed_seconds_bucket{le=\"5\"} 1"));
+  CHECK(has(metrics, "time_to_direct_seconds_count 0"));
+  metrics.count_step(at(5).steady, bob, State::relayed, State::direct);
+  metrics.count_step(at(6).steady, bob, State::suspect, State::relayed);
+  CHECK(has(metrics, "moves_total{to=\"direct\"} 1"));
+  CHECK(has(metrics, "moves_total{to=\"relay\"} 1"));
+  CHECK(has(metrics, "losses_total 0"));
+  metrics.count_step(at(7).steady, bob, State::relayed, State::waiting);
+  CHECK(has(metrics, "losses_total 1"));
+  CHECK(has(metrics, "flaps_total 1"));
+}
+
+TEST_CASE("the time of each way is counted") {
+  Metrics metrics;
+  metrics.count_path(at(0).steady, bob, "none");
+  metrics.count_path(at(2).steady, bob, "none");
+  metrics.count_path(at(7).steady, bob, "relay");
+  metrics.count_path(at(8).steady, bob, "direct");
+  CHECK(has(metrics, "path_seconds_total{path=\"none\"} 2"));
+  CHECK(has(metrics, "path_seconds_total{path=\"relay\"} 5"));
+  CHECK(has(metrics, "path_seconds_total{path=\"direct\"} 1"));
+  CHECK(has(metrics, "path_seconds_total{path=\"lan\"} 0"));
+}
+
 TEST_CASE("suspicions, look-ups and failures are counted by what became of them") {
   Metrics metrics;
   CHECK(has(metrics, "lookups_total{result=\"ok\"} 0"));

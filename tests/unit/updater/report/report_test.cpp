@@ -82,6 +82,31 @@ TEST_CASE("the path is direct, lan, hub or none") {
   CHECK(peer.path() == "hub");
 }
 
+TEST_CASE("a relayed peer's way is told with its hub, since when and why") {
+  PeerReport peer = make_peer("relayed");
+  peer.endpoint = endpoint("198.51.100.1:51820");
+  peer.endpoint_from = "relay";
+  peer.relay = key(1);
+  peer.path_age = 42s;
+  peer.path_reason = "silent for 0.8 s";
+  CHECK(peer.path() == "relay");
+  PeerReport hub = make_hub();
+  hub.name = "vpn";
+  const Report report{"wg0", "wg.example.org.", {}, {hub, peer}};
+  const auto json = nlohmann::json::parse(updater::write_status_json(report));
+  CHECK(json["peers"][1]["relay"] == hub.key.to_base64());
+  CHECK(json["peers"][1]["path"] == "relay");
+  CHECK(json["peers"][1]["path-seconds"] == 42);
+  CHECK(json["peers"][1]["path-reason"] == "silent for 0.8 s");
+  CHECK(json["peers"][0]["relay"].is_null());
+  CHECK(json["peers"][0]["path-seconds"].is_null());
+  const std::string line =
+      "relay by " + wg::describe_peer("vpn", hub.key) + " for 42 s: silent for 0.8 s\n";
+  CHECK(updater::write_status(report).find(line) != std::string::npos);
+  CHECK(updater::write_story(report, report.peers[1]).find(line) != std::string::npos);
+  CHECK(updater::advise(report, report.peers[1]).empty());
+}
+
 TEST_CASE("a story keeps the last hundred events, and counts what repeats in a row") {
   updater::Story story;
   for (int i = 0; i < 3; ++i) story.add(at(i).wall, "again");

@@ -26,9 +26,11 @@ wg::PublicKey key_of(const std::string& text) {
 
 TEST_CASE("the command line alone is enough, and files and command line speak the same words") {
   const Config from_words =
-      read_words({"wg0", "--zone", "wg.example.org", "--hub", hub, "--hub", bob, "--server",
-                  "203.0.113.10", "--direct-keepalive", "20", "--relay", "first", "--metrics-file", "/m.prom",
-                  "--state", "/s.json", "--control", "/c.sock", "--log-level", "debug"});
+      read_words({"wg0",     "--zone",  "wg.example.org", "--hub",          hub,
+                  "--hub",   bob,       "--server",       "203.0.113.10",   "--direct-keepalive",
+                  "20",      "--relay", "first",          "--metrics-file", "/m.prom",
+                  "--state", "/s.json", "--control",      "/c.sock",        "--log-level",
+                  "debug"});
   const Config from_file =
       read_yaml("zone: wg.example.org\nhub: [" + hub + ", " + bob +
                 "]\nserver: 203.0.113.10:53\ndirect-keepalive: 20\nrelay: first\nlog-level: debug\n"
@@ -188,7 +190,8 @@ TEST_CASE("wrong words and values are told with their place and what would be ri
 TEST_CASE("--check-config prints what loads again to the same configuration") {
   const std::string rich =
       "zone: wg.example.org\nhub: " + hub + "\nserver: \"[2001:db8::1]:5353\"\npeers:\n" +
-      "  - {public-key: " + bob + ", name: bob, keepalive: 5, relay: first, lan-candidates: [10.0.0.1:1]}\n" +
+      "  - {public-key: " + bob +
+      ", name: bob, keepalive: 5, relay: first, lan-candidates: [10.0.0.1:1]}\n" +
       "  - {public-key: " + alice + ", ignore: on, endpoint-family: ipv4}\n" +
       "interfaces: {wg0: {state: my state.json}}\n";
   for (const std::string& text : {rich, std::string("zone: a.b\n")}) {
