@@ -210,11 +210,9 @@ class Relay::Impl {
     if (to == no_relay_id) return {.kind = Verdict::Kind::drop};
     if (!peers_[to].has_place(now)) return drop(counters_.no_place);
     const bool is_proven = cookies_.is_right(message.macs, path.remote, now);
-    RelayId id = pairs_.find(from, to);
-    if (id == no_relay_id && !is_proven && pairs_.is_crowded(from))
-      return ask_for_cookie(message, to, path, now);
-    id = pairs_.make(from, to, now);
-    if (id == no_relay_id) return drop(counters_.table_full);
+    const RelayId id = pairs_.make(from, to, is_proven, now);
+    if (id == no_relay_id)
+      return is_proven ? drop(counters_.table_full) : ask_for_cookie(message, to, path, now);
     RelayPair& pair = pairs_[id];
     const std::uint8_t side = pair.peers[0] == from ? 0 : 1;
     if (crosses(pair, side, now)) return drop(counters_.crossing);
@@ -291,7 +289,7 @@ class Relay::Impl {
     const RelayId peer = peers_.find(key);
     const RelayId other = peers_.find(other_key);
     if (peer == no_relay_id || other == no_relay_id || peer == other) return false;
-    const RelayId id = pairs_.make(peer, other, now);
+    const RelayId id = pairs_.make(peer, other, true, now);
     return id != no_relay_id && adoptions_.begin(id, pairs_[id].peers[0] == peer ? 0 : 1, now);
   }
 
@@ -303,7 +301,7 @@ class Relay::Impl {
     if (from == no_relay_id || to == no_relay_id || from == to || route.expires <= now ||
         pairs_.route(from, route.index, now))
       return;
-    const RelayId id = pairs_.make(from, to, now);
+    const RelayId id = pairs_.make(from, to, true, now);
     if (id == no_relay_id) return;
     const std::uint8_t side = pairs_[id].peers[0] == from ? 0 : 1;
     // Both directions of a session end at the same time.

@@ -36,16 +36,10 @@ RelayId RelayPairs::find(RelayId a, RelayId b) const {
   return by_peers_.find({std::min(a, b), std::max(a, b)});
 }
 
-bool RelayPairs::is_crowded(RelayId maker) const {
-  return static_cast<double>(pairs_.size()) > rules::pairs_without_cookie * rules::pairs_in_all ||
-         static_cast<double>(peers_[maker].made) >
-             rules::pairs_without_cookie * rules::pairs_per_peer;
-}
-
-RelayId RelayPairs::make(RelayId maker, RelayId other, base::SteadyTime now) {
+RelayId RelayPairs::make(RelayId maker, RelayId other, bool is_proven, base::SteadyTime now) {
   const RelayId known = find(maker, other);
   if (known != no_relay_id) return known;
-  if (!make_room(maker, now)) return no_relay_id;
+  if (!make_room(maker, is_proven, now)) return no_relay_id;
   const RelayId id = pairs_.take();
   RelayPair& pair = pairs_[id];
   pair.peers = {maker, other};
@@ -59,24 +53,44 @@ RelayId RelayPairs::make(RelayId maker, RelayId other, base::SteadyTime now) {
   return id;
 }
 
-bool RelayPairs::make_room(RelayId maker, base::SteadyTime now) {
-  if (peers_[maker].made >= rules::pairs_per_peer) {
-    const auto& pairs = peers_[maker].pairs;
-    const auto idle = std::find_if(pairs.rbegin(), pairs.rend(), [&](RelayId id) {
-      return pairs_[id].peers[pairs_[id].maker] == maker && is_idle(pairs_[id], now);
-    });
-    if (idle == pairs.rend()) return false;
-    remove(*idle);
+bool RelayPairs::make_room(RelayId maker, bool is_proven, base::SteadyTime now) {
+  const std::size_t made = peers_[maker].made;
+  if (made >= rules::pairs_per_peer / 2) {
+    const RelayId idle = find_idle(maker, now);
+    if (idle != no_relay_id) {
+      remove(idle);
+    } else if (!is_proven || made >= rules::pairs_per_peer) {
+      return false;
+    }
   }
-  if (pairs_.size() < rules::pairs_in_all) return true;
+  if (pairs_.size() >= rules::pairs_in_all / 2) {
+    const RelayId idle = find_idle(now);
+    if (idle != no_relay_id) {
+      remove(idle);
+    } else if (!is_proven || pairs_.size() >= rules::pairs_in_all) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/// The one that was used least lately.
+RelayId RelayPairs::find_idle(RelayId maker, base::SteadyTime now) const {
+  const auto& pairs = peers_[maker].pairs;
+  const auto idle = std::find_if(pairs.rbegin(), pairs.rend(), [&](RelayId id) {
+    return pairs_[id].peers[pairs_[id].maker] == maker && is_idle(pairs_[id], now);
+  });
+  return idle == pairs.rend() ? no_relay_id : *idle;
+}
+
+/// Anybody's, where the sweep is.
+RelayId RelayPairs::find_idle(base::SteadyTime now) {
   for (std::size_t i = 0; i < rules::swept_at_once; ++i) {
     if (sweep_next_ >= pairs_.end()) sweep_next_ = 0;
     const RelayId id = sweep_next_++;
-    if (pairs_[id].peers[0] == no_relay_id || !is_idle(pairs_[id], now)) continue;
-    remove(id);
-    return true;
+    if (pairs_[id].peers[0] != no_relay_id && is_idle(pairs_[id], now)) return id;
   }
-  return false;
+  return no_relay_id;
 }
 
 void RelayPairs::put_first(RelayId id) {

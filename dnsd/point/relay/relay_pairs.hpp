@@ -69,10 +69,10 @@ class RelayPairs {
 
   [[nodiscard]] RelayPair& operator[](RelayId id) { return pairs_[id]; }
   [[nodiscard]] RelayId find(RelayId a, RelayId b) const;
-  /// Whether a new pair of this maker needs a cookie.
-  [[nodiscard]] bool is_crowded(RelayId maker) const;
-  /// Finds or makes the pair. \return no_relay_id: there are too many, and all are in use.
-  RelayId make(RelayId maker, RelayId other, base::SteadyTime now);
+  /// Finds or makes the pair. From half of the limits on, one that is idle has to go,
+  /// or \param is_proven the maker is really there.
+  /// \return no_relay_id: there are too many in use
+  RelayId make(RelayId maker, RelayId other, bool is_proven, base::SteadyTime now);
   /// The pair is the first that both try.
   void put_first(RelayId id);
   void remove_all(RelayId peer);
@@ -154,7 +154,9 @@ class RelayPairs {
   [[nodiscard]] bool is_idle(const RelayPair& pair, base::SteadyTime now) const;
   void remove(RelayId id);
   void note_change(RelayId id);
-  bool make_room(RelayId maker, base::SteadyTime now);
+  [[nodiscard]] bool make_room(RelayId maker, bool is_proven, base::SteadyTime now);
+  [[nodiscard]] RelayId find_idle(RelayId maker, base::SteadyTime now) const;
+  [[nodiscard]] RelayId find_idle(base::SteadyTime now);
   void drop_over(RelayId id, base::SteadyTime now);
 
   RelayPeers& peers_;

@@ -68,10 +68,10 @@ inline constexpr auto crossing_pause = 6s;
 
 // Tables
 
+/// By the initiations of one peer, and in all. From half of it on, a new pair takes the place of
+/// one that has no session, or its initiation has to come with a cookie.
 inline constexpr std::size_t pairs_per_peer = 1'024;
 inline constexpr std::size_t pairs_in_all = 262'144;
-/// Beyond this part of either limit a new pair needs a cookie.
-inline constexpr double pairs_without_cookie = 0.5;
 /// Looked at by one tick, once in the interval: at least so many, and so big a part of all.
 inline constexpr std::size_t swept_at_once = 2'048;
 inline constexpr std::size_t sweeps_of_all = 16;
