@@ -122,7 +122,7 @@ class Relay::Impl {
     if (is_on_trust) peer.asked_on_trust = now;
     peer.strange_octets = 0;
     ++counters_.ask_backs;
-    return {.kind = Verdict::Kind::ask_back, .peer = &peer.key};
+    return {.kind = Verdict::Kind::ask_back, .path = &path, .peer = &peer.key};
   }
 
   /// From the IP header on.
@@ -272,7 +272,7 @@ class Relay::Impl {
     cookies_.write_reply(noise::cookie_key_of(peers_[to].key), message.sender, message.macs,
                          path.remote, now, reply_);
     ++counters_.cookies;
-    return {.kind = Verdict::Kind::reply};
+    return {.kind = Verdict::Kind::reply, .path = &path};
   }
 
   // Peers, adoption

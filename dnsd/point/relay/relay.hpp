@@ -94,7 +94,7 @@ class Relay {
       drop,
     };
     Kind kind = Kind::not_relayed;
-    const noise::Path* path = nullptr;  ///< valid until the next call
+    const noise::Path* path = nullptr;  ///< valid until the next call, or the argument of this one
     const wg::PublicKey* peer = nullptr;
   };
 

@@ -92,8 +92,12 @@ struct Net {
       in_flight.emplace_back(*verdict.path, std::move(datagram));
     } else if (verdict.kind == Kind::reply) {
       const base::Bytes reply = relay->reply();
-      in_flight.emplace_back(from, Octets(reply.begin(), reply.end()));
+      REQUIRE(verdict.path != nullptr);
+      CHECK(*verdict.path == from);
+      in_flight.emplace_back(*verdict.path, Octets(reply.begin(), reply.end()));
     } else if (verdict.kind == Kind::ask_back) {
+      REQUIRE(verdict.path != nullptr);
+      CHECK(*verdict.path == from);
       asked.push_back(*verdict.peer);
     }
     return verdict.kind;
