@@ -87,7 +87,7 @@ void Hub::relay(Packet packet, const noise::Path& path) {
       break;
     }
     case dnsd::Relay::Verdict::Kind::ask_back:
-      initiate(*verdict.peer, path, 1);
+      rules_.relayed_from(*verdict.peer, path, now());
       break;
     case dnsd::Relay::Verdict::Kind::drop:
       break;
@@ -276,23 +276,17 @@ bool Hub::owns_index(noise::SessionIndex index) const {
 
 // Rules and time
 
-/// What the rules concluded: asked back, published, and told to the relay, which knows only places
-/// that are not on trial.
+/// What the rules concluded: the relay learns what is confirmed, DNS what is published, and peers
+/// are asked back.
 void Hub::follow_rules() {
   const dnsd::PointRules::Result result = rules_.take();
-  for (const auto& ask : result.ask) initiate(ask.key, ask.path, ask.attempts);
-  for (const auto& [key, observation] : result.seen) {
-    Peer& peer = peers_.at(key);
-    peer.published = observation.endpoint;
-    if (!relays_) continue;
-    if (observation.is_on_trial) {
-      peer.confirmed.reset();
-      relay_.clear_place(key);
-    } else {
-      peer.confirmed = observation.endpoint;
-      relay_.set_place(key, {observation.endpoint, place_.address}, observation.seen);
-    }
+  for (const auto& [key, path, seen] : result.confirmed) {
+    peers_.at(key).confirmed = path.remote;
+    if (relays_) relay_.set_place(key, path, seen);
   }
+  for (const auto& ask : result.ask) initiate(ask.key, ask.path, ask.attempts);
+  for (const auto& [key, observation] : result.seen)
+    peers_.at(key).published = observation.endpoint;
 }
 
 void Hub::tick() {

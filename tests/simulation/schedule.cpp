@@ -46,6 +46,12 @@ std::array<NatKind, 2> choose_nats(Group group, Chance& chance) {
     case Group::hopeless:
       nats = {NatKind::symmetric, chance.one_of({NatKind::symmetric, NatKind::cone})};
       break;
+    case Group::kinds:
+      for (NatKind& kind : nats)
+        kind = chance.one_of({NatKind::none, NatKind::cone_eif, NatKind::cone_adf, NatKind::cone,
+                              NatKind::firewall, NatKind::symmetric, NatKind::accepting,
+                              NatKind::double_nat});
+      break;
     default:
       break;
   }
@@ -71,6 +77,8 @@ std::string_view to_string(Group group) {
       return "roaming";
     case Group::hopeless:
       return "hopeless";
+    case Group::kinds:
+      return "kinds";
   }
   return "";
 }
@@ -79,13 +87,16 @@ Schedule make_schedule(std::uint32_t seed) {
   Chance chance(seed ^ 0x9e3779b9U);
   Schedule schedule;
   schedule.seed = seed;
-  schedule.group =
-      chance.one_of({Group::together, Group::together, Group::later, Group::later, Group::traffic,
-                     Group::lossy, Group::open, Group::roaming, Group::hopeless});
+  schedule.group = chance.one_of({Group::together, Group::together, Group::later, Group::later,
+                                  Group::traffic, Group::lossy, Group::open, Group::roaming,
+                                  Group::hopeless, Group::kinds, Group::kinds});
   Conditions& conditions = schedule.conditions;
   conditions.nats = choose_nats(schedule.group, chance);
+  conditions.shares_nat = schedule.group == Group::kinds && chance.is(0.1);
+  if (conditions.shares_nat) conditions.nats = {NatKind::cone, NatKind::cone};
   conditions.delays = {make_delay(chance), make_delay(chance)};
   if (chance.is(0.5)) conditions.delays[1] = conditions.delays[0];
+  conditions.hub_delays = {make_delay(chance) / 2, make_delay(chance) / 2};
   if (schedule.group == Group::lossy) conditions.loss = chance.uniform(0.005, 0.1);
   const Time spread = schedule.group == Group::together || chance.is(0.5) ? 1 : 120;
   for (Time& start : schedule.starts) start = first_start + chance.uniform(0, spread);
@@ -104,29 +115,35 @@ Schedule make_schedule(std::uint32_t seed) {
   return schedule;
 }
 
-Outcome run(const Schedule& schedule) {
-  World world(schedule.seed, schedule.conditions);
+Outcome run(const Schedule& schedule, updater::RelayUse use) {
+  Conditions conditions = schedule.conditions;
+  conditions.relays = true;
+  conditions.use = use;
+  World world(schedule.seed, conditions);
   Outcome outcome;
   for (std::size_t side = 0; side < 2; ++side) world.start_updater(side, schedule.starts.at(side));
   const Time started = *std::max_element(schedule.starts.begin(), schedule.starts.end());
   world.run_until(started);
-  const auto direct = world.run_until_direct(started + contact_limit);
-  if (direct) {
-    outcome.direct_after = *direct - started;
-    world.run_until(*direct + watch_time);
+  const auto contact = world.run_until_connected(started + contact_limit);
+  if (contact) {
+    outcome.contact_after = *contact - started;
+    // The responder is sure last: what the initiator asked is with it now, or on its way.
+    outcome.reply_after = *contact - started + world.delay_to_initiator();
+    outcome.is_direct = world.is_direct();
+    world.run_until(*contact + watch_time);
     if (schedule.rebinds) {
       const Time moment = world.now() + static_cast<Time>(schedule.seed % 97) / 97;
       world.rebind(*schedule.rebinds, moment);
       world.run_until(moment + 0.001);
-      const auto repaired = world.run_until_direct(moment + repair_limit);
+      const auto repaired = world.run_until_connected(moment + repair_limit);
       if (repaired) outcome.repaired_after = *repaired - moment;
       world.run_until(world.now() + watch_time / 2);
     }
-    if (schedule.readdressed && world.is_direct()) {
+    if (schedule.readdressed && world.is_connected()) {
       const Time moment = world.now() + static_cast<Time>(schedule.seed % 89) / 89;
       world.readdress(*schedule.readdressed, moment, schedule.loses_source);
       world.run_until(moment + 0.001);
-      const auto heard = world.run_until_direct(moment + repair_limit);
+      const auto heard = world.run_until_connected(moment + repair_limit);
       outcome.heard_after = heard.value_or(moment + repair_limit) - moment;
       world.run_until(world.now() + watch_time / 2);
     }
@@ -134,6 +151,10 @@ Outcome run(const Schedule& schedule) {
   outcome.writes_to_live_peers = world.writes_to_live_peers();
   outcome.log = world.log();
   return outcome;
+}
+
+bool may_be_direct(const Schedule& schedule) {
+  return schedule.group != Group::hopeless && schedule.group != Group::kinds;
 }
 
 }  // namespace model

@@ -18,6 +18,7 @@ enum class Group : std::uint8_t {
   open,      ///< a firewall or an open host on at least one side, no symmetric NAT
   roaming,   ///< an open host and a symmetric NAT
   hopeless,  ///< a symmetric NAT and one that it cannot reach
+  kinds,     ///< any two kinds of NAT, or one box for both
 };
 [[nodiscard]] std::string_view to_string(Group group);
 
@@ -34,14 +35,22 @@ struct Schedule {
 [[nodiscard]] Schedule make_schedule(std::uint32_t seed);
 
 struct Outcome {
-  std::optional<Time> direct_after;    ///< from the later start
+  /// From the later start until packets pass in both directions; nothing: they never did.
+  std::optional<Time> contact_after;
+  /// The same until the first reply, if the side that begins the session asks as soon as it can.
+  std::optional<Time> reply_after;
+  bool is_direct = false;              ///< at the first contact
   std::optional<Time> repaired_after;  ///< from the rebinding, if traffic notices it
   std::optional<Time> heard_after;     ///< from the change of the own address
   std::vector<std::string> writes_to_live_peers;
   std::vector<std::string> log;
 };
 /// First contact, then two minutes of watching. Then, if the schedule has them, the rebinding and a
-/// minute, and the change of an own address and a minute.
-[[nodiscard]] Outcome run(const Schedule& schedule);
+/// minute, and the change of an own address and a minute. \param use of the relay, which the host
+/// offers
+[[nodiscard]] Outcome run(const Schedule& schedule, updater::RelayUse use);
+
+/// Whether the two can have a direct session.
+[[nodiscard]] bool may_be_direct(const Schedule& schedule);
 
 }  // namespace model

@@ -5,6 +5,9 @@
 #include <cmath>
 #include <cstdio>
 #include <map>
+#include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/simulation/schedule.hpp"
@@ -15,6 +18,15 @@ using model::Group;
 using model::Outcome;
 using model::Schedule;
 using model::Time;
+using updater::RelayUse;
+
+struct Options {
+  std::uint32_t first = 0;
+  std::uint32_t count = 10000;
+  std::vector<RelayUse> uses = {RelayUse::never, RelayUse::fallback, RelayUse::first};
+  std::string data_file;
+  bool verbose = false;
+};
 
 /// The figures of one group, and of its repairs.
 struct Figures {
@@ -30,7 +42,7 @@ Time quantile(const std::vector<Time>& sorted, double part) {
 
 void print(const std::string& name, Figures& figures) {
   std::sort(figures.times.begin(), figures.times.end());
-  fmt::print("{:20} {:6} schedules", name, figures.times.size() + figures.never);
+  fmt::print("{:30} {:6} schedules", name, figures.times.size() + figures.never);
   if (!figures.times.empty())
     fmt::print("  median {:6.2f} s  90 % {:6.2f} s  99 % {:6.2f} s  worst {:6.2f} s",
                quantile(figures.times, 0.5), quantile(figures.times, 0.9),
@@ -39,15 +51,18 @@ void print(const std::string& name, Figures& figures) {
   fmt::print("\n");
 }
 
+/// By group, and by the use of the relay.
+using Groups = std::map<std::pair<std::string, RelayUse>, Figures>;
+
 /// One line for each step of the cumulative distribution, at most 200 a group.
-void write_data(std::FILE* file, const std::map<std::string, Figures>& groups) {
-  fmt::print(file, "group,part,seconds\n");
+void write_data(std::FILE* file, const Groups& groups) {
+  fmt::print(file, "group,relay,part,seconds\n");
   for (const auto& [name, figures] : groups) {
     const auto total = static_cast<double>(figures.times.size() + figures.never);
     constexpr int steps = 200;
     for (int step = 0; step <= steps && !figures.times.empty(); ++step) {
       const double part = static_cast<double>(step) / steps;
-      fmt::print(file, "{},{:.4f},{:.3f}\n", name,
+      fmt::print(file, "{},{},{:.4f},{:.3f}\n", name.first, to_string(name.second),
                  part * static_cast<double>(figures.times.size()) / total,
                  quantile(figures.times, part));
     }
@@ -72,53 +87,68 @@ std::string repair_group(const Schedule& schedule) {
   }
 }
 
-void print_log(const Outcome& outcome) {
-  for (const std::string& line : outcome.log) fmt::print("{}\n", line);
+void take(Figures& figures, const std::optional<Time>& time) {
+  if (time) {
+    figures.times.push_back(*time);
+  } else {
+    ++figures.never;
+  }
 }
 
-int run(std::uint32_t first, std::uint32_t count, const std::string& data_file, bool verbose) {
-  std::map<std::string, Figures> groups;
+/// What must not happen, in words.
+std::vector<std::string> find_faults(const Schedule& schedule, RelayUse use,
+                                     const Outcome& outcome) {
+  std::vector<std::string> faults;
+  const bool must_be_quick = use != RelayUse::never || is_cone_pair(schedule);
+  const bool must_succeed = use != RelayUse::never || may_be_direct(schedule);
+  if (must_be_quick && must_succeed && outcome.contact_after.value_or(1e9) > 60)
+    faults.emplace_back("no contact within 60 s");
+  else if (must_succeed && !outcome.contact_after)
+    faults.emplace_back("no contact");
+  if (use != RelayUse::never && schedule.rebinds && outcome.contact_after &&
+      !outcome.repaired_after)
+    faults.emplace_back("no contact any more after the rebinding");
+  // Several losses in a row look like silence.
+  if (schedule.conditions.loss == 0) {
+    for (const std::string& write : outcome.writes_to_live_peers)
+      faults.push_back("written to a live peer: " + write);
+  }
+  return faults;
+}
+
+int run(const Options& options) {
+  Groups groups;
   unsigned failures = 0;
   std::size_t writes_under_loss = 0;
-  for (std::uint32_t seed = first; seed < first + count; ++seed) {
+  for (std::uint32_t seed = options.first; seed < options.first + options.count; ++seed) {
     const Schedule schedule = model::make_schedule(seed);
-    const Outcome outcome = model::run(schedule);
-    Figures& figures = groups[std::string(to_string(schedule.group))];
-    if (outcome.direct_after) {
-      figures.times.push_back(*outcome.direct_after);
-    } else {
-      ++figures.never;
+    for (const RelayUse use : options.uses) {
+      const Outcome outcome = model::run(schedule, use);
+      take(groups[{std::string(to_string(schedule.group)), use}], outcome.reply_after);
+      if (schedule.rebinds && outcome.contact_after)
+        take(groups[{repair_group(schedule), use}], outcome.repaired_after);
+      if (schedule.loses_source && outcome.heard_after)
+        take(groups[{"readdressed", use}], outcome.heard_after);
+      const auto faults = find_faults(schedule, use, outcome);
+      for (const std::string& fault : faults)
+        fmt::print("seed {} relay {}: {}\n", seed, to_string(use), fault);
+      if (!faults.empty()) ++failures;
+      if (schedule.conditions.loss > 0) writes_under_loss += outcome.writes_to_live_peers.size();
+      for (const std::string& line : options.verbose ? outcome.log : std::vector<std::string>())
+        fmt::print("{}\n", line);
     }
-    if (schedule.rebinds && outcome.direct_after) {
-      Figures& repairs = groups[repair_group(schedule)];
-      if (outcome.repaired_after) {
-        repairs.times.push_back(*outcome.repaired_after);
-      } else {
-        ++repairs.never;
-      }
-    }
-    if (schedule.loses_source && outcome.heard_after)
-      groups["readdressed"].times.push_back(*outcome.heard_after);
-    const bool is_late = is_cone_pair(schedule) && outcome.direct_after.value_or(1e9) > 60;
-    const bool is_stuck = schedule.group != Group::hopeless && !outcome.direct_after;
-    if (is_late || is_stuck) fmt::print("seed {}: not direct within 60 s\n", seed);
-    const bool is_lossy = schedule.conditions.loss > 0;
-    for (const std::string& write : outcome.writes_to_live_peers)
-      fmt::print("seed {}: written to a live peer{}: {}\n", seed,
-                 is_lossy ? ", packets having been lost" : "", write);
-    if (is_late || is_stuck || (!is_lossy && !outcome.writes_to_live_peers.empty())) ++failures;
-    if (is_lossy) writes_under_loss += outcome.writes_to_live_peers.size();
-    if (verbose) print_log(outcome);
   }
-  for (auto& [name, figures] : groups) print(name, figures);
-  if (!data_file.empty()) {
-    std::FILE* file = std::fopen(data_file.c_str(), "w");
+  for (auto& [name, figures] : groups)
+    print(fmt::format("{}, relay: {}", name.first, to_string(name.second)), figures);
+  if (!options.data_file.empty()) {
+    std::FILE* file = std::fopen(options.data_file.c_str(), "w");
     if (file == nullptr) return 2;
     write_data(file, groups);
     std::fclose(file);
   }
   fmt::print("writes to live peers after losses that looked like silence: {}\n", writes_under_loss);
-  fmt::print("{} schedules, {} failed\n", count, failures);
+  fmt::print("{} schedules, {} runs, {} failed\n", options.count,
+             options.count * options.uses.size(), failures);
   return failures == 0 ? 0 : 1;
 }
 
@@ -127,15 +157,22 @@ int run(std::uint32_t first, std::uint32_t count, const std::string& data_file, 
 int main(int argc, char** argv) {
   CLI::App app("Two updaters' state machines in a model of WireGuard and NATs, over many schedules",
                "simulate");
-  std::uint32_t first = 0;
-  std::uint32_t count = 10000;
-  std::string data_file;
-  bool verbose = false;
-  app.add_option("--first", first, "Seed of the first schedule")->capture_default_str();
-  app.add_option("--count", count, "How many schedules")->capture_default_str();
-  app.add_option("--data", data_file, "Write the distributions there, as CSV");
-  app.add_flag("--verbose", verbose, "Tell the story of each schedule");
+  Options options;
+  std::string use;
+  app.add_option("--first", options.first, "Seed of the first schedule")->capture_default_str();
+  app.add_option("--count", options.count, "How many schedules")->capture_default_str();
+  app.add_option("--relay", use, "Only with this one: never, fallback or first");
+  app.add_option("--data", options.data_file, "Write the distributions there, as CSV");
+  app.add_flag("--verbose", options.verbose, "Tell the story of each schedule");
   app.footer("Exit status: 0 every schedule went as it must, 1 some did not, 2 wrong usage.");
   CLI11_PARSE(app, argc, argv);
-  return run(first, count, data_file, verbose);
+  if (!use.empty()) {
+    const auto parsed = updater::parse_relay_use(use);
+    if (!parsed) {
+      fmt::print(stderr, "simulate: --relay \"{}\" is not never, fallback or first\n", use);
+      return 2;
+    }
+    options.uses = {*parsed};
+  }
+  return run(options);
 }

@@ -73,6 +73,7 @@ class WireGuard {
   void lose_source() { is_mute_ = true; }
   [[nodiscard]] bool is_mute() const { return is_mute_; }
   [[nodiscard]] bool has_session() const { return is_alive(current_); }
+  [[nodiscard]] bool is_initiator() const { return current_ && current_->is_initiator; }
   /// Whether this side can decrypt a packet that the other side sends in its session.
   [[nodiscard]] bool understands(const WireGuard& other) const;
   /// The index under which this side sends now; none: no session.

@@ -15,17 +15,24 @@ using namespace samples;
 const auto host_key = key(0x01);
 constexpr std::array<const char*, 2> names = {"alice", "bob"};
 constexpr std::array<const char*, 2> tunnel_addresses = {"10.77.0.2", "10.77.0.3"};
-const updater::Settings settings{{host_key}, 25s, false};
+updater::Settings settings_with(updater::RelayUse use) {
+  updater::Settings settings{{host_key}, 25s, false};
+  settings.relay = use;
+  return settings;
+}
 const auto host_place = endpoint("198.51.100.1:51820");
 /// The delay until a change of addresses is reported (updater/host/local_watch.cpp).
 constexpr Time settle_time = 0.1;
 /// The time after which glibc asks again.
 constexpr Time resolver_retry = 5;
+/// When an update is sent again, and given up (updater/tunnel/private_client.cpp).
+constexpr std::array<Time, 4> update_patience = {0.5, 1, 2, 4};
 
 }  // namespace
 
 World::World(std::uint32_t seed, Conditions conditions)
     : conditions_(conditions),
+      settings_(settings_with(conditions.use)),
       events_(seed),
       hub_(events_, host_key, host_place, conditions.relays,
            [this](const auto& to, const auto& packet) { leave_hub(to, packet); }) {
@@ -36,6 +43,13 @@ World::World(std::uint32_t seed, Conditions conditions)
     sides_[i].device.public_key = key(is_smaller ? 0x20 : 0x90);
   }
   for (std::size_t i = 0; i < 2; ++i) join(i);
+  // An update names the other side: there is nobody else.
+  hub_.on_update([this](const wg::PublicKey& peer, std::uint32_t /*number*/) {
+    const std::size_t i = peer == sides_[0].key() ? 0 : 1;
+    const bool is_granted = hub_.adopt(peer, sides_[1 - i].key());
+    note(i, is_granted ? "the hub adopts what comes" : "the hub refuses to adopt");
+    return true;
+  });
   make_traffic();
 }
 
@@ -100,7 +114,7 @@ void World::make_traffic() {
 void World::start_updater(std::size_t side, Time when) {
   const auto seed = events_.seed();
   events_.at(when, [this, side, seed] {
-    sides_[side].machine = std::make_unique<updater::Machine>(settings, updater::Memory(), seed);
+    sides_[side].machine = std::make_unique<updater::Machine>(settings_, updater::Memory(), seed);
     poll(side);
   });
 }
@@ -225,7 +239,11 @@ void World::poll(std::size_t i) {
   const std::vector<base::InterfaceAddress> host = {own("192.168.1.5"),
                                                     own(tunnel_addresses[i], "wg0")};
   const updater::Plan plan = side.machine->step(at(now()), side.device, host);
-  for (const updater::Note& line : plan.notes) note(i, to_string(line, settings));
+  for (const updater::Note& line : plan.notes) note(i, to_string(line, settings_));
+  for (const updater::ViaRequest& via : plan.vias) {
+    note(i, fmt::format("via= to {}", via.hub.to_short()));
+    say_via(i, events_.next_number(), 0);
+  }
   for (const updater::Change& change : plan.changes) write(i, change);
   for (const updater::Probe& probe : plan.probes) {
     const bool is_hub = probe.peer == host_key;
@@ -263,6 +281,21 @@ void World::write(std::size_t i, const updater::Change& change) {
   }
 }
 
+/// Once more where nothing comes back.
+void World::say_via(std::size_t i, std::uint32_t number, std::size_t attempt) {
+  Side& side = sides_[i];
+  if (attempt == update_patience.size()) {
+    side.unanswered.erase(number);
+    return;
+  }
+  if (attempt == 0) side.unanswered.insert(number);
+  if (side.unanswered.count(number) == 0) return;
+  side.hub_tunnel->send(Kind::update, number);
+  events_.after(update_patience.at(attempt), [this, i, number, attempt] {
+    if (sides_[i].unanswered.count(number) != 0) say_via(i, number, attempt + 1);
+  });
+}
+
 void World::look_up(std::size_t i, const updater::LookupRequest& request) {
   ++lookups_;
   Time delay = events_.uniform(0.005, 0.08);
@@ -276,9 +309,10 @@ void World::look_up(std::size_t i, const updater::LookupRequest& request) {
     result.text->mapping = sides_[is_own ? i : 1 - i].nat->kind() == NatKind::symmetric
                                ? schema::NatMapping::address_and_port_dependent
                                : schema::NatMapping::endpoint_independent;
+    if (conditions_.relays) result.text->relays = {host_key};
     if (published) result.endpoints = updater::PublishedEndpoints{{*published}, dns::Ttl{1}};
     for (const updater::Note& line : side.machine->learn(at(now()), result))
-      note(i, to_string(line, settings));
+      note(i, to_string(line, settings_));
     poll(i);
   });
 }
@@ -330,6 +364,7 @@ void World::arrive(std::size_t i, const Packet& packet) {
   Side& side = sides_[i];
   if (packet.from == host_key) {
     if (packet.kind == Kind::echo_reply) learn_round_trip(i, host_key, side.hub_probed);
+    if (packet.kind == Kind::update_reply) side.unanswered.erase(packet.number);
     return;
   }
   if (packet.kind == Kind::request) side.tunnel->send(Kind::reply);

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,10 +33,11 @@ struct Conditions {
   std::array<NatKind, 2> nats = {NatKind::cone, NatKind::cone};
   /// The two are behind one box, which does not turn packets to its own address round.
   bool shares_nat = false;
-  std::array<double, 2> delays = {0.02, 0.02};      ///< one way, seconds: from alice, from bob
-  std::array<double, 2> hub_delays = {0.01, 0.01};  ///< of each, to the host and from it
-  double loss = 0;                                  ///< of packets between any two
-  bool relays = false;                              ///< the host passes packets on
+  std::array<double, 2> delays = {0.02, 0.02};          ///< one way, seconds: from alice, from bob
+  std::array<double, 2> hub_delays = {0.01, 0.01};      ///< of each, to the host and from it
+  double loss = 0;                                      ///< of packets between any two
+  bool relays = false;                                  ///< the host passes packets on, and says so
+  updater::RelayUse use = updater::RelayUse::fallback;  ///< of both updaters
   Traffic traffic = Traffic::none;
   Time traffic_begins = 0;
   std::array<bool, 2> keepalive_preset = {false, false};  ///< the user's, towards the other peer
@@ -77,6 +79,10 @@ class World {
   [[nodiscard]] bool is_connected() const;
   /// One way, seconds, on the path that packets from this side take now.
   [[nodiscard]] Time delay_from(std::size_t side) const;
+  /// The same, from the side that did not begin the session.
+  [[nodiscard]] Time delay_to_initiator() const {
+    return delay_from(sides_[0].tunnel->is_initiator() ? 1 : 0);
+  }
   [[nodiscard]] const Hub& hub() const { return hub_; }
   /// This side's WireGuard, towards the other, and towards the host.
   [[nodiscard]] WireGuard& tunnel(std::size_t side) { return *sides_.at(side).tunnel; }
@@ -98,9 +104,10 @@ class World {
     std::unique_ptr<updater::Machine> machine;
     std::unique_ptr<Nat> nat;
     Time next_poll = 1e9;
-    Time probed = 0;      ///< the last echo request to the other side
-    Time hub_probed = 0;  ///< and to the host
-    Time heard = 0;       ///< the last packet that proves the path to it
+    Time probed = 0;                     ///< the last echo request to the other side
+    Time hub_probed = 0;                 ///< and to the host
+    std::set<std::uint32_t> unanswered;  ///< numbers of updates
+    Time heard = 0;                      ///< the last packet that proves the path to it
   };
 
   void join(std::size_t side);
@@ -110,6 +117,7 @@ class World {
   void poll(std::size_t side);
   void write(std::size_t side, const updater::Change& change);
   void look_up(std::size_t side, const updater::LookupRequest& request);
+  void say_via(std::size_t side, std::uint32_t number, std::size_t attempt);
   void leave(std::size_t from, const base::Endpoint& to, const Packet& packet);
   void leave_hub(const base::Endpoint& to, const Packet& packet);
   void enter(std::size_t side, const base::Endpoint& from, const base::Endpoint& to,
@@ -120,6 +128,7 @@ class World {
   void note(std::size_t side, const std::string& text);
 
   Conditions conditions_;
+  updater::Settings settings_;
   Events events_;
   Hub hub_;
   std::array<Side, 2> sides_;  // alice, bob
