@@ -144,12 +144,14 @@ void Attempt::start(Turn& turn, const Context& context, bool set_again, const st
 
 std::string Attempt::describe_candidate(const Turn& turn) const {
   const std::string text = candidates_[index_].endpoint.to_string();
-  return relay() ? fmt::format("{} ({})", text, turn.settings.describe(*relay())) : text;
+  return relay() ? fmt::format("{}, through {}", text, turn.settings.describe(*relay())) : text;
 }
 
-/// `, through xTIB…p8Dg`, where a hub is set.
+/// `; through xTIB…p8Dg, which passes packets on`, where a hub is set.
 std::string Attempt::describe_relay(const Turn& turn) const {
-  return relay() ? fmt::format(", through {}", turn.settings.describe(*relay())) : "";
+  return relay() ? fmt::format("; through {}, which passes packets on",
+                               turn.settings.describe(*relay()))
+                 : "";
 }
 
 void Attempt::mark_set(SteadyTime now) {

@@ -1,5 +1,6 @@
 #include "updater/lookup/lookup.hpp"
 
+#include <array>
 #include <map>
 #include <utility>
 
@@ -7,6 +8,7 @@
 
 #include "dns/query.hpp"
 #include "schema/owner_name.hpp"
+#include "schema/relay_text.hpp"
 #include "tests/unit/updater/samples.hpp"
 
 namespace {
@@ -271,7 +273,7 @@ TEST_CASE("the answer to the TXT question that came by another road is read with
   }
 }
 
-TEST_CASE("role and NAT are what the peer's own TXT record says") {
+TEST_CASE("role, NAT and relays are what the peer's own TXT record says") {
   using updater::PublishedText;
   const std::string pub = "pub=" + alice.to_base64();
   const struct {
@@ -286,6 +288,14 @@ TEST_CASE("role and NAT are what the peer's own TXT record says") {
        {"txtvers=1", pub, "map=varies"},
        dns::Rcode::noerror,
        PublishedText{false, schema::NatMapping::varies}},
+      {"who passes packets on",
+       {"txtvers=1", pub, schema::write_relay_strings(std::array{mallory, alice}).front()},
+       dns::Rcode::noerror,
+       PublishedText{false, {}, {mallory, alice}}},
+      {"a malformed list",
+       {"txtvers=1", pub, "relay=x", "map=apdm"},
+       dns::Rcode::noerror,
+       PublishedText{}},
       {"another's key",
        {"txtvers=1", "pub=" + mallory.to_base64(), "role=hub", "map=apdm"},
        dns::Rcode::noerror,

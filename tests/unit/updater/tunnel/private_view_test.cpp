@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "schema/owner_name.hpp"
+#include "schema/relay_text.hpp"
 #include "tests/unit/updater/samples.hpp"
 
 namespace {
@@ -50,6 +51,7 @@ class Server {
   std::map<dns::RrType, Octets> records;
   std::map<dns::RrType, int> questions;  ///< how many questions of each type came
   int updates = 0;
+  Octets last_update;
 
  private:
   void receive() {
@@ -66,6 +68,7 @@ class Server {
     const bool is_update = (packet[2] >> 3U) == 5;
     if (is_update) {
       ++updates;
+      last_update = packet;
       packet.resize(12);
       packet[2] |= 0x80U;
       std::fill(packet.begin() + 4, packet.end(), std::uint8_t{0});
@@ -164,6 +167,46 @@ TEST_CASE("a peer's text is asked for once at a time, and handed on") {
   world.view.ask_text(alice);
   REQUIRE(world.until([&] { return world.reader.texts.size() == 2; }));
   CHECK(world.server.questions[dns::RrType::txt] == 2);
+}
+
+TEST_CASE("a hub is told, by an UPDATE of the own name, which peers are reached through it") {
+  World world;
+  const auto hub = key(0x01);
+  world.device.public_key = self;
+  const auto follow = [&](const std::set<wg::PublicKey>& hubs) {
+    world.view.follow(at(0), world.device, hubs, world.host);
+  };
+  follow({});
+  CHECK_FALSE(world.view.say_via({hub, {alice}}));
+  follow({hub});
+  CHECK_FALSE(world.view.say_via({bob, {alice}}));
+  std::vector<wg::PublicKey> peers;
+  for (std::uint8_t i = 0; i < 9; ++i) peers.push_back(key(std::uint8_t(0x60 + i)));
+  CHECK(world.view.say_via({hub, peers}));
+  REQUIRE(world.until([&] { return world.server.updates == 2; }));  // eight, and one
+  CHECK(world.view.say_via({hub, {alice}}));
+  REQUIRE(world.until([&] { return world.server.updates == 3; }));
+  const auto id = static_cast<std::uint16_t>(world.server.last_update.at(0) << 8U |
+                                             world.server.last_update.at(1));
+  CHECK(world.server.last_update == schema::write_via_update(id, zone, self, std::array{alice}));
+}
+
+TEST_CASE("each hub has a server of its own inside its tunnel") {
+  World world;
+  world.config.private_server.reset();
+  const auto hub = key(0x01);
+  const auto other = key(0x02);
+  world.device.public_key = self;
+  world.host = {own("10.77.0.2", "lo")};
+  for (const auto& [which, range] : {std::pair{hub, "10.77.0.1/32"}, {other, "10.77.0.0/24"}}) {
+    wg::DevicePeer peer;
+    peer.public_key = which;
+    peer.allowed_ips = {prefix(range)};
+    world.device.peers.push_back(peer);
+  }
+  world.view.follow(at(0), world.device, {hub, other}, world.host);
+  CHECK(world.view.say_via({hub, {alice}}));
+  CHECK_FALSE(world.view.say_via({other, {alice}}));
 }
 
 TEST_CASE("LAN addresses that the operator wrote down come before those that the peer told") {
