@@ -44,8 +44,7 @@ void RelayWay::move(Turn& turn, const Sight& sight, const std::string& reason) {
   restore_at_.reset();
   turn.plan.add_via(hub_, turn.key());
   kick(turn, sight, {{turn.key(), endpoint_, std::nullopt}},
-       fmt::format("{}; through {}, which passes its packets on", reason,
-                   turn.settings.describe(hub_)),
+       fmt::format("{}; through {}, which passes packets on", reason, turn.settings.describe(hub_)),
        Note::Level::change);
 }
 
