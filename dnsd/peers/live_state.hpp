@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "dnsd/peers/lan_table.hpp"
@@ -12,9 +14,9 @@
 
 namespace dnsd {
 
-/// State that answers read and that changes between reloads: serial, readiness, PTR lists, LAN
-/// addresses. Written by the control thread, except `lan`: the threads that receive announcements
-/// write it. Any thread reads.
+/// State that answers read and that changes between reloads: serial, readiness, PTR lists, which
+/// points relay, LAN addresses. Written by the control thread, except `lan`: the threads that
+/// receive announcements write it. Any thread reads.
 class LiveState {
  public:
   using KeyList = std::vector<wg::PublicKey>;
@@ -36,6 +38,16 @@ class LiveState {
     list_of(view).store(std::move(list), std::memory_order_release);
   }
 
+  /// The strings `relay=` of each peer that is relayed: the points that pass packets on, by their
+  /// own keys. Null: no point does.
+  using RelayStrings = std::vector<std::string>;
+  [[nodiscard]] std::shared_ptr<const RelayStrings> relays() const {
+    return relays_.load(std::memory_order_acquire);
+  }
+  void set_relays(std::shared_ptr<const RelayStrings> relays) {
+    relays_.store(std::move(relays), std::memory_order_release);
+  }
+
   /// The addresses of their own networks that peers announce.
   LanTable lan;
 
@@ -52,6 +64,7 @@ class LiveState {
   std::atomic<bool> ready_{false};
   AtomicList public_list_{std::make_shared<const KeyList>()};
   AtomicList private_list_{std::make_shared<const KeyList>()};
+  std::atomic<std::shared_ptr<const RelayStrings>> relays_;
 };
 
 }  // namespace dnsd

@@ -30,6 +30,8 @@ struct PeerDetail {
   bool is_hub = false;                             ///< a key of this host: role=hub
   std::optional<HostTarget> host_target;           ///< published if no address is
   std::optional<schema::NatMapping> mapping = {};  ///< map=, where built-in points can be compared
+  /// Built-in points pass packets on to it, where they do that: relay=.
+  bool is_relayed = false;
 
   friend bool operator==(const PeerDetail&, const PeerDetail&) = default;
 };
@@ -53,11 +55,12 @@ struct PeerEndpoints {
 };
 
 /// The same content as a PeerRecord, read without allocating: a detail that is nothing but one
-/// prefix, or empty, comes without a PeerDetail.
+/// prefix, or empty, comes without a PeerDetail, whether the peer is relayed or not.
 struct PeerSnapshot {
   PeerEndpoints endpoints;
   base::WallTime since{};
   std::optional<base::WallTime> stale;
+  bool is_relayed = false;                   ///< as in the detail
   std::optional<base::Prefix> allowed_ip;    ///< the only one; set only while `detail` is null
   std::shared_ptr<const PeerDetail> detail;  ///< null: the detail is `allowed_ip` alone, or empty
 };

@@ -24,6 +24,7 @@ constexpr std::size_t buckets_per_peer = 2;
 constexpr unsigned time_bits = 40;  // of seconds since 1970: for 34 000 years
 constexpr std::uint64_t time_mask = (std::uint64_t{1} << time_bits) - 1;
 constexpr std::uint64_t no_time = time_mask;
+constexpr std::uint64_t relayed_bit = std::uint64_t{1} << (time_bits + 4);
 constexpr unsigned length_shift = time_bits + 8;
 
 /// What a More holds apart from its times.
@@ -58,7 +59,7 @@ DetailKind kind_of(std::uint64_t since) {
   return static_cast<DetailKind>((since >> time_bits) & 0x0fU);
 }
 
-/// Whether a detail is nothing but one prefix, or empty.
+/// Whether a detail is nothing but one prefix, or empty; `is_relayed` has a bit of its own.
 bool is_plain(const PeerDetail& detail) {
   return detail.name.empty() && !detail.is_hub && !detail.host_target && !detail.mapping &&
          detail.allowed_ips.size() <= 1;
@@ -168,6 +169,7 @@ PeerSnapshot PeerTable::read_snapshot(const Entry& entry, Index index) const {
   result.endpoints = {ipv4_endpoint(load(entry.ipv4), ports),
                       ipv6_endpoint({load(entry.ipv6[0]), load(entry.ipv6[1])}, ports)};
   result.since = decode_time(since);
+  result.is_relayed = (since & relayed_bit) != 0;
   if (stale != no_time) result.stale = decode_time(stale);
   const auto length = static_cast<unsigned>((since >> length_shift) & 0xffU);
   const auto octets = std::bit_cast<std::array<std::uint8_t, 16>>(said);
@@ -194,6 +196,7 @@ std::optional<PeerRecord> PeerTable::find(const wg::PublicKey& key) const {
   if (!seen->detail) {
     PeerDetail plain;
     if (seen->allowed_ip) plain.allowed_ips.push_back(*seen->allowed_ip);
+    plain.is_relayed = seen->is_relayed;
     seen->detail = std::make_shared<const PeerDetail>(std::move(plain));
   }
   return PeerRecord{seen->endpoints.ipv4, seen->endpoints.ipv6, seen->since, seen->stale,
@@ -369,6 +372,7 @@ void PeerTable::write_entry(Index index, const Key& key, const PeerRecord& recor
   }
   More& more = more_.element(index);
   store(more.since, encode_time(record.since) | (static_cast<std::uint64_t>(kind) << time_bits) |
+                        (detail_of_record.is_relayed ? relayed_bit : 0) |
                         (std::uint64_t{length} << length_shift));
   store(more.stale, record.stale ? encode_time(*record.stale) : no_time);
   store_words(more.detail, said);

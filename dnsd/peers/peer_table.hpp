@@ -74,7 +74,7 @@ class PeerTable {
   };
   /// The rest of a peer: what only TXT records need.
   struct More {
-    std::uint64_t since;  // seconds in the lower 40 bits, above them what the detail is
+    std::uint64_t since;  // seconds in the lower 40 bits, above them what the detail is, and says
     std::uint64_t stale;
     std::array<std::uint64_t, 2> detail;  // the prefix's address, or the number of a SharedDetail
   };

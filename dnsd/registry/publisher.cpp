@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "schema/relay_text.hpp"
+
 namespace dnsd {
 namespace {
 
@@ -77,6 +79,16 @@ void Publisher::arm_deadline() {
 }
 
 // Serial and lists
+
+void Publisher::set_relays(std::vector<wg::PublicKey> relays) {
+  relays.resize(std::min(relays.size(), schema::max_relays));
+  if (relays == relays_) return;
+  relays_ = std::move(relays);
+  live_.set_relays(relays_.empty() ? nullptr
+                                   : std::make_shared<const LiveState::RelayStrings>(
+                                         schema::write_relay_strings(relays_)));
+  content_changed();
+}
 
 void Publisher::content_changed() {
   serial_.note_change();

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "dnsd/peers/live_state.hpp"
@@ -45,6 +46,9 @@ class Publisher : public std::enable_shared_from_this<Publisher> {
 
   /// Publishes what changed in the registry since the last call.
   void publish(base::SteadyTime now, Voice voice);
+  /// The points that pass packets on, by their own keys, in this order: the first max_relays of
+  /// them are published with each peer that is relayed.
+  void set_relays(std::vector<wg::PublicKey> relays);
   /// The zone itself was replaced, or what it says apart from the peers: the serial steps soon.
   void content_changed();
   /// Shows the PTR lists of what was published, and its serial if that may step. At once.
@@ -77,6 +81,7 @@ class Publisher : public std::enable_shared_from_this<Publisher> {
   Serial serial_;
   PtrLists lists_;
   PeerLog peer_log_;
+  std::vector<wg::PublicKey> relays_;
 
   bool stopped_ = false;
   bool lists_changed_ = false;

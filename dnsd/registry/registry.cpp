@@ -89,7 +89,8 @@ void Registry::configure(const ConfiguredPeer& configured) {
                                 : recall(configured.public_key)) {
     const PeerDetail& before = *recalled->detail;
     if (recalled->fixed == fixed && before.name == configured.name &&
-        before.allowed_ips == configured.allowed_ips && are_equal(before.host_target, host)) {
+        before.allowed_ips == configured.allowed_ips &&
+        before.is_relayed == configured.is_relayed && are_equal(before.host_target, host)) {
       if (looks_for_gone_) confirmed_.push_back(configured.public_key);
       return;
     }
@@ -106,6 +107,7 @@ void Registry::configure(const ConfiguredPeer& configured) {
   PeerDetail detail;
   detail.name = configured.name;
   detail.allowed_ips = configured.allowed_ips;
+  detail.is_relayed = configured.is_relayed;
   set_detail(configured.public_key, peer, std::move(detail));
 }
 

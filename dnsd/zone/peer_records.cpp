@@ -90,11 +90,13 @@ void PeerRecords::show(PeerSnapshot known, View view, VisiblePeer& peer) const {
     if (known.since != base::WallTime{}) peer.since = known.since;
     peer.stale = known.stale;
   }
+  peer.is_relayed = known.is_relayed;
   const bool is_told_allowed = options_.opens(&PublicParts::allowed, view);
   if (is_told_allowed) peer.allowed_ip = known.allowed_ip;
   if (!known.detail) return;
   peer.detail = std::move(known.detail);
   const PeerDetail& detail = *peer.detail;
+  if (detail.is_hub) peer.is_relayed = false;  // a point does not pass on to itself
   if (!has_endpoint && detail.host_target) peer.host_target = &*detail.host_target;
   if (is_told_allowed) peer.allowed_ips = detail.allowed_ips;
   peer.is_hub = detail.is_hub && view == View::private_view;
@@ -221,6 +223,9 @@ void PeerRecords::emit_text(const schema::PeerName& name, const VisiblePeer& pee
   base::ByteWriter writer(rdata);
   write_text_string(writer, "txtvers=1");
   write_text_string(writer, "pub=" + name.key.to_base64());
+  if (peer.relays) {
+    for (const std::string& relays : *peer.relays) write_text_string(writer, relays);
+  }
   write_allowed_strings(writer, peer.allowed_ips);
   if (peer.allowed_ip) write_allowed_strings(writer, {&*peer.allowed_ip, 1});
   if (peer.since) {

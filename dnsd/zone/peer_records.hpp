@@ -5,6 +5,8 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/endpoint.hpp"
@@ -33,6 +35,9 @@ struct VisiblePeer {
   std::optional<base::Prefix> allowed_ip;     ///< the only one, if there is no `detail`
   bool is_hub = false;                        ///< role=hub
   std::optional<schema::NatMapping> mapping;
+  bool is_relayed = false;  ///< by configuration
+  /// The strings `relay=`; null: no point relays, or not this peer.
+  std::shared_ptr<const std::vector<std::string>> relays;
   std::shared_ptr<const schema::LanEndpoints> lan;  ///< null: the peer announces nothing
   /// Keeps alive what points into it. Do not read it: it holds more than this view may be told.
   std::shared_ptr<const PeerDetail> detail;
@@ -78,7 +83,7 @@ class PeerRecords {
   /// the rest costs another cache line. \param peer fresh.
   /// \return false, and nothing changed: the view is shown no endpoint. Call show().
   [[nodiscard]] bool show_endpoints(const PeerEndpoints& known, View view, VisiblePeer& peer) const;
-  /// Sets everything that a view is told, except `lan`. \param peer fresh.
+  /// Sets everything that a view is told, except `lan` and `relays`. \param peer fresh.
   void show(PeerSnapshot known, View view, VisiblePeer& peer) const;
 
   /// Whether a registered peer can have this name.

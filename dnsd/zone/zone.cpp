@@ -105,7 +105,7 @@ Finding Zone::look_up_one(const Question& question, RrType type, View view, dns:
     }
   }
   Node node;
-  find_node(question, view, node);
+  find_node(question, type, view, node);
   bool is_for_any_name = false;
   if (!node.exists()) {
     if (!live_.is_ready() && question.peer) return {Outcome::failed};
@@ -134,10 +134,10 @@ Finding Zone::look_up_one(const Question& question, RrType type, View view, dns:
 
 // What is at a name
 
-void Zone::find_node(const Question& question, View view, Node& node) const {
+void Zone::find_node(const Question& question, RrType type, View view, Node& node) const {
   if (question.peer) {  // there are no static records
     node.name = &*question.peer;
-    if (!find_peer(question, view, node.peer)) return;
+    if (!find_peer(question, type, view, node.peer)) return;
     const bool is_empty = node.name->form == schema::PeerName::Form::protocol;
     node.dynamic = is_empty ? Node::Dynamic::empty : Node::Dynamic::peer;
   } else {
@@ -147,11 +147,13 @@ void Zone::find_node(const Question& question, View view, Node& node) const {
 }
 
 /// Whether the peer's name exists; then `peer` is set.
-bool Zone::find_peer(const Question& question, View view, VisiblePeer& peer) const {
+bool Zone::find_peer(const Question& question, RrType type, View view, VisiblePeer& peer) const {
   const schema::PeerName& name = *question.peer;
   if (!peer_records_.is_possible(name)) return false;
+  const auto relays =
+      type == RrType::txt || type == RrType::any ? live_.relays() : decltype(live_.relays()){};
   bool is_shown = false;
-  if (!peer_records_.needs_snapshot(view)) {
+  if (!relays && !peer_records_.needs_snapshot(view)) {
     const auto endpoints = peers_.find_endpoints(name.key, question.hash);
     if (!endpoints) return false;
     is_shown = peer_records_.show_endpoints(*endpoints, view, peer);
@@ -161,6 +163,7 @@ bool Zone::find_peer(const Question& question, View view, VisiblePeer& peer) con
     if (!snapshot) return false;
     peer_records_.show(*std::move(snapshot), view, peer);
   }
+  if (peer.is_relayed) peer.relays = relays;
   if (name.form == schema::PeerName::Form::lan && view == View::private_view)
     peer.lan = live_.lan.find(name.key);
   return peer_records_.exists(name, peer);
@@ -191,7 +194,7 @@ const StaticNode* Zone::find_wildcard(dns::NameView name, View view) const {
   const auto exists = [&] {
     const Question question = read(encloser);
     Node node;
-    find_node(question, view, node);
+    find_node(question, RrType::a, view, node);
     return node.exists();
   };
   while (!encloser.equals(options_.apex) && !exists()) encloser = encloser.parent();
@@ -283,7 +286,7 @@ void Zone::emit_target_addresses(dns::NameView target, View view, dns::RecordSin
   const Question question = read(target);
   if (!question.is_ours) return;
   Node node;
-  find_node(question, view, node);
+  find_node(question, RrType::a, view, node);
   const Emission to{target, sink, Section::additional};
   (void)emit(node, RrType::aaaa, view, to);
   (void)emit(node, RrType::a, view, to);
@@ -375,9 +378,11 @@ void Zone::visit_peer(const wg::PublicKey& key, const PeerRecord& record, View v
   peer_records_.show({.endpoints = {record.ipv4, record.ipv6},
                       .since = record.since,
                       .stale = record.stale,
+                      .is_relayed = record.detail->is_relayed,
                       .allowed_ip = {},
                       .detail = record.detail},
                      view, peer);
+  if (peer.is_relayed) peer.relays = live_.relays();
   if (view == View::private_view) peer.lan = live_.lan.find(key);
   schema::PeerName name{.key = key, .label = base::to_base32(key.octets()), .address = {}};
   const auto visit_name = [&](schema::PeerName::Form form, dns::NameView owner) {

@@ -119,8 +119,10 @@ class Zone {
        const LiveState& live);
 
   // What is at a name. \param node fresh.
-  void find_node(const Question& question, View view, Node& node) const;
-  [[nodiscard]] bool find_peer(const Question& question, View view, VisiblePeer& peer) const;
+  // \param type ANY, TXT, or any other type: a peer's TXT says more than the other types need.
+  void find_node(const Question& question, dns::RrType type, View view, Node& node) const;
+  [[nodiscard]] bool find_peer(const Question& question, dns::RrType type, View view,
+                               VisiblePeer& peer) const;
   [[nodiscard]] Node::Dynamic find_fixed(dns::NameView name, View view, Node& node) const;
   [[nodiscard]] const StaticNode* find_wildcard(dns::NameView name, View view) const;
   [[nodiscard]] Finding look_up_one(const Question& question, dns::RrType type, View view,

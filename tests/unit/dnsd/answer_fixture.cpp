@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "schema/relay_text.hpp"
+
 namespace {
 
 constexpr base::WallTime since{std::chrono::seconds(1700000000)};
@@ -51,12 +53,16 @@ AnswerFixture::AnswerFixture() {
   dnsd::PeerDetail dave;
   dave.host_target = dnsd::HostTarget{*dns::Name::parse("vpn.example.net."), base::Port{51820}};
   add("dave", 4, {}, dave);
-  add("erin", 5, {endpoint("192.168.1.5:51820"), {}, since, {}, {}}, {});
+  dnsd::PeerDetail erin;
+  erin.is_relayed = true;
+  add("erin", 5, {endpoint("192.168.1.5:51820"), {}, since, {}, {}}, erin);
   dnsd::PeerDetail frank;
+  frank.is_relayed = true;
   frank.host_target = dnsd::HostTarget{*dns::Name::parse("ns1.wg.example.org."), base::Port{1000}};
   add("frank", 6, {}, frank);
   dnsd::PeerDetail hub;
   hub.is_hub = true;
+  hub.is_relayed = true;
   add("hub", 7, {}, hub);
   dnsd::PeerDetail grace;
   for (int i = 0; i < 30; ++i) {
@@ -80,6 +86,9 @@ void AnswerFixture::fill_live_state() {
   live->set_list(dnsd::View::public_view, list({1, 2, 4, 6, 8}));
   live->set_list(dnsd::View::private_view, list({1, 2, 4, 5, 6, 8}));
   live->set_serial(42);
+  const std::vector<wg::PublicKey> relays(5, key(7));
+  live->set_relays(
+      std::make_shared<const dnsd::LiveState::RelayStrings>(schema::write_relay_strings(relays)));
   live->lan.announce(key(8), {endpoint("192.168.1.5:51820"), endpoint("[fd00:1::5]:51820")},
                      now.steady);
 }

@@ -60,8 +60,15 @@ TEST_CASE("every shape of a record comes back as it was") {
   everything.allowed_ips = {*base::Prefix::parse("0.0.0.0/0"), *base::Prefix::parse("::/0")};
   everything.is_hub = true;
   everything.host_target = dnsd::HostTarget{*dns::Name::parse("vpn.example.net."), base::Port{7}};
+  PeerDetail relayed;
+  relayed.is_relayed = true;
+  PeerDetail relayed_ipv6 = one_ipv6;
+  relayed_ipv6.is_relayed = true;
+  PeerDetail relayed_too = everything;
+  relayed_too.is_relayed = true;
   std::vector<PeerRecord> shapes;
-  for (const PeerDetail& detail : {PeerDetail{}, one_ipv4, one_ipv6, everything}) {
+  for (const PeerDetail& detail :
+       {PeerDetail{}, one_ipv4, one_ipv6, everything, relayed, relayed_ipv6, relayed_too}) {
     shapes.push_back(record({}, {}, detail));
     shapes.push_back(record(ipv4(1), {}, detail));
     shapes.push_back(record({}, ipv6(2), detail));

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 
+#include "schema/relay_text.hpp"
 #include "tests/unit/dnsd/registry/registry_fixture.hpp"
 
 namespace {
@@ -85,6 +86,32 @@ TEST_CASE(
   CHECK(served.live.serial() == 4999);
   served.publisher->set_reserved(6000);
   CHECK(served.until([&] { return served.live.serial() == 5000; }));
+}
+
+TEST_CASE("the points that relay are published in their order, and a change steps the serial") {
+  Served served;
+  served.publisher->set_reserved(6000);
+  served.run(std::chrono::milliseconds(150));
+  const std::uint32_t before = served.live.serial();
+  served.publisher->set_relays({});
+  served.run(std::chrono::milliseconds(150));
+  CHECK(served.live.relays() == nullptr);
+  CHECK(served.live.serial() == before);
+  served.publisher->set_relays({bob, alice});
+  REQUIRE(served.live.relays() != nullptr);
+  CHECK(*served.live.relays() == schema::write_relay_strings(std::vector{bob, alice}));
+  REQUIRE(served.until([&] { return served.live.serial() != before; }));
+  served.run(std::chrono::milliseconds(150));
+  const std::uint32_t after = served.live.serial();
+  served.publisher->set_relays({bob, alice});
+  served.run(std::chrono::milliseconds(150));
+  CHECK(served.live.serial() == after);
+  served.publisher->set_relays(std::vector(20, alice));
+  CHECK(*served.live.relays() ==
+        schema::write_relay_strings(std::vector(schema::max_relays, alice)));
+  served.publisher->set_relays({});
+  CHECK(served.live.relays() == nullptr);
+  CHECK(served.until([&] { return served.live.serial() > after; }));
 }
 
 TEST_CASE("a peer becomes stale by itself when its time has come") {

@@ -315,6 +315,26 @@ TEST_CASE("a reload by difference: names, fixed endpoints, order, interfaces, pu
   CHECK(f.record(bob) == "203.0.113.2:2 - 1 -");
 }
 
+TEST_CASE("relayed is who the configuration has, and does not keep from it") {
+  dnsd::ConfiguredPeer off = configured(bob, "");
+  off.is_relayed = false;
+  Fixture f({configured(alice, ""), off});
+  const auto is_relayed = [&](const wg::PublicKey& key) {
+    return f.registry.record(key)->detail->is_relayed;
+  };
+  CHECK(is_relayed(alice));
+  CHECK(!is_relayed(bob));
+  off.is_relayed = true;
+  f.configure({configured(alice, ""), off});
+  CHECK(is_relayed(bob));
+  // Who only an interface lists is no peer of a point.
+  f.see(wg0, alice, "203.0.113.1:1", 0);
+  f.configure({off});
+  CHECK(!is_relayed(alice));
+  f.configure({configured(alice, ""), off});
+  CHECK(is_relayed(alice));
+}
+
 TEST_CASE("other ages count from the reload on") {
   Fixture f;
   f.see(wg0, alice, "203.0.113.1:1", 0);
