@@ -22,9 +22,14 @@ std::vector<PointPeer> point_peers(const Config& config, const wg::PublicKey& ow
   for (const ConfiguredPeer& peer : config.peers) {
     if (peer.public_key == own) continue;
     peers.push_back({peer.public_key, peer.preshared_key.value_or(wg::PresharedKey()), peer.name,
-                     peer.allowed_ips});
+                     peer.allowed_ips, peer.is_relayed});
   }
   return peers;
+}
+
+std::optional<RelayRates> relay_of(const Config& config, const ConfiguredPoint& point) {
+  if (!is_relay(config, point)) return std::nullopt;
+  return RelayRates{config.relay_rate, config.relay_total};
 }
 
 }  // namespace
@@ -86,6 +91,7 @@ bool PointSources::restore(const StateStore::SavedSource& saved, StateStore& sto
     if (is_removed && !mark.removed) registry_.mark_unsaved({id, mark.key});
     if (!is_removed && mark.removed) saver_.add_mark(id, mark.key, mark.timestamp);
   }
+  restore_routes(*found, store, now);
   memory.last_timestamp = saved.last_timestamp;
   saver_.set_last_timestamp(id, saved.last_timestamp);
   registry_.set_own_key(id, saved.own_key);
@@ -94,18 +100,45 @@ bool PointSources::restore(const StateStore::SavedSource& saved, StateStore& sto
   return true;
 }
 
+/// Rows of peers that are gone were forgotten with them; those that are over are forgotten here.
+void PointSources::restore_routes(Entry& entry, StateStore& store, base::Now now) {
+  for (const StateStore::SavedRoutes& saved : store.load_routes(registry_.saved_name(entry.id))) {
+    std::size_t live = 0;
+    for (const auto& [index, expires] : saved.sessions) {
+      if (expires <= now.wall) continue;
+      ++live;
+      entry.memory.routes.push_back(
+          {saved.from, saved.to, index, now.steady + (expires - now.wall)});
+    }
+    if (live == 0) saver_.set_routes(entry.id, saved.from, saved.to, {});
+  }
+  for (const auto& own : store.load_own_addresses(registry_.saved_name(entry.id)))
+    entry.memory.own_addresses.insert_or_assign(own.key, own.address);
+}
+
 base::Expected<void, std::string> PointSources::open(const Config& config) {
   std::string problem;
   for (Entry& entry : points_) {
     if (entry.point) {
+      entry.point->set_relay(relay_of(config, entry.settings));
       entry.point->set_peers(point_peers(config, entry.point->public_key()));
       continue;
     }
     const auto opened = open(entry, config);
     if (!opened && problem.empty()) problem = opened.error();
   }
+  publish_relays(config);
   if (!problem.empty()) return base::Unexpected(problem);
   return {};
+}
+
+void PointSources::publish_relays(const Config& config) {
+  std::vector<wg::PublicKey> relays;
+  for (const Entry& entry : points_) {
+    const auto key = registry_.own_key(entry.id);
+    if (key && is_relay(config, entry.settings)) relays.push_back(*key);
+  }
+  publisher_.set_relays(std::move(relays));
 }
 
 base::Expected<void, std::string> PointSources::open(Entry& entry, const Config& config) {
@@ -115,7 +148,7 @@ base::Expected<void, std::string> PointSources::open(Entry& entry, const Config&
   if (!key) return base::Unexpected(fmt::format("observe {}: {}", listen.to_string(), key.error()));
   // The point's thread uses only `io`: it must not hold the last reference to this object.
   auto opened = ObservationPoint::open(
-      {listen, entry.settings.tunnel_addresses}, *key,
+      {listen, entry.settings.tunnel_addresses, relay_of(config, entry.settings)}, *key,
       [weak = weak_from_this(), &io = io_, id = entry.id](PointReport report) {
         asio::post(io, [weak, id, report = std::move(report)] {
           if (const auto self = weak.lock()) self->take(id, report);
@@ -161,12 +194,26 @@ void PointSources::take(SourceId id, const PointReport& report) {
   const base::Now now = base::read_clock();
   for (const auto& [key, mark] : report.marks) saver_.add_mark(id, key, mark);
   saver_.set_last_timestamp(id, report.last_timestamp);
+  take_routes(id, report, now);
   for (const auto& seen : report.seen) {
     // A report may be older than the reload that took the peer away.
     if (registry_.is_configured(seen.key)) registry_.observe(id, seen.key, seen.observation, now);
   }
   registry_.tick(now);
   publisher_.publish(now.steady, Publisher::Voice::aloud);
+}
+
+void PointSources::take_routes(SourceId id, const PointReport& report, base::Now now) {
+  for (const Relay::Change& change : report.routes) {
+    std::vector<StateStore::SavedRoutes::Session> sessions;
+    for (const RelayRoute& route : change.routes)
+      sessions.push_back({route.index, now.wall + std::chrono::duration_cast<std::chrono::seconds>(
+                                                      route.expires - now.steady)});
+    saver_.set_routes(id, change.from, change.to, std::move(sessions));
+  }
+  for (const auto& [key, address] : report.own_addresses) {
+    if (registry_.is_configured(key)) saver_.set_own_address(id, key, address);
+  }
 }
 
 // Looking at them

@@ -69,7 +69,10 @@ class PointSources : public std::enable_shared_from_this<PointSources> {
   };
 
   [[nodiscard]] base::Expected<void, std::string> open(Entry& entry, const Config& config);
+  void publish_relays(const Config& config);
+  void restore_routes(Entry& entry, StateStore& store, base::Now now);
   void take(SourceId id, const PointReport& report);
+  void take_routes(SourceId id, const PointReport& report, base::Now now);
 
   asio::io_context& io_;
   Registry& registry_;

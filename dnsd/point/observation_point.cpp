@@ -22,10 +22,12 @@
 #include <iterator>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <thread>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
+#include <vector>
 
 #include "base/capability.hpp"
 #include "base/clock.hpp"
@@ -63,6 +65,7 @@ class ObservationPoint::Impl : public noise::Engine::Handler,
         readable_(io_, ::fcntl(socket_.fd(), F_DUPFD_CLOEXEC, 0)),
         timer_(io_),
         rules_(budget),
+        is_on_all_addresses_(settings_.listen.address.is_unspecified()),
         tunnel_addresses_(settings_.tunnel_addresses),
         notices_(settings_.listen) {}
   ~Impl() override {
@@ -132,21 +135,16 @@ class ObservationPoint::Impl : public noise::Engine::Handler,
     std::string name;
     std::vector<base::Prefix> allowed_ips;
     bool is_relayed = false;
+    base::IpAddress own_address;  ///< that the peer speaks to; unspecified: unknown
   };
 
   // Relay
 
   void take_relay(const std::optional<RelayRates>& rates) {
     const std::lock_guard lock(relay_mutex_);
-    if (!rates) {
-      relay_.reset();
-      return;
-    }
+    if (!rates) return relay_.reset();
     relay_rates_ = *rates;
-    if (relay_) {
-      relay_->set_rates(*rates);
-      return;
-    }
+    if (relay_) return relay_->set_rates(*rates);
     relay_.emplace(public_key_, *rates, *this);
     for (const auto& [key, known] : known_) {
       if (known.is_relayed) relay_->add_peer(key);
@@ -159,21 +157,22 @@ class ObservationPoint::Impl : public noise::Engine::Handler,
   bool pass_on(const PointSocket::Arrival& arrival) {
     using Kind = Relay::Verdict::Kind;
     const Relay::Verdict verdict =
-        relay_->receive(arrival.octets, arrival.path, now_.steady, arrival.datagrams());
+        relay_->receive(arrival.octets, *arrival.path, now_.steady, arrival.datagrams());
     switch (verdict.kind) {
       case Kind::forward:
         socket_.lend(*verdict.path, arrival.octets, arrival.segment);
         return true;
       case Kind::reply:
-        socket_.put(*verdict.path, relay_->reply());
+        socket_.put(*arrival.path, relay_->reply());
         return true;
       case Kind::ask_back:
-        rules_.relayed_from(*verdict.peer, *verdict.path, now_);
+        rules_.relayed_from(*verdict.peer, *arrival.path, now_);
         ask_back();
         ++taken_;
         return true;
       case Kind::drop:
-        tell_limits(arrival.path);
+        if (notices_.note_drop(relay_->counters(), relay_rates_.total, now_.steady))
+          tell_rate(arrival.path->remote);
         return true;
       case Kind::not_relayed:
         break;
@@ -181,15 +180,8 @@ class ObservationPoint::Impl : public noise::Engine::Handler,
     return false;
   }
 
-  /// After something was dropped.
-  void tell_limits(const noise::Path& from) {
-    const RelayCounters& counters = relay_->counters();
-    const bool is_over_rate = std::exchange(told_over_rate_, counters.over_rate) != told_over_rate_;
-    const bool is_over_total =
-        std::exchange(told_over_total_, counters.over_total) != told_over_total_;
-    if (is_over_total) notices_.over_total(relay_rates_.total, now_.steady);
-    if (!is_over_rate) return;
-    if (const auto key = rules_.who_is_at(from.remote))
+  void tell_rate(const base::Endpoint& from) {
+    if (const auto key = rules_.who_is_at(from))
       notices_.over_rate(*key, name_of(*key), relay_rates_.sender, now_.steady);
   }
 
@@ -237,7 +229,11 @@ class ObservationPoint::Impl : public noise::Engine::Handler,
       set_relayed(peer.key, known, peer.is_relayed);
     }
     for (const SavedPeer& saved : memory.peers) {
-      if (known_.contains(saved.key)) rules_.restore(saved, now);
+      const auto known = known_.find(saved.key);
+      if (known == known_.end()) continue;
+      const auto own = memory.own_addresses.find(saved.key);
+      if (own != memory.own_addresses.end()) known->second.own_address = own->second;
+      rules_.restore(saved, known->second.own_address, now);
     }
     for (const RelayRoute& route : memory.routes) {
       if (relay_) relay_->restore(route, now.steady);
@@ -275,16 +271,20 @@ class ObservationPoint::Impl : public noise::Engine::Handler,
       const std::lock_guard lock(relay_mutex_);
       now_ = base::read_clock();
       taken_ = 0;
-      const std::size_t count = socket_.receive([this](const PointSocket::Arrival& arrival) {
+      const std::span<const PointSocket::Arrival> arrivals = socket_.receive();
+      ahead_.clear();
+      for (const auto& arrival : arrivals) ahead_.push_back({arrival.octets, arrival.path});
+      if (relay_) relay_->look_ahead(ahead_);
+      for (const PointSocket::Arrival& arrival : arrivals) {
         if (!relay_ || !pass_on(arrival)) take(arrival);
-      });
+      }
       if (taken_ > 0) {
         finish_turn(now_);
       } else {
         finish_passing();
       }
       taken += taken_;
-      if (count < PointSocket::batch_size) return;
+      if (socket_.received() < PointSocket::batch_size) return;
     }
     // What is passed on costs no cryptography.
     if (taken >= PointSocket::batch_size) engine_->note_backlog(now_.steady);
@@ -294,7 +294,7 @@ class ObservationPoint::Impl : public noise::Engine::Handler,
     base::MutableBytes rest = arrival.octets;
     do {
       const std::size_t size = std::min(arrival.segment, rest.size());
-      engine_->receive(rest.first(size), arrival.path, now_);
+      engine_->receive(rest.first(size), *arrival.path, now_);
       ask_back();
       ++taken_;
       rest = rest.subspan(size);
@@ -335,6 +335,7 @@ class ObservationPoint::Impl : public noise::Engine::Handler,
     PointRules::Result result = rules_.take();
     for (const PointRules::Confirmed& place : result.confirmed) {
       if (relay_) relay_->set_place(place.key, place.path, place.seen);
+      if (is_on_all_addresses_) note_own_address(place);
     }
     for (const PointRules::Ask& ask : result.ask)
       (void)engine_->initiate(ask.key, ask.path, ask.attempts, now_);
@@ -343,14 +344,20 @@ class ObservationPoint::Impl : public noise::Engine::Handler,
       notices_.tell(notice, name_of(notice.key), now_.steady);
   }
 
+  void note_own_address(const PointRules::Confirmed& place) {
+    const auto known = known_.find(place.key);
+    if (known == known_.end() || known->second.own_address == place.path.local) return;
+    known->second.own_address = place.path.local;
+    pending_.own_addresses.emplace_back(place.key, place.path.local);
+  }
+
   void report() {
     for (const wg::PublicKey& key : engine_->take_marked()) {
       if (const auto mark = engine_->mark(key)) pending_.marks.emplace_back(key, *mark);
       notices_.clock_is_right(key);
     }
     const bool has_sent = engine_->last_timestamp() != pending_.last_timestamp;
-    if (pending_.seen.empty() && pending_.marks.empty() && pending_.routes.empty() && !has_sent)
-      return;
+    if (pending_.empty() && !has_sent) return;
     pending_.last_timestamp = engine_->last_timestamp();
     PointReport report = std::exchange(pending_, {});
     pending_.last_timestamp = report.last_timestamp;
@@ -422,15 +429,14 @@ class ObservationPoint::Impl : public noise::Engine::Handler,
   std::optional<noise::Engine> engine_;
   PointRules rules_;
   std::unordered_map<wg::PublicKey, Known> known_;
+  const bool is_on_all_addresses_;
   std::vector<base::IpAddress> tunnel_addresses_;
   PointMemory memory_;  // of the last run, until the first set_peers()
   PointReport pending_;
   base::Now now_{};
+  std::vector<Relay::Arrival> ahead_;
   std::size_t taken_ = 0;  // datagrams of this turn that were for us
-  std::uint64_t told_over_rate_ = 0;
-  std::uint64_t told_over_total_ = 0;
   std::optional<base::SteadyTime> armed_;
-
   // Changed by the thread in its turns, read by others between them.
   mutable std::mutex relay_mutex_;
   std::optional<Relay> relay_;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -38,6 +39,8 @@ struct PointMemory {
   std::vector<Mark> marks;
   noise::Tai64n last_timestamp;  ///< that the point sent
   std::vector<RelayRoute> routes;
+  /// The address of ours that a peer speaks to.
+  std::unordered_map<wg::PublicKey, base::IpAddress> own_addresses;
 };
 
 /// What a point has learnt since its last report.
@@ -46,6 +49,12 @@ struct PointReport {
   std::vector<std::pair<wg::PublicKey, noise::Tai64n>> marks;
   noise::Tai64n last_timestamp;
   std::vector<Relay::Change> routes;  ///< those that changed
+  /// Peers that speak to another address of ours than before; only of a point on all addresses.
+  std::vector<std::pair<wg::PublicKey, base::IpAddress>> own_addresses;
+
+  [[nodiscard]] bool empty() const {
+    return seen.empty() && marks.empty() && routes.empty() && own_addresses.empty();
+  }
 };
 
 /// What passes through a point, unread.

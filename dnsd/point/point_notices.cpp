@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "dnsd/settings/option_values.hpp"
 
@@ -66,13 +67,16 @@ void PointNotices::over_rate(const wg::PublicKey& key, const std::string& name, 
                listen_, wg::describe_peer(name, key), write_bit_rate(rate));
 }
 
-void PointNotices::over_total(std::uint64_t rate, base::SteadyTime now) {
-  if (last_over_total_ && now - *last_over_total_ < pause) return;
+bool PointNotices::note_drop(const RelayCounters& counters, std::uint64_t total,
+                             base::SteadyTime now) {
+  const bool is_over_rate = std::exchange(told_rate_, counters.over_rate) < counters.over_rate;
+  const bool is_over_total = std::exchange(told_total_, counters.over_total) < counters.over_total;
+  if (!is_over_total || (last_over_total_ && now - *last_over_total_ < pause)) return is_over_rate;
   last_over_total_ = now;
   spdlog::warn(
-      "{}: the peers send more than relay-total, {} bit/s, to each other: the rest is "
-      "dropped",
-      listen_, write_bit_rate(rate));
+      "{}: the peers send more than relay-total, {} bit/s, to each other: the rest is dropped",
+      listen_, write_bit_rate(total));
+  return is_over_rate;
 }
 
 void PointNotices::clock_is_right(const wg::PublicKey& key) {

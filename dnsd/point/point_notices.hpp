@@ -11,6 +11,7 @@
 #include "base/guarded.hpp"
 #include "dnsd/point/peer_oddity.hpp"
 #include "dnsd/point/point_rules.hpp"
+#include "dnsd/point/relay/relay.hpp"
 #include "wg/public_key.hpp"
 
 namespace dnsd {
@@ -34,8 +35,10 @@ class PointNotices {
   /// The peer sends more than is passed on from one. \param rate bit/s \param name as above
   void over_rate(const wg::PublicKey& key, const std::string& name, std::uint64_t rate,
                  base::SteadyTime now);
-  /// All peers together do. \param rate bit/s
-  void over_total(std::uint64_t rate, base::SteadyTime now);
+  /// Something was not passed on: tells it where all peers together send too much. \param total
+  /// bit/s \return whether one peer did
+  [[nodiscard]] bool note_drop(const RelayCounters& counters, std::uint64_t total,
+                               base::SteadyTime now);
   /// A handshake was accepted, or the peer was reset: its clock is not behind.
   void clock_is_right(const wg::PublicKey& key);
   /// The peer was removed: it has no oddity, and if it returns, its next line is not held back.
@@ -51,6 +54,8 @@ class PointNotices {
   const std::string listen_;
   std::unordered_map<wg::PublicKey, base::SteadyTime> last_line_;  // of peers that had one
   std::optional<base::SteadyTime> last_over_total_;
+  std::uint64_t told_rate_ = 0;
+  std::uint64_t told_total_ = 0;
   base::Guarded<PeerOddities> oddities_;
 };
 

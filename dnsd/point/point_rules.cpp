@@ -54,13 +54,13 @@ std::size_t PointRules::EndpointHash::operator()(const base::Endpoint& endpoint)
   return base::keyed_hash(writer.written());
 }
 
-void PointRules::restore(const SavedPeer& peer, base::Now now) {
+void PointRules::restore(const SavedPeer& peer, const base::IpAddress& local, base::Now now) {
   if (!peer.sighting) return;
   const auto& [endpoint, since, last_seen] = *peer.sighting;
   Track& track = tracks_[peer.key];
   const base::SteadyTime seen = to_steady(last_seen, now);
-  set_place(peer.key, track, {endpoint, since, last_seen, seen, {}});
-  result_.confirmed.push_back({peer.key, {endpoint, {}}, seen});
+  set_place(peer.key, track, {endpoint, since, last_seen, seen, local});
+  result_.confirmed.push_back({peer.key, {endpoint, local}, seen});
   to_greet_.push_back(peer.key);
   if (!next_greeting_) next_greeting_ = now.steady;
 }

@@ -76,8 +76,9 @@ class PointRules {
   /// \param budget of all points of this host; outlives this.
   explicit PointRules(TrialBudget& budget) : budget_(budget) {}
 
-  /// Takes what an earlier run knew. tick() greets the peer, unless it is heard before.
-  void restore(const SavedPeer& peer, base::Now now);
+  /// Takes what an earlier run knew. tick() greets the peer, unless it is heard before. \param
+  /// local the address of ours that it speaks to; unspecified: unknown
+  void restore(const SavedPeer& peer, const base::IpAddress& local, base::Now now);
   void forget(const wg::PublicKey& key, base::SteadyTime now);
 
   void received(const wg::PublicKey& key, const noise::Received& received, base::Now now);

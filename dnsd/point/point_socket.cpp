@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
+#include <vector>
 
 #include "base/last_error.hpp"
 #include "base/packet_info.hpp"
@@ -56,16 +57,17 @@ class PointSocket::Buffers {
     for (std::size_t i = 0; i < batch_size; ++i) prepare(i);
   }
 
-  std::size_t receive(int socket, const std::function<void(const Arrival& arrival)>& take) {
+  std::span<const Arrival> receive(int socket) {
+    arrivals_.clear();
     const int result = ::recvmmsg(socket, received_.data(), batch_size, MSG_DONTWAIT, nullptr);
-    if (result <= 0) return 0;
-    const auto count = static_cast<std::size_t>(result);
-    for (std::size_t i = 0; i < count; ++i) {
-      give(i, take);
+    count_ = static_cast<std::size_t>(std::max(result, 0));
+    for (std::size_t i = 0; i < count_; ++i) {
+      take(i);
       prepare(i);
     }
-    return count;
+    return arrivals_;
   }
+  [[nodiscard]] std::size_t received() const { return count_; }
 
   void put(int socket, const noise::Path& path, base::Bytes datagram) {
     if (datagram.size() > outgoing_octets) return;
@@ -113,19 +115,19 @@ class PointSocket::Buffers {
                             .msg_flags = 0};
   }
 
-  void give(std::size_t i, const std::function<void(const Arrival& arrival)>& take) {
+  void take(std::size_t i) {
     const msghdr& header = received_[i].msg_hdr;
     const auto source = base::Endpoint::from_sockaddr(sources_[i]);
     const auto local = base::SegmentedPacketInfo::read_asked(header);
     const bool is_whole = (header.msg_flags & MSG_TRUNC) == 0;
     if (!source || base::to_number(source->port) == 0 || !local || !is_whole) return;
-    const noise::Path path{*source, *local};
+    paths_[i] = {*source, *local};
     base::MutableBytes octets(incoming_.get() + i * incoming_octets, received_[i].msg_len);
     const std::size_t segment =
         base::SegmentedPacketInfo::read_segment(header).value_or(octets.size());
     do {
       const std::size_t size = find_run(octets, segment);
-      take({octets.first(size), std::min(segment, size), path});
+      arrivals_.push_back({octets.first(size), std::min(segment, size), &paths_[i]});
       octets = octets.subspan(size);
     } while (!octets.empty());
   }
@@ -172,6 +174,9 @@ class PointSocket::Buffers {
   std::array<base::SegmentedPacketInfo, batch_size> controls_{};
   std::array<iovec, batch_size> parts_{};
   std::array<mmsghdr, batch_size> received_{};
+  std::size_t count_ = 0;
+  std::array<noise::Path, batch_size> paths_{};
+  std::vector<Arrival> arrivals_;
 
   std::size_t waiting_ = 0;
   std::array<std::array<std::uint8_t, outgoing_octets>, batch_size> outgoing_;
@@ -213,9 +218,12 @@ PointSocket::~PointSocket() = default;
 PointSocket::PointSocket(PointSocket&&) noexcept = default;
 PointSocket& PointSocket::operator=(PointSocket&&) noexcept = default;
 
-std::size_t PointSocket::receive(const std::function<void(const Arrival& arrival)>& take) {
+std::span<const PointSocket::Arrival> PointSocket::receive() {
   flush();
-  return buffers_->receive(socket_.get(), take);
+  return buffers_->receive(socket_.get());
+}
+std::size_t PointSocket::received() const {
+  return buffers_->received();
 }
 void PointSocket::put(const noise::Path& path, base::Bytes datagram) {
   buffers_->put(socket_.get(), path, datagram);

@@ -2,8 +2,8 @@
 
 #include <array>
 #include <cstddef>
-#include <functional>
 #include <memory>
+#include <span>
 #include <system_error>
 
 #include "base/bytes.hpp"
@@ -31,17 +31,18 @@ class PointSocket {
   /// but the last, which may be shorter.
   struct Arrival {
     base::MutableBytes octets;
-    std::size_t segment;  ///< octets.size() or less
-    const noise::Path& path;
+    std::size_t segment = 0;  ///< octets.size() or less
+    const noise::Path* path = nullptr;
 
     [[nodiscard]] std::size_t datagrams() const {
       return segment == 0 ? 1 : (octets.size() + segment - 1) / segment;
     }
   };
-  /// Receives what waits, at most one batch of 64, and gives it to `take`, which may change it.
-  /// Flushes first: what was lent points to what was received before. \return how many came,
-  /// joined ones counted once
-  std::size_t receive(const std::function<void(const Arrival& arrival)>& take);
+  /// Flushes, because what was lent points to what was received before. Then receives what waits,
+  /// at most one batch of 64. \return all of it, to be changed at will; valid until the next call
+  [[nodiscard]] std::span<const Arrival> receive();
+  /// How many came last, joined ones counted once; batch_size: there may be more.
+  [[nodiscard]] std::size_t received() const;
   static constexpr std::size_t batch_size = 64;
   /// The longest datagram of UDP over IPv4: nothing that can arrive is cut.
   static constexpr std::size_t max_datagram = 65'507;

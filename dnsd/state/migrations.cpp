@@ -40,7 +40,20 @@ void keep_marks_of_removed(const Database& database) {
           "CREATE INDEX removed_mark ON mark (removed) WHERE removed IS NOT NULL;");
 }
 
-constexpr std::array<MigrationStep, 3> steps = {make_tables, add_timestamps, keep_marks_of_removed};
+// Version 3 to 4: sessions that built-in points pass on, and which own address a peer speaks to.
+void add_routes(const Database& database) {
+  execute(database,
+          // Of what the sender sends to the receiver: for each session its index (4 octets) and the
+          // Unix second at which it ends (8), big-endian.
+          "CREATE TABLE route (source TEXT NOT NULL, sender BLOB NOT NULL, receiver BLOB NOT NULL,"
+          " sessions BLOB NOT NULL, PRIMARY KEY (source, sender, receiver)) WITHOUT ROWID;"
+          "CREATE INDEX route_receiver ON route (source, receiver);"
+          "CREATE TABLE own_address (source TEXT NOT NULL, public_key BLOB NOT NULL,"
+          " address TEXT NOT NULL, PRIMARY KEY (source, public_key)) WITHOUT ROWID;");
+}
+
+constexpr std::array<MigrationStep, 4> steps = {make_tables, add_timestamps, keep_marks_of_removed,
+                                                add_routes};
 
 SqliteError explain(const std::string& backup, int code, const std::string& reason) {
   return {code, fmt::format("its backup {} cannot be written: {}", backup, reason)};

@@ -91,6 +91,18 @@ void Saver::add_mark(SourceId source, const wg::PublicKey& key, noise::Tai64n ti
   save_soon();
 }
 
+void Saver::set_routes(SourceId source, const wg::PublicKey& from, const wg::PublicKey& to,
+                       std::vector<StateStore::SavedRoutes::Session> sessions) {
+  sources_.at(source).routes[{from, to}] = std::move(sessions);
+  save_soon();
+}
+
+void Saver::set_own_address(SourceId source, const wg::PublicKey& key,
+                            const base::IpAddress& address) {
+  sources_.at(source).own_addresses.insert_or_assign(key, address);
+  save_soon();
+}
+
 void Saver::save_everything() {
   registry_.mark_all_unsaved();
   for (auto& [id, source] : sources_) source.is_unsaved = true;
@@ -99,9 +111,8 @@ void Saver::save_everything() {
 bool Saver::has_unsaved() const {
   return registry_.has_unsaved() || !forgotten_.empty() || !durable_ ||
          publisher_.serial().wanted_reservation() ||
-         std::any_of(sources_.begin(), sources_.end(), [](const auto& source) {
-           return source.second.is_unsaved || !source.second.marks.empty();
-         });
+         std::any_of(sources_.begin(), sources_.end(),
+                     [](const auto& source) { return source.second.has_unsaved(); });
 }
 
 // Writing
@@ -211,6 +222,10 @@ StateStore::Batch Saver::take_batch() {
       batch.sources.push_back({name, registry_.own_key(id), source.last_timestamp});
     for (const auto& [key, mark] : std::exchange(source.marks, {}))
       batch.marks.push_back({name, key, mark});
+    for (auto& [pair, sessions] : std::exchange(source.routes, {}))
+      batch.routes.push_back({name, pair.first, pair.second, sessions});
+    for (const auto& [key, address] : std::exchange(source.own_addresses, {}))
+      batch.own_addresses.push_back({name, key, address});
   }
   for (const auto& [id, key] : registry_.take_unsaved()) {
     if (!sources_.contains(id)) continue;  // all of that source is forgotten
@@ -232,6 +247,15 @@ void Saver::put_back(const StateStore::Batch& batch) {
   for (const StateStore::SavedMark& mark : batch.marks) {
     const auto known = sources_.find(registry_.source_id(mark.source));
     if (known != sources_.end()) known->second.marks.try_emplace(mark.key, mark.timestamp);
+  }
+  for (const StateStore::SavedRoutes& saved : batch.routes) {
+    const auto known = sources_.find(registry_.source_id(saved.source));
+    if (known != sources_.end())
+      known->second.routes.try_emplace({saved.from, saved.to}, saved.sessions);
+  }
+  for (const StateStore::SavedOwnAddress& saved : batch.own_addresses) {
+    const auto known = sources_.find(registry_.source_id(saved.source));
+    if (known != sources_.end()) known->second.own_addresses.try_emplace(saved.key, saved.address);
   }
   for (const std::string& name : batch.forgotten_sources) {
     const SourceId id = registry_.source_id(name);

@@ -10,6 +10,8 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/expected.hpp"
@@ -63,6 +65,11 @@ class Saver : public std::enable_shared_from_this<Saver> {
   void set_last_timestamp(SourceId source, noise::Tai64n timestamp);
   /// Of a configured point: it accepted this timestamp of a peer, the newest so far.
   void add_mark(SourceId source, const wg::PublicKey& key, noise::Tai64n timestamp);
+  /// Of a configured point: what it passes on from one peer to another now; none: nothing any more.
+  void set_routes(SourceId source, const wg::PublicKey& from, const wg::PublicKey& to,
+                  std::vector<StateStore::SavedRoutes::Session> sessions);
+  /// Of a configured point: the peer speaks to this address of it.
+  void set_own_address(SourceId source, const wg::PublicKey& key, const base::IpAddress& address);
   /// There may be something new to save in the registry or of the serial.
   void save_soon();
   /// Saves what is not yet saved, and blocks until it is. Nothing is written afterwards.
@@ -78,7 +85,15 @@ class Saver : public std::enable_shared_from_this<Saver> {
   struct Source {
     bool is_unsaved = true;  // own key or last timestamp
     noise::Tai64n last_timestamp;
-    std::unordered_map<wg::PublicKey, noise::Tai64n> marks;  // that are unsaved
+    // Those that are unsaved:
+    std::unordered_map<wg::PublicKey, noise::Tai64n> marks;
+    std::map<std::pair<wg::PublicKey, wg::PublicKey>, std::vector<StateStore::SavedRoutes::Session>>
+        routes;  // by sender and receiver
+    std::unordered_map<wg::PublicKey, base::IpAddress> own_addresses;
+
+    [[nodiscard]] bool has_unsaved() const {
+      return is_unsaved || !marks.empty() || !routes.empty() || !own_addresses.empty();
+    }
   };
 
   /// What the disk thread does, and what came of it.

@@ -22,6 +22,9 @@
 namespace dnsd {
 namespace {
 
+/// Year 1970 to 10000: what is outside would overflow the arithmetic on ages.
+constexpr std::int64_t latest_second = 253402300800;
+
 /// nullopt: not 32 octets.
 std::optional<wg::PublicKey> read_key(const Statement& row, int column) {
   const base::Bytes octets = row.blob(column);
@@ -73,15 +76,42 @@ std::optional<SavedPeer> read_peer(const Statement& row) {
   peer.was_seen = !row.is_null(3);
   if (row.is_null(1)) return peer;
   const auto endpoint = base::Endpoint::parse(row.text(1));
-  // Year 1970 to 10000: what is outside would overflow the arithmetic on ages.
-  constexpr std::int64_t latest = 253402300800;
   const std::int64_t since = row.number(2);
   const std::int64_t last_seen = row.number(3);
-  if (!endpoint || since < 0 || since > latest || last_seen < 0 || last_seen > latest)
+  if (!endpoint || since < 0 || since > latest_second || last_seen < 0 || last_seen > latest_second)
     return std::nullopt;
   peer.sighting = {*endpoint, base::WallTime(std::chrono::seconds(since)),
                    base::WallTime(std::chrono::seconds(last_seen))};
   return peer;
+}
+
+constexpr std::size_t session_octets = 4 + 8;
+
+std::vector<std::uint8_t> write_sessions(
+    const std::vector<StateStore::SavedRoutes::Session>& sessions) {
+  std::vector<std::uint8_t> octets(sessions.size() * session_octets);
+  base::ByteWriter writer(octets);
+  for (const auto& [index, expires] : sessions) {
+    const auto seconds = static_cast<std::uint64_t>(std::max<std::int64_t>(to_number(expires), 0));
+    writer.u32(index);
+    writer.u32(static_cast<std::uint32_t>(seconds >> 32U));
+    writer.u32(static_cast<std::uint32_t>(seconds));
+  }
+  return octets;
+}
+
+/// What makes no sense is left out.
+std::vector<StateStore::SavedRoutes::Session> parse_sessions(base::Bytes octets) {
+  std::vector<StateStore::SavedRoutes::Session> sessions;
+  base::ByteReader reader(octets);
+  while (reader.remaining() >= session_octets) {
+    const std::uint32_t index = reader.u32();
+    const std::uint64_t high = reader.u32();
+    const std::uint64_t seconds = (high << 32U) | reader.u32();
+    if (seconds > static_cast<std::uint64_t>(latest_second)) continue;
+    sessions.push_back({index, base::WallTime(std::chrono::seconds(seconds))});
+  }
+  return sessions;
 }
 
 void write_sources(const Database& database, const StateStore::Batch& batch) {
@@ -99,10 +129,14 @@ void write_sources(const Database& database, const StateStore::Batch& batch) {
   }
   Statement forget_peers(database, "DELETE FROM peer WHERE source = ?");
   Statement forget_marks(database, "DELETE FROM mark WHERE source = ?");
+  Statement forget_routes(database, "DELETE FROM route WHERE source = ?");
+  Statement forget_addresses(database, "DELETE FROM own_address WHERE source = ?");
   Statement forget_source(database, "DELETE FROM source WHERE name = ?");
   for (const std::string& source : batch.forgotten_sources) {
     forget_peers.bind(source).run();
     forget_marks.bind(source).run();
+    forget_routes.bind(source).run();
+    forget_addresses.bind(source).run();
     forget_source.bind(source).run();
   }
 }
@@ -124,11 +158,16 @@ void write_peers(const Database& database, const StateStore::Batch& batch) {
   Statement leave_mark(database,
                        "UPDATE mark SET removed = CAST(strftime('%s', 'now') AS INTEGER) "
                        "WHERE source = ? AND public_key = ? AND removed IS NULL");
+  Statement forget_sent(database, "DELETE FROM route WHERE source = ? AND sender = ?");
+  Statement forget_received(database, "DELETE FROM route WHERE source = ? AND receiver = ?");
+  Statement forget_address(database, "DELETE FROM own_address WHERE source = ? AND public_key = ?");
   bool has_left = false;
   for (const StateStore::SavedRow& row : batch.peers) {
     if (!row.peer) {
       forget.bind(row.source).bind(row.key.octets()).run();
-      leave_mark.bind(row.source).bind(row.key.octets()).run();
+      for (Statement* const statement :
+           {&leave_mark, &forget_sent, &forget_received, &forget_address})
+        statement->bind(row.source).bind(row.key.octets()).run();
       has_left = true;
       continue;
     }
@@ -154,6 +193,21 @@ void write_marks(const Database& database, const StateStore::Batch& batch) {
   Statement save(database, "INSERT OR REPLACE INTO mark VALUES (?, ?, ?, NULL)");
   for (const StateStore::SavedMark& mark : batch.marks)
     save.bind(mark.source).bind(mark.key.octets()).bind(mark.timestamp.octets()).run();
+}
+
+void write_routes(const Database& database, const StateStore::Batch& batch) {
+  Statement save(database, "INSERT OR REPLACE INTO route VALUES (?, ?, ?, ?)");
+  Statement forget(database, "DELETE FROM route WHERE source = ? AND sender = ? AND receiver = ?");
+  for (const StateStore::SavedRoutes& routes : batch.routes) {
+    Statement& statement = routes.sessions.empty() ? forget : save;
+    statement.bind(routes.source).bind(routes.from.octets()).bind(routes.to.octets());
+    const std::vector<std::uint8_t> sessions = write_sessions(routes.sessions);
+    if (!sessions.empty()) statement.bind(base::Bytes(sessions));
+    statement.run();
+  }
+  Statement save_address(database, "INSERT OR REPLACE INTO own_address VALUES (?, ?, ?)");
+  for (const StateStore::SavedOwnAddress& own : batch.own_addresses)
+    save_address.bind(own.source).bind(own.key.octets()).bind(own.address.to_string()).run();
 }
 
 void write_serial_end(const Database& database, std::uint32_t end) {
@@ -360,6 +414,34 @@ std::vector<StateStore::SavedMark> StateStore::load_marks(const std::string& sou
   return marks;
 }
 
+std::vector<StateStore::SavedRoutes> StateStore::load_routes(const std::string& source) {
+  std::vector<SavedRoutes> routes;
+  guard_read([&] {
+    Statement row(database_, "SELECT sender, receiver, sessions FROM route WHERE source = ?");
+    row.bind(source);
+    while (row.step()) {
+      const auto from = read_key(row, 0);
+      const auto to = read_key(row, 1);
+      if (from && to) routes.push_back({source, *from, *to, parse_sessions(row.blob(2))});
+    }
+  });
+  return routes;
+}
+
+std::vector<StateStore::SavedOwnAddress> StateStore::load_own_addresses(const std::string& source) {
+  std::vector<SavedOwnAddress> addresses;
+  guard_read([&] {
+    Statement row(database_, "SELECT public_key, address FROM own_address WHERE source = ?");
+    row.bind(source);
+    while (row.step()) {
+      const auto key = read_key(row, 0);
+      const auto address = base::IpAddress::parse(row.text(1));
+      if (key && address) addresses.push_back({source, *key, *address});
+    }
+  });
+  return addresses;
+}
+
 // Writing
 
 base::Expected<void, StateStore::WriteError> StateStore::write(const Batch& batch) {
@@ -371,6 +453,7 @@ base::Expected<void, StateStore::WriteError> StateStore::write(const Batch& batc
     write_sources(database_, batch);
     write_peers(database_, batch);
     write_marks(database_, batch);
+    write_routes(database_, batch);
     if (batch.serial_end) write_serial_end(database_, *batch.serial_end);
     transaction.commit();
     if (batch.serial_end) serial_end_ = batch.serial_end;

@@ -14,8 +14,9 @@
 namespace dnsd {
 
 /// What survives a restart, in SQLite (WAL) at FOLDER/state.db: what each source knew, the
-/// timestamps of handshakes, and how far the serial is reserved. Where the folder cannot be written
-/// everything works and nothing is kept, until open_again() succeeds.
+/// timestamps of handshakes, the sessions that are passed on, and how far the serial is reserved.
+/// Where the folder cannot be written everything works and nothing is kept, until open_again()
+/// succeeds.
 ///
 /// A file of an earlier version is copied to `state.db.VERSION` and brought up to this one
 /// (migrations.hpp). One that is damaged, empty or of a later version is renamed to
@@ -38,6 +39,29 @@ class StateStore {
     noise::Tai64n timestamp;
     std::optional<base::WallTime> removed = {};  ///< when its row was forgotten
   };
+  /// What a built-in point passes on from one peer to another.
+  struct SavedRoutes {
+    struct Session {
+      std::uint32_t index{};
+      base::WallTime expires;
+
+      friend bool operator==(const Session&, const Session&) = default;
+    };
+    std::string source;
+    wg::PublicKey from;
+    wg::PublicKey to;
+    std::vector<Session> sessions;  ///< none: forget the row
+
+    friend bool operator==(const SavedRoutes&, const SavedRoutes&) = default;
+  };
+  /// Which of its own addresses a peer of a built-in point speaks to. Until one is saved: unknown.
+  struct SavedOwnAddress {
+    std::string source;
+    wg::PublicKey key;
+    base::IpAddress address;
+
+    friend bool operator==(const SavedOwnAddress&, const SavedOwnAddress&) = default;
+  };
   struct SavedRow {
     std::string source;
     wg::PublicKey key;
@@ -47,13 +71,15 @@ class StateStore {
   struct Batch {
     std::vector<SavedSource> sources;
     std::vector<std::string> forgotten_sources;  ///< with all their peers
-    std::vector<SavedRow> peers;   ///< their sources are in `sources`, or were saved before
-    std::vector<SavedMark> marks;  ///< so are theirs; `removed` is not written
+    std::vector<SavedRow> peers;      ///< their sources are in `sources`, or were saved before
+    std::vector<SavedMark> marks;     ///< so are theirs; `removed` is not written
+    std::vector<SavedRoutes> routes;  ///< a peer that is forgotten takes its own along
+    std::vector<SavedOwnAddress> own_addresses;
     std::optional<std::uint32_t> serial_end;
 
     [[nodiscard]] bool empty() const {
       return sources.empty() && forgotten_sources.empty() && peers.empty() && marks.empty() &&
-             !serial_end;
+             routes.empty() && own_addresses.empty() && !serial_end;
     }
   };
   struct WriteError {
@@ -81,6 +107,8 @@ class StateStore {
   /// Calls `visit` for each peer of a source. A row that makes no sense is left out.
   void load_peers(const std::string& source, const std::function<void(const SavedPeer&)>& visit);
   [[nodiscard]] std::vector<SavedMark> load_marks(const std::string& source);
+  [[nodiscard]] std::vector<SavedRoutes> load_routes(const std::string& source);
+  [[nodiscard]] std::vector<SavedOwnAddress> load_own_addresses(const std::string& source);
 
   /// On disk when it returns without an error. With one the whole batch is not, as far as is known:
   /// nothing may rely on it, and nothing on its absence. Where nothing is kept it is an error.

@@ -196,9 +196,8 @@ double receive_and_reject(noise::Engine& engine, Octets& datagram, base::Now now
   for (int round = 0; round < receive_rounds; ++round) {
     loopback.send(datagram);
     const auto start = Clock::now();
-    socket.receive([&](const dnsd::PointSocket::Arrival& arrival) {
-      engine.receive(arrival.octets, arrival.path, now);
-    });
+    for (const dnsd::PointSocket::Arrival& arrival : socket.receive())
+      engine.receive(arrival.octets, *arrival.path, now);
     total += std::chrono::duration<double, std::micro>(Clock::now() - start).count();
   }
   if (static_cast<double>(engine.counters().wrong_mac1 - before) != received_datagrams)

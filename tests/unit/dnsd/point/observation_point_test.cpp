@@ -76,10 +76,10 @@ TEST_CASE("a point that starts again greets whom it knew, and loses nobody to a 
   pollfd waiting{home->fd(), POLLIN, 0};
   REQUIRE(::poll(&waiting, 1, 20'000) == 1);
   std::size_t size = 0;
-  home->receive([&](const dnsd::PointSocket::Arrival& arrival) {
+  for (const dnsd::PointSocket::Arrival& arrival : home->receive()) {
     size = arrival.octets.size();
-    CHECK(arrival.path.remote == f.place);
-  });
+    CHECK(arrival.path->remote == f.place);
+  }
   CHECK(size == noise::initiation_octets);
   // The reserved time is ahead of our clock by what the last run had used.
   CHECK(f.inbox.wait([&](const PointReport& all) {

@@ -212,6 +212,33 @@ TEST_CASE("a restart is not noticed by who has a session, and a route") {
   }
 }
 
+TEST_CASE("who moved is asked back because of what it sends to others, and goes on") {
+  Between f;
+  f.settle();
+  REQUIRE(f.shake_hands());
+  REQUIRE(f.deliver(f.alice, f.bob, 100));
+  f.alice.move("127.0.0.1:0");
+  REQUIRE(f.alice.engine.send(f.bob_key, std::vector<std::uint8_t>(64), base::read_clock()));
+  const int before = f.alice.received_count;
+  REQUIRE(run_until(f.both, [&] { return f.alice.received_count > before; }));
+  // The point knows it when its own session is answered there.
+  REQUIRE(f.alice.engine.send(f.point->public_key(), {}, base::read_clock()));
+  REQUIRE(run_until(f.both, [&] { return f.alice.received_count > before + 1; }));
+  CHECK(f.deliver(f.alice, f.bob, 100));
+  CHECK(f.deliver(f.bob, f.alice, 100));
+  CHECK(f.counters().ask_backs == 1);
+}
+
+TEST_CASE("too many initiations are answered with a cookie, in the name of their receiver") {
+  Between f;
+  f.settle();
+  const auto before = f.bob.engine.counters().handshakes;
+  for (int i = 0; i < 40; ++i)
+    (void)f.alice.engine.initiate(f.bob_key, f.to_point(), 1, base::read_clock());
+  CHECK(run_until(f.both, [&] { return f.counters().cookies > 0; }));
+  CHECK(f.bob.engine.counters().handshakes <= before + 10);
+}
+
 TEST_CASE("nothing passes where the configuration says so, and again when it does not any more") {
   Between f;
   f.settle();

@@ -67,7 +67,7 @@ class Fixture {
     gather();
   }
   void restore(const std::string& place, const wg::PublicKey& key = alice) {
-    rules.restore({key, dnsd::SavedPeer::Sighting{at(place), now.wall, now.wall}, {}}, now);
+    rules.restore({key, dnsd::SavedPeer::Sighting{at(place), now.wall, now.wall}, {}}, {}, now);
   }
 
   std::string published() const {

@@ -77,14 +77,14 @@ class Peer : public noise::Engine::Handler {
   template <typename Condition>
   bool run_until(Condition condition);
   void receive() {
-    socket_.receive([&](const dnsd::PointSocket::Arrival& arrival) {
+    for (const dnsd::PointSocket::Arrival& arrival : socket_.receive()) {
       most_joined = std::max(most_joined, arrival.datagrams());
       for (base::MutableBytes rest = arrival.octets; !rest.empty();) {
         const std::size_t size = std::min(arrival.segment, rest.size());
-        engine.receive(rest.first(size), arrival.path, base::read_clock());
+        engine.receive(rest.first(size), *arrival.path, base::read_clock());
         rest = rest.subspan(size);
       }
-    });
+    }
   }
   [[nodiscard]] int fd() const { return socket_.fd(); }
   /// Sends datagrams of one size, one behind the other in `octets`, as one.

@@ -105,6 +105,29 @@ TEST_CASE("version 2 to 3: timestamps outlive their peers") {
   CHECK(number(database, "SELECT count(*) FROM mark") == 2);
 }
 
+TEST_CASE("version 3 to 4: sessions that are passed on") {
+  const Folder folder;
+  {
+    const Database database = make_file(folder.file(), 3);
+    dnsd::execute(database,
+                  "INSERT INTO mark VALUES ('point:1', x'05', x'04', 1800000000);"
+                  "INSERT INTO peer VALUES ('point:1', x'05', '203.0.113.1:1', 1, 2, '')");
+  }
+  const Database database = make_file(folder.file(), 4);
+  CHECK(dnsd::read_version(database) == 4);
+  CHECK(number(database, "SELECT removed FROM mark") == 1800000000);
+  CHECK(number(database, "SELECT last_seen FROM peer") == 2);
+  dnsd::execute(database,
+                "INSERT INTO route VALUES ('point:1', x'05', x'06', x'00');"
+                "INSERT INTO route VALUES ('point:1', x'06', x'05', x'00');"
+                "INSERT INTO own_address VALUES ('point:1', x'05', '203.0.113.10')");
+  CHECK(number(database, "SELECT count(*) FROM route") == 2);
+  // One row of each sender and receiver.
+  CHECK_THROWS_AS(
+      dnsd::execute(database, "INSERT INTO route VALUES ('point:1', x'06', x'05', x'01')"),
+      SqliteError);
+}
+
 // How steps are taken
 
 TEST_CASE("a new file takes all steps, and there is nothing to copy") {

@@ -290,7 +290,7 @@ TEST_CASE("a file of a later version is kept beside, and not touched") {
     CHECK(load(store).empty());
   }
   std::filesystem::rename(folder.file("state.db.version-7"), folder.file());
-  dnsd::run_sql(folder.file(), "PRAGMA user_version = 3");
+  dnsd::run_sql(folder.file(), "PRAGMA user_version = 4");
   StateStore store(folder.path());
   CHECK(load(store) == std::vector{alice});
 }
@@ -298,9 +298,9 @@ TEST_CASE("a file of a later version is kept beside, and not touched") {
 TEST_CASE("a file of version 1 is brought up to this one, with what it holds") {
   const Folder folder;
   { REQUIRE(StateStore(folder.path()).write(batch_of({alice, bob})).has_value()); }
-  dnsd::run_sql(
-      folder.file(),
-      "ALTER TABLE source DROP COLUMN last_timestamp; DROP TABLE mark; PRAGMA user_version = 1");
+  dnsd::run_sql(folder.file(),
+                "ALTER TABLE source DROP COLUMN last_timestamp; DROP TABLE mark; DROP TABLE route; "
+                "DROP TABLE own_address; PRAGMA user_version = 1");
   StateStore store(folder.path());
   CHECK(store.problem().empty());
   CHECK(load(store) == std::vector{alice, bob});
@@ -314,9 +314,9 @@ TEST_CASE("a file of version 1 is brought up to this one, with what it holds") {
 TEST_CASE("without room for the copy of an earlier version: in memory, and the file is as it was") {
   const Folder folder;
   { REQUIRE(StateStore(folder.path()).write(batch_of({alice, bob})).has_value()); }
-  dnsd::run_sql(
-      folder.file(),
-      "ALTER TABLE source DROP COLUMN last_timestamp; DROP TABLE mark; PRAGMA user_version = 1");
+  dnsd::run_sql(folder.file(),
+                "ALTER TABLE source DROP COLUMN last_timestamp; DROP TABLE mark; DROP TABLE route; "
+                "DROP TABLE own_address; PRAGMA user_version = 1");
   std::filesystem::create_directory(folder.file("state.db.1"));
   {
     const StateStore store(folder.path());
