@@ -132,7 +132,7 @@ class Daemon {
   // The host inside the tunnels of the built-in points: peers ask it, and tell it their LAN
   // addresses.
   LanExpiry lan_expiry_;
-  LanUpdates lan_updates_;
+  PeerUpdates peer_updates_;
   TunnelHost tunnel_host_;
 
   // Observing: all sources, which fill the table. Below the tunnel host, because the points'
@@ -165,8 +165,8 @@ Daemon::Daemon(const CommandLine& line, InheritedSockets inherited)
       address_watch_(io_, [this] { follow_addresses(); }),
       query_log_writer_(io_, threads_.query_log()),
       lan_expiry_(io_, live_.lan, [this] { observatory_.content_changed(); }),
-      lan_updates_(published_, live_.lan, [this] { lan_expiry_.note_change(); }),
-      tunnel_host_(responder_, lan_updates_),
+      peer_updates_(published_, live_.lan, [this] { lan_expiry_.note_change(); }),
+      tunnel_host_(responder_, peer_updates_),
       observatory_(io_, peers_, live_, store_,
                    [this](const InnerPacket& packet, const SendInner& send) {
                      tunnel_host_.receive(packet, send);

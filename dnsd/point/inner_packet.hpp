@@ -21,7 +21,7 @@ namespace dnsd {
 /// of Ethernet with IPv6 outside. What is longer leaves as inner IP fragments.
 inline constexpr std::size_t inner_mtu = 1420;
 
-/// What a peer may ask of the relay of the point that it speaks to (doc/protocol.md §3.3). Only
+/// What a peer may ask of the relay of the point that it speaks to (doc/protocol.md §3.2). Only
 /// during the call of InnerHandler.
 class RelayRequests {
  public:

@@ -93,14 +93,14 @@ std::optional<InnerDrop> TunnelHost::answer_udp(const base::IpPacket& ip, const 
     return InnerDrop::port;
   const bool update = is_update(datagram->payload);
   std::array<std::uint8_t, max_reply_octets> message;
-  const std::size_t size =
-      update ? updates_.respond(datagram->payload, packet.peer, packet.now.steady, message)
-             : responder_.respond(datagram->payload,
-                                  {.view = View::private_view,
-                                   .transport = dns::Transport::udp,
-                                   .max_udp_octets = max_reply_octets,
-                                   .is_rate_limited = false},
-                                  {ip.source, packet.now}, message);
+  const std::size_t size = update ? updates_.respond(datagram->payload, {packet.peer, packet.relay},
+                                                     packet.now.steady, message)
+                                  : responder_.respond(datagram->payload,
+                                                       {.view = View::private_view,
+                                                        .transport = dns::Transport::udp,
+                                                        .max_udp_octets = max_reply_octets,
+                                                        .is_rate_limited = false},
+                                                       {ip.source, packet.now}, message);
   if (size == 0) return InnerDrop::query;
   count(update ? counters_.updates : counters_.queries);
 

@@ -9,7 +9,7 @@
 #include "base/ip_packet.hpp"
 #include "dnsd/answer/responder.hpp"
 #include "dnsd/point/inner_packet.hpp"
-#include "dnsd/tunnel/lan_updates.hpp"
+#include "dnsd/tunnel/peer_updates.hpp"
 
 namespace dnsd {
 
@@ -35,7 +35,7 @@ inline constexpr std::size_t inner_drop_count = 10;
 struct InnerCounters {
   std::atomic<std::uint64_t> packets{0};  ///< received; all but keepalives
   std::atomic<std::uint64_t> queries{0};  ///< DNS questions that were answered
-  std::atomic<std::uint64_t> updates{0};  ///< LAN announcements that were answered, REFUSED too
+  std::atomic<std::uint64_t> updates{0};  ///< requests of peers that were answered, REFUSED too
   std::atomic<std::uint64_t> echoes{0};   ///< pings that were answered
   std::array<std::atomic<std::uint64_t>, inner_drop_count> dropped{};  ///< by InnerDrop
 };
@@ -50,7 +50,7 @@ class TunnelHost {
   static constexpr std::size_t max_reply_octets = 16384;
 
   /// All outlive the host.
-  TunnelHost(const Responder& responder, LanUpdates& updates)
+  TunnelHost(const Responder& responder, PeerUpdates& updates)
       : responder_(responder), updates_(updates) {}
 
   /// Handles one packet that came through a tunnel; an InnerHandler.
@@ -68,7 +68,7 @@ class TunnelHost {
   void reply(const base::IpPacket& to, base::Bytes payload, const SendInner& send);
 
   const Responder& responder_;
-  LanUpdates& updates_;
+  PeerUpdates& updates_;
   InnerCounters counters_;
   std::atomic<std::uint32_t> identification_{0};
 };

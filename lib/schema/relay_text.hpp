@@ -13,7 +13,7 @@
 
 /// What DNS says of the relay, for both programs: the list of points that pass packets on to a
 /// peer, `relay=` in its TXT record (doc/protocol.md §1.1), and the UPDATE by which a peer tells
-/// the public host whose packets it now sends there, `_relay.K.Z` TXT `via=` (§3.3).
+/// the public host whose packets it now sends there, `_relay.K.Z` TXT `via=` (§3.2).
 namespace schema {
 
 /// Points that one peer's TXT names at most. A reader keeps the first ones.

@@ -1,11 +1,13 @@
 // One message inside a tunnel as an UPDATE. The output must be a reply to it. It may change only
-// the sender's own announcement, and only to addresses that may be announced.
+// the sender's own announcement, and only to addresses that may be announced; or tell the relay, in
+// the sender's name alone.
 #include <algorithm>
 #include <array>
 #include <cstdlib>
 
 #include "dns/update.hpp"
-#include "dnsd/tunnel/lan_updates.hpp"
+#include "dnsd/tunnel/peer_updates.hpp"
+#include "schema/relay_text.hpp"
 #include "tests/unit/dnsd/answer_fixture.hpp"
 
 namespace {
@@ -13,6 +15,17 @@ namespace {
 void require(bool condition) {
   if (!condition) std::abort();
 }
+
+class Relay final : public dnsd::RelayRequests {
+ public:
+  bool adopt(const wg::PublicKey& peer, const wg::PublicKey& /*other*/,
+             base::SteadyTime /*now*/) override {
+    require(peer == AnswerFixture::key(1));
+    require(++asked <= schema::max_via_peers);
+    return true;
+  }
+  std::size_t asked = 0;
+};
 
 }  // namespace
 
@@ -22,9 +35,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const base::Bytes message(data, size);
   dnsd::LanTable table;
   unsigned changes = 0;
-  dnsd::LanUpdates updates(server.zones(), table, [&] { ++changes; });
+  dnsd::PeerUpdates updates(server.zones(), table, [&] { ++changes; });
+  Relay relay;
   std::array<std::uint8_t, dns::our_udp_octets> reply;
-  const std::size_t written = updates.respond(message, sender, AnswerFixture::now.steady, reply);
+  const std::size_t written =
+      updates.respond(message, {sender, &relay}, AnswerFixture::now.steady, reply);
 
   const auto update = dns::parse_update(message);
   require(update.has_value() == (written > 0));
@@ -37,6 +52,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(changes == (announced != nullptr ? 1 : 0));
   require(granted || announced == nullptr);
   require(table.find(AnswerFixture::key(2)) == nullptr);
+  require(relay.asked == 0 || (granted && announced == nullptr));
   if (announced == nullptr) return 0;
   require(!announced->empty() && announced->size() <= schema::max_lan_endpoints);
   require(std::all_of(announced->begin(), announced->end(), schema::is_lan_endpoint));

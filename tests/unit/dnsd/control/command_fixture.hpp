@@ -13,7 +13,7 @@
 
 #include "dnsd/control/command_context.hpp"
 #include "dnsd/state/state_store.hpp"
-#include "dnsd/tunnel/lan_updates.hpp"
+#include "dnsd/tunnel/peer_updates.hpp"
 #include "noise/crypto.hpp"
 #include "tests/unit/dnsd/answer_fixture.hpp"
 #include "tests/unit/dnsd/free_port.hpp"
@@ -96,7 +96,7 @@ class CommandFixture {
   dnsd::Responder responder = server.responder();
   dnsd::AnswerThreads threads{responder, 1};
   dnsd::Listeners listeners{threads, {}};
-  dnsd::LanUpdates updates{server.zones(), server.live->lan, [] {}};
+  dnsd::PeerUpdates updates{server.zones(), server.live->lan, [] {}};
   dnsd::TunnelHost tunnel_host{responder, updates};
   dnsd::Observatory observatory{io, observed, observed_state, store, {}};
 

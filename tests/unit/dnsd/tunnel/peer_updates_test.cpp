@@ -1,4 +1,4 @@
-#include "dnsd/tunnel/lan_updates.hpp"
+#include "dnsd/tunnel/peer_updates.hpp"
 
 #include <doctest/doctest.h>
 
@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/encoding.hpp"
+#include "schema/relay_text.hpp"
 #include "tests/unit/dnsd/answer_fixture.hpp"
 
 namespace {
@@ -62,11 +63,23 @@ const std::string good_text =
     "\x11"
     "192.168.1.5:51820";
 
+/// Grants what the test says.
+class Relay final : public dnsd::RelayRequests {
+ public:
+  bool adopt(const wg::PublicKey& peer, const wg::PublicKey& other,
+             base::SteadyTime /*now*/) override {
+    asked.emplace_back(peer, other);
+    return other != refused;
+  }
+  std::vector<std::pair<wg::PublicKey, wg::PublicKey>> asked;
+  wg::PublicKey refused;
+};
+
 class Server {
  public:
   Octets ask(const Octets& message, const wg::PublicKey& sender) {
     Octets reply(1232);
-    reply.resize(updates_.respond(message, sender, fixture.now.steady, reply));
+    reply.resize(updates_.respond(message, {sender, relay}, fixture.now.steady, reply));
     return reply;
   }
   Rcode rcode(const Draft& draft, const wg::PublicKey& sender) {
@@ -106,9 +119,10 @@ class Server {
   const wg::PublicKey bob = AnswerFixture::key(2);
   const dns::Name alice_lan = schema::lan_name(alice, zone);
   unsigned changes = 0;
+  dnsd::RelayRequests* relay = nullptr;
 
  private:
-  dnsd::LanUpdates updates_{fixture.zones(), fixture.live->lan, [this] { ++changes; }};
+  dnsd::PeerUpdates updates_{fixture.zones(), fixture.live->lan, [this] { ++changes; }};
 };
 
 }  // namespace
@@ -229,4 +243,74 @@ TEST_CASE("an announcement of a peer that is not registered is not shown") {
       schema::write_lan_update(7, server.zone, nobody, {*base::Endpoint::parse("10.0.0.1:1")}),
       nobody);
   CHECK(server.answer(dnsd::View::private_view, nobody).empty());
+}
+
+TEST_CASE("a peer says whose packets it sends here now; no record comes of it") {
+  Server server;
+  Relay relay;
+  server.relay = &relay;
+  const wg::PublicKey carol = AnswerFixture::key(3);
+  const auto ask = [&](const std::vector<wg::PublicKey>& peers) {
+    relay.asked.clear();
+    const Octets reply =
+        server.ask(schema::write_via_update(7, server.zone, server.alice, peers), server.alice);
+    REQUIRE(reply.size() >= 12);
+    return Rcode{static_cast<std::uint16_t>(reply[3] & 0x0fU)};
+  };
+  CHECK(ask({server.bob, carol}) == Rcode::noerror);
+  REQUIRE(relay.asked.size() == 2);
+  CHECK(relay.asked[0] == std::pair(server.alice, server.bob));
+  CHECK(relay.asked[1] == std::pair(server.alice, carol));
+  CHECK(server.changes == 0);
+  relay.refused = server.bob;
+  CHECK(ask({server.bob}) == Rcode::refused);
+  CHECK(ask({server.bob, carol}) == Rcode::noerror);  // one of them
+  server.relay = nullptr;
+  CHECK(ask({carol}) == Rcode::refused);
+  CHECK(relay.asked.empty());
+}
+
+TEST_CASE("other requests to the relay are refused, and reach nobody") {
+  Server server;
+  Relay relay;
+  server.relay = &relay;
+  const dns::Name owner = schema::relay_name(server.alice, server.zone);
+  const std::string via = "\x38via=" + schema::key_label(server.bob);
+  const Record good{owner, RrType::txt, RrClass::in, 1, via};
+  const auto changed = [&](const std::function<void(Record&)>& change) {
+    Record record = good;
+    change(record);
+    return record;
+  };
+  const struct {
+    const char* what;
+    std::vector<Record> updates;
+  } rows[] = {
+      {"another peer's name",
+       {changed([&](Record& r) { r.owner = schema::relay_name(server.bob, server.zone); })}},
+      {"below the name", {changed([&](Record& r) { REQUIRE(r.owner.prepend("x")); })}},
+      {"a deletion", {changed([](Record& r) { r.rr_class = RrClass::any, r.rdata = ""; })}},
+      {"a deletion of one record", {changed([](Record& r) { r.rr_class = RrClass::none; })}},
+      {"another type", {changed([](Record& r) { r.type = RrType::a; })}},
+      {"another word", {changed([](Record& r) { r.rdata[1] = 'x'; })}},
+      {"nothing", {changed([](Record& r) { r.rdata = ""; })}},
+      {"two records", {good, good}},
+      {"with an announcement", {good, {server.alice_lan, RrType::txt, RrClass::in, 1, good_text}}},
+      {"an announcement with it", {{server.alice_lan, RrType::txt, RrClass::any, 0, ""}, good}},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.what);
+    Draft draft;
+    draft.updates = row.updates;
+    CHECK(server.rcode(draft, server.alice) == Rcode::refused);
+  }
+  Draft draft;
+  draft.updates = {good};
+  CHECK(server.rcode(draft, server.bob) == Rcode::refused);
+  draft.zone = *dns::Name::parse("example.org");
+  CHECK(server.rcode(draft, server.alice) == Rcode::refused);
+  CHECK(relay.asked.empty());
+  draft.zone = server.zone;
+  CHECK(server.rcode(draft, server.alice) == Rcode::noerror);
+  CHECK(relay.asked.size() == 1);
 }
