@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <span>
 #include <utility>
 
 #include "dnsd/control/control_request.hpp"
@@ -71,7 +72,8 @@ DaemonStatus Commands::status() const {
       .reload_problem = context_.reload_problem,
       .config_errors = context_.config.errors};
   for (const ObservationPoint* point : context_.observatory.points().opened())
-    status.points.push_back({point->settings().listen.to_string(), point->counters()});
+    status.points.push_back(
+        {point->settings().listen.to_string(), point->counters(), point->relay_report()});
   for (const auto& [key, oddity] : context_.observatory.points().oddities()) {
     const auto peer = context_.peers.find(key);
     status.odd_peers.emplace_back(wg::describe_peer(peer ? peer->detail->name : std::string(), key),
@@ -128,7 +130,8 @@ control::Reply Commands::answer_zone(View view) const {
 
 control::Reply Commands::answer_peers(bool json) const {
   control::Reply reply;
-  reply.more = [this, json, odd = context_.observatory.points().oddities(), keys = peer_keys(),
+  reply.more = [this, json, odd = context_.observatory.points().oddities(),
+                relayed = relayed_by_sender(), keys = peer_keys(),
                 next = std::size_t{0}]() mutable {
     std::string text;
     const std::size_t end = std::min(keys.size(), next + peers_per_piece);
@@ -138,11 +141,37 @@ control::Reply Commands::answer_peers(bool json) const {
       if (!peer) continue;
       const auto found = odd.find(key);
       const PeerOddity oddity = found == odd.end() ? PeerOddity{} : found->second;
-      text += json ? peer_json(key, *peer, oddity) : peer_text(key, *peer, oddity);
+      const auto sent = relayed.find(key);
+      const std::span<const RelayedTo> to =
+          sent == relayed.end() ? std::span<const RelayedTo>() : sent->second;
+      text += json ? peer_json(key, *peer, oddity, to) : peer_text(key, *peer, oddity, to);
     }
     return text;
   };
   return reply;
+}
+
+Commands::RelayedBySender Commands::relayed_by_sender() const {
+  RelayedBySender result;
+  bool is_first = true;  // of several points, one may have the same pairs again
+  for (const ObservationPoint* point : context_.observatory.points().opened()) {
+    const auto report = point->relay_report();
+    if (!report) continue;
+    for (const RelayedPair& pair : report->pairs) {
+      std::vector<RelayedTo>& sent = result[pair.from];
+      auto to = is_first ? sent.end()
+                         : std::find_if(sent.begin(), sent.end(),
+                                        [&](const RelayedTo& one) { return one.key == pair.to; });
+      if (to == sent.end()) {
+        const auto peer = context_.peers.find(pair.to);
+        to = sent.insert(to, {pair.to, peer ? peer->detail->name : std::string()});
+      }
+      to->packets += pair.packets;
+      to->octets += pair.octets;
+    }
+    is_first = false;
+  }
+  return result;
 }
 
 control::Reply Commands::answer_query(const ControlRequest& request) const {

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "control/reply.hpp"
 #include "dnsd/control/command_context.hpp"
 #include "dnsd/control/control_request.hpp"
+#include "dnsd/report/relay_status.hpp"
 #include "dnsd/report/status.hpp"
 
 namespace dnsd {
@@ -29,6 +31,8 @@ class Commands {
   [[nodiscard]] control::Reply answer_peers(bool json) const;
   [[nodiscard]] control::Reply answer_query(const ControlRequest& request) const;
   [[nodiscard]] std::vector<wg::PublicKey> peer_keys() const;
+  using RelayedBySender = std::unordered_map<wg::PublicKey, std::vector<RelayedTo>>;
+  [[nodiscard]] RelayedBySender relayed_by_sender() const;
 
   const CommandContext context_;
 };

@@ -72,7 +72,8 @@ Json points_json(const std::vector<PointStatus>& points) {
     result.push_back({{"name", point.name},
                       {"handshakes", point.counters.handshakes},
                       {"cookies", point.counters.cookies},
-                      {"ignored", ignored}});
+                      {"ignored", ignored},
+                      {"relay", relay_json(point.relay)}});
   }
   return result;
 }
@@ -108,9 +109,8 @@ std::string tunnel_text(const InnerCounters& counters) {
       reasons += fmt::format("{}{} {}", reasons.empty() ? ": " : ", ",
                              to_string(static_cast<InnerDrop>(i)), count);
   }
-  return fmt::format("{} queries, {} announcements, {} pings, {} dropped{}",
-                     counters.queries.load(), counters.updates.load(), counters.echoes.load(),
-                     dropped, reasons);
+  return fmt::format("{} queries, {} updates, {} pings, {} dropped{}", counters.queries.load(),
+                     counters.updates.load(), counters.echoes.load(), dropped, reasons);
 }
 
 /// The published endpoints, IPv6 first as in SRV.
@@ -213,7 +213,10 @@ std::string status_text(const DaemonStatus& status, const Served& served) {
   line("UDP", counters_text(served.udp));
   line("TCP", fmt::format("{}, {} connections", counters_text(served.tcp),
                           served.tcp_connections.load(std::memory_order_relaxed)));
-  for (const PointStatus& point : status.points) line("point", point_text(point));
+  for (const PointStatus& point : status.points) {
+    line("point", point_text(point));
+    line("relay", fmt::format("{} {}", point.name, relay_text(point.relay)));
+  }
   for (const auto& [who, oddity] : status.odd_peers)
     line("peer", fmt::format("{}: {}", who, fmt::join(describe(oddity), "; ")));
   if (status.tunnel != nullptr) line("tunnels", tunnel_text(*status.tunnel));
@@ -269,7 +272,8 @@ std::string status_json(const DaemonStatus& status, const Served& served) {
   return control::to_line(json);
 }
 
-std::string peer_text(const wg::PublicKey& key, const PeerRecord& peer, const PeerOddity& oddity) {
+std::string peer_text(const wg::PublicKey& key, const PeerRecord& peer, const PeerOddity& oddity,
+                      std::span<const RelayedTo> relayed) {
   std::string line = key.to_base64();
   line += fmt::format(" {:<16}", peer.detail->name.empty() ? "-" : peer.detail->name);
   const auto where = endpoints(peer);
@@ -282,10 +286,12 @@ std::string peer_text(const wg::PublicKey& key, const PeerRecord& peer, const Pe
                         fmt::gmtime(peer.stale->time_since_epoch().count()));
   if (peer.detail->is_hub) line += " hub";
   for (const std::string& words : describe(oddity)) line += " (" + words + ")";
+  if (!relayed.empty()) line += " " + relayed_text(relayed);
   return line + "\n";
 }
 
-std::string peer_json(const wg::PublicKey& key, const PeerRecord& peer, const PeerOddity& oddity) {
+std::string peer_json(const wg::PublicKey& key, const PeerRecord& peer, const PeerOddity& oddity,
+                      std::span<const RelayedTo> relayed) {
   Json json{{"public_key", key.to_base64()}, {"name", peer.detail->name}};
   json["endpoints"] = endpoints(peer);
   json["allowed_ips"] = Json::array();
@@ -299,6 +305,7 @@ std::string peer_json(const wg::PublicKey& key, const PeerRecord& peer, const Pe
   json["hub"] = peer.detail->is_hub;
   if (peer.detail->mapping) json["map"] = to_string(*peer.detail->mapping);
   add_json(json, oddity);
+  if (!relayed.empty()) json["relayed"] = relayed_json(relayed);
   return control::to_line(json);
 }
 

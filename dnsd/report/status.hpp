@@ -2,13 +2,17 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "dnsd/listen/listeners.hpp"
 #include "dnsd/observe/source_status.hpp"
+#include "dnsd/point/observation_point.hpp"
 #include "dnsd/point/peer_oddity.hpp"
+#include "dnsd/report/relay_status.hpp"
 #include "dnsd/serve/served.hpp"
 #include "dnsd/tunnel/tunnel_host.hpp"
 #include "noise/engine.hpp"
@@ -26,6 +30,7 @@ struct PeerCounts {
 struct PointStatus {
   std::string name;  ///< 203.0.113.10:51820
   noise::EngineCounters counters;
+  std::optional<RelayReport> relay = {};  ///< none: it passes nothing on
 };
 
 struct DaemonStatus {
@@ -60,9 +65,11 @@ enum class Health : std::uint8_t { ok = 0, degraded = 1, down = 2 };
 
 /// One line.
 [[nodiscard]] std::string peer_text(const wg::PublicKey& key, const PeerRecord& peer,
-                                    const PeerOddity& oddity = {});
+                                    const PeerOddity& oddity = {},
+                                    std::span<const RelayedTo> relayed = {});
 /// One object on one line.
 [[nodiscard]] std::string peer_json(const wg::PublicKey& key, const PeerRecord& peer,
-                                    const PeerOddity& oddity = {});
+                                    const PeerOddity& oddity = {},
+                                    std::span<const RelayedTo> relayed = {});
 
 }  // namespace dnsd

@@ -74,6 +74,57 @@ TEST_CASE("status says what came to each built-in point") {
         std::string::npos);
 }
 
+TEST_CASE("status says what each point passes on, and what it does not") {
+  const dnsd::Served served;
+  dnsd::DaemonStatus status;
+  status.points.push_back({"203.0.113.10:51820", {}});
+  const auto relay = [&] {
+    return nlohmann::json::parse(dnsd::status_json(status, served))["points"][0]["relay"];
+  };
+  const auto text = [&] { return dnsd::status_text(status, served); };
+  CHECK(relay().is_null());
+  CHECK(text().find("relay        203.0.113.10:51820 off\n") != std::string::npos);
+  dnsd::RelayReport report;
+  report.rates = {5'000'000, 0};
+  report.counters.packets = 30;
+  report.counters.octets = 4000;
+  report.counters.ask_backs = 2;
+  report.counters.over_rate = 7;
+  report.counters.no_place = 1;
+  report.pairs.resize(4);
+  status.points[0].relay = report;
+  CHECK(
+      text().find("relay        203.0.113.10:51820 2 pairs, 30 packets, 4000 octets, 0 cookies, 2 "
+                  "asked back, 0 adopted; relay-rate 5M, relay-total 0; dropped: 1 not there, 7 "
+                  "relay-rate\n") != std::string::npos);
+  const auto json = relay();
+  CHECK(json["rate"] == 5'000'000);
+  CHECK(json["total"] == 0);
+  CHECK(json["pairs"] == 2);
+  CHECK(json["packets"] == 30);
+  CHECK(json["octets"] == 4000);
+  CHECK(json["asked_back"] == 2);
+  CHECK(json["dropped"]["relay-rate"] == 7);
+  CHECK(json["dropped"]["crossing"] == 0);
+}
+
+TEST_CASE("peers are told with those to whom their packets were passed on") {
+  const wg::PublicKey key{base::Octets32{1}};
+  dnsd::PeerRecord peer;
+  peer.detail = std::make_shared<const dnsd::PeerDetail>();
+  CHECK(!nlohmann::json::parse(dnsd::peer_json(key, peer)).contains("relayed"));
+  std::vector<dnsd::RelayedTo> relayed = {{wg::PublicKey(base::Octets32{2}), "bob", 12, 3456}};
+  CHECK(dnsd::peer_text(key, peer, {}, relayed)
+            .ends_with(" relayed 12 packets, 3456 octets to bob (AgAA…AAAA)\n"));
+  relayed.resize(10);
+  CHECK(dnsd::peer_text(key, peer, {}, relayed).ends_with(", and to 2 others\n"));
+  const auto json = nlohmann::json::parse(dnsd::peer_json(key, peer, {}, relayed));
+  REQUIRE(json["relayed"].size() == 10);
+  CHECK(json["relayed"][0]["to"] == relayed[0].key.to_base64());
+  CHECK(json["relayed"][0]["packets"] == 12);
+  CHECK(json["relayed"][0]["octets"] == 3456);
+}
+
 TEST_CASE("status says what happened inside the tunnels, where there are any") {
   dnsd::DaemonStatus status = healthy();
   const dnsd::Served served;
@@ -91,8 +142,7 @@ TEST_CASE("status says what happened inside the tunnels, where there are any") {
   CHECK(json["dropped"]["source"] == 3);
   CHECK(json["dropped"]["query"] == 0);
   const std::string text = dnsd::status_text(status, served);
-  CHECK(text.find("1 queries, 2 announcements, 0 pings, 3 dropped: source 3\n") !=
-        std::string::npos);
+  CHECK(text.find("1 queries, 2 updates, 0 pings, 3 dropped: source 3\n") != std::string::npos);
 }
 
 TEST_CASE("status tells programs what it tells people") {
