@@ -53,7 +53,7 @@ class Echo:
 
     def read(self):
         with self.reading:
-            for when, octets in take_stamped(self.socket):
+            for when, octets in take_stamped(self.socket) if self.socket.fileno() >= 0 else ():
                 source, icmp = socket.inet_ntoa(octets[12:16]), octets[(octets[0] & 15) * 4 :]
                 kind, _, _, identifier, number = struct.unpack("!BBHHH", icmp[:8])
                 if (source, kind, identifier) == (self.target, ECHO_REPLY, self.identifier):
