@@ -37,7 +37,9 @@ BESIDE = "beside"  # one of these, and scenarios
 SCENARIO = "scenario"  # a few of these
 HEAVY = "heavy"  # a scenario that keeps a core busy: one of these among the scenarios
 SCENARIOS_AT_ONCE = 4
-HEAVY_SCENARIOS = {"crowd", "fleet", "flood", "hostile_packets", "kernel_peer", "kernel_wireguard", "tcp_crowd"}
+HEAVY_SCENARIOS = {
+    "crowd", "fleet", "flood", "hostile_packets", "kernel_peer", "kernel_wireguard", "relay_clients", "tcp_crowd",
+}  # fmt: skip
 LONG_SCENARIOS = ("rebinding", "late_peer", "no_write", "fleet")  # start first, so that none of them runs last
 
 PROGRAMS = ("wg-dnsd", "wg-updater", "wg_crowd", "wg_device_tool", "play")  # all that scenarios run
