@@ -7,7 +7,10 @@
 //                                      many as fit in one piece, of one session, which the kernel
 //                                      passes on whole where the receiver wants it (UDP_GRO)
 //   take                               receives and checks what the forwarder makes of that
-//   flood PORT OCTETS SECONDS FORM     both at once, as fast as it can
+//   flood PORT OCTETS SECONDS FORM PER-SECOND
+//                                      both at once; 0 per second: as fast as it can
+//   allocate PORT                      asks a TURN server (RFC 8656), for the first peer, for a
+//                                      channel to the second one. FORM `channel`: through that
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
@@ -214,18 +217,27 @@ class Load {
     }
     if (what == "take") return take();
     std::uint16_t port = 0;
+    if (what == "allocate") {
+      words >> port;
+      if (!words) fail(line);
+      socket_.set_target(port);
+      return allocate();
+    }
     std::string form;
     std::size_t count = 0;
     double seconds = 0;
     words >> port >> octets_;
     what == "burst" ? words >> count : words >> seconds;
     words >> form;
+    double per_second = 0;
+    if (what == "flood") words >> per_second;
     joins_ = form == "joined";
+    channels_ = form == "channel";
     if (!words || octets_ < 32 || (what != "burst" && what != "flood") ||
-        (!joins_ && form != "single"))
+        (!joins_ && !channels_ && form != "single"))
       fail(line);
     socket_.set_target(port);
-    return what == "burst" ? burst(count) : flood(seconds);
+    return what == "burst" ? burst(count) : flood(seconds, per_second);
   }
 
  private:
@@ -263,8 +275,52 @@ class Load {
     sum_ += next_number_++;
   }
 
+  /// Asks once, and once more if nothing came. \return whether the answer was a success
+  bool ask_turn_server(const std::vector<std::uint8_t>& request, std::uint8_t success) {
+    bool is_done = false;
+    for (int i = 0; i < most_tries && !is_done; ++i) {
+      socket_.put(0, request, 0);
+      socket_.flush();
+      (void)socket_.receive(patience_milliseconds, [&](std::uint32_t to, base::MutableBytes reply) {
+        is_done |= to == 0 && reply.size() >= 20 && reply[0] == 1 && reply[1] == success;
+      });
+    }
+    return is_done;
+  }
+  std::string allocate() {
+    // Allocate with REQUESTED-TRANSPORT: UDP; ChannelBind with CHANNEL-NUMBER and XOR-PEER-ADDRESS.
+    std::vector<std::uint8_t> request = {0, 3, 0, 8,  0x21, 0x12, 0xa4, 0x42, 1, 2, 3,  4, 5, 6,
+                                         7, 8, 9, 10, 11,   12,   0,    0x19, 0, 4, 17, 0, 0, 0};
+    if (!ask_turn_server(request, 3)) fail("no allocation");
+    const std::uint32_t address = (bench::first_relayed_address + 1) ^ 0x2112a442U;
+    const std::uint16_t port = bench::relayed_port ^ 0x2112U;
+    request = {0,  9,  0,  20, 0x21, 0x12, 0xa4, 0x42, 2, 2, 3, 4, 5,    6, 7, 8, 9,
+               10, 11, 12, 0,  0x0c, 0,    4,    0x40, 0, 0, 0, 0, 0x12, 0, 8, 0, 1};
+    for (const unsigned shift : {8U, 0U})
+      request.push_back(static_cast<std::uint8_t>(port >> shift));
+    for (const unsigned shift : {24U, 16U, 8U, 0U})
+      request.push_back(static_cast<std::uint8_t>(address >> shift));
+    if (!ask_turn_server(request, 9)) fail("no channel");
+    return "{}";
+  }
+
+  /// One datagram through the channel of the first peer.
+  std::size_t put_through_channel() {
+    if (socket_.is_full()) socket_.flush();
+    const auto room =
+        base::MutableBytes(pieces_).subspan(socket_.waiting() * joined_room, octets_ + 4);
+    room[0] = 0x40;
+    room[1] = 0;
+    room[2] = static_cast<std::uint8_t>(octets_ >> 8U);
+    room[3] = static_cast<std::uint8_t>(octets_);
+    write(ways_.front(), room.subspan(4));
+    socket_.put(0, room, 0);
+    return 1;
+  }
+
   /// Puts one piece into its place in the outgoing batch. \return datagrams in it
   std::size_t put_one() {
+    if (channels_) return put_through_channel();
     const bench::RelayedWay& way = ways_[draw_.below(ways_.size())];
     const std::size_t count = joins_ ? std::min(most_segments, most_joined_octets / octets_) : 1;
     if (socket_.is_full()) socket_.flush();
@@ -310,17 +366,18 @@ class Load {
     return fmt::format("{{\"received\": {}, \"wrong\": {}}}", received_, wrong_);
   }
 
-  std::string flood(double seconds) {
+  std::string flood(double seconds, double per_second) {
     received_ = wrong_ = sent_ = 0;
     const Clock::time_point start = Clock::now();
-    const Clock::time_point end =
-        start + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
-    while (Clock::now() < end) {
-      for (std::size_t i = 0; i < batch; ++i) sent_ += put_one();
+    std::chrono::duration<double> taken{};
+    while (taken.count() < seconds) {
+      const double due = per_second > 0 ? per_second * taken.count() : 1e18;
+      for (std::size_t i = 0; i < batch && static_cast<double>(sent_) < due; ++i)
+        sent_ += put_one();
       socket_.flush();
-      (void)take_some(0);
+      (void)take_some(per_second > 0 ? 1 : 0);
+      taken = Clock::now() - start;
     }
-    const std::chrono::duration<double> taken = Clock::now() - start;
     while (take_some(patience_milliseconds)) {
     }
     return fmt::format("{{\"sent\": {}, \"received\": {}, \"wrong\": {}, \"seconds\": {:.3f}}}",
@@ -334,6 +391,7 @@ class Load {
   std::vector<std::uint8_t> pieces_ = std::vector<std::uint8_t>(batch * joined_room);
   std::size_t octets_ = 0;
   bool joins_ = false;
+  bool channels_ = false;
   std::uint64_t next_number_ = 1;
   std::uint64_t sent_ = 0;
   std::uint64_t sum_ = 0;
