@@ -43,12 +43,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         yaml = pathlib.Path(folder, "wg-dnsd.yaml")
         yaml.write_text(block_after("`/etc/wg-dnsd/wg-dnsd.yaml`:").split("\n\n")[0] + "\n", encoding="utf-8")
-        peers = pathlib.Path(folder, "wg0.conf")
-        private = base64.b64encode(bytes(32)).decode()
-        text = block_after("`/etc/wireguard/wg0.conf` is an ordinary").replace("<of the public host>", private)
-        peers.write_text(text, encoding="utf-8")
-        expect("wg-dnsd.yaml", run(dnsd, "--config", yaml, "--check-config"), "wg0", "wg.example.org")
-        expect("wg0.conf", run(dnsd, "--config", yaml, "--peers", peers, "--check-config"), "2 peers of peers-file")
+        expect("wg-dnsd.yaml", run(dnsd, "--config", yaml, "--check-config"), "203.0.113.10:51820", "name: bob")
         expect("delegation", run(dnsd, "--config", yaml, "--print-delegation"), "ns1.wg.example.org.", "203.0.113.10")
         zone = ROOT / "zones/wg.example.org.zone"
         words = ["--config", yaml, "--zone-file", zone, "--print-delegation"]

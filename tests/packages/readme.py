@@ -53,14 +53,24 @@ class Names:
     """The keys of the README, and those of this run in their place."""
 
     def __init__(self, text, keys):
-        """\\param keys who → (private key, public key)"""
-        shown = dict(zip(("alice", "bob"), re.findall(r"^    PublicKey = (\S{44})$", text, re.MULTILINE)))
+        """\\param keys who → (private key, public key); the public host's is learned"""
+        shown = dict(zip(("alice", "bob"), re.findall(r"^ *public-key: (\S{44})$", text, re.MULTILINE)))
         shown["public"] = re.search(r"--hub (\S{44})", text)[1]
-        self.keys = keys
+        self.shown = shown
+        self.keys = dict(keys)
         self.changes = {}
-        for who, key in shown.items():
-            self.changes[key] = keys[who][1]
-            self.changes[label(key)] = label(keys[who][1])
+        for who in keys:
+            self.change(who)
+
+    def learn(self, who, public_key):
+        """A key that was made on the way."""
+        self.keys[who] = (None, public_key)
+        self.change(who)
+
+    def change(self, who):
+        old, new = self.shown[who], self.keys[who][1]
+        self.changes[old] = new
+        self.changes[label(old)] = label(new)
 
     def put(self, text, who):
         """The text of a file of `who`, or a command. The file of alice, mirrored, is bob's."""
@@ -70,7 +80,7 @@ class Names:
             alice, bob = self.keys["alice"][1], self.keys["bob"][1]
             text = text.replace(bob, alice).replace("10.0.0.3", "10.0.0.9").replace("10.0.0.2", "10.0.0.3")
             text = text.replace("10.0.0.9", "10.0.0.2")
-        return re.sub(r"<of [a-z ]+>", self.keys[who][0], text)
+        return re.sub(r"<of [a-z ]+>", lambda _: self.keys[who][0], text)
 
     def pattern(self, shown):
         """What a shown line stands for: the same words, with the keys of this run, and any numbers."""
