@@ -38,7 +38,8 @@ SCENARIO = "scenario"  # a few of these
 HEAVY = "heavy"  # a scenario that keeps a core busy: one of these among the scenarios
 SCENARIOS_AT_ONCE = 4
 HEAVY_SCENARIOS = {
-    "crowd", "fleet", "flood", "hostile_packets", "kernel_peer", "kernel_wireguard", "relay_clients", "tcp_crowd",
+    "crowd", "fleet", "flood", "hostile_packets", "kernel_peer", "kernel_wireguard", "relay_attacks",
+    "relay_clients", "relay_matrix", "relay_silence", "tcp_crowd",
 }  # fmt: skip
 LONG_SCENARIOS = ("rebinding", "late_peer", "no_write", "fleet")  # start first, so that none of them runs last
 
