@@ -229,4 +229,23 @@ TEST_CASE("nobody is asked for an index that the peer itself has not used") {
   CHECK(net.pass(data, nowhere) == Kind::not_relayed);
 }
 
+TEST_CASE("after the first one an ask-back sends out no more octets than came in") {
+  Three three;
+  Net& net = three.net;
+  Octets data = net.data(three.bob, three.alice);
+  data.resize(32);
+  CHECK(net.pass(data, nowhere) == Kind::ask_back);  // on trust
+  const auto asked_at = [&] {
+    int datagrams = 1;
+    for (; net.pass(data, nowhere) != Kind::ask_back; ++datagrams) net.clock.pass(seconds(1));
+    return datagrams;
+  };
+  CHECK(asked_at() == 4);  // of 60 octets each; 148 go out, with headers of at most 48
+  CHECK(asked_at() == 4);
+  // Where it came to a new place it had really moved.
+  net.relay->set_place(three.bob.key(), path_of("203.0.113.21:1"), net.clock.now.steady);
+  net.clock.pass(seconds(1));
+  CHECK(asked_at() == 1);
+}
+
 }  // namespace
