@@ -43,7 +43,7 @@ class Echo:
 
     def send(self):
         number = len(self.sent)
-        body = struct.pack("!HH", self.identifier, number & 0xFFFF) + bytes(24)
+        body = struct.pack("!HH", self.identifier, number & 0xFFFF) + bytes(56)  # as ping(8)
         sum_of_all = checksum(struct.pack("!BBH", ECHO_REQUEST, 0, 0) + body)
         self.sent.append(time.time())
         try:
