@@ -6,6 +6,7 @@ threads: a laboratory takes longer to build than a contact.
 """
 
 import concurrent.futures
+import itertools
 import random
 import time
 
@@ -38,6 +39,7 @@ class Pairs:
         self.point = Point(world, address)
         world.devices["host"] = self.point
         self.hub6 = None
+        self.runs = itertools.count(1)  # of updaters: each has a log of its own
         if any(not world.homes[name].has_ipv4() for name in self.names):
             arguments = (*arguments, "--observe", f"[{HOST6}]:{WIREGUARD_PORT}={self.point.folder / 'key6'},{HUB6_TUNNEL}")
         self.arguments = arguments  # of wg-dnsd
@@ -157,12 +159,13 @@ class Pair:
     def start_updaters(self, *arguments, names=None):
         """An updater at both ends, or at some, without any memory."""
         self.rounds += 1
+        run = next(self.pairs.runs)
         for name in names or (self.near, self.far):
             state = RUN / f"updater-{name}.json"
             state.unlink(missing_ok=True)
             self.world.updaters[name] = self.world.homes[name].node.start(
                 self.world.program("wg-updater"), f"wg-{name}", "--zone", ZONE, "--hub",
-                self.pairs.hub_of(name)[0], "--state", state, *arguments, name=f"wg-updater-{name}-{self.rounds}",
+                self.pairs.hub_of(name)[0], "--state", state, *arguments, name=f"wg-updater-{name}-{run}",
             )  # fmt: skip
 
     def stop_updaters(self):
