@@ -20,7 +20,9 @@ constexpr auto longest_gap = 1200ms;
 constexpr auto least_flow = 1800ms;
 /// The silence that ends a flow of frequent packets; of others: the last gaps and the slack.
 constexpr auto least_silence = 400ms;
-constexpr auto silence_slack = 200ms;
+constexpr auto silence_slack = 100ms;
+/// The longest gap of a flow of small packets.
+constexpr auto longest_small_gap = 350ms;
 /// An answer to data is due after a round trip and this.
 constexpr auto reply_patience = 250ms;
 /// From an answered doubt to the next one about data that is unanswered. A flow that goes one way
@@ -68,13 +70,19 @@ RelayDoubt::Verdict RelayDoubt::step(const Sight& sight) {
   return Verdict::ask;
 }
 
+/// Single small packets may be echo requests of updaters, and replies to them: only where they are
+/// frequent are they a flow. Without this two updaters that ask each other would never stop.
 void RelayDoubt::watch_flow(const Sight& sight) {
-  const auto traffic = sight.health.last_traffic();
-  if (!traffic || traffic == last_traffic_) return;
-  const auto gap = *traffic - last_traffic_.value_or(SteadyTime());
-  last_traffic_ = traffic;
+  const auto data = sight.health.last_data();
+  if (!data || data == last_data_) return;
+  const auto pause = *data - last_data_.value_or(SteadyTime());
+  last_data_ = data;
+  const bool is_small = sight.health.last_traffic() != data;
+  if (is_small && pause > longest_small_gap) return;
+  const auto gap = *data - last_traffic_.value_or(SteadyTime());
+  last_traffic_ = data;
   if (gap > longest_gap) {
-    flow_start_ = *traffic;
+    flow_start_ = *data;
     usual_gap_ = {};
   } else {
     usual_gap_ = std::max(gap, usual_gap_ * 3 / 4);
@@ -92,8 +100,10 @@ std::optional<SteadyTime> RelayDoubt::find_silence(const Sight& sight) {
     return received;
   }
   const auto unanswered = sight.health.unanswered_since();
+  // Data that was sent in the middle of a flow is no older than the flow's last packet.
+  const bool was_busy = unanswered && received && *unanswered - *received < least_silence;
   const bool is_due = unanswered && now - *unanswered >= sight.round_trip + reply_patience;
-  if (is_due && (!rests_until_ || now >= *rests_until_)) return unanswered;
+  if (is_due && (!rests_until_ || now >= *rests_until_)) return was_busy ? received : unanswered;
   return std::nullopt;
 }
 

@@ -46,6 +46,7 @@ class RelayDoubt {
   [[nodiscard]] std::optional<base::SteadyTime> find_silence(const Sight& sight);
 
   // The present flow of the peer's data, without single echo requests and replies.
+  std::optional<base::SteadyTime> last_data_;  ///< with them
   std::optional<base::SteadyTime> last_traffic_;
   base::SteadyTime flow_start_;
   std::chrono::steady_clock::duration usual_gap_{};  ///< the longest of the last gaps

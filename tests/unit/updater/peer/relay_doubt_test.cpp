@@ -58,11 +58,12 @@ class DoubtRig {
 };
 
 /// A packet each way every `gap` seconds; none comes from `end` on.
-auto exchange(double gap, double end) {
-  return [gap, end, next = 0.0](double now) mutable -> std::pair<std::uint64_t, std::uint64_t> {
+auto exchange(double gap, double end, std::uint64_t octets = 128) {
+  return [gap, end, octets,
+          next = 0.0](double now) mutable -> std::pair<std::uint64_t, std::uint64_t> {
     if (now + 1e-6 < next) return {0, 0};
     next = now + gap;
-    return {now < end ? 128 : 0, 128};
+    return {now < end ? octets : 0, octets};
   };
 }
 
@@ -98,6 +99,26 @@ TEST_CASE(
     CHECK(findings[1].at - findings[0].at >= 0.14);
     CHECK(findings[1].at - findings[0].at <= 0.21);
   }
+}
+
+TEST_CASE("a flow of small packets is one, and single ones are none") {
+  DoubtRig rig;
+  CHECK(rig.run(0, 9.99, exchange(0.2, 10, 64)).empty());
+  const auto findings = rig.run(10, 12, exchange(100, 0));
+  CHECK(first_of(findings, Verdict::ask) <= 10.31);
+  CHECK(first_of(findings, Verdict::gone) <= 10.85);
+  DoubtRig rare;
+  CHECK(rare.run(0, 9.99, exchange(0.8, 10, 64)).empty());
+  const auto nothing = [](double) { return std::pair<std::uint64_t, std::uint64_t>{0, 0}; };
+  CHECK(rare.run(10, 12, nothing).empty());
+}
+
+TEST_CASE("data that is unanswered in the middle of a flow counts from the flow's last packet") {
+  DoubtRig rig;
+  (void)rig.run(0, 9.99, exchange(0.2, 10));
+  const auto findings = rig.run(10, 12, exchange(0.2, 0));
+  CHECK(first_of(findings, Verdict::gone) >= 10.5);
+  CHECK(first_of(findings, Verdict::gone) <= 10.7);
 }
 
 TEST_CASE("data that is unanswered is asked about a round trip and 0.25 s later") {
