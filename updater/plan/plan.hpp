@@ -80,7 +80,7 @@ struct Probe {
 };
 
 /// To be told to a hub inside its tunnel, now: from now on these peers are reached through it
-/// (doc/protocol.md §3.3). It also shows the hub where this host is.
+/// (doc/protocol.md §3.2). It also shows the hub where this host is.
 struct ViaRequest {
   wg::PublicKey hub;
   std::vector<wg::PublicKey> peers;
