@@ -354,11 +354,11 @@ class Lab:
         for home in self.homes.values():
             home.node.use_resolvers(addresses[0 if home.has_ipv4() else 1])
 
-    def start_updaters(self):
+    def start_updaters(self, *arguments):
         """An updater in each home, all at once; returns the time, seconds since 1970, of the later exec."""
         started = 0.0
         for name in self.homes:
-            self.start_updater(name)
+            self.start_updater(name, *arguments)
             started = time.time()
         return started
 

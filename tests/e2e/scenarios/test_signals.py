@@ -79,7 +79,7 @@ def starts(world):
 
 def device_that_hangs(world):
     """wireguard-go is stopped: both programs answer, and stop."""
-    world.home("alice", "open")
+    world.home("alice", "none")
     world.wireguard()
     dnsd, updater = world.start_dnsd(), world.start_updater("alice", "--control", RUN / "updater")
     wait_until(lambda: (RUN / "updater").exists(), "the updater can be asked")
