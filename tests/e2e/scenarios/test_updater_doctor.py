@@ -50,15 +50,18 @@ class Doctor:
                                  for one in seen["findings"]]  # fmt: skip
 
     def expect(self, fault, exit_code, finding, remedy="", words=(), limit=0):
-        """A finding begins with `finding`, and contains `remedy`, within `limit` seconds."""
+        """A finding begins with `finding`, and contains `remedy`, and the exit code is right, within `limit` seconds."""
 
         def found(seen):
             return any(text.startswith(finding) and remedy in text for text in seen[1])
 
+        def is_right(seen):
+            return found(seen) and seen[0] == exit_code
+
         seen = self.look(*words)
         if limit:
             seen = wait_until(
-                lambda: (now := self.look(*words)) and found(now) and now, f"{fault} is found", limit, interval=1
+                lambda: (now := self.look(*words)) and is_right(now) and now, f"{fault} is found", limit, interval=1
             )
         shown = "\n".join(seen[1])
         check(found(seen), f"{fault}: no '{finding}' with '{remedy}' in\n{shown}")
