@@ -153,12 +153,17 @@ def saves(world, quick):
     quick.up()
     quick.start_updater_again()
     quick.wait_until_direct("SaveConfig")
+    updater = world.updaters["alice"]
+    lines = len(updater.lines("waiting for it"))
     quick.down()
+    wait_until(lambda: len(updater.lines("waiting for it")) > lines, "the updater sees that it is away")
     check(quick.saved_keepalive(quick.bob) == KEEPALIVE, "our keepalive is not in the file: nothing is shown below")
+    seen = len(updater.lines(f"{INTERFACE}: here"))
     quick.up()
     quick.wait_until_direct("the saved file, loaded under a running updater")
+    # The saved endpoint works at once, even before the updater looks for the interface again.
+    wait_until(lambda: len(updater.lines(f"{INTERFACE}: here")) > seen, "the updater sees the interface")
     # Our own value is set again, and this time the updater ends while the interface is away.
-    updater = world.updaters["alice"]
     lines = len(updater.lines("waiting for it"))
     quick.down()
     wait_until(lambda: len(updater.lines("waiting for it")) > lines, "it says that it waits")
