@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 
 # The line up to the cursor, what has to be offered, and what must not be.
 CASES = (
@@ -34,13 +35,17 @@ SHELLS = {"bash": ["bash", "-c", BASH, "bash"], "fish": ["fish", "--no-config", 
 
 
 def main():
-    folder, *programs = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as home:  # fish writes there
+        return compare(home, *sys.argv[1:])
+
+
+def compare(home, folder, *programs):
     path = os.pathsep.join([*(str(pathlib.Path(program).parent) for program in programs), os.environ["PATH"]])
     found = [shell for shell in SHELLS if shutil.which(shell)]
     wrong = []
     for shell in found:
         for line, offered, others in CASES:
-            environment = {**os.environ, "PATH": path, "HOME": "/nonexistent"}
+            environment = {**os.environ, "PATH": path, "HOME": home}
             command = [*SHELLS[shell], folder, line]
             done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
             words = done.stdout.split()
