@@ -81,19 +81,20 @@ class Matrix:
                     for number, pair in enumerate(chosen)
                 ]
                 for pair, one in zip(chosen, done):
-                    found[str(pair)].append(one.result())
+                    seconds, relayed = one.result()
+                    found[str(pair)].append(seconds)
+                    self.relayed += relayed
+                    self.contacts += 1
             time.sleep(max(0.0, started + period - time.monotonic()))
         return found
 
     def take_turn(self, pair, when, arguments, before):
-        """One contact at its time: they share two processors, and must not wait for each other."""
+        """One contact at its time: they share two processors, and must not wait for each other.
+        \return its seconds, and whether the public host passes its packets on"""
         time.sleep(max(0.0, when - time.monotonic()))
         ends = (pair.far, pair.near) if self.rounds % 2 else (pair.near, pair.far)
         try:
-            seconds = pair.contact(*arguments, before=ends[:before])
-            self.relayed += pair.through_hub()
-            self.contacts += 1
-            return seconds
+            return pair.contact(*arguments, before=ends[:before]), pair.through_hub()
         finally:
             pair.part()
 
