@@ -12,17 +12,17 @@ namespace {
 
 /// What a route leads to, in one number.
 std::uint32_t pack(const RelayPairs::Route& route) {
-  return route.pair << 4U | static_cast<std::uint32_t>(route.side) << 3U |
-         static_cast<std::uint32_t>(route.is_pending) << 2U | route.slot;
+  return route.pair << 5U | static_cast<std::uint32_t>(route.side) << 4U |
+         static_cast<std::uint32_t>(route.is_pending) << 3U | route.slot;
 }
 RelayPairs::Route unpack(std::uint32_t number) {
-  return {.pair = number >> 4U,
-          .side = static_cast<std::uint8_t>(number >> 3U & 1U),
-          .is_pending = (number >> 2U & 1U) != 0,
-          .slot = static_cast<std::uint8_t>(number & 3U)};
+  return {.pair = number >> 5U,
+          .side = static_cast<std::uint8_t>(number >> 4U & 1U),
+          .is_pending = (number >> 3U & 1U) != 0,
+          .slot = static_cast<std::uint8_t>(number & 7U)};
 }
-static_assert(rules::pairs_in_all < 1U << 27U && rules::sessions_per_pair <= 4 &&
-              rules::pending_per_ordered_pair <= 4);
+static_assert(rules::pairs_in_all < 1U << 27U && rules::sessions_per_pair <= 8 &&
+              rules::pending_per_ordered_pair <= 8);
 
 std::uint8_t other(std::uint8_t side) {
   return side ^ 1U;

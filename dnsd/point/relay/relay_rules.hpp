@@ -21,19 +21,21 @@ inline constexpr auto place_life = 180s;
 inline constexpr auto session_life = 190s;
 /// An initiation waits that long for its response: WireGuard repeats it after 5 s.
 inline constexpr auto pending_life = 6s;
-/// As many as WireGuard has: previous, current and next. Rekeys every 120 s leave two alive.
-inline constexpr std::size_t sessions_per_pair = 3;
+/// WireGuard itself has three: previous, current and next. A peer that is started again forgets
+/// them, and the relay cannot know. With five, and idle_life, a pair that begins anew every 7 s
+/// never has to wait.
+inline constexpr std::size_t sessions_per_pair = 5;
 inline constexpr std::size_t pending_per_ordered_pair = 2;
 /// Responses after the first that an initiation may have until its sender has used the session.
 /// Only that sender can tell which one is true: somebody who sees initiations, and forges the
 /// recipient's place, may answer first.
 inline constexpr std::size_t more_responses = 3;
-/// Where all three are alive, a new one takes the place of one that its initiator has not used in
+/// Where all are alive, a new one takes the place of one that its initiator has not used in
 /// this time (it begins anew after 5 s), or that nobody has used in that time. Otherwise its
 /// initiation has to come with a cookie: else somebody who forges both places pushes out a session
-/// that is in use.
+/// that is in use. `idle_life` is longer than the usual persistent keepalive, 25 s.
 inline constexpr auto unused_life = 5s;
-inline constexpr auto idle_life = 60s;
+inline constexpr auto idle_life = 30s;
 
 // Initiations
 

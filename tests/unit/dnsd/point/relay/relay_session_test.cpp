@@ -181,9 +181,10 @@ TEST_CASE("after the first use, or six seconds, no further response is taken") {
   CHECK(pair.alice_sends(107) == Kind::not_relayed);
 }
 
-TEST_CASE("three sessions of a pair; a fourth pushes out none that is in use") {
+TEST_CASE("five sessions of a pair; a sixth pushes out none that is in use") {
   Pair pair;
-  for (const noise::SessionIndex index : {11U, 21U, 31U}) {
+  const std::array<noise::SessionIndex, 5> all = {11, 21, 31, 41, 51};
+  for (const noise::SessionIndex index : all) {
     pair.make_session(index);
     CHECK(pair.alice_sends(index) == Kind::forward);
     pair.wait(seconds(2));
@@ -192,39 +193,52 @@ TEST_CASE("three sessions of a pair; a fourth pushes out none that is in use") {
     return pair.alice_sends(index) == Kind::forward && pair.bob_sends(index + 1) == Kind::forward;
   };
   SUBCASE("its initiation needs a cookie") {
-    CHECK(pair.initiate(42) == Kind::reply);
-    CHECK((lives(11) && lives(21) && lives(31)));
+    CHECK(pair.initiate(62) == Kind::reply);
+    CHECK(std::all_of(all.begin(), all.end(), lives));
   }
-  SUBCASE("also one that began before the third") {
-    pair.wait(seconds(60));  // all three idle
-    REQUIRE(pair.initiate(42) == Kind::forward);
-    CHECK((lives(11) && lives(21) && lives(31)));
-    CHECK(pair.respond(41, 42) == Kind::drop);
+  SUBCASE("also one that began before all were in use") {
+    pair.wait(seconds(30));  // all idle
+    REQUIRE(pair.initiate(62) == Kind::forward);
+    CHECK(std::all_of(all.begin(), all.end(), lives));
+    CHECK(pair.respond(61, 62) == Kind::drop);
     CHECK(pair.net.counters().table_full == 1);
-    CHECK((lives(11) && lives(21) && lives(31)));
+    CHECK(std::all_of(all.begin(), all.end(), lives));
   }
-  SUBCASE("the oldest of those that were idle for a minute goes") {
-    for (int i = 0; i < 60; ++i) {
+  SUBCASE("the oldest of those that were idle for half a minute goes") {
+    for (int i = 0; i < 30; ++i) {
       pair.wait(seconds(1));
       CHECK(lives(11));
     }
-    pair.make_session(41);
-    CHECK((lives(11) && lives(31) && lives(41)));
+    pair.make_session(61);
+    CHECK(std::all_of(all.begin() + 2, all.end(), lives));
+    CHECK((lives(11) && lives(61)));
     CHECK_FALSE(lives(21));
   }
+}
+
+TEST_CASE("a pair that begins anew every seven seconds never waits for a cookie") {
+  Pair pair;
+  for (noise::SessionIndex index = 11; index < 300; index += 10) {
+    pair.make_session(index);
+    for (int i = 0; i < 7; ++i) {
+      if (i < 3) CHECK(pair.alice_sends(index) == Kind::forward);
+      pair.wait(seconds(1));
+    }
+  }
+  CHECK(pair.net.counters().cookies == 0);
 }
 
 TEST_CASE("a session that its initiator has not used in five seconds makes room") {
   Pair pair;
   pair.make_session(11);
   CHECK(pair.alice_sends(11) == Kind::forward);
-  for (const noise::SessionIndex index : {21U, 31U, 41U, 51U}) {
+  for (const noise::SessionIndex index : {21U, 31U, 41U, 51U, 61U, 71U}) {
     pair.make_session(index);
     pair.wait(seconds(5));
     CHECK(pair.alice_sends(11) == Kind::forward);
   }
   CHECK(pair.alice_sends(21) == Kind::not_relayed);
-  CHECK(pair.alice_sends(51) == Kind::forward);
+  CHECK(pair.alice_sends(71) == Kind::forward);
 }
 
 TEST_CASE("a rekey: packets of both sessions pass meanwhile") {
