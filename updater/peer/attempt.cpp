@@ -25,8 +25,8 @@ constexpr auto own_retry = 5400ms;
 /// The larger key kicks this much later, so that two initiations do not cross (doc/protocol.md
 /// §4.3).
 constexpr auto second_role_delay = 500ms;
-/// The same through a hub, which cannot lose the first initiation to a NAT; the round trip to the
-/// hub is added.
+/// The same through a hub, which cannot lose the first initiation to a NAT, and holds back one of
+/// two that cross; half of the round trip to the hub is added.
 constexpr auto second_role_delay_at_relay = 150ms;
 /// How long a hub that passes packets on has its turn once an initiation was sent there; two round
 /// trips are added.
@@ -126,7 +126,7 @@ void Attempt::start(Turn& turn, const Context& context, bool set_again, const st
     role = "our key is the smaller one and kicks at once";
   } else {
     const std::chrono::microseconds delay =
-        relay() ? second_role_delay_at_relay + round_trip_to(turn.scene, *relay())
+        relay() ? second_role_delay_at_relay + round_trip_to(turn.scene, *relay()) / 2
                 : std::chrono::microseconds(second_role_delay);
     kick_at_ = now + delay;
     role = fmt::format(
