@@ -29,6 +29,10 @@ constexpr std::chrono::seconds old_answer_interval{1};
 constexpr int rekey_attempts = static_cast<int>(rekey_attempt / rekey_timeout);
 /// Keys that were not used for this time are wiped (paper §6.3).
 constexpr auto wipe_after = 3 * reject_after;
+/// The last inner packet from a place that is not proven waits for the proof, so long and of so many
+/// octets: a request whose sender has just moved, not a flow.
+constexpr std::chrono::seconds held_life{5};
+constexpr std::size_t max_held = 1'500;
 /// A UDP datagram holds no more.
 constexpr std::size_t max_inner = 65'507 - data_header_octets - tag_octets - 15;
 
@@ -60,6 +64,12 @@ struct Engine::Live {
     int left = 0;  ///< attempts after this one
   };
 
+  struct Held {
+    std::vector<std::uint8_t> inner;
+    base::Endpoint remote;
+    base::SteadyTime at;
+  };
+
   std::unique_ptr<Session> previous;
   std::unique_ptr<Session> current;
   std::unique_ptr<Session> next;  ///< answered by us; the peer has not used it yet
@@ -68,6 +78,7 @@ struct Engine::Live {
   std::chrono::seconds doubtful_behind{};
   std::optional<base::SteadyTime> old_answered;
   std::unique_ptr<Attempt> attempt;
+  std::unique_ptr<Held> held;
   MacWriter macs;
   std::optional<base::SteadyTime> retry_due;
   std::optional<base::SteadyTime> keepalive_due;   ///< §6.5: data came, nothing was sent back
@@ -245,6 +256,7 @@ void Engine::receive(const Response& message, const Path& path, base::Now now) {
   handler_.received(
       node.first,
       {.kind = Received::Kind::response, .path = path, .is_newest = true, .is_proven = is_proven});
+  if (is_proven) answer_held(node, path, now);
 }
 
 void Engine::receive(const CookieReply& message, base::Now now) {
@@ -301,14 +313,25 @@ void Engine::receive(const TransportData& message, base::MutableBytes datagram, 
                      .path = path,
                      .is_newest = slot == &state->current && opened->is_highest,
                      .is_proven = is_proven});
-  answer(node, session, inner, is_proven, now);
+  // Nothing is sent to an address that is not proven.
+  if (is_proven) {
+    answer(node, session, inner, now);
+  } else if (!inner.empty() && inner.size() <= max_held) {
+    state->held = std::make_unique<Live::Held>(
+        Live::Held{{inner.begin(), inner.end()}, path.remote, now.steady});
+  }
   schedule(node);
 }
 
-/// What a packet makes us send: nothing to an address that is not proven.
-void Engine::answer(Node& node, Session& session, base::Bytes inner, bool is_proven,
-                    base::Now now) {
-  if (!is_proven) return;
+void Engine::answer_held(Node& node, const Path& path, base::Now now) {
+  Live& state = *node.second.live;
+  const auto held = std::move(state.held);
+  if (held && held->remote == path.remote && now.steady - held->at < held_life)
+    answer(node, *state.current, held->inner, now);
+}
+
+/// What a packet makes us send.
+void Engine::answer(Node& node, Session& session, base::Bytes inner, base::Now now) {
   Live& state = *node.second.live;
   if (inner.empty()) {
     if (options_.answers_keepalives) (void)send(node.first, {}, now);

@@ -57,7 +57,8 @@ struct EngineCounters {
 ///
 /// A session's packets are sent only to the address where its handshake was answered. Data from
 /// another address is accepted and reported, but not answered: the handler finds out whether the
-/// peer moved, by initiate() to the new address.
+/// peer moved, by initiate() to the new address. The last inner packet from there is handed on when
+/// that is answered, at most 5 s later.
 class Engine {
  public:
   class Handler {
@@ -171,7 +172,8 @@ class Engine {
                                     base::Now now);
   void respond(Node& node, IncomingHandshake& handshake, SessionIndex sender, const Path& path,
                std::unique_ptr<Session>& slot, base::Now now);
-  void answer(Node& node, Session& session, base::Bytes inner, bool is_proven, base::Now now);
+  void answer(Node& node, Session& session, base::Bytes inner, base::Now now);
+  void answer_held(Node& node, const Path& path, base::Now now);
 
   bool begin_attempt(Node& node, base::Now now);
   void rekey(Node& node, const Session& session, base::Now now);

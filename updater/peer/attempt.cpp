@@ -27,7 +27,7 @@ constexpr auto own_retry = 5400ms;
 constexpr auto second_role_delay = 500ms;
 /// The same through a hub, which cannot lose the first initiation to a NAT, and holds back one of
 /// two that cross; half of the round trip to the hub is added.
-constexpr auto second_role_delay_at_relay = 150ms;
+constexpr auto second_role_delay_at_relay = 100ms;
 /// How long a hub that passes packets on has its turn once an initiation was sent there; two round
 /// trips are added.
 constexpr auto relay_dwell = 1s;

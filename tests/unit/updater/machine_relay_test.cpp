@@ -21,7 +21,7 @@ TEST_CASE("relay: first: the step after the DNS answer sets the hub's endpoint, 
         continue;
       }
       CHECK(about_bob(plan.changes) == Lines{"endpoint " + hub_home});
-      const double kick = 0.1 + 0.15 + (round_trip >= 0ms ? 0.05 : 0.1);
+      const double kick = 0.1 + 0.1 + (round_trip >= 0ms ? 0.05 : 0.1);
       CHECK(plan.next <= at(kick + 0.001).steady);
       CHECK(about_bob(rig.step(kick - 0.01).changes).empty());
       CHECK(about_bob(rig.step(kick + 0.001).changes) == Lines{"kick, keepalive 25 s"});
@@ -36,7 +36,7 @@ TEST_CASE("the larger key does not kick through the hub where something came") {
   rig.step(0.1);
   rig.at_bob().rx_bytes += 148;
   rig.at_bob().tx_bytes += 92;
-  rig.step(0.3);
+  rig.step(0.25);
   CHECK(about_bob(rig.step(0.5).changes).empty());
 }
 

@@ -160,6 +160,52 @@ TEST_CASE("an answer to our initiation proves the address that it was sent to") 
   }
 }
 
+TEST_CASE("a request from a new place is handed on once that is proven") {
+  Tunnel tunnel;
+  tunnel.connect(home);
+  const auto peer = tunnel.client.engine.public_key();
+  auto& handed_on = tunnel.server.out.inner_packets;
+  const auto request = [&](std::uint8_t content, std::size_t octets = 40) {
+    tunnel.server.receive(data_of(tunnel, Octets(octets, content)), elsewhere, tunnel.clock.now);
+  };
+  const auto prove = [&](const noise::Path& place) {
+    REQUIRE(tunnel.server.engine.initiate(peer, place, 1, tunnel.clock.now));
+    tunnel.deliver_all(place);
+  };
+  tunnel.clock.pass(seconds(1));  // an initiation within 20 ms of the last one is a flood
+  request(1);
+  request(2);
+  (void)tunnel.server.take_sent();
+  CHECK(handed_on.empty());
+  SUBCASE("the last one, once, and its answer goes there") {
+    tunnel.clock.pass(milliseconds(4900));
+    prove(elsewhere);
+    REQUIRE(handed_on.size() == 1);
+    CHECK(handed_on[0].second[0] == 2);
+    tunnel.clock.pass(seconds(1));
+    prove(elsewhere);
+    CHECK(handed_on.size() == 1);
+    CHECK(tunnel.server.engine.send(peer, ping(), tunnel.clock.now));
+    CHECK(tunnel.server.take_sent().at(0).path == elsewhere);
+  }
+  SUBCASE("not where another place is proven") {
+    prove(home);
+    CHECK(handed_on.empty());
+  }
+  SUBCASE("not after five seconds") {
+    tunnel.clock.pass(seconds(5));
+    prove(elsewhere);
+    CHECK(handed_on.empty());
+  }
+  SUBCASE("a keepalive takes no request's place, and a packet of more than 1 500 octets none") {
+    tunnel.server.receive(data_of(tunnel), elsewhere, tunnel.clock.now);
+    request(3, 1501);
+    prove(elsewhere);
+    REQUIRE(handed_on.size() == 1);
+    CHECK(handed_on[0].second[0] == 2);
+  }
+}
+
 TEST_CASE("attempts are repeated after 5 s to 5.333 s, and end") {
   Tunnel tunnel;
   REQUIRE(
