@@ -131,6 +131,10 @@ class Pair:
         """Whether both ends have the point as the endpoint of each other."""
         return self.endpoints() == [self.pairs.hub_of(name)[1] for name, _ in self.ends()]
 
+    def is_relayed(self):
+        """Whether both ends have a session, and the point as the endpoint of each other."""
+        return self.through_hub() and all(self.state(name).handshake for name, _ in self.ends())
+
     def is_direct(self):
         """Whether both ends have a session, and neither has the point as the endpoint of the other."""
         states = {name: self.state(name) for name, _ in self.ends()}
