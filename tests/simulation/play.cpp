@@ -8,20 +8,19 @@
 #include <string>
 #include <vector>
 
-#include "tests/simulation/wireguard.hpp"
 #include "tests/simulation/world.hpp"
 #include "tests/unit/updater/samples.hpp"
 
-// Two models of WireGuard, on one cable, or behind NATs with a relay between them. Endpoints and
-// kicks are written to them at given times; the result is when they have a session. Compare
-// tests/e2e/scenarios/test_model.py and test_relay_model.py, which do the same to wireguard-go.
+// Two models of WireGuard, on one cable, or behind NATs with a relay half way between them.
+// Endpoints and kicks are written to them at given times; the result is when they have a session,
+// or a reply. Compare tests/e2e/scenarios/test_model.py and test_relay_model.py, which do the same
+// to wireguard-go.
 namespace {
 
 using namespace samples;
-using model::Events;
 using model::Kind;
+using model::NatKind;
 using model::Time;
-using model::WireGuard;
 
 struct Action {
   Time when = 0;
@@ -29,10 +28,12 @@ struct Action {
   std::string what;  ///< one of `words`
 };
 
-/// To set the peer's endpoint, to toggle its keepalive, to send data; with a relay also: to toggle
-/// the hub's keepalive, and the NAT forgets its mappings.
-constexpr std::array<std::string_view, 5> words = {"endpoint", "kick", "send", "kick-hub",
-                                                   "rebind"};
+/// To set the peer's endpoint, which is the relay's, if there is one; to toggle the peer's
+/// keepalive, or the hub's; to ask the other side five times per second from then on; the NAT
+/// forgets its mappings; a stranger sends the hub an initiation in the name of this side.
+constexpr std::array<std::string_view, 6> words = {"endpoint", "kick",   "kick-hub",
+                                                   "ask",      "rebind", "forge"};
+constexpr Time between_asks = 0.2;
 
 /// `1.25:0:kick`
 std::optional<Action> parse_action(const std::string& text) {
@@ -46,77 +47,59 @@ std::optional<Action> parse_action(const std::string& text) {
   return action;
 }
 
-void perform(WireGuard& tunnel, std::string_view what, const base::Endpoint& place) {
-  const auto set = [&](std::optional<base::Endpoint> to,
-                       std::optional<std::chrono::seconds> keepalive) {
-    tunnel.set({tunnel.shown.public_key, to, keepalive});
-  };
-  if (what == "endpoint") set(place, std::nullopt);
-  if (what == "kick") {
-    set(std::nullopt, 0s);
-    set(std::nullopt, 25s);
-  }
-  if (what == "send") tunnel.send(Kind::flow);
+void kick(model::WireGuard& tunnel) {
+  tunnel.set({tunnel.shown.public_key, std::nullopt, 0s});
+  tunnel.set({tunnel.shown.public_key, std::nullopt, 25s});
 }
 
-/// The time of the later side's first handshake.
-std::optional<Time> play(std::uint32_t seed, Time delay, const std::vector<Action>& actions,
-                         Time limit) {
-  Events events(seed);
-  const std::array<base::Endpoint, 2> places = {endpoint("192.0.2.1:51820"),
-                                                endpoint("192.0.2.2:51820")};
-  std::array<std::unique_ptr<WireGuard>, 2> tunnels;
-  for (std::size_t side = 0; side < 2; ++side) {
-    tunnels.at(side) = std::make_unique<WireGuard>(
-        events,
-        [&events, &places, &tunnels, side, delay](const auto&, const model::Packet& packet) {
-          events.after(delay, [&places, &tunnels, side, packet] {
-            (void)tunnels.at(1 - side)->receive(places.at(side), packet);
-          });
-        });
+void perform(model::World& world, const Action& action) {
+  auto& tunnel = world.tunnel(action.side);
+  if (action.what == "endpoint") {
+    const auto to = world.relays() ? world.hub().place() : world.outside(1 - action.side);
+    tunnel.set({tunnel.shown.public_key, to, std::nullopt});
   }
-  for (const Action& action : actions) {
-    events.at(action.when, [&tunnels, &places, action] {
-      perform(*tunnels.at(action.side), action.what, places.at(1 - action.side));
-    });
-  }
-  while (events.step(limit)) {
-    if (tunnels[0]->shown.latest_handshake && tunnels[1]->shown.latest_handshake)
-      return events.now();
-  }
-  return std::nullopt;
+  if (action.what == "kick") kick(tunnel);
+  if (action.what == "kick-hub") kick(world.hub_tunnel(action.side));
+  if (action.what == "ask") tunnel.send(Kind::request);
+  if (action.what == "forge") world.forge_initiation(action.side);
 }
 
-/// The same through a relay that knows both.
-std::optional<Time> play_relayed(std::uint32_t seed, Time delay,
-                                 const std::array<model::NatKind, 2>& nats,
-                                 const std::vector<Action>& actions, Time limit) {
+/// Where one asks: the first reply, or the first one after the last rebinding to what was not under
+/// way yet. Otherwise the time of the later side's first handshake.
+std::optional<Time> play(std::uint32_t seed, Time delay,
+                         const std::optional<std::array<NatKind, 2>>& nats,
+                         const std::vector<Action>& actions, Time limit) {
   constexpr Time start = 12;  // by then the hub has seen both
   model::Conditions conditions;
-  conditions.nats = nats;
+  conditions.nats = nats.value_or(std::array{NatKind::none, NatKind::none});
   conditions.delays = {delay, delay};
   conditions.hub_delays = {delay / 2, delay / 2};
-  conditions.relays = true;
+  conditions.relays = nats.has_value();
   model::World world(seed, conditions);
+  std::optional<std::size_t> asking;
+  Time after = start;
   for (const Action& action : actions) {
+    const Time when = start + action.when;
     if (action.what == "rebind") {
-      world.rebind(action.side, start + action.when);
-      continue;
+      world.rebind(action.side, when);
+      after = std::max(after, when + 2 * delay);
+    } else if (action.what == "ask") {
+      asking = action.side;
+      for (Time ask = when; ask < start + limit; ask += between_asks)
+        world.schedule(ask, [&world, action] { perform(world, action); });
+    } else {
+      world.schedule(when, [&world, action] { perform(world, action); });
     }
-    world.schedule(start + action.when, [&world, action] {
-      if (action.what == "kick-hub")
-        perform(world.hub_tunnel(action.side), "kick", {});
-      else
-        perform(world.tunnel(action.side), action.what, world.hub().place());
-    });
   }
-  const auto done = world.run_until_handshakes(start + limit);
+  world.run_until(after);
+  const auto done = asking ? world.run_until_reply(*asking, start + limit)
+                           : world.run_until_handshakes(start + limit);
   return done ? std::optional(*done - start) : std::nullopt;
 }
 
 /// `cone,symmetric`
-std::optional<std::array<model::NatKind, 2>> parse_nats(const std::string& text) {
-  std::array<model::NatKind, 2> nats{};
+std::optional<std::array<NatKind, 2>> parse_nats(const std::string& text) {
+  std::array<NatKind, 2> nats{};
   const std::size_t comma = text.find(',');
   if (comma == std::string::npos) return std::nullopt;
   const std::array<std::string, 2> names = {text.substr(0, comma), text.substr(comma + 1)};
@@ -131,7 +114,7 @@ std::optional<std::array<model::NatKind, 2>> parse_nats(const std::string& text)
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Predicts when two WireGuard devices have a session", "play");
+  CLI::App app("Predicts when two WireGuard devices have a session, or a reply", "play");
   Time delay = 0;
   Time limit = 120;
   std::uint32_t seeds = 101;
@@ -144,7 +127,8 @@ int main(int argc, char** argv) {
   app.add_option("--limit", limit, "Seconds")->capture_default_str();
   app.add_option("--seeds", seeds, "The median of this many runs: WireGuard's jitter is random")
       ->capture_default_str();
-  app.add_option("action", texts, "SECONDS:SIDE:endpoint|kick|send|kick-hub|rebind, side 0 or 1")
+  app.add_option("action", texts,
+                 "SECONDS:SIDE:endpoint|kick|kick-hub|ask|rebind|forge, side 0 or 1")
       ->required();
   app.footer("Prints the median in seconds, or `never`. Exit status: 0, or 2 for wrong usage.");
   CLI11_PARSE(app, argc, argv);
@@ -164,9 +148,7 @@ int main(int argc, char** argv) {
   }
   std::vector<Time> times;
   for (std::uint32_t seed = 0; seed < seeds; ++seed)
-    times.push_back((nats ? play_relayed(seed, delay, *nats, actions, limit)
-                          : play(seed, delay, actions, limit))
-                        .value_or(limit));
+    times.push_back(play(seed, delay, nats, actions, limit).value_or(limit));
   std::sort(times.begin(), times.end());
   const Time median = times.at(times.size() / 2);
   if (median >= limit) {

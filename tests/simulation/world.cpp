@@ -148,14 +148,18 @@ void World::readdress(std::size_t side, Time when, bool loses_source) {
 
 void World::forge_initiation(std::size_t side) {
   const auto to_hub = [this, side](const auto&, const Packet& packet) {
-    hub_.receive(sides_[side].nat->source_for(host_place, now()), packet);
+    hub_.receive(outside(side), packet);
   };
   WireGuard& stranger = *strangers_.emplace_back(std::make_unique<WireGuard>(events_, to_hub));
-  stranger.own_key = sides_[side].key();
+  stranger.own_key = key(0x66);  // what is sealed betrays it
   stranger.shown.public_key = sides_[1 - side].key();
   stranger.shown.endpoint = host_place;
   stranger.send(Kind::request);
   stranger.shown.endpoint.reset();  // it does not repeat it
+}
+
+base::Endpoint World::outside(std::size_t side) const {
+  return sides_.at(side).nat->source_for(host_place, now());
 }
 
 bool World::passes(std::size_t from) const {
@@ -223,10 +227,11 @@ std::optional<Time> World::run_until_handshakes(Time limit) {
   return std::nullopt;
 }
 
-std::optional<Time> World::run_until_reply(Time limit) {
-  last_reply_.reset();
+std::optional<Time> World::run_until_reply(std::size_t side, Time limit) {
+  auto& replied = sides_.at(side).replied;
+  replied.reset();
   while (events_.step(limit)) {
-    if (last_reply_) return last_reply_;
+    if (replied) return replied;
   }
   return std::nullopt;
 }
@@ -352,7 +357,7 @@ void World::enter(std::size_t i, const base::Endpoint& from, const base::Endpoin
   if (packet.to != side.key()) return;
   if (packet.from == host_key) {
     if (side.hub_tunnel->receive(from, packet)) arrive(i, packet);
-  } else if (side.tunnel->receive(from, packet)) {
+  } else if (packet.from == sides_[1 - i].key() && side.tunnel->receive(from, packet)) {
     if (packet.kind != Kind::initiation) side.heard = now();
     arrive(i, packet);
   }
@@ -369,7 +374,7 @@ void World::arrive(std::size_t i, const Packet& packet) {
   }
   if (packet.kind == Kind::request) side.tunnel->send(Kind::reply);
   if (packet.kind == Kind::echo) side.tunnel->send(Kind::echo_reply);
-  if (packet.kind == Kind::reply && i == 0) last_reply_ = now();
+  if (packet.kind == Kind::reply) side.replied = now();
   if (packet.kind == Kind::response) note(i, "response");
   if (packet.kind == Kind::echo_reply)
     learn_round_trip(i, side.tunnel->shown.public_key, side.probed);

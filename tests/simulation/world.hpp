@@ -69,8 +69,8 @@ class World {
   std::optional<Time> run_until_connected(Time limit);
   /// Runs until both sides have had a handshake with each other, or the limit. \return the time.
   std::optional<Time> run_until_handshakes(Time limit);
-  /// Runs until an echo reply reaches alice, or the limit. \return the time.
-  std::optional<Time> run_until_reply(Time limit);
+  /// Runs until an echo reply reaches a side, or the limit. \return the time.
+  std::optional<Time> run_until_reply(std::size_t side, Time limit);
   void run_until(Time limit) { events_.run_until(limit); }
   void schedule(Time when, std::function<void()> run) { events_.at(when, std::move(run)); }
 
@@ -84,6 +84,9 @@ class World {
     return delay_from(sides_[0].tunnel->is_initiator() ? 1 : 0);
   }
   [[nodiscard]] const Hub& hub() const { return hub_; }
+  [[nodiscard]] bool relays() const { return conditions_.relays; }
+  /// The source that the host sees of what this side sends.
+  [[nodiscard]] base::Endpoint outside(std::size_t side) const;
   /// This side's WireGuard, towards the other, and towards the host.
   [[nodiscard]] WireGuard& tunnel(std::size_t side) { return *sides_.at(side).tunnel; }
   [[nodiscard]] WireGuard& hub_tunnel(std::size_t side) { return *sides_.at(side).hub_tunnel; }
@@ -108,6 +111,7 @@ class World {
     Time hub_probed = 0;                 ///< and to the host
     std::set<std::uint32_t> unanswered;  ///< numbers of updates
     Time heard = 0;                      ///< the last packet that proves the path to it
+    std::optional<Time> replied;         ///< the last reply to a request of it
   };
 
   void join(std::size_t side);
@@ -134,7 +138,6 @@ class World {
   std::array<Side, 2> sides_;  // alice, bob
   std::vector<std::unique_ptr<WireGuard>> strangers_;
   std::optional<Time> direct_since_;
-  std::optional<Time> last_reply_;
   std::vector<std::string> offences_;
   std::vector<std::string> log_;
   unsigned lookups_ = 0;

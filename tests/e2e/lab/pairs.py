@@ -28,14 +28,15 @@ class Pairs:
     """The laboratory of many homes, everything running except the updaters.
 
     \\param homes (kind, families) of each; a list of two: the kind of box that both of them share. \\param resolvers the
-    homes use them in turn. \param address where the point listens."""
+    homes use them in turn; none: without DNS. \param address where the point listens."""
 
     def __init__(self, world, homes, resolvers=("unbound",), arguments=(), address=HOST):
         self.world = world
-        world.start_dns(resolvers)
+        if resolvers:
+            world.start_dns(resolvers)
         self.names = self.build(homes)
-        for number, name in enumerate(self.names):
-            self.use_resolver(name, resolvers[number % len(resolvers)])
+        for name, resolver in zip(self.names, itertools.cycle(resolvers)):
+            self.use_resolver(name, resolver)
         self.point = Point(world, address)
         world.devices["host"] = self.point
         self.hub6 = None

@@ -100,12 +100,12 @@ TEST_CASE("after a rebinding under pings the silence is short, whichever NAT for
         World world(seed, with_pings(RelayUse::fallback, kind));
         world.start_updater(0, 12);
         world.start_updater(1, 12);
-        REQUIRE(world.run_until_reply(100));
+        REQUIRE(world.run_until_reply(0, 100));
         const Time moment = 50 + static_cast<Time>(seed) / 5;
         world.run_until(moment);
         world.rebind(moved, moment);
         world.run_until(moment + 0.11);  // packets that were under way have arrived
-        const auto reply = world.run_until_reply(130);
+        const auto reply = world.run_until_reply(0, 130);
         REQUIRE(reply);
         silences.push_back(*reply - moment);
         world.run_until(*reply + 20);

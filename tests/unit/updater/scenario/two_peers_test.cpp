@@ -100,11 +100,11 @@ TEST_CASE("after a silent rebinding under traffic both sides find each other aga
       World world(seed, with_pings());
       world.start_updater(0, 1);
       world.start_updater(1, 1);
-      REQUIRE(world.run_until_reply(100));
+      REQUIRE(world.run_until_reply(0, 100));
       const Time moment = 30 + static_cast<Time>(seed) / seeds;  // at any phase of the readings
       world.rebind(moved, moment);
       world.run_until(moment + 0.1);  // packets that were under way have arrived
-      const auto reply = world.run_until_reply(130);
+      const auto reply = world.run_until_reply(0, 130);
       REQUIRE(reply);
       silences.push_back(*reply - moment);
       world.run_until(*reply + 20);
@@ -128,11 +128,11 @@ TEST_CASE("after the change of an own address under traffic the other side hears
       World world(seed, with_pings());
       world.start_updater(0, 1);
       world.start_updater(1, 1);
-      REQUIRE(world.run_until_reply(100));
+      REQUIRE(world.run_until_reply(0, 100));
       const Time moment = 30 + static_cast<Time>(seed) / seeds;
       world.readdress(moved, moment, true);
       world.run_until(moment + 0.1);
-      const auto reply = world.run_until_reply(130);
+      const auto reply = world.run_until_reply(0, 130);
       REQUIRE(reply);
       silences.push_back(*reply - moment);
       world.run_until(*reply + 20);
