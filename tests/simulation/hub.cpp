@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <utility>
-#include <variant>
 
 #include "tests/unit/updater/samples.hpp"
 
@@ -76,14 +75,14 @@ void Hub::relay(Packet packet, const noise::Path& path) {
       take(packet, path);
       break;
     case dnsd::Relay::Verdict::Kind::forward:
-      transmit(verdict.path->remote, packet);
+      send_(verdict.path->remote, packet);
       break;
     case dnsd::Relay::Verdict::Kind::reply: {
       Packet cookie = make(Kind::cookie, packet.from);
       cookie.receiver = packet.sender;
       cookie.from = packet.to;  // in the recipient's name
       cookie.octets.assign(relay_.reply().begin(), relay_.reply().end());
-      transmit(path.remote, cookie);
+      send_(path.remote, cookie);
       break;
     }
     case dnsd::Relay::Verdict::Kind::ask_back:
@@ -121,7 +120,7 @@ void Hub::take_initiation(Peer& peer, const Packet& packet, const noise::Path& p
   response.handshake = packet.handshake;
   response.sender = session.own_index;
   response.receiver = session.other_index;
-  transmit(path.remote, response);
+  send_(path.remote, response);
 }
 
 void Hub::take_response(Peer& peer, const Packet& packet, const noise::Path& path) {
@@ -182,7 +181,8 @@ void Hub::answer(const wg::PublicKey& key, Peer& peer, const Packet& packet) {
     send(key, peer, Kind::keepalive);
   } else if (packet.kind == Kind::echo) {
     send(key, peer, Kind::echo_reply, packet.number);
-  } else if (packet.kind == Kind::update && update_ && update_(key, packet.number)) {
+  } else if (packet.kind == Kind::update) {
+    update_(key);
     send(key, peer, Kind::update_reply, packet.number);
   } else if (!std::exchange(peer.owes_keepalive, true)) {
     events_.after(keepalive_after, [this, key] {
@@ -208,7 +208,7 @@ void Hub::begin_attempt(const wg::PublicKey& key, Peer& peer) {
   Packet initiation = make(Kind::initiation, key);
   initiation.handshake = attempt.handshake;
   initiation.sender = attempt.own_index;
-  transmit(attempt.path.remote, initiation);
+  send_(attempt.path.remote, initiation);
   const std::uint32_t number = ++peer.waits;
   events_.after(retry_after + events_.uniform(0, max_jitter), [this, key, number] {
     Peer& due = peers_.at(key);
@@ -240,13 +240,9 @@ void Hub::send(const wg::PublicKey& key, Peer& peer, Kind kind, std::uint32_t nu
   packet.receiver = session.other_index;
   packet.counter = session.sent++;
   packet.number = number;
-  transmit(session.path.remote, packet);
+  send_(session.path.remote, packet);
   if (session.is_initiator && events_.now() - session.begun >= rekey_after && !peer.attempt)
     initiate(key, session.path, rekey_attempts);
-}
-
-void Hub::transmit(const base::Endpoint& to, const Packet& packet) {
-  send_(to, packet);
 }
 
 Packet Hub::make(Kind kind, const wg::PublicKey& to) const {

@@ -7,7 +7,7 @@
 
 #include "dnsd/point/point_rules.hpp"
 #include "dnsd/point/relay/relay.hpp"
-#include "tests/simulation/wireguard.hpp"
+#include "tests/simulation/packet.hpp"
 
 namespace model {
 
@@ -18,8 +18,8 @@ namespace model {
 class Hub : private dnsd::Relay::Sessions {
  public:
   using Send = std::function<void(const base::Endpoint& to, const Packet& packet)>;
-  /// A peer asks, inside its tunnel, for what `number` stands for. \return whether it is granted.
-  using Update = std::function<bool(const wg::PublicKey& peer, std::uint32_t number)>;
+  /// A peer says `via=` inside its tunnel.
+  using Update = std::function<void(const wg::PublicKey& peer)>;
 
   /// \param relays whether packets between its peers are passed on.
   Hub(Events& events, const wg::PublicKey& key, const base::Endpoint& place, bool relays,
@@ -81,7 +81,6 @@ class Hub : private dnsd::Relay::Sessions {
   void initiate(const wg::PublicKey& key, const noise::Path& path, int attempts);
   void begin_attempt(const wg::PublicKey& key, Peer& peer);
   void send(const wg::PublicKey& key, Peer& peer, Kind kind, std::uint32_t number = 0);
-  void transmit(const base::Endpoint& to, const Packet& packet);
   [[nodiscard]] Packet make(Kind kind, const wg::PublicKey& to) const;
   [[nodiscard]] noise::SessionIndex draw_index(const wg::PublicKey& peer);
   void follow_rules();

@@ -26,10 +26,6 @@ enum class NatKind : std::uint8_t {
 };
 [[nodiscard]] const char* to_string(NatKind kind);
 [[nodiscard]] std::optional<NatKind> parse_nat_kind(std::string_view name);
-/// Whether a destination's outside port says nothing about the next one's.
-[[nodiscard]] constexpr bool is_symmetric(NatKind kind) {
-  return kind == NatKind::symmetric;
-}
 
 /// Life of a UDP mapping that no packet uses. Source: Linux, nf_conntrack_udp_timeout.
 inline constexpr Time mapping_life = 30;

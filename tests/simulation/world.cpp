@@ -44,11 +44,10 @@ World::World(std::uint32_t seed, Conditions conditions)
   }
   for (std::size_t i = 0; i < 2; ++i) join(i);
   // An update names the other side: there is nobody else.
-  hub_.on_update([this](const wg::PublicKey& peer, std::uint32_t /*number*/) {
+  hub_.on_update([this](const wg::PublicKey& peer) {
     const std::size_t i = peer == sides_[0].key() ? 0 : 1;
     const bool is_granted = hub_.adopt(peer, sides_[1 - i].key());
     note(i, is_granted ? "the hub adopts what comes" : "the hub refuses to adopt");
-    return true;
   });
   make_traffic();
 }
@@ -302,7 +301,6 @@ void World::say_via(std::size_t i, std::uint32_t number, std::size_t attempt) {
 }
 
 void World::look_up(std::size_t i, const updater::LookupRequest& request) {
-  ++lookups_;
   Time delay = events_.uniform(0.005, 0.08);
   if (events_.chance(conditions_.loss)) delay += resolver_retry;
   events_.after(delay, [this, i, request] {

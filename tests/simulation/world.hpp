@@ -94,7 +94,6 @@ class World {
   /// kicked, although its path had worked in both directions for a second, so that the updater
   /// could have known.
   [[nodiscard]] const std::vector<std::string>& writes_to_live_peers() const { return offences_; }
-  [[nodiscard]] unsigned lookups() const { return lookups_; }
   /// The lines that both logs would have.
   [[nodiscard]] const std::vector<std::string>& log() const { return log_; }
 
@@ -140,7 +139,6 @@ class World {
   std::optional<Time> direct_since_;
   std::vector<std::string> offences_;
   std::vector<std::string> log_;
-  unsigned lookups_ = 0;
 };
 
 }  // namespace model
