@@ -51,15 +51,17 @@ void print(const std::string& name, Figures& figures) {
   fmt::print("\n");
 }
 
+constexpr std::string_view all = "all";
+
 /// By group, and by the use of the relay.
 using Groups = std::map<std::pair<std::string, RelayUse>, Figures>;
 
-/// One line for each step of the cumulative distribution, at most 200 a group.
+/// One line for each step of the cumulative distribution.
 void write_data(std::FILE* file, const Groups& groups) {
   fmt::print(file, "group,relay,part,seconds\n");
   for (const auto& [name, figures] : groups) {
     const auto total = static_cast<double>(figures.times.size() + figures.never);
-    constexpr int steps = 200;
+    constexpr int steps = 100;
     for (int step = 0; step <= steps && !figures.times.empty(); ++step) {
       const double part = static_cast<double>(step) / steps;
       fmt::print(file, "{},{},{:.4f},{:.3f}\n", name.first, to_string(name.second),
@@ -87,6 +89,22 @@ std::string repair_group(const Schedule& schedule) {
   }
 }
 
+/// Writes to live direct peers. Several losses in a row look like silence, so these count apart.
+struct Writes {
+  std::size_t without_loss = 0;
+  std::size_t under_loss = 0;
+  unsigned affected = 0;  ///< schedules with loss in which there were any
+  unsigned lossy = 0;     ///< schedules with loss
+
+  void add(const Schedule& schedule, const Outcome& outcome) {
+    const std::size_t found = outcome.writes_to_live_peers.size();
+    const bool is_lossy = schedule.conditions.loss > 0;
+    (is_lossy ? under_loss : without_loss) += found;
+    if (is_lossy) ++lossy;
+    if (is_lossy && found > 0) ++affected;
+  }
+};
+
 void take(Figures& figures, const std::optional<Time>& time) {
   if (time) {
     figures.times.push_back(*time);
@@ -108,7 +126,6 @@ std::vector<std::string> find_faults(const Schedule& schedule, RelayUse use,
   if (use != RelayUse::never && schedule.rebinds && outcome.contact_after &&
       !outcome.repaired_after)
     faults.emplace_back("no contact any more after the rebinding");
-  // Several losses in a row look like silence.
   if (schedule.conditions.loss == 0) {
     for (const std::string& write : outcome.writes_to_live_peers)
       faults.push_back("written to a live peer: " + write);
@@ -119,12 +136,13 @@ std::vector<std::string> find_faults(const Schedule& schedule, RelayUse use,
 int run(const Options& options) {
   Groups groups;
   unsigned failures = 0;
-  std::size_t writes_under_loss = 0;
+  std::map<RelayUse, Writes> writes;
   for (std::uint32_t seed = options.first; seed < options.first + options.count; ++seed) {
     const Schedule schedule = model::make_schedule(seed);
     for (const RelayUse use : options.uses) {
       const Outcome outcome = model::run(schedule, use);
-      take(groups[{std::string(to_string(schedule.group)), use}], outcome.reply_after);
+      for (const std::string_view group : {to_string(schedule.group), all})
+        take(groups[{std::string(group), use}], outcome.reply_after);
       if (schedule.rebinds && outcome.contact_after)
         take(groups[{repair_group(schedule), use}], outcome.repaired_after);
       if (schedule.loses_source && outcome.heard_after)
@@ -133,7 +151,7 @@ int run(const Options& options) {
       for (const std::string& fault : faults)
         fmt::print("seed {} relay {}: {}\n", seed, to_string(use), fault);
       if (!faults.empty()) ++failures;
-      if (schedule.conditions.loss > 0) writes_under_loss += outcome.writes_to_live_peers.size();
+      writes[use].add(schedule, outcome);
       for (const std::string& line : options.verbose ? outcome.log : std::vector<std::string>())
         fmt::print("{}\n", line);
     }
@@ -146,7 +164,10 @@ int run(const Options& options) {
     write_data(file, groups);
     std::fclose(file);
   }
-  fmt::print("writes to live peers after losses that looked like silence: {}\n", writes_under_loss);
+  for (const auto& [use, found] : writes)
+    fmt::print(
+        "writes to live direct peers, relay: {}: {}, and {} in {} of {} schedules with loss\n",
+        to_string(use), found.without_loss, found.under_loss, found.affected, found.lossy);
   fmt::print("{} schedules, {} runs, {} failed\n", options.count,
              options.count * options.uses.size(), failures);
   return failures == 0 ? 0 : 1;
