@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/encoding.hpp"
+#include "wg/config_names.hpp"
 #include "wg/config_overlap.hpp"
 #include "wg/key_index.hpp"
 
@@ -22,16 +23,11 @@ namespace {
 
 using base::equals_ignoring_case;
 
-constexpr std::size_t max_label = 63;  // RFC 1035 §2.3.4
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 
-bool is_space(char c) {
-  return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 std::string_view trim(std::string_view text) {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  while (!text.empty() && is_config_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_config_space(text.back())) text.remove_suffix(1);
   return text;
 }
 
@@ -56,27 +52,7 @@ class Cleaned {
   std::string_view text_;
 };
 
-bool is_letter_or_digit(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-/// Letters, digits and inner hyphens, 1–63 characters (RFC 952, RFC 1123 §2.1).
-bool is_ldh_label(std::string_view text) {
-  return !text.empty() && text.size() <= max_label && text.front() != '-' && text.back() != '-' &&
-         std::all_of(text.begin(), text.end(),
-                     [](char c) { return is_letter_or_digit(c) || c == '-'; });
-}
-
-/// A label of the length and the letters of a key in base32 is reserved for keys.
-bool looks_like_key(std::string_view label) {
-  if (label.size() != base::base32_length && label.size() != base::padded_base32_length)
-    return false;
-  return std::all_of(label.begin(), label.end(), [](char c) {
-    return (c >= '2' && c <= '7') || (is_letter_or_digit(c) && c > '9');
-  });
-}
-
-/// The value in a comment such as `Name = alice`, or nothing.
+/// The value in a comment such as `Fixed = yes`, or nothing.
 std::optional<std::string_view> parse_comment(std::string_view comment, std::string_view word) {
   const std::size_t equals = comment.find('=');
   if (equals == std::string_view::npos ||
@@ -154,7 +130,7 @@ constexpr std::size_t allowed_ips_word = 2;
 /// longest word needs, and nothing behind a blank.
 std::string quote_word(std::string_view word) {
   constexpr std::size_t longest = 20;
-  const auto* const blank = std::find_if(word.begin(), word.end(), is_space);
+  const auto* const blank = std::find_if(word.begin(), word.end(), is_config_space);
   const auto size = static_cast<std::size_t>(blank - word.begin());
   return quote_config(word.substr(0, std::min(size, longest)));
 }
@@ -187,6 +163,7 @@ class Parser {
       ++line_;
       read_line(take_part(text, '\n'));
     }
+    take_comments_above();
     finish_section();
     settle_peers();
     if (is_outside_) lose_all();
@@ -195,9 +172,18 @@ class Parser {
 
  private:
   enum class Section : std::uint8_t { none, interface, peer, unknown };
-  struct NameComment {
-    std::string_view name;
+  struct Comment {
+    std::string_view text;
     std::size_t line;
+  };
+  /// What the comments of one section say of its name.
+  struct Naming {
+    std::optional<NameComment> best;
+    std::size_t line = 0;  // of `best`
+    std::optional<NameComment> lone;
+    std::size_t lone_line = 0;
+    bool lone_is_behind = false;  // behind an empty line at the end of the section
+    std::size_t comments = 0;     // those that could name a peer
   };
 
   [[nodiscard]] auto key_at() const {
@@ -207,42 +193,51 @@ class Parser {
   }
 
   void read_line(std::string_view line) {
+    const bool has_comment = line.find('#') != std::string_view::npos;
     const std::string_view content = trim(take_part(line, '#'));
-    const auto name = parse_comment(line, "name");
-    const auto fixed = parse_comment(line, "fixed");
-    const auto relay = parse_comment(line, "relay");
+    if (content.empty() && has_comment) {
+      read_flag(line);
+      if (is_end_comment(line)) return comments_above_.clear();
+      comments_above_.push_back({line, line_});  // the next line shows which section they are about
+      return;
+    }
     if (content.starts_with('[')) {
       start_section(content);
     } else {
-      give_name_above();
-      if (!content.empty()) read_setting(content);
+      take_comments_above();
+      is_paragraph_over_ = content.empty();
+      if (!content.empty()) {
+        naming_.lone_is_behind = false;
+        read_setting(content);
+      }
     }
-    if (fixed && section_ == Section::peer)
+    if (!has_comment) return;
+    read_flag(line);
+    take_comment({line, line_});
+  }
+
+  /// Words of ours, inside the section.
+  void read_flag(std::string_view comment) {
+    if (section_ != Section::peer) return;
+    if (const auto fixed = parse_comment(comment, "fixed"))
       peer_.is_fixed = equals_ignoring_case(*fixed, "yes") || equals_ignoring_case(*fixed, "true");
-    if (relay && section_ == Section::peer)
+    if (const auto relay = parse_comment(comment, "relay"))
       peer_.is_relayed =
           !equals_ignoring_case(*relay, "no") && !equals_ignoring_case(*relay, "false");
-    if (!name) return;
-    if (content.empty()) {
-      name_above_ = NameComment{*name, line_};  // the next line shows which peer it names
-    } else {
-      set_name({*name, line_});
-    }
   }
 
   void start_section(std::string_view header) {
-    const Cleaned cleaned(header, is_space);
+    const Cleaned cleaned(header, is_config_space);
     // Of `[Interface]` wg-quick removes the white space around it alone.
     quick_interface_ =
         equals_ignoring_case(trim(header.substr(0, header.find('='))), "[Interface]");
     if (equals_ignoring_case(cleaned.text(), "[Peer]")) {
-      const auto above = std::exchange(name_above_, std::nullopt);
       finish_section();
       section_ = Section::peer;
       peer_.line = line_;
-      if (above) set_name(*above);
-      return;
+      return take_comments_above();
     }
+    take_comments_above();
     finish_section();
     section_ = Section::interface;
     if (equals_ignoring_case(cleaned.text(), "[Interface]")) return;
@@ -255,7 +250,9 @@ class Parser {
   }
 
   void finish_section() {
-    give_name_above();
+    if (section_ == Section::peer) settle_name();
+    naming_ = {};
+    is_paragraph_over_ = false;
     if (std::exchange(section_, Section::none) == Section::peer) finish_peer();
     peer_ = {};
     has_ = {};
@@ -303,9 +300,9 @@ class Parser {
     const std::string_view word = trim(content.substr(0, equals));
     if (quick_interface_ && is_quick_word(word))
       return read_quick_setting(word, trim(content.substr(equals + 1)));
-    const Cleaned name(word, is_space);
+    const Cleaned name(word, is_config_space);
     const Cleaned value(equals == std::string_view::npos ? "" : content.substr(equals + 1),
-                        is_space);
+                        is_config_space);
     Problem problem;
     if (equals == std::string_view::npos)
       problem = "not a line of this format: Key = value, [Section] or # comment";
@@ -374,24 +371,48 @@ class Parser {
                       known->name));
   }
 
-  void give_name_above() {
-    if (const auto above = std::exchange(name_above_, std::nullopt)) set_name(*above);
+  void take_comments_above() {
+    for (const Comment& comment : std::exchange(comments_above_, {})) take_comment(comment);
   }
 
-  void set_name(const NameComment& comment) {
-    if (section_ != Section::peer || comment.name.empty()) return;
-    if (!is_ldh_label(comment.name) || looks_like_key(comment.name)) {
+  void take_comment(const Comment& comment) {
+    if (section_ != Section::peer || parse_comment(comment.text, "fixed") ||
+        parse_comment(comment.text, "relay"))
+      return;
+    const auto found = read_name_comment(comment.text);
+    if (found || comment.text.find_first_not_of("# \t\r") != std::string_view::npos)
+      ++naming_.comments;
+    if (!found) return;
+    if (found->kind == NameComment::Kind::lone) {
+      naming_.lone = found;
+      naming_.lone_line = comment.line;
+      naming_.lone_is_behind = is_paragraph_over_ && has_[public_key_word];
+    } else if (!naming_.best || naming_.best->kind < found->kind) {
+      set_name(*found, comment.line);
+    } else if (naming_.best->kind == found->kind && naming_.best->text != found->text) {
       add(file_.warnings, comment.line,
-          fmt::format("the name {} is skipped: a name is 1–63 letters, digits and inner hyphens, "
-                      "and does not look like a key",
-                      quote_config(comment.name)));
-    } else if (!peer_.name.empty()) {
-      add(file_.warnings, comment.line,
-          fmt::format("the name {} is skipped: this peer is {}", quote_config(comment.name),
-                      quote_config(peer_.name)));
-    } else {
-      peer_.name = comment.name;
+          fmt::format("the name {} is skipped: this peer is {}", quote_config(found->text),
+                      quote_config(naming_.best->text)));
     }
+  }
+
+  void set_name(const NameComment& comment, std::size_t line) {
+    naming_.best = comment;
+    naming_.line = line;
+    peer_.name = make_name(comment.text);
+  }
+
+  void settle_name() {
+    if (!naming_.best && naming_.lone && naming_.comments == 1 && !naming_.lone_is_behind)
+      set_name(*naming_.lone, naming_.lone_line);
+    if (!naming_.best || naming_.best->text == peer_.name) return;
+    const std::string said = quote_config(naming_.best->text);
+    constexpr std::string_view rule =
+        "a name is 1–63 letters, digits and inner hyphens, and does not look like a key";
+    add(file_.warnings, naming_.line,
+        peer_.name.empty()
+            ? fmt::format("the name {} is skipped: {}", said, rule)
+            : fmt::format("the name {} becomes {}: {}", said, quote_config(peer_.name), rule));
   }
 
   void fail_peer(std::size_t line, std::string message) {
@@ -438,7 +459,9 @@ class Parser {
   std::array<bool, peer_words.size()> has_{};  // which words it has
   bool is_wrong_ = false;                      // it has a wrong line,
   bool is_key_wrong_ = false;                  // which is its PublicKey
-  std::optional<NameComment> name_above_;      // alone on the line before this one
+  Naming naming_;                              // its name
+  bool is_paragraph_over_ = false;             // the last line that is no comment was empty
+  std::vector<Comment> comments_above_;        // alone on the lines before this one
   KeyIndex index_;                             // of file_.peers
   ConfigFile file_;
 };

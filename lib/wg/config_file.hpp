@@ -18,7 +18,8 @@ namespace wg {
 
 struct ConfigPeer {
   PublicKey public_key;
-  /// From `# Name = alice` inside the section or on the line above it; empty: none.
+  /// One label, from a comment inside the section or on the lines right above it
+  /// (config_names.hpp); empty: none.
   std::string name;
   std::vector<base::Prefix> allowed_ips;  ///< no block twice, not in another peer either
   std::optional<ConfigEndpoint> endpoint;
@@ -52,7 +53,7 @@ struct ConfigFile {
   /// [Interface] what it sets, one outside a section all peers. At most max_config_errors.
   std::vector<ConfigError> errors;
   /// What WireGuard takes, or what other implementations add, and yet deserves a look: words that
-  /// are not WireGuard's in [Interface], names that cannot be a DNS label, the same thing twice.
+  /// are not WireGuard's in [Interface], names that are no DNS label, the same thing twice.
   std::vector<ConfigError> warnings;
   /// Whose sections the errors cost, where the key can be read. Never a key of `peers`.
   std::vector<PublicKey> lost_keys;

@@ -52,6 +52,11 @@ using ConfigValue = base::Expected<T, std::string>;
 /// What is in a message: short, and without characters that control a terminal.
 [[nodiscard]] std::string quote_config(std::string_view text);
 
+/// White space as isspace() knows it in the C locale.
+[[nodiscard]] constexpr bool is_config_space(char c) {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
 /// Takes the part before the next `separator` off the front; everything when there is none.
 std::string_view take_part(std::string_view& text, char separator);
 

@@ -53,7 +53,8 @@ RIGHT = {  # a file → a part of the warning
     "one name in two peers": (peer(BOB, name="x") + peer(CAROL, name="X"), "the name 'X' is skipped"),
     "the name of another file's peer": (peer(BOB, name="alice"), "the name 'alice' is skipped"),
     "a name that the zone file has": (peer(BOB, name="ns1"), "the name ns1 (TrMv…WXX0) is skipped"),
-    "a name that is none": (peer(BOB, name="bob.home"), "is skipped"),
+    "a name that is none": (peer(BOB, name="bob.home"), 'the name "bob.home" becomes "bob"'),
+    "a name of which nothing is left": (peer(BOB, name="--"), 'the name "--" is skipped'),
     "the peer of another file": (peer(ALICE, "AllowedIPs = 10.1.0.2/32") + peer(BOB), "one peer with the allowed-ips"),
 }
 

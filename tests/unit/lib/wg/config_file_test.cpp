@@ -294,7 +294,17 @@ TEST_CASE("whose name a comment holds") {
        ""},
       {"above the interface", "[Peer]\n" + a + "\n# Name = x\n[Interface]\n[Peer]\n" + b, "x", ""},
       {"with nothing in it", "[Peer]\n# Name =\n" + a + "\n[Peer]\n" + b, "", ""},
-      {"another word", "[Peer]\n# Nickname = x\n# Name: y\n" + a + "\n[Peer]\n" + b, "", ""},
+      {"another word", "[Peer]\n# Nickname = x\n" + a + "\n[Peer]\n" + b, "", ""},
+      {"above, with more lines", "# Name = x\n# more\n[Peer]\n" + a + "\n[Peer]\n" + b, "x", ""},
+      {"a name goes before a marker", "### Client z\n[Peer]\n# Name = x\n" + a + "\n[Peer]\n" + b,
+       "x", ""},
+      {"a lone word", "[Peer]\n# x\n" + a + "\n# y\n[Peer]\n" + b, "x", "y"},
+      {"a lone word beside another comment", "[Peer]\n# x\n# y z\n" + a + "\n# y\n\n[Peer]\n" + b,
+       "", ""},
+      {"a lone word at the end of a section", "[Peer]\n" + a + "\n# x\n\n[Peer]\n" + b, "x", ""},
+      {"a lone word behind an empty line",
+       "[Peer]\n" + a + "\n\n# x\n\n[Peer]\n" + b + "\n\n# y\nAllowedIPs = 10.0.0.3", "", "y"},
+      {"below the end of a section", "[Peer]\n" + a + "\n# x\n# x end\n[Peer]\n" + b, "", ""},
   });
   for (const Case& c : cases) {
     CAPTURE(c.name);
@@ -306,7 +316,7 @@ TEST_CASE("whose name a comment holds") {
   }
 }
 
-TEST_CASE("names that cannot be a label, or are kept for keys, are skipped with a warning") {
+TEST_CASE("a name that is no label is made one, or skipped, with a warning") {
   const std::string good63(63, 'a');
   for (const std::string& name : {std::string("Alice-2"), std::string("7"), good63,
                                   std::string(51, 'a'), std::string(52, '1')}) {
@@ -315,16 +325,23 @@ TEST_CASE("names that cannot be a label, or are kept for keys, are skipped with 
     CHECK(file.peers[0].name == name);
     CHECK(file.warnings.empty());
   }
-  for (const std::string& name :
-       {good63 + 'a', std::string("_alice"), std::string("alice smith"), std::string("a.b"),
-        std::string("-a"), std::string("a-"), std::string(52, 'a'), std::string(52, 'Z'),
-        std::string(56, '7'), std::string("b\xc3\xbc")}) {
+  for (const auto& [name, made] :
+       std::to_array<std::pair<std::string, std::string>>({{good63 + 'a', good63},
+                                                           {"_alice", "alice"},
+                                                           {"alice smith", "alice-smith"},
+                                                           {"a.b", "a"},
+                                                           {"a-", "a"},
+                                                           {std::string(52, 'a'), ""},
+                                                           {std::string(56, '7'), ""},
+                                                           {"\xc3\xbc", ""}})) {
     CAPTURE(name);
     const auto file = parse(peer(alice, "\n# Name = " + name + "\n"));
-    CHECK(file.peers[0].name.empty());
+    REQUIRE(file.peers.size() == 1);
+    CHECK(file.peers[0].name == made);
     REQUIRE(file.warnings.size() == 1);
     CHECK(file.warnings[0].line == 4);
-    CHECK(file.warnings[0].message.find("is skipped") != std::string::npos);
+    CHECK(file.warnings[0].message.find(made.empty() ? "is skipped" : "becomes \"" + made + '"') !=
+          std::string::npos);
   }
   const auto file = parse(peer(alice, "# Name = a\n# Name = b\n"));
   CHECK(file.peers[0].name == "a");
