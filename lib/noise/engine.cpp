@@ -29,8 +29,8 @@ constexpr std::chrono::seconds old_answer_interval{1};
 constexpr int rekey_attempts = static_cast<int>(rekey_attempt / rekey_timeout);
 /// Keys that were not used for this time are wiped (paper §6.3).
 constexpr auto wipe_after = 3 * reject_after;
-/// The last inner packet from a place that is not proven waits for the proof, so long and of so many
-/// octets: a request whose sender has just moved, not a flow.
+/// The last inner packet from a place that is not proven waits for the proof, so long and of so
+/// many octets: a request whose sender has just moved, not a flow.
 constexpr std::chrono::seconds held_life{5};
 constexpr std::size_t max_held = 1'500;
 /// A UDP datagram holds no more.

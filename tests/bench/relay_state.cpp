@@ -66,7 +66,8 @@ int main(int count, char** words) {
   dnsd::StateStore::Batch batch;
   batch.sources.push_back({.name = source, .own_key = own});
   for (const wg::PublicKey& key : keys)
-    batch.peers.push_back({source, key, dnsd::SavedPeer{.key = key, .sighting = {}, .allowed_ips = {}}});
+    batch.peers.push_back(
+        {source, key, dnsd::SavedPeer{.key = key, .sighting = {}, .allowed_ips = {}}});
   const base::WallTime end = base::read_clock().wall + life;
   for (const bench::RelayedWay& way : bench::relayed_ways(peers, ways))
     batch.routes.push_back({source, keys[way.from], keys[way.to], {{way.index, end}}});
