@@ -13,7 +13,7 @@ import bench
 
 HOST = "203.0.113.10"  # relay_address() of relay_scene.hpp
 PEERS_NETWORK = "198.18.0.0/15"
-PORTS = {"wg-dnsd": 51820, "floor": 51821, "floor-gro": 51822, "coturn": 3478}
+PORTS = {"wg-dnsd": 51823, "floor": 51821, "floor-gro": 51822, "coturn": 3478}
 DNS_PORT = 5391
 NICENESS = 5  # of the point's thread alone (observation_point.cpp)
 MOST_PEERS = 1000
