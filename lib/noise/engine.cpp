@@ -64,6 +64,7 @@ struct Engine::Live {
     int left = 0;  ///< attempts after this one
   };
 
+  /// An inner packet from a place that is not proven yet.
   struct Held {
     std::vector<std::uint8_t> inner;
     base::Endpoint remote;
@@ -323,6 +324,7 @@ void Engine::receive(const TransportData& message, base::MutableBytes datagram, 
   schedule(node);
 }
 
+/// A handshake was answered at `path`: what came from there before is worth an answer now.
 void Engine::answer_held(Node& node, const Path& path, base::Now now) {
   Live& state = *node.second.live;
   const auto held = std::move(state.held);

@@ -90,7 +90,7 @@ class Matrix:
 
     def take_turn(self, pair, when, arguments, before):
         """One contact at its time: they share two processors, and must not wait for each other.
-        \return its seconds, and whether the public host passes its packets on"""
+        \\return its seconds, and whether the public host passes its packets on"""
         time.sleep(max(0.0, when - time.monotonic()))
         ends = (pair.far, pair.near) if self.rounds % 2 else (pair.near, pair.far)
         try:
