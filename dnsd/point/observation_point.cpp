@@ -31,6 +31,7 @@
 
 #include "base/capability.hpp"
 #include "base/clock.hpp"
+#include "base/file_descriptor.hpp"
 #include "base/guarded.hpp"
 #include "base/signals.hpp"
 #include "dnsd/point/point_notices.hpp"
@@ -154,10 +155,9 @@ class ObservationPoint::Impl : public noise::Engine::Handler,
   }
 
   /// \return false: it is for the engine.
-  bool pass_on(const PointSocket::Arrival& arrival) {
+  bool pass_on(const PointSocket::Arrival& arrival, const Relay::Arrival& seen) {
     using Kind = Relay::Verdict::Kind;
-    const Relay::Verdict verdict =
-        relay_->receive(arrival.octets, *arrival.path, now_.steady, arrival.datagrams());
+    const Relay::Verdict verdict = relay_->receive(seen, now_.steady, arrival.datagrams());
     switch (verdict.kind) {
       case Kind::forward:
         socket_.lend(*verdict.path, arrival.octets, arrival.segment);
@@ -257,15 +257,26 @@ class ObservationPoint::Impl : public noise::Engine::Handler,
   // Turns
 
   void wait() {
+    if (unwatched_) readable_.assign(unwatched_.release());
     readable_.async_wait(asio::posix::stream_descriptor::wait_read,
                          [this](const std::error_code& ec) {
-                           if (ec) return;
-                           receive();
-                           wait();
+                           if (!ec) work();
                          });
   }
 
-  void receive() {
+  void work() {
+    if (!receive()) return wait();
+    asio::post(io_, [this] { work(); });
+  }
+
+  /// While datagrams wait anyway, nobody has to be told of them. A socket that is watched also
+  /// reports each datagram that leaves, which is 2 to 5 % of what it costs to pass one on.
+  void unwatch() {
+    if (readable_.is_open()) unwatched_ = base::FileDescriptor(readable_.release());
+  }
+
+  /// \return whether more may wait
+  bool receive() {
     std::size_t taken = 0;
     for (int i = 0; i < batches_per_turn; ++i) {
       const std::lock_guard lock(relay_mutex_);
@@ -273,10 +284,11 @@ class ObservationPoint::Impl : public noise::Engine::Handler,
       taken_ = 0;
       const std::span<const PointSocket::Arrival> arrivals = socket_.receive();
       ahead_.clear();
-      for (const auto& arrival : arrivals) ahead_.push_back({arrival.octets, arrival.path});
+      for (const auto& arrival : arrivals)
+        ahead_.push_back({.datagram = arrival.octets, .path = arrival.path});
       if (relay_) relay_->look_ahead(ahead_);
-      for (const PointSocket::Arrival& arrival : arrivals) {
-        if (!relay_ || !pass_on(arrival)) take(arrival);
+      for (std::size_t n = 0; n < arrivals.size(); ++n) {
+        if (!relay_ || !pass_on(arrivals[n], ahead_[n])) take(arrivals[n]);
       }
       if (taken_ > 0) {
         finish_turn(now_);
@@ -284,10 +296,12 @@ class ObservationPoint::Impl : public noise::Engine::Handler,
         finish_passing();
       }
       taken += taken_;
-      if (socket_.received() < PointSocket::batch_size) return;
+      if (socket_.received() < PointSocket::batch_size) return false;
+      unwatch();
     }
     // What is passed on costs no cryptography.
     if (taken >= PointSocket::batch_size) engine_->note_backlog(now_.steady);
+    return true;
   }
 
   void take(const PointSocket::Arrival& arrival) {
@@ -425,6 +439,7 @@ class ObservationPoint::Impl : public noise::Engine::Handler,
   asio::io_context io_{1};
   PointSocket socket_;
   asio::posix::stream_descriptor readable_;
+  base::FileDescriptor unwatched_;  // of readable_, while it is not watched
   asio::steady_timer timer_;
   std::optional<noise::Engine> engine_;
   PointRules rules_;

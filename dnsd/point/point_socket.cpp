@@ -24,6 +24,9 @@ constexpr int queue_octets = 4 << 20U;
 /// As much as one datagram, or several that the kernel joined, can have. Pages that no datagram
 /// reaches are never touched.
 constexpr std::size_t incoming_octets = 65'536;
+/// From one buffer to the next. With a power of two the first lines of all buffers, which are read
+/// most, would share a few places of the processor's caches.
+constexpr std::size_t incoming_stride = incoming_octets + 3 * 64UL;
 constexpr std::size_t outgoing_octets = 2048;
 /// What tells which session transport data belongs to: its type and the receiver's index.
 constexpr std::size_t session_octets = 8;
@@ -53,8 +56,16 @@ std::size_t find_run(base::Bytes octets, std::size_t segment) {
 
 class PointSocket::Buffers {
  public:
-  Buffers() : incoming_(new std::uint8_t[batch_size * incoming_octets]) {
-    for (std::size_t i = 0; i < batch_size; ++i) prepare(i);
+  explicit Buffers(const std::optional<base::IpAddress>& own)
+      : own_(own), incoming_(new std::uint8_t[batch_size * incoming_stride]) {
+    for (std::size_t i = 0; i < batch_size; ++i) {
+      parts_[i] = {.iov_base = incoming_.get() + i * incoming_stride, .iov_len = incoming_octets};
+      received_[i].msg_hdr.msg_name = &sources_[i];
+      received_[i].msg_hdr.msg_iov = &parts_[i];
+      received_[i].msg_hdr.msg_iovlen = 1;
+      received_[i].msg_hdr.msg_control = &controls_[i];
+      prepare(i);
+    }
   }
 
   std::span<const Arrival> receive(int socket) {
@@ -103,26 +114,20 @@ class PointSocket::Buffers {
   }
 
  private:
-  /// Makes a slot ready to receive.
+  /// Makes a slot ready to receive again: recvmmsg(2) has written these two.
   void prepare(std::size_t i) {
-    parts_[i] = {.iov_base = incoming_.get() + i * incoming_octets, .iov_len = incoming_octets};
-    received_[i].msg_hdr = {.msg_name = &sources_[i],
-                            .msg_namelen = sizeof sources_[i],
-                            .msg_iov = &parts_[i],
-                            .msg_iovlen = 1,
-                            .msg_control = &controls_[i],
-                            .msg_controllen = sizeof controls_[i],
-                            .msg_flags = 0};
+    received_[i].msg_hdr.msg_namelen = sizeof sources_[i];
+    received_[i].msg_hdr.msg_controllen = sizeof controls_[i];
   }
 
   void take(std::size_t i) {
     const msghdr& header = received_[i].msg_hdr;
     const auto source = base::Endpoint::from_sockaddr(sources_[i]);
-    const auto local = base::SegmentedPacketInfo::read_asked(header);
+    const auto local = own_ ? own_ : base::SegmentedPacketInfo::read_asked(header);
     const bool is_whole = (header.msg_flags & MSG_TRUNC) == 0;
     if (!source || base::to_number(source->port) == 0 || !local || !is_whole) return;
     paths_[i] = {*source, *local};
-    base::MutableBytes octets(incoming_.get() + i * incoming_octets, received_[i].msg_len);
+    base::MutableBytes octets(incoming_.get() + i * incoming_stride, received_[i].msg_len);
     const std::size_t segment =
         base::SegmentedPacketInfo::read_segment(header).value_or(octets.size());
     do {
@@ -148,8 +153,8 @@ class PointSocket::Buffers {
     header.msg_namelen = path.remote.to_sockaddr(targets_[i]);
     header.msg_iov = &out_parts_[i];
     header.msg_iovlen = 1;
-    out_controls_[i].write_source(header, path.local);
-    locals_[i] = path.local;
+    locals_[i] = own_ ? base::IpAddress() : path.local;
+    out_controls_[i].write_source(header, locals_[i]);
     segments_[i] = 0;
   }
 
@@ -169,7 +174,8 @@ class PointSocket::Buffers {
     }
   }
 
-  std::unique_ptr<std::uint8_t[]> incoming_;  // batch_size buffers of incoming_octets
+  const std::optional<base::IpAddress> own_;  // that the socket is bound to
+  std::unique_ptr<std::uint8_t[]> incoming_;  // batch_size buffers, incoming_stride apart
   std::array<sockaddr_storage, batch_size> sources_{};
   std::array<base::SegmentedPacketInfo, batch_size> controls_{};
   std::array<iovec, batch_size> parts_{};
@@ -204,16 +210,18 @@ base::Expected<PointSocket, std::error_code> PointSocket::open(const base::Endpo
   sockaddr_storage address{};
   const socklen_t length = listen.to_sockaddr(address);
   const void* const raw = &address;
-  const bool done = (is_ipv4 ? set_option(fd, IPPROTO_IP, IP_PKTINFO, 1)
-                             : set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) &&
-                                   set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
+  // On one address, each datagram came there, and leaves from there.
+  const bool is_on_all = listen.address.is_unspecified();
+  const bool done = (!is_on_all || (is_ipv4 ? set_option(fd, IPPROTO_IP, IP_PKTINFO, 1)
+                                            : set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1))) &&
+                    (is_ipv4 || set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
                     ::bind(fd, static_cast<const sockaddr*>(raw), length) == 0;
   if (!done) return base::Unexpected(base::last_error());
-  return PointSocket(std::move(socket));
+  return PointSocket(std::move(socket), is_on_all ? std::nullopt : std::optional(listen.address));
 }
 
-PointSocket::PointSocket(base::FileDescriptor socket)
-    : socket_(std::move(socket)), buffers_(std::make_unique<Buffers>()) {}
+PointSocket::PointSocket(base::FileDescriptor socket, std::optional<base::IpAddress> own)
+    : socket_(std::move(socket)), buffers_(std::make_unique<Buffers>(own)) {}
 PointSocket::~PointSocket() = default;
 PointSocket::PointSocket(PointSocket&&) noexcept = default;
 PointSocket& PointSocket::operator=(PointSocket&&) noexcept = default;

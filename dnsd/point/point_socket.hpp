@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <system_error>
 
@@ -58,7 +59,8 @@ class PointSocket {
 
  private:
   class Buffers;
-  explicit PointSocket(base::FileDescriptor socket);
+  /// \param own the address that it is bound to; nullopt: all of a family
+  PointSocket(base::FileDescriptor socket, std::optional<base::IpAddress> own);
 
   base::FileDescriptor socket_;
   std::unique_ptr<Buffers> buffers_;

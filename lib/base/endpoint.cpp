@@ -46,13 +46,12 @@ std::optional<Endpoint> Endpoint::from_sockaddr(const sockaddr_storage& storage)
 }
 
 socklen_t Endpoint::to_sockaddr(sockaddr_storage& storage) const {
-  storage = {};
-  const Bytes octets = address.bytes();
+  const auto& octets = address.padded();
   if (address.is_ipv4()) {
     sockaddr_in v4{};
     v4.sin_family = AF_INET;
     v4.sin_port = htons(to_number(port));
-    std::memcpy(&v4.sin_addr, octets.data(), octets.size());
+    std::memcpy(&v4.sin_addr, octets.data(), sizeof v4.sin_addr);
     std::memcpy(&storage, &v4, sizeof v4);
     return sizeof v4;
   }

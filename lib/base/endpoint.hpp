@@ -31,7 +31,7 @@ struct Endpoint {
   [[nodiscard]] static std::optional<Endpoint> parse(std::string_view text);
   /// \return nullopt when `storage` holds neither AF_INET nor AF_INET6.
   [[nodiscard]] static std::optional<Endpoint> from_sockaddr(const sockaddr_storage& storage);
-  /// Fills `storage` and returns the length to pass on with it.
+  /// Fills `storage` as far as the length that it returns, to be passed on with it.
   socklen_t to_sockaddr(sockaddr_storage& storage) const;
   [[nodiscard]] std::string to_string() const;
 

@@ -37,6 +37,8 @@ class IpAddress {
   [[nodiscard]] bool is_ipv4() const { return family_ == Family::ipv4; }
   /// 4 or 16 octets, borrowed from this object.
   [[nodiscard]] Bytes bytes() const { return Bytes(octets_).first(is_ipv4() ? 4 : 16); }
+  /// 16 octets, borrowed from this object: of IPv4 the first four, the rest zero.
+  [[nodiscard]] const std::array<std::uint8_t, 16>& padded() const { return octets_; }
   /// Dotted quad or RFC 5952.
   [[nodiscard]] std::string to_string() const;
   /// ::ffff:a.b.c.d as a.b.c.d, everything else as it is.

@@ -100,13 +100,6 @@ std::optional<Message> parse_message(base::Bytes datagram) {
   }
 }
 
-std::optional<SessionIndex> data_receiver(base::Bytes datagram) {
-  if (datagram.size() < keepalive_octets) return std::nullopt;
-  base::ByteReader reader(datagram.first(8));
-  if (read_le(reader, 4) != Type::transport_data) return std::nullopt;
-  return read_index(reader);
-}
-
 void write_initiation(SessionIndex sender, const wg::PublicKey& ephemeral,
                       base::Bytes sealed_static, base::Bytes sealed_timestamp,
                       base::MutableBytes out) {

@@ -21,6 +21,7 @@ inline constexpr std::size_t response_octets = 92;      // §5.4.3
 inline constexpr std::size_t cookie_reply_octets = 64;  // §5.4.7
 inline constexpr std::size_t data_header_octets = 16;   // §5.4.6
 inline constexpr std::size_t keepalive_octets = data_header_octets + tag_octets;
+inline constexpr std::uint32_t transport_data_type = 4;  // §5.4.6, with three zero octets
 
 /// The two authenticators at the end of both handshake messages (§5.4.4).
 struct Macs {
@@ -63,9 +64,18 @@ using Message = std::variant<Initiation, Response, CookieReply, TransportData>;
 /// \return nullopt: not a WireGuard message, or not of the length that its type has.
 [[nodiscard]] std::optional<Message> parse_message(base::Bytes datagram);
 
-/// What parse_message() finds in transport data, for who only passes it on.
+/// What parse_message() finds in transport data, for who only passes it on. Inline, because each
+/// datagram passes here.
 /// \return nullopt: it is something else
-[[nodiscard]] std::optional<SessionIndex> data_receiver(base::Bytes datagram);
+[[nodiscard]] inline std::optional<SessionIndex> data_receiver(base::Bytes datagram) {
+  if (datagram.size() < keepalive_octets) return std::nullopt;
+  const auto number = [&](std::size_t at) {
+    return std::uint32_t{datagram[at]} | std::uint32_t{datagram[at + 1]} << 8U |
+           std::uint32_t{datagram[at + 2]} << 16U | std::uint32_t{datagram[at + 3]} << 24U;
+  };
+  if (number(0) != transport_data_type) return std::nullopt;
+  return number(4);
+}
 
 /// Each writes one message into `out`, which has exactly its length, and leaves both macs zero.
 /// \param sealed_static 48, \param sealed_timestamp 28, \param sealed_nothing 16 octets

@@ -213,9 +213,9 @@ class Scene {
     }
     const Octets original = datagram;
     const noise::Path path = places()[from];
-    const dnsd::Relay::Arrival arrival{datagram, &path};
+    dnsd::Relay::Arrival arrival{.datagram = datagram, .path = &path};
     relay_->look_ahead(std::span(&arrival, 1));
-    check(relay_->receive(datagram, path, now_, datagrams), original, datagram, from, datagrams);
+    check(relay_->receive(arrival, now_, datagrams), original, datagram, from, datagrams);
   }
 
   [[nodiscard]] std::optional<std::size_t> who_is_at(std::size_t where) const {

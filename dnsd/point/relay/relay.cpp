@@ -33,57 +33,60 @@ class Relay::Impl {
 
   // Datagrams
 
-  Verdict receive(base::MutableBytes datagram, const noise::Path& path, base::SteadyTime now,
-                  std::size_t datagrams) {
+  Verdict receive(const Arrival& arrival, base::SteadyTime now, std::size_t datagrams) {
+    const auto& [datagram, path, _] = arrival;
     if (const auto index = noise::data_receiver(datagram))
-      return data(datagram, *index, path, now, datagrams);
+      return data(arrival, *index, now, datagrams);
     const auto message = noise::parse_message(datagram);
     if (!message) return {};
     if (const auto* initiation = std::get_if<noise::Initiation>(&*message))
-      return receive(*initiation, datagram, path, now);
+      return receive(*initiation, datagram, *path, now);
     if (const auto* response = std::get_if<noise::Response>(&*message))
-      return receive(*response, datagram, path, now);
-    return receive(std::get<noise::CookieReply>(*message), datagram, path, now);
+      return receive(*response, datagram, *path, now);
+    return receive(std::get<noise::CookieReply>(*message), datagram, *path, now);
   }
 
-  /// In four steps, each of which reads what the one before has fetched.
-  void look_ahead(std::span<const Arrival> arrivals) const {
-    if (!pairs_.is_large()) return;
-    struct Step {
-      std::size_t hashed = 0;
-      RelayId from = no_relay_id;
-      std::uint32_t route = no_relay_id;
-    };
-    std::array<Step, 64> steps;
+  /// In three steps, each of which reads what the one before has fetched.
+  void look_ahead(std::span<Arrival> arrivals) const {
+    std::array<std::size_t, 64> hashed{};
     for (; !arrivals.empty();
-         arrivals = arrivals.subspan(std::min(arrivals.size(), steps.size()))) {
-      const auto some = arrivals.first(std::min(arrivals.size(), steps.size()));
-      for (std::size_t i = 0; i < some.size(); ++i)
-        steps[i] = {.hashed = peers_.look_ahead(some[i].path->remote)};
+         arrivals = arrivals.subspan(std::min(arrivals.size(), hashed.size()))) {
+      const auto some = arrivals.first(std::min(arrivals.size(), hashed.size()));
       for (std::size_t i = 0; i < some.size(); ++i) {
         const auto index = noise::data_receiver(some[i].datagram);
-        if (!index) continue;
-        steps[i].from = peers_.look_ahead(some[i].path->remote, steps[i].hashed);
-        if (steps[i].from != no_relay_id)
-          steps[i].hashed = pairs_.look_ahead(steps[i].from, *index);
+        if (index) hashed[i] = pairs_.look_ahead(*index);
       }
       for (std::size_t i = 0; i < some.size(); ++i) {
-        if (steps[i].from == no_relay_id) continue;
-        steps[i].route = pairs_.look_ahead(steps[i].from, *noise::data_receiver(some[i].datagram),
-                                           steps[i].hashed);
+        const auto index = noise::data_receiver(some[i].datagram);
+        some[i].found = {index ? pairs_.look_ahead(*index, hashed[i]) : no_relay_id,
+                         pairs_.changes()};
       }
-      for (std::size_t i = 0; i < some.size(); ++i) {
-        if (steps[i].route != no_relay_id) pairs_.look_ahead(steps[i].route);
+      for (const Arrival& one : some) {
+        if (one.found.route != no_relay_id) pairs_.fetch_peers(one.found.route);
       }
     }
   }
 
-  Verdict data(base::Bytes datagram, noise::SessionIndex index, const noise::Path& path,
-               base::SteadyTime now, std::size_t datagrams) {
-    const RelayId from = peers_.at(path.remote, now);
-    if (from == no_relay_id) return strange(datagram, index, path, now, datagrams);
-    const RelayPairs::Route route = pairs_.route(from, index, now);
-    if (!route) return unknown(datagram, from, index, now, datagrams);
+  /// The route that look_ahead() has found, if it is the right one.
+  RelayPairs::Route found_route(const Arrival& arrival, base::SteadyTime now) {
+    const Found& found = arrival.found;
+    if (found.route == no_relay_id || found.changes != pairs_.changes()) return {};
+    const RelayPairs::Route route = pairs_.route(found.route, now);
+    if (!route || !peers_[pairs_[route.pair].peers[route.side]].is_at(arrival.path->remote, now))
+      return {};
+    return route;
+  }
+
+  Verdict data(const Arrival& arrival, noise::SessionIndex index, base::SteadyTime now,
+               std::size_t datagrams) {
+    const base::Bytes datagram = arrival.datagram;
+    RelayPairs::Route route = found_route(arrival, now);
+    if (!route) {
+      const RelayId from = peers_.at(arrival.path->remote, now);
+      if (from == no_relay_id) return strange(datagram, index, *arrival.path, now, datagrams);
+      route = pairs_.route(from, index, now);
+      if (!route) return unknown(datagram, from, index, now, datagrams);
+    }
     if (route.is_pending) return drop(counters_.unconfirmed, datagrams);
     const Verdict verdict = pass_on_data(datagram, pairs_[route.pair], route.side, now, datagrams);
     if (verdict.kind == Verdict::Kind::forward) pairs_.note_use(route, index, now);
@@ -407,11 +410,10 @@ void Relay::clear_place(const wg::PublicKey& peer) {
   const RelayId id = impl_->peers_.find(peer);
   if (id != no_relay_id) impl_->peers_.clear_place(id);
 }
-Relay::Verdict Relay::receive(base::MutableBytes datagram, const noise::Path& path,
-                              base::SteadyTime now, std::size_t datagrams) {
-  return impl_->receive(datagram, path, now, datagrams);
+Relay::Verdict Relay::receive(const Arrival& arrival, base::SteadyTime now, std::size_t datagrams) {
+  return impl_->receive(arrival, now, datagrams);
 }
-void Relay::look_ahead(std::span<const Arrival> arrivals) const {
+void Relay::look_ahead(std::span<Arrival> arrivals) const {
   impl_->look_ahead(arrivals);
 }
 base::Bytes Relay::reply() const {

@@ -10,6 +10,7 @@
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
 #include "dnsd/point/relay/relay_rules.hpp"
+#include "dnsd/point/relay/relay_table.hpp"
 #include "noise/message.hpp"
 #include "noise/session.hpp"
 #include "wg/public_key.hpp"
@@ -72,7 +73,8 @@ struct RelayCounters {
 ///                    └ none: not ours, unless the index is known ─▶ ask back
 ///
 /// Stands before noise::Engine: the point gives it each datagram first. For data: two look-ups, no
-/// cryptography, no copy, no allocation.
+/// cryptography, no copy, no allocation. look_ahead() needs one, the index: there the place only
+/// has to be the one of that route.
 class Relay {
  public:
   /// The point's own sessions.
@@ -119,14 +121,25 @@ class Relay {
   /// them; all of it is passed on, or nothing. The mac2 of a cookie of ours is zeroed in it.
   /// \param datagrams how many
   [[nodiscard]] Verdict receive(base::MutableBytes datagram, const noise::Path& path,
-                                base::SteadyTime now, std::size_t datagrams = 1);
-  struct Arrival {
-    base::Bytes datagram;
-    const noise::Path* path = nullptr;
+                                base::SteadyTime now, std::size_t datagrams = 1) {
+    return receive({datagram, &path}, now, datagrams);
+  }
+  /// What look_ahead() has found out about a datagram.
+  struct Found {
+    std::uint32_t route = no_relay_id;
+    std::uint64_t changes = 0;  ///< of the routes until then
   };
-  /// What was received together, before receive() is called for one after the other: with many
-  /// routes, what they need is fetched from memory at once. Changes nothing.
-  void look_ahead(std::span<const Arrival> arrivals) const;
+  struct Arrival {
+    base::MutableBytes datagram;
+    const noise::Path* path = nullptr;
+    Found found{};
+  };
+  /// The same, of one that look_ahead() may have seen.
+  [[nodiscard]] Verdict receive(const Arrival& arrival, base::SteadyTime now,
+                                std::size_t datagrams);
+  /// What was received together, before receive() is called for one after the other: what they
+  /// need is fetched from memory at once. Changes nothing else.
+  void look_ahead(std::span<Arrival> arrivals) const;
   /// The datagram of the last verdict `reply`.
   [[nodiscard]] base::Bytes reply() const;
 

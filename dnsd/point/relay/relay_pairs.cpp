@@ -142,7 +142,10 @@ bool RelayPairs::is_idle(const RelayPair& pair, base::SteadyTime now) const {
 
 RelayPairs::Route RelayPairs::route(RelayId from, noise::SessionIndex index, base::SteadyTime now) {
   const std::uint32_t number = routes_.find({from, index});
-  if (number == no_relay_id) return {};
+  return number == no_relay_id ? Route{} : route(number, now);
+}
+
+RelayPairs::Route RelayPairs::route(std::uint32_t number, base::SteadyTime now) {
   const Route route = unpack(number);
   const RelayPair& pair = pairs_[route.pair];
   const base::SteadyTime expires = route.is_pending
@@ -157,15 +160,21 @@ RelayPairs::Route RelayPairs::route(RelayId from, noise::SessionIndex index, bas
   return {};
 }
 
-std::size_t RelayPairs::look_ahead(RelayId from, noise::SessionIndex index) const {
-  const std::size_t hashed = TwoHash()({from, index});
-  routes_.prefetch(hashed);
+RelayId RelayPairs::owner(noise::SessionIndex index) const {
+  const std::uint32_t number = by_index_.find({index, 0});
+  if (number == no_relay_id) return no_relay_id;
+  const Route route = unpack(number);
+  return pairs_[route.pair].peers[route.side];
+}
+
+std::size_t RelayPairs::look_ahead(noise::SessionIndex index) const {
+  const std::size_t hashed = TwoHash()({index, 0});
+  by_index_.prefetch(hashed);
   return hashed;
 }
 
-std::uint32_t RelayPairs::look_ahead(RelayId from, noise::SessionIndex index,
-                                     std::size_t hashed) const {
-  const std::uint32_t number = routes_.find({from, index}, hashed);
+std::uint32_t RelayPairs::look_ahead(noise::SessionIndex index, std::size_t hashed) const {
+  const std::uint32_t number = by_index_.find({index, 0}, hashed);
   if (number == no_relay_id) return number;
   const Route route = unpack(number);
   const RelayPair& pair = pairs_[route.pair];
@@ -174,9 +183,8 @@ std::uint32_t RelayPairs::look_ahead(RelayId from, noise::SessionIndex index,
   return number;
 }
 
-void RelayPairs::look_ahead(std::uint32_t route) const {
-  const Route found = unpack(route);
-  __builtin_prefetch(&peers_[pairs_[found.pair].peers[other(found.side)]]);
+void RelayPairs::fetch_peers(std::uint32_t number) const {
+  for (const RelayId peer : pairs_[unpack(number).pair].peers) __builtin_prefetch(&peers_[peer]);
 }
 
 bool RelayPairs::has_room_for_pending(RelayId id, std::uint8_t side, base::SteadyTime now) const {
@@ -285,8 +293,9 @@ void RelayPairs::note_use(const Route& route, noise::SessionIndex index, base::S
 void RelayPairs::add_route(RelayId id, std::uint8_t slot, std::uint8_t side,
                            noise::SessionIndex index) {
   const RelayId from = pairs_[id].peers[side];
-  routes_.set({from, index}, pack({.pair = id, .side = side, .slot = slot}));
-  if (owner(index) == no_relay_id) owners_.set({index, 0}, from);
+  const std::uint32_t number = pack({.pair = id, .side = side, .slot = slot});
+  routes_.set({from, index}, number);
+  if (owner(index) == no_relay_id) by_index_.set({index, 0}, number);
   note_change(id);
 }
 
@@ -296,7 +305,7 @@ void RelayPairs::clear_session(RelayId id, std::uint8_t slot) {
   if (session.expires == base::SteadyTime()) return;
   const auto erase = [&](std::uint8_t side, noise::SessionIndex index) {
     routes_.erase({pair.peers[side], index});
-    if (owner(index) == pair.peers[side]) owners_.erase({index, 0});
+    if (owner(index) == pair.peers[side]) by_index_.erase({index, 0});
   };
   for (std::uint8_t side = 0; side < 2; ++side) {
     if (session.is_known[side]) erase(side, session.index[side]);

@@ -88,19 +88,22 @@ class RelayPairs {
   };
   /// Not one that is over: that is erased.
   [[nodiscard]] Route route(RelayId from, noise::SessionIndex index, base::SteadyTime now);
+  /// The same, of what look_ahead() told. \param number right until changes() differs
+  [[nodiscard]] Route route(std::uint32_t number, base::SteadyTime now);
   /// The same, without the time.
   [[nodiscard]] bool has_route(RelayId from, noise::SessionIndex index) const {
     return routes_.find({from, index}) != no_relay_id;
   }
-  /// The steps of route(), for many at once, as in RelayPeers.
-  [[nodiscard]] std::size_t look_ahead(RelayId from, noise::SessionIndex index) const;
-  [[nodiscard]] std::uint32_t look_ahead(RelayId from, noise::SessionIndex index,
-                                         std::size_t hashed) const;
-  void look_ahead(std::uint32_t route) const;
-  /// Whether they are more than the caches hold.
-  [[nodiscard]] bool is_large() const { return routes_.size() > relay_rules::cached_routes; }
+  /// The steps to a confirmed route by its index alone, and to what belongs to it, for many at
+  /// once: each reads what the one before has fetched. Of several under one index it is the first;
+  /// only the sender's place tells whether it is the right one.
+  [[nodiscard]] std::size_t look_ahead(noise::SessionIndex index) const;
+  /// \return its number, right until changes() differs; no_relay_id: there is none
+  [[nodiscard]] std::uint32_t look_ahead(noise::SessionIndex index, std::size_t hashed) const;
+  void fetch_peers(std::uint32_t number) const;
+  [[nodiscard]] std::uint64_t changes() const { return by_index_.changes(); }
   /// A peer that sends under this index in a confirmed session; of several the first.
-  [[nodiscard]] RelayId owner(noise::SessionIndex index) const { return owners_.find({index, 0}); }
+  [[nodiscard]] RelayId owner(noise::SessionIndex index) const;
 
   [[nodiscard]] bool has_room_for_pending(RelayId id, std::uint8_t side,
                                           base::SteadyTime now) const;
@@ -163,7 +166,7 @@ class RelayPairs {
   RelaySlab<RelayPair> pairs_;
   RelayTable<Two, TwoHash> by_peers_;  // the smaller number first
   RelayTable<Two, TwoHash> routes_;    // sender, index
-  RelayTable<Two, TwoHash> owners_;    // index
+  RelayTable<Two, TwoHash> by_index_;  // index alone: of its confirmed routes the first
   RelayId sweep_next_ = 0;
   std::size_t unconfirmed_ = 0;  // pairs that never had a session
   Changes changes_;

@@ -31,18 +31,6 @@ RelayId RelayPeers::at(const base::Endpoint& place, base::SteadyTime now) const 
   return id == no_relay_id || !peers_[id].has_place(now) ? no_relay_id : id;
 }
 
-std::size_t RelayPeers::look_ahead(const base::Endpoint& place) const {
-  const std::size_t hashed = EndpointHash()(place);
-  places_.prefetch(hashed);
-  return hashed;
-}
-
-RelayId RelayPeers::look_ahead(const base::Endpoint& place, std::size_t hashed) const {
-  const RelayId id = places_.find(place, hashed);
-  if (id != no_relay_id) __builtin_prefetch(&peers_[id]);
-  return id;
-}
-
 RelayId RelayPeers::add(const wg::PublicKey& key) {
   const auto [it, is_new] = keys_.try_emplace(key, no_relay_id);
   if (is_new) {
@@ -142,7 +130,7 @@ RelayId RelayPeers::try_keys(RelayId sender, const noise::Macs& macs, RelayId& n
 std::size_t RelayPeers::EndpointHash::operator()(const base::Endpoint& endpoint) const noexcept {
   std::array<std::uint8_t, 18> octets{};
   base::ByteWriter writer(octets);
-  writer.bytes(endpoint.address.bytes());
+  writer.bytes(endpoint.address.padded());
   writer.u16(base::to_number(endpoint.port));
   return base::keyed_hash(writer.written());
 }

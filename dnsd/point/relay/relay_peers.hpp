@@ -36,6 +36,9 @@ struct alignas(64) RelayPeer {
   std::vector<RelayId> adoptions;  ///< pairs
 
   [[nodiscard]] bool has_place(base::SteadyTime now) const;
+  [[nodiscard]] bool is_at(const base::Endpoint& remote, base::SteadyTime now) const {
+    return place.remote == remote && has_place(now);
+  }
 };
 
 /// The peers of a relay: which key, which place, which mac1. Pure; one thread.
@@ -45,9 +48,6 @@ class RelayPeers {
   [[nodiscard]] RelayId find(const wg::PublicKey& key) const;
   /// The peer whose confirmed place this is, and was seen there lately.
   [[nodiscard]] RelayId at(const base::Endpoint& place, base::SteadyTime now) const;
-  /// The steps of at(), for many at once: each reads what the one before has fetched.
-  [[nodiscard]] std::size_t look_ahead(const base::Endpoint& place) const;
-  [[nodiscard]] RelayId look_ahead(const base::Endpoint& place, std::size_t hashed) const;
   [[nodiscard]] RelayPeer& operator[](RelayId id) { return peers_[id]; }
   [[nodiscard]] const RelayPeer& operator[](RelayId id) const { return peers_[id]; }
 

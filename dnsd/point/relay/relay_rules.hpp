@@ -79,9 +79,6 @@ inline constexpr std::size_t swept_at_once = 2'048;
 inline constexpr std::size_t sweeps_of_all = 16;
 inline constexpr auto sweep_interval = 1s;
 
-/// From here on what the next datagrams need is fetched before they are looked at one by one.
-inline constexpr std::size_t cached_routes = 4'096;
-
 // Unknown places
 
 /// A peer that may be at an unknown place is asked there once in this time.

@@ -71,6 +71,7 @@ class RelayTable {
     while (slots_[i].value != no_relay_id && !(slots_[i].key == key)) i = next(i);
     if (slots_[i].value == no_relay_id) ++size_;
     slots_[i] = {key, value};
+    ++changes_;
   }
   void erase(const Key& key) {
     std::size_t hole = place(key);
@@ -79,6 +80,7 @@ class RelayTable {
       hole = next(hole);
     }
     --size_;
+    ++changes_;
     // Whoever stands behind the hole, and would be looked for before it, moves into it.
     for (std::size_t i = next(hole); slots_[i].value != no_relay_id; i = next(i)) {
       const std::size_t wanted = place(slots_[i].key);
@@ -89,6 +91,8 @@ class RelayTable {
     slots_[hole] = {};
   }
   [[nodiscard]] std::size_t size() const { return size_; }
+  /// Calls of set() and erase() that changed it: what find() told before the last one may be wrong.
+  [[nodiscard]] std::uint64_t changes() const { return changes_; }
   /// Brings what find() reads first into the cache.
   void prefetch(std::size_t hashed) const { __builtin_prefetch(&slots_[hashed & mask()]); }
 
@@ -113,6 +117,7 @@ class RelayTable {
 
   std::vector<Slot> slots_;
   std::size_t size_ = 0;
+  std::uint64_t changes_ = 0;
 };
 
 }  // namespace dnsd

@@ -41,7 +41,7 @@ TEST_CASE("what is passed on, and what is dropped on the way, allocates nothing"
   unknown[4] ^= 1U;
   Octets initiation = net.initiation(bob, alice);
   const noise::Path nowhere = path_of("203.0.113.99:1");
-  const std::array<Relay::Arrival, 1> arrivals{Relay::Arrival{data, &alice.place}};
+  std::array<Relay::Arrival, 1> arrivals{Relay::Arrival{.datagram = data, .path = &alice.place}};
   const auto now = net.clock.now.steady;
   std::array<int, 5> kinds{};
   const std::size_t before = allocations;

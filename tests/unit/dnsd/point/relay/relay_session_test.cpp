@@ -434,14 +434,53 @@ TEST_CASE("a peer makes so many pairs; the idle ones make room, those in use sta
   CHECK(pair.net.relay->pairs().size() == 2);
 }
 
-TEST_CASE("look_ahead changes nothing") {
+TEST_CASE("what look_ahead has found passes where it would pass without, and nowhere else") {
   Pair pair;
   pair.make_session(7);
-  const Octets data = made_data(7);
-  const std::vector<Relay::Arrival> arrivals(100, {data, &pair.alice.place});
+  // The same index once more: bob sends under it to carol.
+  Peer& carol = pair.net.add("203.0.113.30:4713");
+  REQUIRE(pair.net.pass(made_initiation(pair.bob, 7), carol.place) == Kind::forward);
+  REQUIRE(pair.net.pass(made_response(carol, 21, 7), pair.bob.place) == Kind::forward);
+
+  Octets data = made_data(7);
+  const noise::Path nowhere = path_of("203.0.113.99:1");
+  const auto look = [&](const noise::Path& path) {
+    Relay::Arrival arrival{.datagram = data, .path = &path};
+    pair.net.relay->look_ahead(std::span(&arrival, 1));
+    return arrival;
+  };
+  const auto pass = [&](const Relay::Arrival& arrival) {
+    return pair.net.relay->receive(arrival, pair.net.clock.now.steady, 1);
+  };
   const auto before = pair.net.counters().packets;
-  pair.net.relay->look_ahead(arrivals);
+  std::vector<Relay::Arrival> many(100, {.datagram = data, .path = &pair.alice.place});
+  pair.net.relay->look_ahead(many);
   CHECK(pair.net.counters().packets == before);
+  for (const Relay::Arrival& one : many) CHECK(pass(one).path->remote == pair.bob.place.remote);
+  CHECK(pass(look(pair.bob.place)).path->remote == carol.place.remote);
+  CHECK(pass(look(carol.place)).kind == Kind::not_relayed);
+  CHECK(pass(look(nowhere)).kind != Kind::forward);
+
+  SUBCASE("the sender is elsewhere by then") {
+    const Relay::Arrival seen = look(pair.alice.place);
+    pair.net.relay->set_place(pair.alice.key(), nowhere, pair.net.clock.now.steady);
+    CHECK(pass(seen).kind != Kind::forward);
+    CHECK(pass(look(nowhere)).path->remote == pair.bob.place.remote);
+  }
+  SUBCASE("the session is over by then") {
+    const Relay::Arrival seen = look(pair.alice.place);
+    pair.wait(seconds(200));
+    CHECK(pass(seen).kind == Kind::not_relayed);
+  }
+  SUBCASE("the pair is gone by then, and another stands in its place") {
+    const Relay::Arrival seen = look(pair.alice.place);
+    pair.net.relay->remove_peer(pair.bob.key());
+    Peer& dave = pair.net.add("203.0.113.40:4714");
+    REQUIRE(pair.net.pass(made_initiation(dave, 95), carol.place) == Kind::forward);
+    REQUIRE(pair.net.pass(made_initiation(dave, 90), pair.alice.place) == Kind::forward);
+    REQUIRE(pair.net.pass(made_response(pair.alice, 91, 90), dave.place) == Kind::forward);
+    CHECK(pass(seen).kind == Kind::not_relayed);
+  }
 }
 
 }  // namespace
