@@ -59,7 +59,7 @@ def paced(forwarder, load, form):
 
 def beside_coturn():
     """In the network of relay_lab."""
-    coturn, floor, point = Coturn(), relay_lab.start_floor(joins=False), relay_lab.start_wg_dnsd(2)
+    coturn, floor, point = Coturn(), relay_lab.start_floor(False, 2), relay_lab.start_wg_dnsd(2)
     load = relay_lab.Load(2, 2)
     point.greet(load)
     load.ask("allocate", TURN_PORT)

@@ -80,6 +80,13 @@ class Forwarder:
         finally:
             self.process.send_signal(signal.SIGCONT)
 
+    def wait_until_idle(self):
+        """It has worked off what waited in its socket, and sleeps."""
+        last = -1
+        while field(self.thread, 0) != "S" or last != run_time(self.thread):
+            last = run_time(self.thread)
+            time.sleep(0.003)
+
     def stop(self):
         self.process.terminate()
         try:
@@ -89,9 +96,11 @@ class Forwarder:
             self.process.wait()
 
 
-def start_floor(joins):
+def start_floor(joins, ways):
     name = "floor-gro" if joins else "floor"
-    made = Forwarder(name, [bench.program("bench_forward"), PORTS[name], *(["--gro"] if joins else [])])
+    made = Forwarder(
+        name, [bench.program("bench_forward"), PORTS[name], peers_of(ways), ways, *(["--gro"] if joins else [])]
+    )
     made.wait_for(lambda: "ready" in made.log.read_text(), "it is ready")
     (made.thread,) = made.threads()
     return made

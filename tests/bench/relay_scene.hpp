@@ -39,6 +39,11 @@ static_assert(index_spread * index_gather == 1);
   return (index * index_gather) >> session_bits;
 }
 
+/// That session's number.
+[[nodiscard]] constexpr std::uint32_t session_of(noise::SessionIndex index) {
+  return (index * index_gather) & ((1U << session_bits) - 1);
+}
+
 /// What `from` sends under `index` is for `to`.
 struct RelayedWay {
   std::uint32_t from;
