@@ -48,6 +48,14 @@ struct EndpointFile {
   friend bool operator==(const EndpointFile&, const EndpointFile&) = default;
 };
 
+/// Where the name of a peer is from. Of two names of one peer the earlier kind counts.
+enum class NameOrigin : std::uint8_t {
+  yaml,     ///< `name` in the YAML file
+  given,    ///< `wg-dnsd peer rename` (state/peer_names)
+  added,    ///< the file of added peers
+  comment,  ///< a comment in WireGuard's file: it makes way for records of the zone file
+};
+
 /// One peer of the configuration, from YAML or from a WireGuard file.
 struct ConfiguredPeer {
   wg::PublicKey public_key;
@@ -56,8 +64,7 @@ struct ConfiguredPeer {
   std::optional<wg::ConfigEndpoint> endpoint;
   std::string preshared_key_file = {};                 ///< empty: none
   std::optional<wg::PresharedKey> preshared_key = {};  ///< of that file, or of a file of peers
-  /// The name is from a comment in WireGuard's file: it makes way for records of the zone file.
-  bool name_yields = false;
+  NameOrigin name_origin = NameOrigin::yaml;
   bool is_fixed = false;   ///< the endpoint is the operator's word, wherever it stands
   bool is_relayed = true;  ///< built-in points pass packets on to it, and from it
   /// Where the endpoint is from, unless it is the operator's word: what a source once knew, as old

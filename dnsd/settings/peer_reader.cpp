@@ -22,6 +22,7 @@
 #include "base/clock.hpp"
 #include "config/options.hpp"
 #include "config/values.hpp"
+#include "dnsd/settings/free_names.hpp"
 #include "dnsd/settings/open_secrets.hpp"
 #include "noise/crypto.hpp"
 #include "noise/key_file.hpp"
@@ -216,10 +217,10 @@ void PeerReader::take_yaml(const YamlSetting& setting) {
 }
 
 void PeerReader::take_file(const std::string& path) {
-  take_wireguard_file(path, true);
+  take_wireguard_file(path, NameOrigin::comment);
 }
 
-void PeerReader::take_wireguard_file(const std::string& path, bool names_yield) {
+void PeerReader::take_wireguard_file(const std::string& path, NameOrigin names) {
   files_.push_back(path);
   wg::ConfigFile file = parse_peers_file(read_file_(path));
   for (const wg::ConfigError& error : file.errors)
@@ -238,7 +239,7 @@ void PeerReader::take_wireguard_file(const std::string& path, bool names_yield) 
     ConfiguredPeer configured{peer.public_key, std::move(peer.name), std::move(peer.allowed_ips),
                               std::move(peer.endpoint)};
     configured.preshared_key = std::move(peer.preshared_key);
-    configured.name_yields = names_yield;
+    configured.name_origin = names;
     configured.is_fixed = peer.is_fixed;
     configured.is_relayed = peer.is_relayed;
     if (configured.endpoint && !peer.is_fixed) configured.endpoint_file = endpoint_file;
@@ -254,7 +255,7 @@ void PeerReader::take_added_file(const std::string& path) {
   std::unordered_set<wg::PublicKey> known;
   for (const ConfiguredPeer& peer : peers) known.insert(peer.public_key);
   std::size_t kept = peers.size();
-  take_wireguard_file(path, false);
+  take_wireguard_file(path, NameOrigin::added);
   for (std::size_t i = kept; i < peers.size(); ++i) {
     if (known.contains(peers[i].public_key)) {
       warn(path, places_[i].line, "this peer is skipped: the configuration defines it now");
@@ -340,7 +341,7 @@ void PeerReader::merge_peers() {
 void PeerReader::merge_into(ConfiguredPeer& first, ConfiguredPeer&& second) {
   if (first.name.empty()) {
     first.name = std::move(second.name);
-    first.name_yields = second.name_yields;
+    first.name_origin = second.name_origin;
   }
   first.is_fixed = first.is_fixed || second.is_fixed;
   first.is_relayed = first.is_relayed && second.is_relayed;
@@ -358,7 +359,8 @@ void PeerReader::merge_into(ConfiguredPeer& first, ConfiguredPeer&& second) {
   }
 }
 
-/// Of two peers with one name the first keeps it. A name in YAML is the operator's word.
+/// Of two peers with one name the first keeps it, and the others get numbers. A name in YAML is the
+/// operator's word: twice there is a mistake.
 void PeerReader::settle_names() {
   std::vector<ConfiguredPeer>& peers = result_.peers;
   std::vector<std::uint32_t> named;
@@ -372,18 +374,34 @@ void PeerReader::settle_names() {
                                         [](char c, char d) { return fold(c) < fold(d); });
   };
   std::stable_sort(named.begin(), named.end(), less);
-  std::vector<std::uint32_t> nameless;  // cleared at the end: `less` needs the names
+  std::vector<Clash> clashes;  // settled at the end: `less` needs the names
   for (std::size_t i = 1; i < named.size(); ++i) {
     if (less(named[i - 1], named[i])) continue;
     const std::uint32_t first = *std::lower_bound(
         named.begin(), named.begin() + static_cast<std::ptrdiff_t>(i), named[i], less);
     if (places_[named[i]].file == 0)
       fail_double(fmt::format("the name '{}'", peers[named[i]].name), named[i], first);
-    warn_at(named[i], fmt::format("the name '{}' is skipped: the peer at {} has it",
-                                  peers[named[i]].name, place_of_peer(first)));
-    nameless.push_back(named[i]);
+    clashes.push_back({named[i], first});
   }
-  for (const std::uint32_t i : nameless) peers[i].name.clear();
+  number_names(std::move(clashes));
+}
+
+/// In the order of the files, so that a peer has the same number each time.
+void PeerReader::number_names(std::vector<Clash> clashes) {
+  if (clashes.empty()) return;
+  std::sort(clashes.begin(), clashes.end(),
+            [](const Clash& a, const Clash& b) { return a.peer < b.peer; });
+  FreeNames names;
+  for (const ConfiguredPeer& peer : result_.peers) {
+    if (!peer.name.empty()) names.take(peer.name);
+  }
+  for (const auto& [i, first] : clashes) {
+    std::string& name = result_.peers[i].name;
+    std::string numbered = names.take_free(name);
+    warn_at(i, fmt::format("the name '{}' is taken by the peer at {}: this one is '{}'", name,
+                           place_of_peer(first), numbered));
+    name = std::move(numbered);
+  }
 }
 
 /// A peer that one file lost and another has is not lost.

@@ -43,7 +43,7 @@ class PeerReader {
   /// a warning: what the operator wrote takes precedence.
   void take_added_file(const std::string& path);
   /// Makes one peer of what several places say of one key: allowed-ips add up, of everything else
-  /// the first place counts. Skips a name that another peer has. Hands out what was read.
+  /// the first place counts. A name that another peer has gets a number. Hands out what was read.
   [[nodiscard]] Result finish() &&;
 
  private:
@@ -53,13 +53,20 @@ class PeerReader {
     std::uint32_t line;
   };
 
-  void take_wireguard_file(const std::string& path, bool names_yield);
+  /// Two peers with one name, by their positions in result_.peers.
+  struct Clash {
+    std::uint32_t peer;   ///< it gets a number
+    std::uint32_t first;  ///< it keeps the name
+  };
+
+  void take_wireguard_file(const std::string& path, NameOrigin names);
   void keep(ConfiguredPeer&& peer, std::size_t file, std::size_t line);
   void drop_what_dns_cannot_say(ConfiguredPeer& peer, const std::string& path, std::size_t line);
   void drop_own_key(const std::string& path, wg::ConfigFile& file);
   void merge_peers();
   void merge_into(ConfiguredPeer& first, ConfiguredPeer&& second);
   void settle_names();
+  void number_names(std::vector<Clash> clashes);
   void forget_found_keys();
   [[noreturn]] void fail_double(const std::string& what, std::size_t second,
                                 std::size_t first) const;

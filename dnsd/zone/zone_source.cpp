@@ -67,7 +67,7 @@ std::vector<std::string> yield_names(Config& config, const ZoneSource& source) {
   }
   std::vector<std::string> warnings;
   for (ConfiguredPeer& peer : config.peers) {
-    if (peer.name.empty() || !peer.name_yields) continue;
+    if (peer.name.empty() || peer.name_origin != NameOrigin::comment) continue;
     const auto found = taken.find(to_lower(peer.name));
     if (found == taken.end()) continue;
     warnings.push_back(fmt::format(

@@ -40,6 +40,7 @@ dnsd::ConfiguredPeer peer_named(const std::string& name) {
   dnsd::ConfiguredPeer peer;
   peer.public_key = noise::KeyPair::draw().public_key();
   peer.name = name;
+  peer.name_origin = dnsd::NameOrigin::added;
   peer.allowed_ips = {*base::Prefix::parse(fmt::format("10.0.0.{}/32", number)),
                       *base::Prefix::parse(fmt::format("fd00::{}/128", number))};
   return peer;
@@ -102,7 +103,7 @@ TEST_CASE("what the operator wrote meanwhile counts, and the others stay as they
   std::ofstream(file, std::ios::app) << "# Name = carol\n";
   const dnsd::Config changed = load(folder, file);
   REQUIRE(changed.warnings.size() == 3);
-  CHECK(changed.warnings[2].find("added-peers.conf:21: the name 'carol' is skipped") !=
+  CHECK(changed.warnings[2].find("added-peers.conf:21: the name 'carol' is taken") !=
         std::string::npos);
 }
 

@@ -53,6 +53,7 @@ std::vector<std::string> blocks(const dnsd::ConfiguredPeer& peer) {
   return texts;
 }
 
+constexpr const char* dave = "uvggqAt38VuwLChXIBgC1ya/it0HHPnZ3LZIf20d8nc=";
 constexpr const char* carol = "4eKHVgG3oe82QDxBWesGGyNSt84+KvcKW05nNFAw/Qg=";
 
 }  // namespace
@@ -108,20 +109,43 @@ TEST_CASE("the same key in several files is one peer with both lists") {
   }
 }
 
-TEST_CASE("of a name that two peers have, the first keeps it") {
+TEST_CASE("of a name that several peers have, the first keeps it and the others get numbers") {
   const Config config =
-      read_sites(section(bob, "# Name = ALICE\n\n") + section(carol, "# Name = x\n"));
-  REQUIRE(config.peers.size() == 3);
+      read_sites(section(bob, "# Name = ALICE\n\n") + section(carol, "# Name = alice-2\n\n") +
+                 section(dave, "# Name = Alice\n"));
+  REQUIRE(config.peers.size() == 4);
   CHECK(config.peers[0].name == "alice");
-  CHECK(config.peers[1].name.empty());
-  CHECK(config.peers[2].name == "x");
-  REQUIRE(config.warnings.size() == 1);
+  CHECK(config.peers[1].name == "ALICE-3");  // alice-2 is carol's own name
+  CHECK(config.peers[2].name == "alice-2");
+  CHECK(config.peers[3].name == "Alice-4");
+  REQUIRE(config.warnings.size() == 2);
   CHECK(config.warnings[0] ==
-        "/etc/wg-dnsd/sites.conf:1: the name 'ALICE' is skipped: the peer at "
-        "/etc/wg-dnsd/w.yaml:4 has it");
+        "/etc/wg-dnsd/sites.conf:1: the name 'ALICE' is taken by the peer at "
+        "/etc/wg-dnsd/w.yaml:4: this one is 'ALICE-3'");
   const std::string message = error_of(
       [&] { (void)read_peers({}, std::string("  - public-key: ") + bob + "\n    name: Alice\n"); });
   CHECK(message.starts_with("/etc/wg-dnsd/w.yaml:8: the name 'Alice'"));
+}
+
+TEST_CASE("a name in YAML is that of the peer, whatever a file says of the same key") {
+  const std::string in_yaml = "  - public-key: " + std::string(bob) + "\n    name: bob\n";
+  for (const std::string& comment : {std::string(), std::string("# Name = robert\n")}) {
+    CAPTURE(comment);
+    const auto peers =
+        read_peers(
+            {{"/etc/wg-dnsd/sites.conf", section(bob, comment + "AllowedIPs = 10.0.0.3/32\n")}},
+            in_yaml)
+            .peers;
+    REQUIRE(peers.size() == 2);
+    CHECK(peers[1].name == "bob");
+    CHECK(peers[1].name_origin == dnsd::NameOrigin::yaml);
+    CHECK(blocks(peers[1]) == std::vector<std::string>{"10.0.0.3/32"});
+  }
+  const auto peers = read_peers({{"/etc/wg-dnsd/sites.conf", section(bob, "# Name = robert\n")}},
+                                "  - public-key: " + std::string(bob) + "\n    fixed: no\n")
+                         .peers;
+  CHECK(peers.at(1).name == "robert");
+  CHECK(peers.at(1).name_origin == dnsd::NameOrigin::comment);
 }
 
 TEST_CASE("an endpoint that DNS cannot publish costs the endpoint, with a line") {

@@ -121,7 +121,7 @@ TEST_CASE("a name from a comment makes way for the zone file, one of the operato
   for (const char* label : {"NS1", "www", "mail", "free"}) {
     config.peers.push_back(
         {key(static_cast<std::uint8_t>(config.peers.size() + 1)), label, {}, {}});
-    config.peers.back().name_yields = true;
+    config.peers.back().name_origin = dnsd::NameOrigin::comment;
   }
   const ZoneSource source = dnsd::read_zone_source(config, host({}));
   const auto warnings = dnsd::yield_names(config, source);
@@ -137,7 +137,7 @@ TEST_CASE("a name from a comment makes way for the zone file, one of the operato
   CHECK_NOTHROW((void)dnsd::make_zone(config, source, peers, live));
 
   config.peers[0].name = "ns1";
-  config.peers[0].name_yields = false;
+  config.peers[0].name_origin = dnsd::NameOrigin::yaml;
   CHECK(dnsd::yield_names(config, source).empty());
   CHECK_THROWS_WITH_AS((void)dnsd::make_zone(config, source, peers, live),
                        doctest::Contains("is taken by the peer named ns1"), dnsd::ConfigError);
