@@ -18,7 +18,7 @@ enum class View : std::uint8_t { public_view, private_view };
 /// Parts of the private view that the operator opened to the public: `public: [names, allowed,
 /// since, map, list]`.
 struct PublicParts {
-  bool names = false;    ///< the CNAMEs of named peers
+  bool names = false;    ///< the CNAMEs of named peers, and name= in TXT
   bool allowed = false;  ///< allowed= in TXT
   bool since = false;    ///< since= and stale= in TXT
   bool map = false;      ///< map= in TXT

@@ -70,7 +70,7 @@ RrType type_of(const base::IpAddress& address) {
 
 bool PeerRecords::needs_snapshot(View view) const {
   return options_.opens(&PublicParts::since, view) || options_.opens(&PublicParts::allowed, view) ||
-         options_.opens(&PublicParts::map, view);
+         options_.opens(&PublicParts::names, view) || options_.opens(&PublicParts::map, view);
 }
 
 bool PeerRecords::shows(const std::optional<base::Endpoint>& endpoint, View view) const {
@@ -99,6 +99,7 @@ void PeerRecords::show(PeerSnapshot known, View view, VisiblePeer& peer) const {
   if (detail.is_hub) peer.is_relayed = false;  // a point does not pass on to itself
   if (!has_endpoint && detail.host_target) peer.host_target = &*detail.host_target;
   if (is_told_allowed) peer.allowed_ips = detail.allowed_ips;
+  if (options_.opens(&PublicParts::names, view)) peer.name = detail.name;
   peer.is_hub = detail.is_hub && view == View::private_view;
   if (options_.opens(&PublicParts::map, view)) peer.mapping = detail.mapping;
 }
@@ -228,6 +229,7 @@ void PeerRecords::emit_text(const schema::PeerName& name, const VisiblePeer& pee
   }
   write_allowed_strings(writer, peer.allowed_ips);
   if (peer.allowed_ip) write_allowed_strings(writer, {&*peer.allowed_ip, 1});
+  if (!peer.name.empty()) write_text_string(writer, fmt::format("name={}", peer.name));
   if (peer.since) {
     write_text_string(writer, fmt::format("since={}", peer.since->time_since_epoch().count()));
   }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -33,6 +34,7 @@ struct VisiblePeer {
   std::optional<base::WallTime> stale;        ///< of the endpoints, as in PeerRecord
   std::span<const base::Prefix> allowed_ips;  ///< points into `detail`
   std::optional<base::Prefix> allowed_ip;     ///< the only one, if there is no `detail`
+  std::string_view name;                      ///< points into `detail`; empty: none
   bool is_hub = false;                        ///< role=hub
   std::optional<schema::NatMapping> mapping;
   bool is_relayed = false;  ///< by configuration

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/encoding.hpp"
+#include "schema/owner_name.hpp"
 #include "schema/relay_text.hpp"
 
 namespace schema {
@@ -74,6 +75,8 @@ std::optional<PeerText> parse_peer_text(std::span<const std::string> strings) {
     return std::nullopt;
   text.is_hub = find_value(strings, "role") == "hub";
   text.mapping = parse_nat_mapping(find_value(strings, "map").value_or(""));
+  const std::string_view name = find_value(strings, "name").value_or("");
+  if (!check_peer_label(name)) text.name = name;
   return text;
 }
 

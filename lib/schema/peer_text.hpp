@@ -22,6 +22,7 @@ struct PeerText {
   std::optional<base::WallTime> stale;    ///< private: last seen; only while stale
   bool is_hub = false;                    ///< private: role=hub
   std::optional<NatMapping> mapping;      ///< private: map=
+  std::string name;                       ///< private: one LDH label; empty: none
   /// The points, by their own keys, that pass packets on to this peer: relay=. At most max_relays.
   std::vector<wg::PublicKey> relays;
 
@@ -30,7 +31,8 @@ struct PeerText {
 
 /// Reads the strings of one TXT record. Unknown `key=value` strings are skipped (RFC 6763 §6.4),
 /// the first of a key counts. \return nullopt: txtvers is not 1, `pub` is missing or not a key, or
-/// a value is malformed. An unknown word in `map` counts as no `map`.
+/// a value is malformed. An unknown word in `map` counts as no `map`, and a `name` that no peer can
+/// have as none.
 [[nodiscard]] std::optional<PeerText> parse_peer_text(std::span<const std::string> strings);
 
 }  // namespace schema

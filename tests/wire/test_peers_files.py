@@ -149,6 +149,21 @@ class PeersFiles(Process):
         alice = self.listed()[ALICE]
         self.assertEqual((alice["name"], alice["allowed_ips"]), ("alice", ["10.0.0.2/32", "10.1.0.2/32"]))
 
+    def test_a_name_in_yaml_is_that_of_the_key_in_a_file(self):
+        self.other.write_text(peer(BOB, "AllowedIPs = 10.0.0.2/32") + peer(CAROL, name="bob"))
+        config = self.folder / "wg-dnsd.yaml"
+        config.write_text(f"peers-file: {self.other}\nlisten-private: 127.0.0.1:{self.port}\n"
+                          f"peers:\n  - public-key: {BOB}\n    name: bob\n")  # fmt: skip
+        self.start("--config", config)
+        listed = self.listed()
+        self.assertEqual({key: one["name"] for key, one in listed.items()}, {BOB: "bob", CAROL: "bob-2"})
+        self.assertEqual(listed[BOB]["allowed_ips"], ["10.0.0.2/32"])
+        self.assertIn("this one is 'bob-2'", self.log())
+        for name in ("bob", "bob-2"):
+            self.assertEqual(ask_udp("127.0.0.1", self.port, f"{name}.example.org", A).rcode, NOERROR)
+        self.assertIn('"name=bob-2"', self.command("query", CAROL, "TXT").stdout)
+        self.assertNotIn("name=", self.command("query", CAROL, "TXT", "--public").stdout)
+
     def test_check_config_tells_every_mistake_and_every_warning(self):
         self.other.write_text("[Interface]\nPrivateKey = abc\nFwMark = zzz\nJc = 4\n"
                               + peer(BOB, "Endpoint = x", "AllowedIPs = ,") + peer("abc", name="a.b"))  # fmt: skip

@@ -45,6 +45,7 @@ schema::PeerName name_of(Form form, std::optional<base::IpAddress> address = std
 /// A peer with every detail known.
 PeerSnapshot everything() {
   PeerDetail detail;
+  detail.name = "alice";
   detail.allowed_ips = {*base::Prefix::parse("10.0.0.1/32")};
   detail.is_hub = true;
   detail.host_target = dnsd::HostTarget{*dns::Name::parse("vpn.example.net."), base::Port{1}};
@@ -88,6 +89,7 @@ TEST_CASE("the private view is told everything, a public one the global endpoint
   CHECK(inside.since == since);
   CHECK(inside.stale == stale);
   CHECK(inside.allowed_ips.size() == 1);
+  CHECK(inside.name == "alice");
   CHECK(inside.is_hub);
   CHECK(inside.mapping);
   CHECK(inside.host_target == nullptr);  // an address is better
@@ -98,6 +100,7 @@ TEST_CASE("the private view is told everything, a public one the global endpoint
   CHECK(!outside.since);
   CHECK(!outside.stale);
   CHECK(outside.allowed_ips.empty());
+  CHECK(outside.name.empty());
   CHECK(!outside.is_hub);
   CHECK(!outside.mapping);
   CHECK(outside.host_target == nullptr);
@@ -112,13 +115,13 @@ TEST_CASE("each part that is opened to the public is told there, and no other") 
   const struct {
     const char* what;
     bool dnsd::PublicParts::*part;
-    bool times, allowed, mapping, needs_snapshot;
+    bool times, allowed, mapping, name, needs_snapshot;
   } rows[] = {
-      {"since", &dnsd::PublicParts::since, true, false, false, true},
-      {"allowed", &dnsd::PublicParts::allowed, false, true, false, true},
-      {"map", &dnsd::PublicParts::map, false, false, true, true},
-      {"names", &dnsd::PublicParts::names, false, false, false, false},
-      {"list", &dnsd::PublicParts::list, false, false, false, false},
+      {"since", &dnsd::PublicParts::since, true, false, false, false, true},
+      {"allowed", &dnsd::PublicParts::allowed, false, true, false, false, true},
+      {"map", &dnsd::PublicParts::map, false, false, true, false, true},
+      {"names", &dnsd::PublicParts::names, false, false, false, true, true},
+      {"list", &dnsd::PublicParts::list, false, false, false, false, false},
   };
   for (const auto& row : rows) {
     CAPTURE(row.what);
@@ -127,6 +130,7 @@ TEST_CASE("each part that is opened to the public is told there, and no other") 
     CHECK(peer.stale.has_value() == row.times);
     CHECK(peer.allowed_ips.empty() == !row.allowed);
     CHECK(peer.mapping.has_value() == row.mapping);
+    CHECK(peer.name.empty() == !row.name);
     CHECK(!peer.is_hub);
     dnsd::ZoneOptions opened = options();
     opened.public_parts.*row.part = true;

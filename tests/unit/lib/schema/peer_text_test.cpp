@@ -54,9 +54,10 @@ TEST_CASE("the points that pass packets on, the continued list in its order") {
 }
 
 TEST_CASE("the private view's strings are read, the continued list in its order") {
-  const auto text = schema::parse_peer_text(Strings{
-      "txtvers=1", pub, "allowed3=192.0.2.0/24", "allowed=10.0.0.2/32,fd00::2/128",
-      "allowed2=10.1.0.0/16", "since=1763800000", "stale=1763800500", "role=hub", "map=apdm"});
+  const auto text = schema::parse_peer_text(
+      Strings{"txtvers=1", pub, "allowed3=192.0.2.0/24", "allowed=10.0.0.2/32,fd00::2/128",
+              "allowed2=10.1.0.0/16", "since=1763800000", "stale=1763800500", "role=hub",
+              "map=apdm", "name=bob-2"});
   REQUIRE(text);
   CHECK(text->allowed_ips == std::vector<base::Prefix>{prefix("10.0.0.2/32"), prefix("fd00::2/128"),
                                                        prefix("10.1.0.0/16"),
@@ -65,6 +66,17 @@ TEST_CASE("the private view's strings are read, the continued list in its order"
   CHECK(text->stale == time(1763800500));
   CHECK(text->is_hub);
   CHECK(text->mapping == schema::NatMapping::address_and_port_dependent);
+  CHECK(text->name == "bob-2");
+}
+
+TEST_CASE("a name that no peer can have is none") {
+  for (const std::string& name : {std::string(), std::string("a.b"), std::string("-a"),
+                                  std::string("a\nb"), relay_a, std::string(64, 'a')}) {
+    CAPTURE(name);
+    const auto text = schema::parse_peer_text(Strings{"txtvers=1", pub, "name=" + name});
+    REQUIRE(text);
+    CHECK(text->name.empty());
+  }
 }
 
 TEST_CASE("what is unknown is skipped, and the first string of a key counts") {
