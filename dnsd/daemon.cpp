@@ -46,6 +46,7 @@
 #include "dnsd/serve/query_log_writer.hpp"
 #include "dnsd/settings/config_file.hpp"
 #include "dnsd/settings/cookie_secret_file.hpp"
+#include "dnsd/state/peer_names.hpp"
 #include "dnsd/state/state_store.hpp"
 #include "dnsd/tunnel/lan_expiry.hpp"
 #include "dnsd/tunnel/tunnel_host.hpp"
@@ -116,6 +117,7 @@ class Daemon {
 
   // What survived the last run.
   StateStore store_;
+  PeerNames names_;  // of the configuration, until start() hands them on
 
   // Serving: the zone and the policy, which a reload replaces as a whole; the responder, which
   // answers from them; threads with sockets, which ask it; listeners, which follow the addresses of
@@ -204,6 +206,7 @@ Config Daemon::load(const InheritedSockets& inherited) const {
 }
 
 ZoneSource Daemon::load_zone_source() {
+  names_ = restore_names(config_, store_.load_names());
   ZoneSource source = read_zone_source(config_, read_host(config_));
   for (std::string& warning : yield_names(config_, source))
     config_.warnings.push_back(std::move(warning));
@@ -238,6 +241,7 @@ void Daemon::start() {
   observatory_.set_host(read_host(config_), zone_source_.name_servers);
   if (const auto opened = observatory_.start(config_); !opened)
     throw std::runtime_error(opened.error());
+  observatory_.keep_names(std::exchange(names_, {}));
   drop_loaded_peers();
   address_watch_.start();
   if (const auto changed = listeners_.change(config_.listen, read_host(config_)); !changed) {
@@ -292,6 +296,7 @@ std::optional<std::string> Daemon::reload() {
   spdlog::info("reading the configuration again");  // a million peers take more than a second
   try {
     Config next = load(listeners_.inherited());
+    PeerNames names = restore_names(next, observatory_.names());
     tell_problems(next);
     if (const auto lost = observatory_.lost_by(next, config_)) {
       throw ConfigError(fmt::format("the peer {} would be lost: {}", lost->to_base64(),
@@ -326,6 +331,7 @@ std::optional<std::string> Daemon::reload() {
     policy_.set(std::move(policy));
     observatory_.set_host(host, zone_source_.name_servers);
     const auto points = observatory_.reload(config_);
+    observatory_.keep_names(std::move(names));
     query_log_writer_.set_rate(config_.query_log);
     drop_loaded_peers();
     share_descriptors();

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/expected.hpp"
@@ -71,6 +72,9 @@ class Observatory : public SightingReader {
   }
   /// What the zone says apart from the peers was replaced: a change of content like any other.
   void content_changed() { publisher_->content_changed(); }
+  /// Names of peers that survive a restart: Saver::keep_names().
+  void keep_names(PeerNames names) { saver_->keep_names(std::move(names)); }
+  [[nodiscard]] const PeerNames& names() const { return saver_->names(); }
   /// Saves what is not yet saved. Nothing is polled or received afterwards.
   void stop();
 

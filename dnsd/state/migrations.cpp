@@ -52,8 +52,16 @@ void add_routes(const Database& database) {
           " address TEXT NOT NULL, PRIMARY KEY (source, public_key)) WITHOUT ROWID;");
 }
 
-constexpr std::array<MigrationStep, 4> steps = {make_tables, add_timestamps, keep_marks_of_removed,
-                                                add_routes};
+// Version 4 to 5: names of peers that no file says, or not any more.
+void add_names(const Database& database) {
+  execute(database,
+          "CREATE TABLE name (public_key BLOB PRIMARY KEY, name TEXT NOT NULL,"
+          // 1: `peer rename` gave it, 0: a comment did.
+          " given INTEGER NOT NULL) WITHOUT ROWID;");
+}
+
+constexpr std::array<MigrationStep, 5> steps = {make_tables, add_timestamps, keep_marks_of_removed,
+                                                add_routes, add_names};
 
 SqliteError explain(const std::string& backup, int code, const std::string& reason) {
   return {code, fmt::format("its backup {} cannot be written: {}", backup, reason)};

@@ -36,6 +36,7 @@ void Saver::start(base::Now now) {
     }
   }
   publisher_.start_serial(serial);
+  names_ = store_.load_names();
 }
 
 void Saver::finish_loading() {
@@ -103,13 +104,26 @@ void Saver::set_own_address(SourceId source, const wg::PublicKey& key,
   save_soon();
 }
 
+void Saver::keep_names(PeerNames names) {
+  for (const auto& [key, known] : names_) {
+    if (!names.contains(key)) unsaved_names_.insert(key);
+  }
+  for (const auto& [key, known] : names) {
+    const auto before = names_.find(key);
+    if (before == names_.end() || before->second != known) unsaved_names_.insert(key);
+  }
+  names_ = std::move(names);
+  save_soon();
+}
+
 void Saver::save_everything() {
   registry_.mark_all_unsaved();
+  for (const auto& [key, known] : names_) unsaved_names_.insert(key);
   for (auto& [id, source] : sources_) source.is_unsaved = true;
 }
 
 bool Saver::has_unsaved() const {
-  return registry_.has_unsaved() || !forgotten_.empty() || !durable_ ||
+  return registry_.has_unsaved() || !forgotten_.empty() || !unsaved_names_.empty() || !durable_ ||
          publisher_.serial().wanted_reservation() ||
          std::any_of(sources_.begin(), sources_.end(),
                      [](const auto& source) { return source.second.has_unsaved(); });
@@ -227,6 +241,11 @@ StateStore::Batch Saver::take_batch() {
     for (const auto& [key, address] : std::exchange(source.own_addresses, {}))
       batch.own_addresses.push_back({name, key, address});
   }
+  for (const wg::PublicKey& key : std::exchange(unsaved_names_, {})) {
+    const auto known = names_.find(key);
+    batch.names.push_back(
+        {key, known == names_.end() ? std::nullopt : std::optional(known->second)});
+  }
   for (const auto& [id, key] : registry_.take_unsaved()) {
     if (!sources_.contains(id)) continue;  // all of that source is forgotten
     batch.peers.push_back({registry_.saved_name(id), key, registry_.saved(id, key)});
@@ -257,6 +276,7 @@ void Saver::put_back(const StateStore::Batch& batch) {
     const auto known = sources_.find(registry_.source_id(saved.source));
     if (known != sources_.end()) known->second.own_addresses.try_emplace(saved.key, saved.address);
   }
+  for (const StateStore::SavedName& saved : batch.names) unsaved_names_.insert(saved.key);
   for (const std::string& name : batch.forgotten_sources) {
     const SourceId id = registry_.source_id(name);
     if (!sources_.contains(id)) forgotten_.insert(id);

@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -23,7 +24,7 @@
 namespace dnsd {
 
 /// Brings to the disk what is not there yet: rows of the registry, what is known of the sources
-/// themselves, and how far the serial is reserved.
+/// themselves, names of peers, and how far the serial is reserved.
 ///
 /// What was confirmed is on disk within a second. A write that failed is repeated every 10 s, with
 /// what came meanwhile; it is logged once, and once more when writing works again. Until then the
@@ -70,6 +71,11 @@ class Saver : public std::enable_shared_from_this<Saver> {
                   std::vector<StateStore::SavedRoutes::Session> sessions);
   /// Of a configured point: the peer speaks to this address of it.
   void set_own_address(SourceId source, const wg::PublicKey& key, const base::IpAddress& address);
+  /// Names that are kept from now on, in place of the earlier ones. \param names as restore_names()
+  /// returns them
+  void keep_names(PeerNames names);
+  /// Those that are kept. After start() those of the last run.
+  [[nodiscard]] const PeerNames& names() const { return names_; }
   /// There may be something new to save in the registry or of the serial.
   void save_soon();
   /// Saves what is not yet saved, and blocks until it is. Nothing is written afterwards.
@@ -123,7 +129,9 @@ class Saver : public std::enable_shared_from_this<Saver> {
 
   std::map<SourceId, Source> sources_;  // the configured ones
   std::set<SourceId> forgotten_;        // to be deleted from the store; none is in sources_
-  std::string told_problem_;            // of the store
+  PeerNames names_;
+  std::unordered_set<wg::PublicKey> unsaved_names_;
+  std::string told_problem_;  // of the store
 
   bool stopped_ = false;
   bool armed_ = false;

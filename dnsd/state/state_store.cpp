@@ -18,6 +18,7 @@
 #include "dnsd/state/migrations.hpp"
 #include "dnsd/state/state_folder.hpp"
 #include "noise/departed_marks.hpp"
+#include "schema/owner_name.hpp"
 
 namespace dnsd {
 namespace {
@@ -210,6 +211,18 @@ void write_routes(const Database& database, const StateStore::Batch& batch) {
     save_address.bind(own.source).bind(own.key.octets()).bind(own.address.to_string()).run();
 }
 
+void write_names(const Database& database, const StateStore::Batch& batch) {
+  Statement save(database, "INSERT OR REPLACE INTO name VALUES (?, ?, ?)");
+  Statement forget(database, "DELETE FROM name WHERE public_key = ?");
+  for (const StateStore::SavedName& row : batch.names) {
+    if (!row.name) {
+      forget.bind(row.key.octets()).run();
+      continue;
+    }
+    save.bind(row.key.octets()).bind(row.name->name).bind(std::int64_t{row.name->is_given}).run();
+  }
+}
+
 void write_serial_end(const Database& database, std::uint32_t end) {
   Statement(database,
             "INSERT INTO serial VALUES (1, ?) "
@@ -298,9 +311,12 @@ void StateStore::open_database_file() {
 }
 
 /// A file that replaces one that was in use begins where that one ended: nothing else can come
-/// before it.
+/// before it. Read at once, so that damage which shows later does not cost the serial.
 void StateStore::carry_serial() {
-  if (!serial_end_) return;
+  if (!serial_end_) {
+    serial_end_ = read_serial_end();
+    return;
+  }
   const auto end = read_serial_end();
   if (end && !is_after(*serial_end_, *end)) return;
   Transaction transaction(database_);
@@ -442,6 +458,19 @@ std::vector<StateStore::SavedOwnAddress> StateStore::load_own_addresses(const st
   return addresses;
 }
 
+PeerNames StateStore::load_names() {
+  PeerNames names;
+  guard_read([&] {
+    Statement row(database_, "SELECT public_key, name, given FROM name");
+    while (row.step()) {
+      const auto key = read_key(row, 0);
+      KnownName known{row.text(1), row.number(2) != 0};
+      if (key && !schema::check_peer_label(known.name)) names.emplace(*key, std::move(known));
+    }
+  });
+  return names;
+}
+
 // Writing
 
 base::Expected<void, StateStore::WriteError> StateStore::write(const Batch& batch) {
@@ -454,6 +483,7 @@ base::Expected<void, StateStore::WriteError> StateStore::write(const Batch& batc
     write_peers(database_, batch);
     write_marks(database_, batch);
     write_routes(database_, batch);
+    write_names(database_, batch);
     if (batch.serial_end) write_serial_end(database_, *batch.serial_end);
     transaction.commit();
     if (batch.serial_end) serial_end_ = batch.serial_end;

@@ -9,14 +9,15 @@
 #include "base/expected.hpp"
 #include "dnsd/registry/observation.hpp"
 #include "dnsd/state/database.hpp"
+#include "dnsd/state/peer_names.hpp"
 #include "noise/tai64n.hpp"
 
 namespace dnsd {
 
 /// What survives a restart, in SQLite (WAL) at FOLDER/state.db: what each source knew, the
-/// timestamps of handshakes, the sessions that are passed on, and how far the serial is reserved.
-/// Where the folder cannot be written everything works and nothing is kept, until open_again()
-/// succeeds.
+/// timestamps of handshakes, the sessions that are passed on, names of peers, and how far the
+/// serial is reserved. Where the folder cannot be written everything works and nothing is kept,
+/// until open_again() succeeds.
 ///
 /// A file of an earlier version is copied to `state.db.VERSION` and brought up to this one
 /// (migrations.hpp). One that is damaged, empty or of a later version is renamed to
@@ -67,6 +68,12 @@ class StateStore {
     wg::PublicKey key;
     std::optional<SavedPeer> peer;  ///< none: forget the row
   };
+  struct SavedName {
+    wg::PublicKey key;
+    std::optional<KnownName> name;  ///< none: forget the row
+
+    friend bool operator==(const SavedName&, const SavedName&) = default;
+  };
   /// One transaction.
   struct Batch {
     std::vector<SavedSource> sources;
@@ -75,11 +82,12 @@ class StateStore {
     std::vector<SavedMark> marks;     ///< so are theirs; `removed` is not written
     std::vector<SavedRoutes> routes;  ///< a peer that is forgotten takes its own along
     std::vector<SavedOwnAddress> own_addresses;
+    std::vector<SavedName> names;
     std::optional<std::uint32_t> serial_end;
 
     [[nodiscard]] bool empty() const {
       return sources.empty() && forgotten_sources.empty() && peers.empty() && marks.empty() &&
-             routes.empty() && own_addresses.empty() && !serial_end;
+             routes.empty() && own_addresses.empty() && names.empty() && !serial_end;
     }
   };
   struct WriteError {
@@ -109,6 +117,7 @@ class StateStore {
   [[nodiscard]] std::vector<SavedMark> load_marks(const std::string& source);
   [[nodiscard]] std::vector<SavedRoutes> load_routes(const std::string& source);
   [[nodiscard]] std::vector<SavedOwnAddress> load_own_addresses(const std::string& source);
+  [[nodiscard]] PeerNames load_names();
 
   /// On disk when it returns without an error. With one the whole batch is not, as far as is known:
   /// nothing may rely on it, and nothing on its absence. Where nothing is kept it is an error.

@@ -14,7 +14,7 @@ import sys
 import time
 import unittest
 
-from dns_wire import PATIENCE, SOA, ask_udp, free_port
+from dns_wire import NOERROR, PATIENCE, SOA, A, ask_udp, free_port
 from process import ALICE, Process
 
 PATIENCE_WITH_RETRY = PATIENCE + 10  # a write that failed is tried again after 10 s
@@ -138,6 +138,38 @@ class State(Process):
         config.write_text(own + f"peers:\n  - public-key: {ALICE}\n    fixed: yes\n")
         self.assertEqual(self.command("reload").returncode, 0)
         self.assertTrue(published("fixed      203.0.113.9:51820 by the configuration: published"))
+
+    def names(self):
+        """The names of the peers, by `peer list`."""
+        lines = map(json.loads, self.command("peer", "list", "--json").stdout.splitlines())
+        return {one["public_key"]: one["name"] for one in lines}
+
+    def test_names_that_wg_quick_save_erased_come_back_after_a_reload_and_a_restart(self):
+        peers = self.folder / "wg0.conf"
+        bob = "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0="
+        saved = f"[Peer]\nPublicKey = {bob}\n\n[Peer]\nPublicKey = {ALICE}\nAllowedIPs = 10.0.0.2/32\n"
+        peers.write_text(f"### Client alice\n[Peer]\nPublicKey = {ALICE}\nAllowedIPs = 10.0.0.2/32\n\n"
+                         f"### Client bob\n[Peer]\nPublicKey = {bob}\n")  # fmt: skip
+        words = ["--peers", peers, "--listen-private", f"127.0.0.1:{self.port}"]
+        process = self.start(*words)
+        both = {ALICE: "alice", bob: "bob"}
+        self.assertEqual(self.names(), both)
+        peers.write_text(saved)  # wg-quick save: no comment, another order
+        self.assertEqual(self.command("reload").returncode, 0)
+        self.assertEqual(self.names(), both)
+        for end in (self.stop, self.end):  # a clean stop, then a crash of a start that nothing changed
+            end(process)
+            (self.folder / "log").unlink()
+            process = self.start(*words)
+            self.assertEqual(self.names(), both)
+            self.assertEqual(ask_udp("127.0.0.1", self.port, "bob.example.org", A).rcode, NOERROR)
+        # The name of a peer that leaves is free, and a comment's new name is the name.
+        peers.write_text(f"[Peer]\n# Name = bob\nPublicKey = {ALICE}\n")
+        self.assertEqual(self.command("reload").returncode, 0)
+        self.assertEqual(self.names(), {ALICE: "bob"})
+        peers.write_text(saved)
+        self.assertEqual(self.command("reload").returncode, 0)
+        self.assertEqual(self.names(), {ALICE: "bob", bob: ""})
 
     @unittest.skipUnless(os.geteuid() == 0, "mounts a tmpfs")
     def test_on_a_full_disk_the_serial_waits_and_never_goes_back(self):

@@ -128,6 +128,22 @@ TEST_CASE("version 3 to 4: sessions that are passed on") {
       SqliteError);
 }
 
+TEST_CASE("version 4 to 5: names of peers") {
+  const Folder folder;
+  {
+    const Database database = make_file(folder.file(), 4);
+    dnsd::execute(database, "INSERT INTO own_address VALUES ('point:1', x'05', '203.0.113.10')");
+  }
+  const Database database = make_file(folder.file(), 5);
+  CHECK(dnsd::read_version(database) == 5);
+  CHECK(number(database, "SELECT count(*) FROM own_address") == 1);
+  dnsd::execute(database, "INSERT INTO name VALUES (x'05', 'alice', 0)");
+  CHECK(number(database, "SELECT given FROM name WHERE name = 'alice'") == 0);
+  // A peer has one name.
+  CHECK_THROWS_AS(dnsd::execute(database, "INSERT INTO name VALUES (x'05', 'anna', 1)"),
+                  SqliteError);
+}
+
 // How steps are taken
 
 TEST_CASE("a new file takes all steps, and there is nothing to copy") {

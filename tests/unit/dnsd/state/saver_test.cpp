@@ -183,6 +183,27 @@ TEST_CASE("a write that failed while a source came or went") {
   REQUIRE(state.store->load_sources().size() == 1);
 }
 
+TEST_CASE("names are on disk soon, again after a failed write, and in a file that is begun anew") {
+  using Names = dnsd::PeerNames;
+  State state({std::chrono::milliseconds(10), std::chrono::milliseconds(10)});
+  const Names both{{alice, {"alice"}}, {bob, {"bob", true}}};
+  state.saver->keep_names(both);
+  state.await_attempt();
+  const Names only_bob{{bob, {"robert", true}}};
+  state.saver->keep_names(only_bob);
+  {
+    const FullDisk full;
+    state.await_attempt();
+  }
+  state.await_attempt();
+  std::filesystem::remove(state.folder() + "/state.db");
+  state.see(state.interface, alice);
+  state.await_attempt();  // finds that the file is gone
+  state.await_attempt();
+  state.end(false);
+  CHECK(state.store->load_names() == only_bob);
+}
+
 TEST_CASE("the serial is reserved before the first answer, and given back at a clean stop") {
   for (const bool cleanly : {true, false}) {
     CAPTURE(cleanly);

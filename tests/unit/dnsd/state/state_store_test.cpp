@@ -290,7 +290,7 @@ TEST_CASE("a file of a later version is kept beside, and not touched") {
     CHECK(load(store).empty());
   }
   std::filesystem::rename(folder.file("state.db.version-7"), folder.file());
-  dnsd::run_sql(folder.file(), "PRAGMA user_version = 4");
+  dnsd::run_sql(folder.file(), "PRAGMA user_version = 5");
   StateStore store(folder.path());
   CHECK(load(store) == std::vector{alice});
 }
@@ -300,7 +300,7 @@ TEST_CASE("a file of version 1 is brought up to this one, with what it holds") {
   { REQUIRE(StateStore(folder.path()).write(batch_of({alice, bob})).has_value()); }
   dnsd::run_sql(folder.file(),
                 "ALTER TABLE source DROP COLUMN last_timestamp; DROP TABLE mark; DROP TABLE route; "
-                "DROP TABLE own_address; PRAGMA user_version = 1");
+                "DROP TABLE own_address; DROP TABLE name; PRAGMA user_version = 1");
   StateStore store(folder.path());
   CHECK(store.problem().empty());
   CHECK(load(store) == std::vector{alice, bob});
@@ -316,7 +316,7 @@ TEST_CASE("without room for the copy of an earlier version: in memory, and the f
   { REQUIRE(StateStore(folder.path()).write(batch_of({alice, bob})).has_value()); }
   dnsd::run_sql(folder.file(),
                 "ALTER TABLE source DROP COLUMN last_timestamp; DROP TABLE mark; DROP TABLE route; "
-                "DROP TABLE own_address; PRAGMA user_version = 1");
+                "DROP TABLE own_address; DROP TABLE name; PRAGMA user_version = 1");
   std::filesystem::create_directory(folder.file("state.db.1"));
   {
     const StateStore store(folder.path());
@@ -419,4 +419,23 @@ TEST_CASE("what was written is kept when the process is killed between writes") 
   CHECK(store.problem().empty());
   CHECK(load(store).front() == alice);
   CHECK(store.load_serial_end() == 4294967295U);
+}
+
+TEST_CASE("names are kept by key until they are forgotten; what is none is left out") {
+  const Folder folder;
+  {
+    StateStore store(folder.path());
+    StateStore::Batch batch;
+    batch.names = {{key_of(1), dnsd::KnownName{"alice"}},
+                   {key_of(2), dnsd::KnownName{"bob", true}},
+                   {key_of(3), dnsd::KnownName{"carol"}}};
+    REQUIRE(store.write(batch).has_value());
+    batch.names = {{key_of(3), std::nullopt}, {key_of(2), dnsd::KnownName{"robert", true}}};
+    REQUIRE(store.write(batch).has_value());
+  }
+  dnsd::run_sql(folder.file(), "INSERT INTO name VALUES (zeroblob(32), 'no label', 0)");
+  dnsd::run_sql(folder.file(), "INSERT INTO name VALUES (x'01', 'dave', 0)");
+  StateStore store(folder.path());
+  CHECK(store.load_names() == dnsd::PeerNames{{key_of(1), dnsd::KnownName{"alice"}},
+                                              {key_of(2), dnsd::KnownName{"robert", true}}});
 }
