@@ -194,7 +194,11 @@ CommandContext Daemon::command_context() {
           .tunnel_host = tunnel_host_,
           .started = base::read_steady(),
           .reload_problem = reload_problem_,
-          .reload = [this] { return reload(); }};
+          .reload = [this] { return reload(); },
+          .keep_name =
+              [this](const wg::PublicKey& key, std::optional<KnownName> name) {
+                return observatory_.keep_name(key, std::move(name));
+              }};
 }
 
 /// The configuration, with the places that the service manager opened for us.

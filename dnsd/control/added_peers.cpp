@@ -92,4 +92,16 @@ base::Expected<bool, std::string> erase_peer(const std::string& path, const wg::
   return true;
 }
 
+base::Expected<bool, std::string> rename_peer(const std::string& path, const wg::PublicKey& key,
+                                              const std::string& name) {
+  auto peers = read(path);
+  if (!peers) return base::Unexpected(peers.error());
+  const auto found = std::find_if(peers->begin(), peers->end(),
+                                  [&](const auto& peer) { return peer.public_key == key; });
+  if (found == peers->end()) return false;
+  found->name = name;
+  if (auto written = write(path, *peers); !written) return base::Unexpected(written.error());
+  return true;
+}
+
 }  // namespace dnsd

@@ -21,4 +21,9 @@ namespace dnsd {
 [[nodiscard]] base::Expected<bool, std::string> erase_peer(const std::string& path,
                                                            const wg::PublicKey& key);
 
+/// Gives a peer of the file another name. \return false: it is not there. \error one sentence
+[[nodiscard]] base::Expected<bool, std::string> rename_peer(const std::string& path,
+                                                            const wg::PublicKey& key,
+                                                            const std::string& name);
+
 }  // namespace dnsd

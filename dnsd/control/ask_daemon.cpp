@@ -18,7 +18,7 @@ constexpr std::chrono::seconds reload_patience{30};
 
 bool reads_again(Command command) {
   return command == Command::reload || command == Command::peer_add ||
-         command == Command::peer_remove;
+         command == Command::peer_remove || command == Command::peer_rename;
 }
 
 CLI::App* add_question(CLI::App& app, Question& question, const char* word, const char* help,
@@ -70,6 +70,12 @@ void add_peer_questions(CLI::App& app, Question& question) {
       add("config", "Print what belongs in the peer's own wg0.conf", Command::peer_config),
       question);
   add_peer_name(add("remove", "Remove a peer that was added", Command::peer_remove), question);
+  CLI::App* renamed =
+      add("rename", "Give a peer another name; it stays over a restart", Command::peer_rename);
+  add_peer_name(renamed, question);
+  renamed->add_option("new-name", request.new_name, "The name that it gets")
+      ->type_name("NEW-NAME")
+      ->required();
   add_json(add("list", "List the configured and the added peers", Command::peer_list), question);
   add_peer_name(add("reset", "Accept a peer again whose clock was set back", Command::peer_reset),
                 question);

@@ -12,6 +12,7 @@
 #include "dnsd/peers/peer_table.hpp"
 #include "dnsd/serve/answer_threads.hpp"
 #include "dnsd/settings/config.hpp"
+#include "dnsd/state/peer_names.hpp"
 #include "dnsd/tunnel/tunnel_host.hpp"
 #include "dnsd/zone/zone_source.hpp"
 
@@ -40,6 +41,9 @@ struct CommandContext {
   const std::string& reload_problem;  ///< of the last reload; empty: none
   /// \return what is wrong: nothing changed, or all but a point that could not be opened.
   std::function<std::optional<std::string>()> reload;
+  /// Keeps a name of a peer in the state, or forgets it; the next reload applies it. \return the
+  /// one that was kept.
+  std::function<std::optional<KnownName>(const wg::PublicKey&, std::optional<KnownName>)> keep_name;
 };
 
 }  // namespace dnsd

@@ -17,7 +17,7 @@ using Json = nlohmann::json;
 /// Octets that are quoted of a request that was not understood.
 constexpr std::size_t shown_octets = 80;
 
-constexpr std::array<std::pair<std::string_view, ControlRequest::Command>, 12> commands{{
+constexpr std::array<std::pair<std::string_view, ControlRequest::Command>, 13> commands{{
     {"zone", ControlRequest::Command::zone},
     {"status", ControlRequest::Command::status},
     {"peers", ControlRequest::Command::peers},
@@ -28,6 +28,7 @@ constexpr std::array<std::pair<std::string_view, ControlRequest::Command>, 12> c
     {"peer config", ControlRequest::Command::peer_config},
     {"peer add", ControlRequest::Command::peer_add},
     {"peer remove", ControlRequest::Command::peer_remove},
+    {"peer rename", ControlRequest::Command::peer_rename},
     {"peer list", ControlRequest::Command::peer_list},
     {"peer reset", ControlRequest::Command::peer_reset},
 }};
@@ -60,6 +61,10 @@ bool take_member(const std::string& member, const Json& value, ControlRequest& r
   }
   if (member == "key" && value.is_string()) {
     request.key = value.get<std::string>();
+    return true;
+  }
+  if (member == "new_name" && value.is_string()) {
+    request.new_name = value.get<std::string>();
     return true;
   }
   if (member == "preshared_key_file" && value.is_string()) {
@@ -107,6 +112,7 @@ std::string write_control_request(const ControlRequest& request) {
   }
   if (command->first.starts_with("peer ") && request.command != Command::peer_list)
     json["name"] = request.name;
+  if (request.command == Command::peer_rename) json["new_name"] = request.new_name;
   if (request.command == Command::peer_add) {
     json["key"] = request.key;
     json["allowed_ips"] = request.allowed_ips;

@@ -26,6 +26,7 @@ struct ControlRequest {
     peer_config,
     peer_add,
     peer_remove,
+    peer_rename,
     peer_list,
     peer_reset,
   };
@@ -35,6 +36,7 @@ struct ControlRequest {
   std::string name = {};  ///< query: what is asked for, as it was typed; peer_…: name or key
   std::string type = {};  ///< query: SRV, A, TYPE65280
   std::string key = {};   ///< peer_add: the public key
+  std::string new_name = {};                  ///< peer_rename
   std::vector<std::string> allowed_ips = {};  ///< peer_add
   std::string preshared_key_file = {};        ///< peer_add: read by the daemon; empty: none
 

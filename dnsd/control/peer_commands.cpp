@@ -45,6 +45,12 @@ control::Reply refuse_unknown(const std::string& who) {
                             who));
 }
 
+std::vector<std::string> to_texts(const std::vector<base::Prefix>& prefixes) {
+  std::vector<std::string> texts;
+  for (const base::Prefix& prefix : prefixes) texts.push_back(prefix.to_string());
+  return texts;
+}
+
 control::Reply list_keys(const CommandContext& context) {
   if (context.observatory.points().opened().empty())
     return refuse(exit_refused, "no built-in point is configured: see --observe");
@@ -145,22 +151,94 @@ control::Reply remove(const std::string& who, const CommandContext& context) {
   return refuse(exit_refused, std::move(*problem));
 }
 
-control::Reply list(bool json, const CommandContext& context) {
-  control::Reply reply;
-  for (const ConfiguredPeer& peer : context.config.peers) {
-    std::vector<std::string> allowed;
-    for (const base::Prefix& prefix : peer.allowed_ips) allowed.push_back(prefix.to_string());
-    if (json) {
-      const nlohmann::ordered_json line{{"public_key", peer.public_key.to_base64()},
-                                        {"name", peer.name},
-                                        {"allowed_ips", allowed},
-                                        {"preshared_key", peer.preshared_key.has_value()}};
-      reply.text += control::to_line(line);
-    } else {
-      reply.text += fmt::format("{} {} {}\n", peer.public_key.to_base64(),
-                                peer.name.empty() ? "-" : peer.name,
-                                allowed.empty() ? "-" : fmt::format("{}", fmt::join(allowed, ",")));
+/// Gives a peer a name where such a name is kept, and gives back the earlier one.
+class Renaming {
+ public:
+  /// \param peer null: only an interface has the key
+  Renaming(const ConfiguredPeer* peer, const wg::PublicKey& key, const CommandContext& context)
+      : key_(key), context_(context) {
+    if (peer != nullptr && peer->name_origin == NameOrigin::added) added_name_ = peer->name;
+  }
+
+  /// \error one sentence
+  [[nodiscard]] base::Expected<void, std::string> give(const std::string& name) {
+    if (!added_name_) {
+      known_ = context_.keep_name(key_, KnownName{name, true});
+      return {};
     }
+    const auto renamed = rename_peer(added_peers_file(context_.config), key_, name);
+    if (!renamed) return base::Unexpected(renamed.error());
+    return {};
+  }
+  void take_back() {
+    if (added_name_)
+      (void)rename_peer(added_peers_file(context_.config), key_, *added_name_);
+    else
+      (void)context_.keep_name(key_, std::move(known_));
+  }
+
+ private:
+  const wg::PublicKey key_;
+  const CommandContext& context_;
+  std::optional<std::string> added_name_;  // the file of added peers has its name
+  std::optional<KnownName> known_;
+};
+
+control::Reply rename(const std::string& who, const std::string& name,
+                      const CommandContext& context) {
+  if (const auto wrong = schema::check_peer_label(name))
+    return refuse(exit_usage, fmt::format("the name '{}' {}", name, *wrong));
+  const ConfiguredPeer* const peer = find_peer(context.config, who);
+  const auto key = peer != nullptr ? std::optional(peer->public_key) : wg::PublicKey::parse(who);
+  if (!key || (peer == nullptr && !context.peers.find(*key))) return refuse_unknown(who);
+  if (const ConfiguredPeer* other = find_peer(context.config, name);
+      other != nullptr && other->public_key != *key)
+    return refuse(exit_refused, fmt::format("the name '{}' is that of another peer, {}", name,
+                                            wg::describe_peer({}, other->public_key)));
+  if (peer != nullptr && peer->name == name) return {};
+  if (peer != nullptr && !peer->name.empty() && peer->name_origin == NameOrigin::yaml)
+    return refuse(exit_refused, fmt::format("{} has its name from the configuration (peers): "
+                                            "change it there, then run wg-dnsd reload",
+                                            wg::describe_peer(peer->name, *key)));
+  Renaming renaming(peer, *key, context);
+  if (const auto given = renaming.give(name); !given) return refuse(exit_refused, given.error());
+  auto problem = context.reload();  // `peer` is gone now
+  const ConfiguredPeer* const named = find_peer(context.config, name);
+  if (named != nullptr && named->public_key == *key)
+    return problem ? tell("renamed, but", *problem) : control::Reply{};
+  renaming.take_back();
+  if (problem) return refuse(exit_refused, *std::move(problem));
+  return refuse(exit_refused, fmt::format("only an interface has {}: name it in the configuration, "
+                                          "as `peers: [{{public-key: {}, name: {}}}]`",
+                                          wg::describe_peer({}, *key), key->to_base64(), name));
+}
+
+control::Reply list_for_programs(const Config& config) {
+  control::Reply reply;
+  for (const ConfiguredPeer& peer : config.peers) {
+    const nlohmann::ordered_json line{{"public_key", peer.public_key.to_base64()},
+                                      {"name", peer.name},
+                                      {"allowed_ips", to_texts(peer.allowed_ips)},
+                                      {"preshared_key", peer.preshared_key.has_value()}};
+    reply.text += control::to_line(line);
+  }
+  return reply;
+}
+
+/// A table: the names first, because people know peers by them.
+control::Reply list(const Config& config) {
+  constexpr std::string_view name_head = "NAME";
+  std::size_t width = name_head.size();
+  for (const ConfiguredPeer& peer : config.peers) width = std::max(width, peer.name.size());
+  control::Reply reply;
+  const auto add_row = [&](std::string_view name, std::string_view key, std::string_view allowed) {
+    reply.text += fmt::format("{:<{}}  {:<44}  {}\n", name, width, key, allowed);
+  };
+  add_row(name_head, "PUBLIC KEY", "ALLOWED IPS");
+  for (const ConfiguredPeer& peer : config.peers) {
+    const std::string allowed = fmt::format("{}", fmt::join(to_texts(peer.allowed_ips), ","));
+    add_row(peer.name.empty() ? "-" : peer.name, peer.public_key.to_base64(),
+            allowed.empty() ? "-" : allowed);
   }
   return reply;
 }
@@ -185,8 +263,10 @@ control::Reply run_peer_command(const ControlRequest& request, const CommandCont
       return add(request, context);
     case Command::peer_remove:
       return remove(request.name, context);
+    case Command::peer_rename:
+      return rename(request.name, request.new_name, context);
     case Command::peer_list:
-      return list(request.json, context);
+      return request.json ? list_for_programs(context.config) : list(context.config);
     case Command::peer_reset:
       return reset(request.name, context);
     default:

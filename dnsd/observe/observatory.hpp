@@ -74,6 +74,9 @@ class Observatory : public SightingReader {
   void content_changed() { publisher_->content_changed(); }
   /// Names of peers that survive a restart: Saver::keep_names().
   void keep_names(PeerNames names) { saver_->keep_names(std::move(names)); }
+  std::optional<KnownName> keep_name(const wg::PublicKey& key, std::optional<KnownName> name) {
+    return saver_->keep_name(key, std::move(name));
+  }
   [[nodiscard]] const PeerNames& names() const { return saver_->names(); }
   /// Saves what is not yet saved. Nothing is polled or received afterwards.
   void stop();

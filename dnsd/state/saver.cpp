@@ -116,6 +116,20 @@ void Saver::keep_names(PeerNames names) {
   save_soon();
 }
 
+std::optional<KnownName> Saver::keep_name(const wg::PublicKey& key, std::optional<KnownName> name) {
+  const auto found = names_.find(key);
+  std::optional<KnownName> before;
+  if (found != names_.end()) before = found->second;
+  if (before == name) return before;
+  if (name)
+    names_.insert_or_assign(key, *std::move(name));
+  else
+    names_.erase(found);
+  unsaved_names_.insert(key);
+  save_soon();
+  return before;
+}
+
 void Saver::save_everything() {
   registry_.mark_all_unsaved();
   for (const auto& [key, known] : names_) unsaved_names_.insert(key);

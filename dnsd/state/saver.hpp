@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -74,6 +75,8 @@ class Saver : public std::enable_shared_from_this<Saver> {
   /// Names that are kept from now on, in place of the earlier ones. \param names as restore_names()
   /// returns them
   void keep_names(PeerNames names);
+  /// The same for one peer. \param name none: forget it. \return the one that was kept
+  std::optional<KnownName> keep_name(const wg::PublicKey& key, std::optional<KnownName> name);
   /// Those that are kept. After start() those of the last run.
   [[nodiscard]] const PeerNames& names() const { return names_; }
   /// There may be something new to save in the registry or of the serial.

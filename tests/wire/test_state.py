@@ -14,7 +14,7 @@ import sys
 import time
 import unittest
 
-from dns_wire import NOERROR, PATIENCE, SOA, A, ask_udp, free_port
+from dns_wire import NOERROR, NXDOMAIN, PATIENCE, SOA, A, ask_udp, free_port
 from process import ALICE, Process
 
 PATIENCE_WITH_RETRY = PATIENCE + 10  # a write that failed is tried again after 10 s
@@ -170,6 +170,32 @@ class State(Process):
         peers.write_text(saved)
         self.assertEqual(self.command("reload").returncode, 0)
         self.assertEqual(self.names(), {ALICE: "bob", bob: ""})
+
+    def test_a_given_name_survives_a_restart_and_goes_before_a_comment(self):
+        peers = self.write_peers()
+        words = ["--peers", peers, "--listen-private", f"127.0.0.1:{self.port}"]
+        process = self.start(*words)
+        bob = "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0="
+        self.assertEqual(self.command("peer", "add", "bob", bob).returncode, 0)
+        for who, name in (("alice", "anna"), (bob, "robert"), ("ROBERT", "rob")):
+            renamed = self.command("peer", "rename", who, name)
+            self.assertEqual((renamed.returncode, renamed.stderr), (0, ""))
+        given = {ALICE: "anna", bob: "rob"}
+        for _ in range(2):
+            self.assertEqual(self.names(), given)
+            for name, rcode in (("anna", NOERROR), ("rob", NOERROR), ("alice", NXDOMAIN), ("bob", NXDOMAIN)):
+                self.assertEqual(ask_udp("127.0.0.1", self.port, f"{name}.example.org", A).rcode, rcode, name)
+            self.stop(process)
+            (self.folder / "log").unlink()
+            process = self.start(*words)
+        taken = self.command("peer", "rename", "rob", "anna")
+        self.assertEqual((taken.returncode, "that of another peer" in taken.stderr), (1, True))
+        # What the zone file has is refused, and changes nothing.
+        taken = self.command("peer", "rename", "anna", "ns1")
+        self.assertEqual((taken.returncode, "is taken by the peer named ns1" in taken.stderr), (1, True), taken.stderr)
+        self.assertEqual(self.names(), given)
+        head = self.command("peer", "list").stdout.splitlines()[0]
+        self.assertEqual(head.split(), ["NAME", "PUBLIC", "KEY", "ALLOWED", "IPS"])
 
     @unittest.skipUnless(os.geteuid() == 0, "mounts a tmpfs")
     def test_on_a_full_disk_the_serial_waits_and_never_goes_back(self):

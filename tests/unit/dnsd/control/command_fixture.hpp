@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dnsd/control/command_context.hpp"
@@ -63,11 +64,16 @@ class CommandFixture {
             .tunnel_host = tunnel_host,
             .started = base::read_steady(),
             .reload_problem = reload_problem,
-            .reload = [this] {
-              ++reloads;
-              if (on_reload) on_reload();
-              return refusal;
-            }};
+            .reload =
+                [this] {
+                  ++reloads;
+                  if (on_reload) on_reload();
+                  return refusal;
+                },
+            .keep_name =
+                [this](const wg::PublicKey& key, std::optional<dnsd::KnownName> name) {
+                  return observatory.keep_name(key, std::move(name));
+                }};
   }
 
  private:

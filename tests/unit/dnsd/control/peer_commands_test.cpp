@@ -3,10 +3,12 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "dnsd/control/added_peers.hpp"
 #include "dnsd/point/point_socket.hpp"
 #include "noise/engine.hpp"
 #include "tests/unit/dnsd/control/command_fixture.hpp"
@@ -186,9 +188,78 @@ TEST_CASE("peer remove: only what was added") {
   CHECK(f.reloads == 2);
 }
 
-TEST_CASE("peer list: each configured peer on its line") {
+TEST_CASE("peer rename: a name from a comment is kept in the state, an added one in its file") {
   Fixture f;
-  CHECK(f.run(Command::peer_list).text == f.alice.to_base64() + " alice 10.0.0.2/32\n");
+  const auto rename = [&](const std::string& who, const std::string& name) {
+    dnsd::ControlRequest request{.command = Command::peer_rename, .name = who, .new_name = name};
+    return f.run(request).result;
+  };
+  dnsd::ConfiguredPeer& alice = f.config.peers[0];
+  alice.name_origin = dnsd::NameOrigin::comment;
+  // What a reload does with the names that are kept.
+  f.on_reload = [&] { (void)dnsd::restore_names(f.config, f.observatory.names()); };
+  CHECK(rename("ALICE", "anna") == control::Result{});
+  CHECK(alice.name == "anna");
+  CHECK(f.observatory.names().at(f.alice) == dnsd::KnownName{"anna", true});
+  CHECK(rename(f.alice.to_base64(), "alice") == control::Result{});
+  CHECK(rename("alice", "alice") == control::Result{});
+  CHECK(f.reloads == 2);  // there was nothing to do
+
+  dnsd::ConfiguredPeer bob;
+  bob.public_key = noise::KeyPair::draw().public_key();
+  bob.name = "bob";
+  bob.name_origin = dnsd::NameOrigin::added;
+  REQUIRE(dnsd::append_peer(dnsd::added_peers_file(f.config), bob).has_value());
+  f.config.peers.push_back(bob);
+  f.on_reload = [&] { f.config.peers[1].name = "robert"; };
+  CHECK(rename("bob", "robert") == control::Result{});
+  CHECK_FALSE(f.observatory.names().contains(bob.public_key));
+  const auto renamed = dnsd::rename_peer(dnsd::added_peers_file(f.config), f.alice, "x");
+  REQUIRE(renamed.has_value());
+  CHECK_FALSE(*renamed);  // that file does not have alice
+}
+
+TEST_CASE("peer rename: what is refused changes nothing") {
+  Fixture f;
+  dnsd::ConfiguredPeer bob;
+  bob.public_key = noise::KeyPair::draw().public_key();
+  bob.name = "bob";
+  bob.name_origin = dnsd::NameOrigin::comment;
+  f.config.peers.push_back(bob);
+  const auto rename = [&](const std::string& who, const std::string& name) {
+    dnsd::ControlRequest request{.command = Command::peer_rename, .name = who, .new_name = name};
+    return f.run(request).result;
+  };
+  CHECK(rename("bob", "two words").exit == 2);
+  CHECK(rename("nobody", "x").exit == 1);
+  CHECK(rename(noise::KeyPair::draw().public_key().to_base64(), "x").exit == 1);
+  CHECK(rename("bob", "Alice").error.find("that of another peer, (") != std::string::npos);
+  CHECK(rename("alice", "anna").error.find("from the configuration") != std::string::npos);
+  CHECK(f.reloads == 0);
+  f.refusal = "it is wrong";
+  CHECK(rename("bob", "robert") == control::Result{1, "it is wrong"});
+  CHECK(f.observatory.names().empty());
+  f.refusal.reset();
+  // Only an interface has the peer, and the configuration no place for its name.
+  const wg::PublicKey carol = noise::KeyPair::draw().public_key();
+  dnsd::PeerRecord record;
+  record.detail = std::make_shared<const dnsd::PeerDetail>();
+  const std::vector<dnsd::PeerChange> changes{{carol, record}};
+  f.server.peers.apply(changes);
+  CHECK(rename(carol.to_base64(), "carol").error.find("only an interface has") == 0);
+  CHECK(f.observatory.names().empty());
+}
+
+TEST_CASE("peer list: a table of the configured peers, names first") {
+  Fixture f;
+  dnsd::ConfiguredPeer unnamed;
+  unnamed.public_key = noise::KeyPair::draw().public_key();
+  f.config.peers.push_back(unnamed);
+  const std::string blanks(34, ' ');
+  CHECK(f.run(Command::peer_list).text == "NAME   PUBLIC KEY" + blanks + "  ALLOWED IPS\nalice  " +
+                                              f.alice.to_base64() + "  10.0.0.2/32\n-      " +
+                                              unnamed.public_key.to_base64() + "  -\n");
+  f.config.peers.pop_back();
   dnsd::ControlRequest request;
   request.command = Command::peer_list;
   request.json = true;
