@@ -91,15 +91,27 @@ control::Reply print_config(const std::string& who, const CommandContext& contex
   return reply;
 }
 
+/// Why no peer may have this name; nullopt: one may.
+std::optional<std::string> check_name(const std::string& name, const Config& config) {
+  if (const auto wrong = schema::check_peer_label(name))
+    return fmt::format("the name '{}' {}", name, *wrong);
+  if (base::equals_ignoring_case(name, config.tunnel_label))
+    return fmt::format(
+        "the name '{}' is the label of the addresses inside the tunnel "
+        "(tunnel-label); choose another one",
+        name);
+  return std::nullopt;
+}
+
 /// Reads the words of `peer add`. \return what is wrong with them; nullopt: nothing
-std::optional<std::string> read_words(const ControlRequest& request, ConfiguredPeer& peer) {
+std::optional<std::string> read_words(const ControlRequest& request, const Config& config,
+                                      ConfiguredPeer& peer) {
   const auto key = wg::PublicKey::parse(request.key);
   if (!key || key->is_zero())
     return fmt::format("'{}' is not a public key: 44 characters, as `wg pubkey` prints them",
                        request.key);
   peer.public_key = *key;
-  if (const auto wrong = schema::check_peer_label(request.name))
-    return fmt::format("the name '{}' {}", request.name, *wrong);
+  if (auto wrong = check_name(request.name, config)) return wrong;
   peer.name = request.name;
   for (const std::string& text : request.allowed_ips) {
     const auto prefix = base::Prefix::parse(text);
@@ -115,7 +127,8 @@ std::optional<std::string> read_words(const ControlRequest& request, ConfiguredP
 
 control::Reply add(const ControlRequest& request, const CommandContext& context) {
   ConfiguredPeer peer;
-  if (auto wrong = read_words(request, peer)) return refuse(exit_usage, std::move(*wrong));
+  if (auto wrong = read_words(request, context.config, peer))
+    return refuse(exit_usage, std::move(*wrong));
   for (const std::string& known : {request.key, request.name}) {
     if (find_peer(context.config, known) != nullptr)
       return refuse(exit_refused, fmt::format("there is a peer '{}' already", known));
@@ -186,8 +199,7 @@ class Renaming {
 
 control::Reply rename(const std::string& who, const std::string& name,
                       const CommandContext& context) {
-  if (const auto wrong = schema::check_peer_label(name))
-    return refuse(exit_usage, fmt::format("the name '{}' {}", name, *wrong));
+  if (auto wrong = check_name(name, context.config)) return refuse(exit_usage, *std::move(wrong));
   const ConfiguredPeer* const peer = find_peer(context.config, who);
   const auto key = peer != nullptr ? std::optional(peer->public_key) : wg::PublicKey::parse(who);
   if (!key || (peer == nullptr && !context.peers.find(*key))) return refuse_unknown(who);

@@ -93,9 +93,10 @@ struct Config {
   bool publish_private = false;
   PublicParts public_parts;
   bool padded_names = true;
+  std::string tunnel_label = "tunnel";           ///< of NAME.tunnel.Z; empty: no such names
   std::size_t list_max = 100;                    ///< 0: no limit
   dns::Ttl endpoint_ttl{1};                      ///< records of peers
-  dns::Ttl cname_ttl{60};                        ///< CNAMEs of named peers
+  dns::Ttl cname_ttl{60};                        ///< CNAMEs and tunnel addresses of named peers
   dns::Ttl made_ttl{300};                        ///< made SOA and NS
   dns::Ttl negative_ttl{1};                      ///< the served SOA's MINIMUM is no higher
   std::chrono::milliseconds poll_interval{500};  ///< between two readings of an interface

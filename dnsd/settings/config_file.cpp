@@ -93,7 +93,7 @@ Config read_config(const CommandLine& line, const ReadFile& read_file) {
   std::stable_sort(config.listen.begin(), config.listen.end(),
                    [](const auto& a, const auto& b) { return a.view < b.view; });
   check_whole(config);
-  PeerReader::Result read = std::move(peers).finish();
+  PeerReader::Result read = std::move(peers).finish(config.tunnel_label);
   config.peers = std::move(read.peers);
   config.peers_in_yaml = read.in_yaml;
   config.warnings = std::move(read.warnings);

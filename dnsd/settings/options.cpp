@@ -8,6 +8,7 @@
 #include "config/values.hpp"
 #include "dns/response.hpp"
 #include "dnsd/settings/option_values.hpp"
+#include "schema/owner_name.hpp"
 #include "schema/zone_name.hpp"
 
 namespace dnsd {
@@ -24,6 +25,10 @@ constexpr Option::Range ttl_range{0, 604800};  // a week: what DNS operators con
 constexpr std::string_view listen_allowed =
     "ADDRESS or ADDRESS:PORT, IPv6 with a port as [ADDRESS]:PORT; 0.0.0.0 or :: for all addresses; "
     "each once";
+
+bool is_label_or_empty(std::string_view text) {
+  return text.empty() || !schema::check_peer_label(text);
+}
 
 bool is_server_text(std::string_view text) {
   return text.size() <= dns::max_nsid_octets;
@@ -153,6 +158,13 @@ constexpr std::array table{
            .allowed = config::toggle_allowed,
            .set = set_toggle<&Config::padded_names>,
            .get = get_toggle<&Config::padded_names>},
+    Option{.word = "tunnel-label",
+           .placeholder = "LABEL",
+           .help = "NAME.LABEL.ZONE is where the peer NAME is inside the tunnel, in the private "
+                   "view. Empty: no such names.",
+           .allowed = "one label of letters, digits and hyphens, or empty",
+           .set = config::set_text<is_label_or_empty, &Config::tunnel_label>,
+           .get = get_text<&Config::tunnel_label>},
     Option{.word = "list-max",
            .placeholder = "N",
            .help = "How many peers the list (PTR) of the zone has at most; 0: no limit. Resolvers "
@@ -170,7 +182,7 @@ constexpr std::array table{
            .get = get_number<&Config::endpoint_ttl, &dns::Ttl::seconds>},
     Option{.word = "cname-ttl",
            .placeholder = "SECONDS",
-           .help = "TTL of the CNAMEs of named peers.",
+           .help = "TTL of the CNAMEs of named peers, and of their addresses inside the tunnel.",
            .unit = "seconds",
            .range = ttl_range,
            .set_number = set_number<&Config::cname_ttl, &dns::Ttl::seconds>,

@@ -197,6 +197,9 @@ bool holds_secret(const wg::ConfigFile& file) {
                      [](const wg::ConfigPeer& peer) { return peer.preshared_key.has_value(); });
 }
 
+constexpr std::string_view is_reserved =
+    "is the label of the addresses inside the tunnel (tunnel-label)";
+
 std::uint8_t fold(char c) {
   return base::to_lower(static_cast<std::uint8_t>(c));
 }
@@ -268,9 +271,9 @@ void PeerReader::take_added_file(const std::string& path) {
   places_.resize(kept);
 }
 
-PeerReader::Result PeerReader::finish() && {
+PeerReader::Result PeerReader::finish(std::string_view reserved) && {
   merge_peers();
-  settle_names();
+  settle_names(reserved);
   forget_found_keys();
   return std::move(result_);
 }
@@ -361,7 +364,7 @@ void PeerReader::merge_into(ConfiguredPeer& first, ConfiguredPeer&& second) {
 
 /// Of two peers with one name the first keeps it, and the others get numbers. A name in YAML is the
 /// operator's word: twice there is a mistake.
-void PeerReader::settle_names() {
+void PeerReader::settle_names(std::string_view reserved) {
   std::vector<ConfiguredPeer>& peers = result_.peers;
   std::vector<std::uint32_t> named;
   for (std::uint32_t i = 0; i < peers.size(); ++i) {
@@ -383,23 +386,34 @@ void PeerReader::settle_names() {
       fail_double(fmt::format("the name '{}'", peers[named[i]].name), named[i], first);
     clashes.push_back({named[i], first});
   }
-  number_names(std::move(clashes));
+  const auto tunnel = std::find_if(named.begin(), named.end(), [&](std::uint32_t i) {
+    return base::equals_ignoring_case(peers[i].name, reserved);
+  });
+  if (tunnel != named.end()) {
+    if (places_[*tunnel].file == 0)
+      fail(place_of_peer(*tunnel),
+           fmt::format("the name '{}' {}", peers[*tunnel].name, is_reserved));
+    clashes.push_back({*tunnel, std::nullopt});
+  }
+  number_names(std::move(clashes), reserved);
 }
 
 /// In the order of the files, so that a peer has the same number each time.
-void PeerReader::number_names(std::vector<Clash> clashes) {
+void PeerReader::number_names(std::vector<Clash> clashes, std::string_view reserved) {
   if (clashes.empty()) return;
   std::sort(clashes.begin(), clashes.end(),
             [](const Clash& a, const Clash& b) { return a.peer < b.peer; });
   FreeNames names;
+  names.take(reserved);
   for (const ConfiguredPeer& peer : result_.peers) {
     if (!peer.name.empty()) names.take(peer.name);
   }
   for (const auto& [i, first] : clashes) {
     std::string& name = result_.peers[i].name;
     std::string numbered = names.take_free(name);
-    warn_at(i, fmt::format("the name '{}' is taken by the peer at {}: this one is '{}'", name,
-                           place_of_peer(first), numbered));
+    const std::string why =
+        first ? "is taken by the peer at " + place_of_peer(*first) : std::string(is_reserved);
+    warn_at(i, fmt::format("the name '{}' {}: this one is '{}'", name, why, numbered));
     name = std::move(numbered);
   }
 }

@@ -2,7 +2,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -43,8 +45,9 @@ class PeerReader {
   /// a warning: what the operator wrote takes precedence.
   void take_added_file(const std::string& path);
   /// Makes one peer of what several places say of one key: allowed-ips add up, of everything else
-  /// the first place counts. A name that another peer has gets a number. Hands out what was read.
-  [[nodiscard]] Result finish() &&;
+  /// the first place counts. A name that another peer has gets a number, and so does one that is
+  /// reserved. Hands out what was read. \param reserved a label that is no name; empty: none
+  [[nodiscard]] Result finish(std::string_view reserved = {}) &&;
 
  private:
   /// Where a peer is defined: file 0 is the YAML file, n the nth one of files_.
@@ -55,8 +58,8 @@ class PeerReader {
 
   /// Two peers with one name, by their positions in result_.peers.
   struct Clash {
-    std::uint32_t peer;   ///< it gets a number
-    std::uint32_t first;  ///< it keeps the name
+    std::uint32_t peer;                  ///< it gets a number
+    std::optional<std::uint32_t> first;  ///< it keeps the name; none: the name is reserved
   };
 
   void take_wireguard_file(const std::string& path, NameOrigin names);
@@ -65,8 +68,8 @@ class PeerReader {
   void drop_own_key(const std::string& path, wg::ConfigFile& file);
   void merge_peers();
   void merge_into(ConfiguredPeer& first, ConfiguredPeer&& second);
-  void settle_names();
-  void number_names(std::vector<Clash> clashes);
+  void settle_names(std::string_view reserved);
+  void number_names(std::vector<Clash> clashes, std::string_view reserved);
   void forget_found_keys();
   [[noreturn]] void fail_double(const std::string& what, std::size_t second,
                                 std::size_t first) const;

@@ -32,7 +32,7 @@ void give(ConfiguredPeer& peer, const std::string& name, NameOrigin origin, Free
           std::vector<std::string>& warnings) {
   std::string free = names.take_free(name);
   if (free != name)
-    warnings.push_back(fmt::format("the name '{}' is taken by another peer: {} is '{}'", name,
+    warnings.push_back(fmt::format("the name '{}' is taken: {} is '{}'", name,
                                    wg::describe_peer({}, peer.public_key), free));
   peer.name = std::move(free);
   peer.name_origin = origin;
@@ -42,6 +42,7 @@ void give(ConfiguredPeer& peer, const std::string& name, NameOrigin origin, Free
 void give_names(Config& config, const std::vector<Wanted>& wanted) {
   for (const Wanted& one : wanted) one.peer->name.clear();
   FreeNames names;
+  names.take(config.tunnel_label);
   const auto give_configured = [&](NameOrigin origin) {
     for (ConfiguredPeer& peer : config.peers) {
       if (peer.name.empty() || peer.name_origin != origin) continue;

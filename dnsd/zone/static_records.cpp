@@ -16,6 +16,8 @@ using dns::RrType;
 std::optional<std::string> check_reserved(dns::NameView owner, const ZoneNames& names) {
   if (schema::parse_peer_name(owner, names.apex()))
     return "is a peer's name; peers' records are made by the server";
+  if (names.is_tunnel_name(owner))
+    return "is for the addresses inside the tunnel, which the server makes; see tunnel-label";
   if (owner.equals(names.service_root())) return "is made by the server";
   dns::Name wildcard = names.service_root();
   (void)wildcard.prepend("*");

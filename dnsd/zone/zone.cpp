@@ -14,6 +14,7 @@
 
 #include "base/bytes.hpp"
 #include "base/encoding.hpp"
+#include "dnsd/zone/tunnel_records.hpp"
 
 namespace dnsd {
 
@@ -37,7 +38,7 @@ base::Expected<Zone, ZoneError> Zone::make(const ZoneOptions& options,
                                  options.apex.to_string(), options.apex.view().wire().size(),
                                  schema::max_zone_octets)});
   }
-  ZoneNames zone_names(options.apex, names);
+  ZoneNames zone_names(options.apex, names, options.tunnel_label);
   auto statics = StaticRecords::make(zone_names, std::move(records));
   if (!statics) return base::Unexpected(statics.error());
   return Zone(options, std::move(zone_names), *std::move(statics), peers, live);
@@ -108,7 +109,8 @@ Finding Zone::look_up_one(const Question& question, RrType type, View view, dns:
   find_node(question, type, view, node);
   bool is_for_any_name = false;
   if (!node.exists()) {
-    if (!live_.is_ready() && question.peer) return {Outcome::failed};
+    const bool is_tunnel = view == View::private_view && names_.is_tunnel_name(name);
+    if (!live_.is_ready() && (question.peer || is_tunnel)) return {Outcome::failed};
     node.statics = find_wildcard(name, view);
     is_for_any_name = node.exists();
   }
@@ -177,6 +179,11 @@ Zone::Node::Dynamic Zone::find_fixed(dns::NameView name, View view, Node& node) 
     if (name.equals(names_.service_types_root())) return Node::Dynamic::empty;
     if (name.equals(names_.service_types())) return Node::Dynamic::service_types;
   }
+  if (view == View::private_view) {
+    const auto found = find_tunnel_name(name, names_, peers_, peer_records_, node.peer);
+    if (found == TunnelName::root) return Node::Dynamic::empty;
+    if (found == TunnelName::peer) return Node::Dynamic::tunnel;
+  }
   if (!options_.opens(&PublicParts::names, view)) return Node::Dynamic::none;
   const auto alias = names_.find_alias(name);
   if (!alias) return Node::Dynamic::none;
@@ -219,6 +226,8 @@ bool Zone::emit(const Node& node, RrType type, View view, const Emission& to) co
       if (type != RrType::cname) return false;
       to.add(type, options_.cname_ttl, names_.target(node.alias).view().wire());
       return true;
+    case Node::Dynamic::tunnel:
+      return emit_tunnel_addresses(node.peer, type, options_.cname_ttl, to);
     case Node::Dynamic::service_root:
       if (type == RrType::ptr) {
         if (!options_.opens(&PublicParts::list, view)) return false;
@@ -346,7 +355,7 @@ void Zone::for_each_common_record(View view, const Visit& visit) const {
   const auto visit_name = [&](dns::NameView owner) {
     Node node;
     node.dynamic = find_fixed(owner, view, node);
-    for (const RrType type : {RrType::txt, RrType::ptr, RrType::cname})
+    for (const RrType type : {RrType::txt, RrType::ptr, RrType::cname, RrType::a, RrType::aaaa})
       (void)emit(node, type, view, Emission{owner, sink});
   };
 
@@ -364,6 +373,7 @@ void Zone::for_each_common_record(View view, const Visit& visit) const {
     visit_below({label});
     visit_below({label, schema::protocol_label, schema::service_label});
     visit_below({schema::protocol_label, schema::service_label, label});
+    if (!options_.tunnel_label.empty()) visit_below({options_.tunnel_label, label});
   }
 }
 

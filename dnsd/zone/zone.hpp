@@ -103,13 +103,14 @@ class Zone {
       empty,         ///< an empty non-terminal above names that the server makes
       peer,          ///< a name of a registered peer
       alias,         ///< a CNAME to a name of a configured peer
+      tunnel,        ///< the addresses of a named peer inside the tunnel
       service_root,  ///< _wireguard._udp.Z
       service_types  ///< _services._dns-sd._udp.Z
     };
     Dynamic dynamic = Dynamic::none;
     const StaticNode* statics = nullptr;
     const schema::PeerName* name = nullptr;  ///< of `peer`; borrowed from the question
-    VisiblePeer peer{};                      ///< of `peer`
+    VisiblePeer peer{};                      ///< of `peer` and `tunnel`
     ZoneNames::Alias alias{};                ///< of `alias`
 
     [[nodiscard]] bool exists() const { return statics != nullptr || dynamic != Dynamic::none; }

@@ -13,12 +13,13 @@ dns::Name child_of(const dns::Name& parent, std::string_view label) {
 
 }  // namespace
 
-ZoneNames::ZoneNames(const dns::Name& apex, const PeerLabels& labels)
+ZoneNames::ZoneNames(const dns::Name& apex, const PeerLabels& labels, std::string_view tunnel_label)
     : apex_(apex),
       protocol_root_(child_of(apex, schema::protocol_label)),
       service_root_(child_of(protocol_root_, schema::service_label)),
       service_types_root_(child_of(protocol_root_, "_dns-sd")),
       service_types_(child_of(service_types_root_, "_services")) {
+  if (!tunnel_label.empty()) tunnel_root_ = child_of(apex, tunnel_label);
   for (const auto& [label, key] : labels) alias_keys_.emplace(child_of(dns::Name(), label), key);
 }
 
@@ -47,8 +48,9 @@ dns::Name ZoneNames::target(const Alias& alias) const {
   return schema::service_name(*alias.key, apex_);
 }
 
-bool ZoneNames::has_label(std::string_view label) const {
-  return alias_keys_.contains(child_of(dns::Name(), label));
+const wg::PublicKey* ZoneNames::find_key(std::string_view label) const {
+  const auto found = alias_keys_.find(child_of(dns::Name(), label));
+  return found == alias_keys_.end() ? nullptr : &found->second;
 }
 
 }  // namespace dnsd

@@ -25,8 +25,9 @@ class ZoneNames {
   /// Label, as a name of one label → key.
   using AliasKeys = std::unordered_map<dns::Name, wg::PublicKey, dns::NameHash, dns::NameEqual>;
 
-  /// \param apex at most schema::max_zone_octets.
-  ZoneNames(const dns::Name& apex, const PeerLabels& labels);
+  /// \param apex at most schema::max_zone_octets. \param tunnel_label of NAME.tunnel.Z; empty:
+  /// there are no such names
+  ZoneNames(const dns::Name& apex, const PeerLabels& labels, std::string_view tunnel_label = {});
 
   [[nodiscard]] const dns::Name& apex() const { return apex_; }
   /// _udp.Z
@@ -37,6 +38,13 @@ class ZoneNames {
   [[nodiscard]] const dns::Name& service_types_root() const { return service_types_root_; }
   /// _services._dns-sd._udp.Z
   [[nodiscard]] const dns::Name& service_types() const { return service_types_; }
+
+  /// tunnel.Z, above the peers' addresses inside the tunnel
+  [[nodiscard]] const std::optional<dns::Name>& tunnel_root() const { return tunnel_root_; }
+  /// Whether a name is at or below tunnel.Z.
+  [[nodiscard]] bool is_tunnel_name(dns::NameView name) const {
+    return tunnel_root_ && name.is_at_or_below(*tunnel_root_);
+  }
 
   /// A name with the label of a peer in place of its key.
   struct Alias {
@@ -50,7 +58,9 @@ class ZoneNames {
   [[nodiscard]] std::optional<Alias> find_alias(dns::NameView name) const;
   /// The name of the peer that the alias stands for. \param alias not of form `protocol`.
   [[nodiscard]] dns::Name target(const Alias& alias) const;
-  [[nodiscard]] bool has_label(std::string_view label) const;
+  [[nodiscard]] bool has_label(std::string_view label) const { return find_key(label) != nullptr; }
+  /// The key of a labelled peer. \return nullptr: there is none of that label; else borrowed
+  [[nodiscard]] const wg::PublicKey* find_key(std::string_view label) const;
   [[nodiscard]] const AliasKeys& alias_keys() const { return alias_keys_; }
 
  private:
@@ -59,6 +69,7 @@ class ZoneNames {
   dns::Name service_root_;
   dns::Name service_types_root_;
   dns::Name service_types_;
+  std::optional<dns::Name> tunnel_root_;
   AliasKeys alias_keys_;
 };
 

@@ -101,6 +101,7 @@ def naming_table(world):
         ("alice", "CNAME", "private", f"CNAME {key}.{ZONE}."),
         ("_wireguard._udp.alice", "CNAME", "private", f"CNAME _wireguard._udp.{key}.{ZONE}."),
         ("alice._wireguard._udp", "CNAME", "private", f"CNAME {instance}.{ZONE}."),
+        ("alice.tunnel", "A", "private", "A 10.77.9.0"),
         ("", "SOA", "both", "SOA "),
         ("", "NS", "both", f"NS ns1.{ZONE}."),
         ("www", "A", "both", "A 203.0.113.80"),

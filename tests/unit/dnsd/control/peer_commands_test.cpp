@@ -124,6 +124,7 @@ TEST_CASE("peer add: wrong words change nothing") {
   const std::string key = noise::KeyPair::draw().public_key().to_base64();
   CHECK(f.add("bob", "no key").result.exit == 2);
   CHECK(f.add("two words", key).result.exit == 2);
+  CHECK(f.add("tunnel", key).result.exit == 2);
   CHECK(f.add("bob", key, {"10.0.0.300"}).result.exit == 2);
   CHECK(f.add("ALICE", key).result.exit == 1);
   CHECK(f.add("bob", f.alice.to_base64()).result.exit == 1);
@@ -231,6 +232,7 @@ TEST_CASE("peer rename: what is refused changes nothing") {
     return f.run(request).result;
   };
   CHECK(rename("bob", "two words").exit == 2);
+  CHECK(rename("bob", "Tunnel").exit == 2);
   CHECK(rename("nobody", "x").exit == 1);
   CHECK(rename(noise::KeyPair::draw().public_key().to_base64(), "x").exit == 1);
   CHECK(rename("bob", "Alice").error.find("that of another peer, (") != std::string::npos);

@@ -127,6 +127,26 @@ TEST_CASE("of a name that several peers have, the first keeps it and the others 
   CHECK(message.starts_with("/etc/wg-dnsd/w.yaml:8: the name 'Alice'"));
 }
 
+TEST_CASE("the label of tunnel names is no name: in a file it gets a number, in YAML it is wrong") {
+  const std::string two = section(bob, "# Name = Tunnel\n\n") + section(carol, "# Name = tunnel\n");
+  Config config = read_sites(two);
+  CHECK(config.peers.at(1).name == "Tunnel-2");
+  CHECK(config.peers.at(2).name == "tunnel-3");
+  REQUIRE(config.warnings.size() == 2);
+  CHECK(config.warnings[0] ==
+        "/etc/wg-dnsd/sites.conf:1: the name 'Tunnel' is the label of the addresses inside the "
+        "tunnel (tunnel-label): this one is 'Tunnel-2'");
+  const std::string in_yaml = "  - public-key: " + std::string(bob) + "\n    name: tunnel\n";
+  CHECK(error_of([&] {
+          (void)read_peers({}, in_yaml);
+        }).starts_with("/etc/wg-dnsd/w.yaml:8: the name 'tunnel' is the label of"));
+  for (const std::string& label : {std::string("\"\""), std::string("inside")}) {
+    CAPTURE(label);
+    config = read_peers({}, in_yaml + "tunnel-label: " + label + "\n");
+    CHECK(config.peers.at(1).name == "tunnel");
+  }
+}
+
 TEST_CASE("a name in YAML is that of the peer, whatever a file says of the same key") {
   const std::string in_yaml = "  - public-key: " + std::string(bob) + "\n    name: bob\n";
   for (const std::string& comment : {std::string(), std::string("# Name = robert\n")}) {

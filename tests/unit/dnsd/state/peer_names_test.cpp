@@ -80,6 +80,12 @@ TEST_CASE("a given name goes before comments and added peers, and YAML before a 
   CHECK(names_of(config) == Names{"given"});
 }
 
+TEST_CASE("the label of tunnel names is no name of a peer") {
+  Config config = with_peers({{"", NameOrigin::comment}});
+  (void)dnsd::restore_names(config, {{peer_key(1), {"Tunnel"}}});
+  CHECK(names_of(config) == Names{"Tunnel-2"});
+}
+
 TEST_CASE("a name that is taken gets a number, the weaker one") {
   SUBCASE("of a phone with a new key the file's is the name") {
     Config config = with_peers({{"", NameOrigin::comment}, {"Phone", NameOrigin::comment}});
@@ -87,8 +93,7 @@ TEST_CASE("a name that is taken gets a number, the weaker one") {
     CHECK(dnsd::restore_names(config, known) ==
           PeerNames{{peer_key(1), {"phone-2"}}, {peer_key(2), {"Phone"}}});
     REQUIRE(config.warnings.size() == 1);
-    CHECK(config.warnings[0] ==
-          "the name 'phone' is taken by another peer: (AQEB…BAQE) is 'phone-2'");
+    CHECK(config.warnings[0] == "the name 'phone' is taken: (AQEB…BAQE) is 'phone-2'");
   }
   SUBCASE("a comment yields to a given name, and that to YAML") {
     Config config = with_peers({{"bob", NameOrigin::comment},
