@@ -19,7 +19,7 @@ if(WG_DNSD_BUILD_TESTS)
   require_package(doctest doctest-dev)
 endif()
 
-foreach(pair "ldns:libldns-dev" "libmnl:libmnl-dev")
+foreach(pair "ldns:libldns-dev" "libmnl:libmnl-dev" "qrcodegencpp:libqrcodegencpp-dev")
   string(REPLACE ":" ";" pair ${pair})
   list(GET pair 0 module)
   list(GET pair 1 debian)

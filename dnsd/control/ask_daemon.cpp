@@ -18,7 +18,8 @@ constexpr std::chrono::seconds reload_patience{30};
 
 bool reads_again(Command command) {
   return command == Command::reload || command == Command::peer_add ||
-         command == Command::peer_remove || command == Command::peer_rename;
+         command == Command::peer_remove || command == Command::peer_rename ||
+         command == Command::peer_new;
 }
 
 CLI::App* add_question(CLI::App& app, Question& question, const char* word, const char* help,
@@ -70,6 +71,11 @@ void add_peer_questions(CLI::App& app, Question& question) {
       add("config", "Print what belongs in the peer's own wg0.conf", Command::peer_config),
       question);
   add_peer_name(add("remove", "Remove a peer that was added", Command::peer_remove), question);
+  CLI::App* made = add("new", "Make a key pair, register the peer, and print its whole file, once",
+                       Command::peer_new);
+  made->add_option("name", request.name, "Name of the new peer")->type_name("NAME")->required();
+  made->add_flag("--qr", request.qr, "A QR code for the app on a phone, instead of the file");
+  made->add_flag("--full", request.full, "Every other peer, too, through the public host");
   CLI::App* renamed =
       add("rename", "Give a peer another name; it stays over a restart", Command::peer_rename);
   add_peer_name(renamed, question);

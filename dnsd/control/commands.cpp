@@ -46,6 +46,7 @@ control::Reply Commands::answer(std::string_view line) {
     case ControlRequest::Command::peer_add:
     case ControlRequest::Command::peer_remove:
     case ControlRequest::Command::peer_rename:
+    case ControlRequest::Command::peer_new:
     case ControlRequest::Command::peer_list:
     case ControlRequest::Command::peer_reset:
       return run_peer_command(*request, context_);

@@ -17,7 +17,7 @@ using Json = nlohmann::json;
 /// Octets that are quoted of a request that was not understood.
 constexpr std::size_t shown_octets = 80;
 
-constexpr std::array<std::pair<std::string_view, ControlRequest::Command>, 13> commands{{
+constexpr std::array<std::pair<std::string_view, ControlRequest::Command>, 14> commands{{
     {"zone", ControlRequest::Command::zone},
     {"status", ControlRequest::Command::status},
     {"peers", ControlRequest::Command::peers},
@@ -29,6 +29,7 @@ constexpr std::array<std::pair<std::string_view, ControlRequest::Command>, 13> c
     {"peer add", ControlRequest::Command::peer_add},
     {"peer remove", ControlRequest::Command::peer_remove},
     {"peer rename", ControlRequest::Command::peer_rename},
+    {"peer new", ControlRequest::Command::peer_new},
     {"peer list", ControlRequest::Command::peer_list},
     {"peer reset", ControlRequest::Command::peer_reset},
 }};
@@ -49,6 +50,14 @@ bool take_member(const std::string& member, const Json& value, ControlRequest& r
   }
   if (member == "json" && value.is_boolean()) {
     request.json = value.get<bool>();
+    return true;
+  }
+  if (member == "qr" && value.is_boolean()) {
+    request.qr = value.get<bool>();
+    return true;
+  }
+  if (member == "full" && value.is_boolean()) {
+    request.full = value.get<bool>();
     return true;
   }
   if (member == "name" && value.is_string()) {
@@ -123,6 +132,8 @@ std::string write_control_request(const ControlRequest& request) {
     json["view"] = to_string(request.view);
   }
   if (request.json) json["json"] = true;
+  if (request.qr) json["qr"] = true;
+  if (request.full) json["full"] = true;
   return control::to_line(json);
 }
 

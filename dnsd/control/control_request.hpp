@@ -27,6 +27,7 @@ struct ControlRequest {
     peer_add,
     peer_remove,
     peer_rename,
+    peer_new,
     peer_list,
     peer_reset,
   };
@@ -36,6 +37,8 @@ struct ControlRequest {
   std::string name = {};  ///< query: what is asked for, as it was typed; peer_…: name or key
   std::string type = {};  ///< query: SRV, A, TYPE65280
   std::string key = {};   ///< peer_add: the public key
+  bool qr = false;        ///< peer_new: as a code for the camera of a phone
+  bool full = false;      ///< peer_new: with the other peers
   std::string new_name = {};                  ///< peer_rename
   std::vector<std::string> allowed_ips = {};  ///< peer_add
   std::string preshared_key_file = {};        ///< peer_add: read by the daemon; empty: none

@@ -7,6 +7,10 @@
 
 #include "control/to_line.hpp"
 #include "dnsd/control/added_peers.hpp"
+#include "dnsd/control/free_address.hpp"
+#include "dnsd/control/peer_file.hpp"
+#include "dnsd/control/qr_text.hpp"
+#include "dnsd/host/host_addresses.hpp"
 #include "noise/key_file.hpp"
 #include "schema/owner_name.hpp"
 
@@ -15,8 +19,6 @@ namespace {
 
 constexpr int exit_refused = 1;
 constexpr int exit_usage = 2;
-/// As the README recommends: NATs forget a mapping after 30 s at the earliest.
-constexpr int keepalive_seconds = 25;
 
 control::Reply refuse(int exit, std::string why) {
   return {.text = {}, .result = {.exit = exit, .error = std::move(why)}};
@@ -64,31 +66,9 @@ control::Reply list_keys(const CommandContext& context) {
 control::Reply print_config(const std::string& who, const CommandContext& context) {
   const ConfiguredPeer* const peer = find_peer(context.config, who);
   if (peer == nullptr) return refuse_unknown(who);
-  if (context.observatory.points().opened().empty())
-    return refuse(exit_refused, "no built-in point is configured: see --observe");
-  control::Reply reply;
-  for (const ObservationPoint* point : context.observatory.points().opened()) {
-    const base::Endpoint& listen = point->settings().listen;
-    const bool is_loopback = listen.address.is_loopback();  // for peers on this host
-    const auto endpoint =
-        is_loopback ? std::optional(listen) : context.observatory.reached_at(listen);
-    if (!endpoint)
-      return refuse(exit_refused,
-                    fmt::format("the address of the point {} is not known: name it with --ns "
-                                "NAME=ADDRESS, or observe there",
-                                listen.to_string()));
-    if (!reply.text.empty()) reply.text += '\n';
-    reply.text += fmt::format("[Peer]\nPublicKey = {}\n", point->public_key().to_base64());
-    if (peer->preshared_key) reply.text += "# PresharedKey = (the one that this peer has)\n";
-    reply.text += fmt::format("Endpoint = {}\n", endpoint->to_string());
-    std::string allowed;
-    for (const base::IpAddress& address : point->settings().tunnel_addresses)
-      allowed += fmt::format("{}{}/{}", allowed.empty() ? "" : ", ", address.to_string(),
-                             address.is_ipv4() ? 32 : 128);
-    if (!allowed.empty()) reply.text += fmt::format("AllowedIPs = {}\n", allowed);
-    reply.text += fmt::format("PersistentKeepalive = {}\n", keepalive_seconds);
-  }
-  return reply;
+  auto sections = write_hub_sections(context, peer->preshared_key.has_value());
+  if (!sections) return refuse(exit_refused, std::move(sections.error()));
+  return {.text = *std::move(sections)};
 }
 
 /// Why no peer may have this name; nullopt: one may.
@@ -125,23 +105,104 @@ std::optional<std::string> read_words(const ControlRequest& request, const Confi
   return std::nullopt;
 }
 
+/// \param done the reply when the peer is registered
+control::Reply register_peer(const ConfiguredPeer& peer, control::Reply done,
+                             const CommandContext& context) {
+  const std::string file = added_peers_file(context.config);
+  if (const auto added = append_peer(file, peer); !added)
+    return refuse(exit_refused, added.error());
+  auto problem = context.reload();
+  if (!problem) return done;
+  // The reload may have done this, and failed at something else.
+  if (find_peer(context.config, peer.public_key.to_base64()) != nullptr) {
+    done.result = tell("added, but", *problem).result;
+    return done;
+  }
+  (void)erase_peer(file, peer.public_key);
+  return refuse(exit_refused, std::move(*problem));
+}
+
+control::Reply refuse_known(const std::string& who) {
+  return refuse(exit_refused, fmt::format("there is a peer '{}' already", who));
+}
+
 control::Reply add(const ControlRequest& request, const CommandContext& context) {
   ConfiguredPeer peer;
   if (auto wrong = read_words(request, context.config, peer))
     return refuse(exit_usage, std::move(*wrong));
   for (const std::string& known : {request.key, request.name}) {
-    if (find_peer(context.config, known) != nullptr)
-      return refuse(exit_refused, fmt::format("there is a peer '{}' already", known));
+    if (find_peer(context.config, known) != nullptr) return refuse_known(known);
   }
-  const std::string file = added_peers_file(context.config);
-  if (const auto added = append_peer(file, peer); !added)
-    return refuse(exit_refused, added.error());
-  auto problem = context.reload();
-  if (!problem) return {};
-  // The reload may have done this, and failed at something else.
-  if (find_peer(context.config, request.key) != nullptr) return tell("added, but", *problem);
-  (void)erase_peer(file, peer.public_key);
-  return refuse(exit_refused, std::move(*problem));
+  return register_peer(peer, {}, context);
+}
+
+/// The addresses of a new peer: the first free one of each family.
+base::Expected<std::vector<base::IpAddress>, std::string> choose_addresses(
+    const CommandContext& context) {
+  const Config& config = context.config;
+  if (config.address_range.empty())
+    return base::Unexpected(
+        std::string("no address-range is configured: add the addresses inside the tunnel that new "
+                    "peers may get, as `address-range: 10.0.0.0/24`"));
+  std::vector<base::Prefix> taken;
+  const auto take = [&](const std::vector<base::Prefix>& blocks) {
+    taken.insert(taken.end(), blocks.begin(), blocks.end());
+  };
+  const auto take_address = [&](const base::IpAddress& address) {
+    taken.push_back(*base::Prefix::make(address, address.is_ipv4() ? 32 : 128));
+  };
+  for (const ConfiguredPeer& peer : config.peers) take(peer.allowed_ips);
+  context.peers.for_each(
+      [&](const wg::PublicKey&, const PeerRecord& peer) { take(peer.detail->allowed_ips); });
+  for (const ConfiguredPoint& point : config.points) {
+    for (const base::IpAddress& address : point.tunnel_addresses) take_address(address);
+  }
+  for (const base::InterfaceAddress& own : read_host(config).addresses) take_address(own.address);
+  std::vector<base::IpAddress> addresses;
+  for (const base::Prefix& range : config.address_range) {
+    const bool has_one = std::any_of(addresses.begin(), addresses.end(), [&](const auto& address) {
+      return address.family() == range.address().family();
+    });
+    const auto address = has_one ? std::nullopt : find_free_address(range, taken);
+    if (address) addresses.push_back(*address);
+  }
+  if (addresses.empty())
+    return base::Unexpected(
+        std::string("no address of address-range is free: see wg-dnsd peer list"));
+  return addresses;
+}
+
+control::Reply create(const ControlRequest& request, const CommandContext& context) {
+  const std::string& name = request.name;
+  if (auto wrong = check_name(name, context.config)) return refuse(exit_usage, *std::move(wrong));
+  if (find_peer(context.config, name) != nullptr) return refuse_known(name);
+  const auto addresses = choose_addresses(context);
+  if (!addresses) return refuse(exit_refused, addresses.error());
+  wg::PrivateKey key;
+  noise::fill_random(key.span());
+  const auto file = write_peer_file(context, key, *addresses, request.full);
+  if (!file) return refuse(exit_refused, file.error());
+  control::Reply reply;
+  if (request.qr) {
+    auto code = draw_qr(*file);
+    if (!code)
+      return refuse(exit_refused, fmt::format("the file has {} octets, and a QR code holds {}: "
+                                              "leave out --full, or --qr",
+                                              file->size(), max_qr_octets));
+    reply.text = *std::move(code);
+    for (const std::string& line : tell_what_works(context, name, request.full))
+      reply.text += line + '\n';
+  } else {
+    for (const std::string& line : tell_what_works(context, name, request.full))
+      reply.text += "# " + line + '\n';
+    reply.text += *file;
+  }
+  ConfiguredPeer peer;
+  peer.public_key = noise::KeyPair(key).public_key();
+  peer.name = name;
+  for (const base::IpAddress& address : *addresses)
+    peer.allowed_ips.push_back(*base::Prefix::make(address, address.is_ipv4() ? 32 : 128));
+  return register_peer(peer, std::move(reply), context);
 }
 
 control::Reply remove(const std::string& who, const CommandContext& context) {
@@ -277,6 +338,8 @@ control::Reply run_peer_command(const ControlRequest& request, const CommandCont
       return remove(request.name, context);
     case Command::peer_rename:
       return rename(request.name, request.new_name, context);
+    case Command::peer_new:
+      return create(request, context);
     case Command::peer_list:
       return request.json ? list_for_programs(context.config) : list(context.config);
     case Command::peer_reset:

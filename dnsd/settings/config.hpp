@@ -84,6 +84,7 @@ struct Config {
   std::uint64_t relay_rate = 20'000'000;    ///< bit/s of one sender at one point; 0: no limit
   std::uint64_t relay_total = 200'000'000;  ///< bit/s at one point; 0: no limit
   std::vector<std::string> peers_files;     ///< absolute paths; their peers are in `peers`
+  std::vector<base::Prefix> address_range;  ///< `peer new` takes tunnel addresses from here
   std::vector<ConfiguredPeer> peers;        ///< each public key and each name once
   std::size_t peers_in_yaml = 0;  ///< how many of `peers` are from the YAML file; they come first
   bool publish_listed_only = false;   ///< publish: listed

@@ -33,6 +33,14 @@ constexpr std::array<RateUnit, 3> rate_units{
     {{'G', 1'000'000'000}, {'M', 1'000'000}, {'k', 1'000}}};
 constexpr std::uint64_t max_bit_rate = 1'000'000'000'000;
 
+/// Each once.
+bool add_prefix(std::vector<base::Prefix>& known, const std::string& value) {
+  const auto prefix = base::Prefix::parse(value);
+  if (!prefix || std::find(known.begin(), known.end(), *prefix) != known.end()) return false;
+  known.push_back(*prefix);
+  return true;
+}
+
 }  // namespace
 
 bool set_zone(Config& config, const std::string& value) {
@@ -216,12 +224,12 @@ std::vector<std::string> get_poll_interval(const Config& config) {
   return {text};
 }
 
+bool add_address_range(Config& config, const std::string& value) {
+  return add_prefix(config.address_range, value);
+}
+
 bool add_rate_limit_exempt(Config& config, const std::string& value) {
-  const auto prefix = base::Prefix::parse(value);
-  auto& known = config.rate_limit_exempt;
-  if (!prefix || std::find(known.begin(), known.end(), *prefix) != known.end()) return false;
-  known.push_back(*prefix);
-  return true;
+  return add_prefix(config.rate_limit_exempt, value);
 }
 
 }  // namespace dnsd

@@ -53,6 +53,7 @@ void clear_listen(Config& config, View view);
 [[nodiscard]] bool set_poll_interval(Config& config, const std::string& value);
 [[nodiscard]] std::vector<std::string> get_poll_interval(const Config& config);
 
+[[nodiscard]] bool add_address_range(Config& config, const std::string& value);
 [[nodiscard]] bool add_rate_limit_exempt(Config& config, const std::string& value);
 
 }  // namespace dnsd

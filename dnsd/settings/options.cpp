@@ -94,6 +94,18 @@ constexpr std::array table{
            .set = config::add_text<config::is_not_empty, &Config::peers_files>,
            .clear = config::clear<&Config::peers_files>,
            .get = config::get_texts<&Config::peers_files>},
+    Option{.word = "address-range",
+           .shape = Shape::list,
+           .placeholder = "PREFIX",
+           .help = "wg-dnsd peer new takes the next free address inside the tunnel from here, one "
+                   "of each family.",
+           .allowed = "ADDRESS/LENGTH, each once",
+           .set = add_address_range,
+           .clear = config::clear<&Config::address_range>,
+           .get =
+               [](const Config& c) {
+                 return config::texts_of(c.address_range, &base::Prefix::to_string);
+               }},
     Option{.word = "publish",
            .placeholder = "WHICH",
            .help = "Which peers of the observed interfaces are published: all of them, or those "

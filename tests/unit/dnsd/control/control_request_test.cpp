@@ -19,6 +19,7 @@ TEST_CASE("a request is read as it was written") {
         .type = "TYPE65280"},
         ControlRequest{.command = Command::doctor}, ControlRequest{.command = Command::peers},
         ControlRequest{.command = Command::peer_rename, .name = "bob", .new_name = "robert"},
+        ControlRequest{.command = Command::peer_new, .name = "phone", .qr = true, .full = true},
         ControlRequest{.command = Command::reload}}) {
     const std::string line = dnsd::write_control_request(request);
     CAPTURE(line);

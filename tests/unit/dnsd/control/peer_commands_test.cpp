@@ -252,6 +252,30 @@ TEST_CASE("peer rename: what is refused changes nothing") {
   CHECK(f.observatory.names().empty());
 }
 
+TEST_CASE("peer new: what is refused changes nothing, and a refused reload is undone") {
+  Fixture f;
+  const auto create = [&](const std::string& name) { return f.run(Command::peer_new, name); };
+  CHECK(create("phone").result.error.find("no address-range is configured") == 0);
+  f.config.address_range = {*base::Prefix::parse("10.0.0.0/29")};
+  CHECK(create("two words").result.exit == 2);
+  CHECK(create("Alice").result.error == "there is a peer 'Alice' already");
+  CHECK(f.reloads == 0);
+  f.refusal = "it is wrong";
+  const auto refused = create("phone");
+  CHECK(refused.result == control::Result{1, "it is wrong"});
+  CHECK(refused.text.empty());
+  f.refusal.reset();
+  const auto made = create("phone");
+  CHECK(made.result == control::Result{});
+  // What the table has is taken as well: 10.0.0.1.
+  CHECK(made.text.find("\nAddress = 10.0.0.3/32\n") != std::string::npos);
+  CHECK(made.text.find(f.point_key().to_base64()) != std::string::npos);
+  // It is in the file once.
+  const auto added = dnsd::erase_peer(dnsd::added_peers_file(f.config), f.alice);
+  REQUIRE(added.has_value());
+  CHECK_FALSE(*added);
+}
+
 TEST_CASE("peer list: a table of the configured peers, names first") {
   Fixture f;
   dnsd::ConfiguredPeer unnamed;
