@@ -57,6 +57,9 @@ void check_whole(const Config& config) {
   if (config.expire_after < config.stale_after)
     throw ConfigError(fmt::format("expire-after ({} s) must not be shorter than stale-after ({} s)",
                                   config.expire_after.count(), config.stale_after.count()));
+  if (config.wgsd && !config.padded_names)
+    throw ConfigError(
+        "wgsd: true needs padded-names: true: its list leads to names in the padded spelling");
   check_points(config);
 }
 

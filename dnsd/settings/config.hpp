@@ -94,6 +94,7 @@ struct Config {
   bool publish_private = false;
   PublicParts public_parts;
   bool padded_names = true;
+  bool wgsd = false;  ///< lists and SRV answers are those of the CoreDNS plugin wgsd
   std::string tunnel_label = "tunnel";           ///< of NAME.tunnel.Z; empty: no such names
   std::size_t list_max = 100;                    ///< 0: no limit
   dns::Ttl endpoint_ttl{1};                      ///< records of peers

@@ -170,6 +170,13 @@ constexpr std::array table{
            .allowed = config::toggle_allowed,
            .set = set_toggle<&Config::padded_names>,
            .get = get_toggle<&Config::padded_names>},
+    Option{.word = "wgsd",
+           .shape = Shape::toggle,
+           .help = "Answers as the CoreDNS plugin wgsd: the list leads to padded names, and the "
+                   "SRV of a padded name brings its TXT along.",
+           .allowed = config::toggle_allowed,
+           .set = set_toggle<&Config::wgsd>,
+           .get = get_toggle<&Config::wgsd>},
     Option{.word = "tunnel-label",
            .placeholder = "LABEL",
            .help = "NAME.LABEL.ZONE is where the peer NAME is inside the tunnel, in the private "

@@ -249,8 +249,9 @@ void PeerRecords::emit_lan(const schema::LanEndpoints& lan, const Emission& to) 
 
 bool PeerRecords::emit_list(std::span<const wg::PublicKey> keys, const Emission& to) const {
   for (const wg::PublicKey& key : keys) {
-    to.add(RrType::ptr, options_.endpoint_ttl,
-           schema::instance_name(key, options_.apex).view().wire());
+    const dns::Name target = options_.wgsd ? schema::padded_instance_name(key, options_.apex)
+                                           : schema::instance_name(key, options_.apex);
+    to.add(RrType::ptr, options_.endpoint_ttl, target.view().wire());
   }
   return !keys.empty();
 }

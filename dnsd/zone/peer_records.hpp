@@ -92,6 +92,10 @@ class PeerRecords {
   [[nodiscard]] bool is_possible(const schema::PeerName& name) const {
     return name.form != schema::PeerName::Form::other && (!name.padded || options_.padded_names);
   }
+  /// Whether an answer with the SRV at this name has the peer's TXT in its additional section.
+  [[nodiscard]] bool brings_text(const schema::PeerName& name, dns::RrType type) const {
+    return options_.wgsd && name.padded && type == dns::RrType::srv;
+  }
   /// Whether the name exists. \param name of that peer, and possible.
   [[nodiscard]] bool exists(const schema::PeerName& name, const VisiblePeer& peer) const;
   /// The types for which emit() writes records. \param name exists.

@@ -122,7 +122,7 @@ Finding Zone::look_up_one(const Question& question, RrType type, View view, dns:
   if (type == RrType::any) {
     if (emit_any(node, view, to)) return {Outcome::hit, false, is_for_any_name};
   } else if (emit(node, type, view, to)) {
-    emit_additional(node, type, view, sink);
+    emit_additional(node, name, type, view, sink);
     const bool is_stale = node.dynamic == Node::Dynamic::peer && node.peer.stale &&
                           type != RrType::txt;  // TXT says it itself
     return {Outcome::hit, is_stale, is_for_any_name};
@@ -152,8 +152,9 @@ void Zone::find_node(const Question& question, RrType type, View view, Node& nod
 bool Zone::find_peer(const Question& question, RrType type, View view, VisiblePeer& peer) const {
   const schema::PeerName& name = *question.peer;
   if (!peer_records_.is_possible(name)) return false;
-  const auto relays =
-      type == RrType::txt || type == RrType::any ? live_.relays() : decltype(live_.relays()){};
+  const bool has_text =
+      type == RrType::txt || type == RrType::any || peer_records_.brings_text(name, type);
+  const auto relays = has_text ? live_.relays() : decltype(live_.relays()){};
   bool is_shown = false;
   if (!relays && !peer_records_.needs_snapshot(view)) {
     const auto endpoints = peers_.find_endpoints(name.key, question.hash);
@@ -276,11 +277,15 @@ bool Zone::emit_any(const Node& node, View view, const Emission& to) const {
 
 /// The addresses of the names that SRV and NS point to, if they are in this zone, in the order of
 /// the answer. Those of a peer's endpoints are written already.
-void Zone::emit_additional(const Node& node, RrType type, View view, dns::RecordSink& sink) const {
+void Zone::emit_additional(const Node& node, dns::NameView owner, RrType type, View view,
+                           dns::RecordSink& sink) const {
   if (type != RrType::srv && type != RrType::ns) return;
   if (node.dynamic == Node::Dynamic::peer) {
     if (const HostTarget* host = node.peer.host_target)
       emit_target_addresses(host->name, view, sink);
+    if (peer_records_.brings_text(*node.name, type))
+      (void)peer_records_.emit(*node.name, node.peer, RrType::txt,
+                               Emission{owner, sink, Section::additional});
     return;
   }
   for (const auto& rdata : node.statics->find(type)->rdata) {

@@ -134,7 +134,8 @@ class Zone {
   [[nodiscard]] bool emit(const Node& node, dns::RrType type, View view, const Emission& to) const;
   [[nodiscard]] bool emit_static(const Node& node, dns::RrType type, const Emission& to) const;
   [[nodiscard]] bool emit_any(const Node& node, View view, const Emission& to) const;
-  void emit_additional(const Node& node, dns::RrType type, View view, dns::RecordSink& sink) const;
+  void emit_additional(const Node& node, dns::NameView owner, dns::RrType type, View view,
+                       dns::RecordSink& sink) const;
   void emit_target_addresses(dns::NameView target, View view, dns::RecordSink& sink) const;
   void emit_referral(dns::NameView cut, View view, dns::RecordSink& sink) const;
   void emit_soa(dns::Section section, dns::RecordSink& sink) const;

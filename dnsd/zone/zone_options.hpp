@@ -15,6 +15,7 @@ struct ZoneOptions {
   dns::Ttl cname_ttl{60};    ///< CNAMEs of named peers, and their addresses in the tunnel
   dns::Ttl negative_ttl{1};  ///< lowers the MINIMUM of the SOA, never raises it
   bool padded_names = true;  ///< K====._wireguard._udp.Z as well
+  bool wgsd = false;         ///< the list is padded, and SRV at padded names brings TXT along
   std::string tunnel_label = "tunnel";  ///< of NAME.tunnel.Z; empty: there are no such names
   bool publish_private = false;  ///< RFC 1918, 100.64/10 and ULA endpoints in the public view too
   PublicParts public_parts;

@@ -90,6 +90,7 @@ std::shared_ptr<const Zone> make_zone(const Config& config, const ZoneSource& so
                           .cname_ttl = config.cname_ttl,
                           .negative_ttl = config.negative_ttl,
                           .padded_names = config.padded_names,
+                          .wgsd = config.wgsd,
                           .tunnel_label = config.tunnel_label,
                           .publish_private = config.publish_private,
                           .public_parts = config.public_parts},

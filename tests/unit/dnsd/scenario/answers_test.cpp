@@ -230,6 +230,8 @@ void run_case(const Case& test) {
         server.options.public_parts.list = words[1].find("list") != std::string::npos;
         server.options.public_parts.since = words[1].find("since") != std::string::npos;
         server.options.public_parts.allowed = words[1].find("allowed") != std::string::npos;
+      } else if (words[1] == "wgsd") {
+        server.options.wgsd = true;
       } else if (words[1].starts_with("tunnel-label=")) {
         server.options.tunnel_label = words[1].substr(words[1].find('=') + 1);
       } else if (words[1] == "not-ready") {

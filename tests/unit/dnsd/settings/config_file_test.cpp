@@ -205,4 +205,5 @@ TEST_CASE("the complete examples load") {
                     [](const auto& peer) { return !peer.name.empty(); }));
   CHECK(sites.warnings.empty());
   CHECK(load("replacing-wgsd").padded_names);
+  CHECK(load("replacing-wgsd").wgsd);
 }
