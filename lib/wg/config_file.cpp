@@ -392,7 +392,8 @@ class Parser {
     } else if (naming_.best->kind == found->kind && naming_.best->text != found->text) {
       add(file_.warnings, comment.line,
           fmt::format("the name {} is skipped: this peer is {}", quote_config(found->text),
-                      quote_config(naming_.best->text)));
+                      quote_config(naming_.best->text)),
+          /*is_about_name=*/true);
     }
   }
 
@@ -412,7 +413,8 @@ class Parser {
     add(file_.warnings, naming_.line,
         peer_.name.empty()
             ? fmt::format("the name {} is skipped: {}", said, rule)
-            : fmt::format("the name {} becomes {}: {}", said, quote_config(peer_.name), rule));
+            : fmt::format("the name {} becomes {}: {}", said, quote_config(peer_.name), rule),
+        /*is_about_name=*/true);
   }
 
   void fail_peer(std::size_t line, std::string message) {
@@ -447,8 +449,9 @@ class Parser {
     file_.interface = {};
   }
 
-  static void add(std::vector<ConfigError>& list, std::size_t line, std::string message) {
-    if (list.size() < max_config_errors) list.push_back({line, std::move(message)});
+  static void add(std::vector<ConfigError>& list, std::size_t line, std::string message,
+                  bool is_about_name = false) {
+    if (list.size() < max_config_errors) list.push_back({line, std::move(message), is_about_name});
   }
 
   std::size_t line_ = 0;

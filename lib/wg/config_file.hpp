@@ -44,6 +44,7 @@ struct ConfigError {
   std::size_t line = 0;  ///< 1-based
   /// What is wrong, what would be right, what is lost; never contains a key that is secret.
   std::string message;
+  bool is_about_name = false;  ///< of a peer
 };
 
 struct ConfigFile {
