@@ -25,6 +25,7 @@
 #include "updater/host/interface_lock.hpp"
 #include "updater/host/local_watch.hpp"
 #include "updater/host/memory_file.hpp"
+#include "updater/host/name_file.hpp"
 #include "updater/host/probe.hpp"
 #include "updater/lookup/lookup_worker.hpp"
 #include "updater/machine.hpp"
@@ -69,6 +70,7 @@ class Loop : private PrivateView::Listener {
 
   void follow_hangups();
   void tick();
+  void read_names();
   void take(const std::vector<Note>& notes);
   void miss_device(const wg::DeviceError& error);
   void carry_out(const Plan& plan);
@@ -86,6 +88,7 @@ class Loop : private PrivateView::Listener {
 
   const Config& config_;
   MemoryFile memory_file_;
+  NameFile name_file_;
   Machine machine_;
   asio::io_context context_{1};
   InterfaceLock lock_;
@@ -114,6 +117,7 @@ Loop::Loop(const Config& config, base::FileDescriptor lock)
       memory_file_(config.state_file, config.mode == Config::Mode::dry_run
                                           ? MemoryFile::Access::read_only
                                           : MemoryFile::Access::read_write),
+      name_file_(config.wg_quick_file),
       machine_(settings_of(config), memory_file_.load(), std::random_device()()),
       lock_(context_, std::move(lock)),
       local_watch_(context_, config.interface,
@@ -183,6 +187,7 @@ void Loop::tick() {
   device_problem_.clear();
   seen_device_ = true;
   local_watch_.follow(*device);
+  read_names();
   device_ = *device;
   const auto read = base::read_interface_addresses();
   const auto host = read ? *read : std::vector<base::InterfaceAddress>();
@@ -202,6 +207,13 @@ void Loop::tick() {
     return;
   }
   wait_until(plan.next);
+}
+
+void Loop::read_names() {
+  const auto names = name_file_.read_if_new();
+  if (!names) return;
+  for (const std::string& warning : names->warnings) spdlog::warn(warning);
+  machine_.learn_names(names->peers);
 }
 
 /// A daemon waits for its device. It ends only at the start, and only for an error that waiting
@@ -288,7 +300,7 @@ void Loop::write(const std::vector<Change>& changes) {
   for (const Change& change : changes) {
     const Note note = make_note(change);
     if (is_dry_run()) {
-      ok_ = base::print_output(stdout, to_string(note, config_.settings) + "\n") && ok_;
+      ok_ = base::print_output(stdout, to_string(note, machine_.settings()) + "\n") && ok_;
     } else {
       tell({note});
     }
@@ -362,7 +374,7 @@ void Loop::feed_watchdog(base::SteadyTime now) {
 
 void Loop::tell(const std::vector<Note>& notes) const {
   for (const Note& note : notes) {
-    const std::string line = to_string(note, config_.settings);
+    const std::string line = to_string(note, machine_.settings());
     switch (note.level) {
       case Note::Level::detail:
         spdlog::debug(line);

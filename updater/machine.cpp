@@ -59,6 +59,7 @@ Plan Machine::step(const base::Now& now, const wg::Device& device,
                    std::span<const base::InterfaceAddress> host) {
   Plan plan;
   meet_peers(now, device);
+  names_.settle(device, settings_, memory_, plan.notes);
   tell_missing_hubs(device, plan);
   watch_clock(now, plan);
   look_up_own(now, device, plan);
@@ -299,7 +300,7 @@ PeerReport Machine::describe_peer(const base::Now& now, const wg::DevicePeer& sh
       report.handshake_age =
           std::chrono::duration_cast<std::chrono::seconds>(now.steady - *handshake);
   }
-  report.name = settings_.of(report.key).name;
+  report.name = settings_.name_of(report.key);
   if (const auto story = stories_.find(report.key); story != stories_.end())
     report.story = story->second;
   return report;
@@ -348,7 +349,10 @@ void Machine::learn_own(const base::Now& now, const LookupResult& result,
 
 void Machine::learn_private(const wg::PublicKey& peer, const PublishedText& text) {
   if (own_ && peer == own_key_) own_->learn_private(text);
-  if (auto* direct = find_as<DirectPeer>(peers_, peer)) direct->learn_private(text);
+  auto* direct = find_as<DirectPeer>(peers_, peer);
+  if (direct == nullptr) return;
+  direct->learn_private(text);
+  names_.learn_told(peer, text.name);
 }
 
 std::vector<Note> Machine::learn_lan(const base::Now& now, const LanResult& result) {
@@ -368,6 +372,7 @@ std::vector<Note> Machine::observe_mesh(const base::Now& now, const wg::Device& 
 MeshPlan Machine::plan_mesh(const base::Now& now, const wg::Device& device,
                             unsigned interface_index, const base::IpAddress& server,
                             std::span<const base::InterfaceAddress> host, const MeshList& list) {
+  for (const ListedPeer& peer : list.peers) names_.learn_told(peer.key, peer.name);
   MeshPlan plan =
       updater::plan_mesh(settings_, device, interface_index, server, host, list, memory_);
   // The list is read every 20 s, and refuses the same peers each time.

@@ -14,6 +14,7 @@
 #include "updater/peer/direct_peer.hpp"
 #include "updater/peer/hub.hpp"
 #include "updater/plan/memory.hpp"
+#include "updater/plan/names.hpp"
 #include "updater/plan/plan.hpp"
 #include "updater/report/metrics.hpp"
 #include "updater/report/report.hpp"
@@ -42,6 +43,8 @@ class Machine {
                           std::span<const base::InterfaceAddress> host);
   /// Takes the result of a look-up. One for a peer that is gone is ignored.
   [[nodiscard]] std::vector<Note> learn(const base::Now& now, const LookupResult& result);
+  /// Takes the names in WireGuard's file, all of them.
+  void learn_names(const std::map<wg::PublicKey, std::string>& names) { names_.learn_file(names); }
   /// Takes the text of a peer, or of the own key, in the private view.
   void learn_private(const wg::PublicKey& peer, const PublishedText& text);
   /// Takes what a peer says of its own network.
@@ -71,6 +74,8 @@ class Machine {
   [[nodiscard]] Report describe(const base::Now& now, const wg::Device& device) const;
 
   [[nodiscard]] const Memory& memory() const { return memory_; }
+  /// The operator's, with the names that others gave.
+  [[nodiscard]] const Settings& settings() const { return settings_; }
   /// Takes a reading: which peers of the mesh are still on the device (mesh.hpp). Call before each
   /// step.
   [[nodiscard]] std::vector<Note> observe_mesh(const base::Now& now, const wg::Device& device,
@@ -115,8 +120,8 @@ class Machine {
   void hurry_peers(base::SteadyTime now, const std::string& what);
   [[nodiscard]] base::SteadyTime next_step(base::SteadyTime now) const;
 
-  // Constant after construction.
-  const Settings settings_;
+  Settings settings_;  ///< constant after construction, but for the names
+  Names names_;
 
   Memory memory_;
   Memory saved_;  ///< the memory as the last plan that said `remember` left it

@@ -44,7 +44,7 @@ int ask(std::vector<std::string> words) {
   }
   auto* json = status->add_flag("--json", request.json, "One JSON object");
   status->add_flag("--watch", watch, "Again every second, until interrupted")->excludes(json);
-  why->add_option("peer", request.peer, "Its public key, or the beginning of it")
+  why->add_option("peer", request.peer, "Its name, its public key, or the beginning of that")
       ->type_name("PEER")
       ->required();
   app.require_subcommand(1);

@@ -25,6 +25,7 @@ DaemonFacts make_facts(const Config& config, const Report& report, const Memory&
   facts.hubs = config.settings.hubs;
   facts.private_server = config.private_server;
   for (const PeerReport& peer : report.peers) {
+    if (!peer.name.empty()) facts.names.emplace(peer.key, peer.name);
     if (!peer.problem.empty()) facts.hub_problems.emplace(peer.key, peer.problem);
   }
   for (const auto& [key, peer] : memory) {
@@ -41,7 +42,7 @@ control::Reply tell_story(const Report& report, const ControlRequest& request) {
   if (peer == nullptr)
     return fail(
         exit_not_found,
-        fmt::format("\"{}\" is neither a peer's key on {}, nor the beginning of exactly one",
+        fmt::format("\"{}\" is no peer's name or key on {}, nor the beginning of exactly one key",
                     request.peer, report.interface));
   return {.text = write_story(report, *peer)};
 }

@@ -16,7 +16,7 @@ struct ControlRequest {
   enum class Command : std::uint8_t { status, why, doctor };
   Command command{};
   bool json = false;  ///< status: JSON instead of a table
-  std::string peer;   ///< why: a key or its beginning
+  std::string peer;   ///< why: a name, a key or its beginning
 
   friend bool operator==(const ControlRequest&, const ControlRequest&) = default;
 };

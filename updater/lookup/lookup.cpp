@@ -148,7 +148,7 @@ std::optional<PublishedText> read_text(const dns::Reply& reply, const wg::Public
   for (const dns::ReplyRecord* record : find_answer(reply, service, dns::RrType::txt)) {
     const auto text = schema::parse_peer_text(std::get<dns::TxtRecord>(record->data).strings);
     if (text && text->public_key == peer)
-      return PublishedText{text->is_hub, text->mapping, text->relays};
+      return PublishedText{text->is_hub, text->mapping, text->relays, text->name};
   }
   // A reply without the record says that there is none; an error of the resolver says nothing.
   if (reply.rcode == dns::Rcode::noerror || reply.rcode == dns::Rcode::nxdomain)

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -53,6 +54,7 @@ struct PublishedText {
   std::optional<schema::NatMapping> mapping;  ///< map=
   /// relay=, which is public: the hosts that pass packets on to the peer, the preferred one first.
   std::vector<wg::PublicKey> relays = {};
+  std::string name = {};  ///< name=: one label, or empty
 
   friend bool operator==(const PublishedText&, const PublishedText&) = default;
 };

@@ -37,7 +37,7 @@ class Story {
 /// The state of one peer at one moment.
 struct PeerReport {
   wg::PublicKey key;
-  std::string name;  ///< in the configuration; empty: none
+  std::string name;  ///< updater/plan/names.hpp; empty: none
   bool is_hub = false;
   std::string state;  ///< waiting, punching, direct, suspect, relayed, hub, ignored
   std::optional<base::Endpoint> endpoint;  ///< as WireGuard has it

@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "schema/owner_name.hpp"
+
 namespace updater {
 namespace {
 
@@ -105,6 +107,11 @@ std::optional<PeerMemory> parse_peer(const json& value, bool same_boot) {
     peer.last_good = base::Endpoint::parse(value["last-good"].get<std::string>());
     if (!peer.last_good) return std::nullopt;
   }
+  if (value.contains("name")) {
+    if (!value["name"].is_string()) return std::nullopt;
+    peer.name = value["name"].get<std::string>();
+    if (schema::check_peer_label(peer.name)) return std::nullopt;
+  }
   if (value.contains("mesh")) {
     if (!parse_mesh(value["mesh"], peer)) return std::nullopt;
     // The device did not survive the reboot. The user's removal of the peer stays valid.
@@ -132,6 +139,7 @@ std::string write_memory(const Memory& memory, std::string_view boot) {
                            {"ours", to_json(keepalive.ours())},
                            {"past", to_json(keepalive.past())}};
     if (peer.last_good) item["last-good"] = peer.last_good->to_string();
+    if (!peer.name.empty()) item["name"] = peer.name;
     for (const auto& [mesh, word] : mesh_words) {
       if (peer.mesh == mesh) item["mesh"] = write_mesh(peer, word);
     }

@@ -19,6 +19,8 @@ namespace updater {
 struct PeerMemory {
   Keepalive keepalive;
   std::optional<base::Endpoint> last_good;  ///< the last endpoint that worked; none: not known
+  /// What a comment in WireGuard's file, or the public host, called it last; one label, or empty.
+  std::string name = {};
 
   /// Whether we added the peer to the device (updater/tunnel/mesh.hpp).
   enum class Mesh : std::uint8_t {

@@ -313,7 +313,7 @@ void Examination::check_hubs() {
 void Examination::check_hub(const wg::DevicePeer& hub,
                             const std::optional<base::IpAddress>& server) {
   if (!server) return check_published_hub(hub);
-  const std::string key = hub.public_key.to_base64();
+  const std::string key = facts_.daemon.describe_whole(hub.public_key);
   constexpr const char* remedy =
       "--hub with the key that `wg-dnsd pubkey`, or `wg show` of its interface, says on the public "
       "host";
@@ -357,7 +357,7 @@ void Examination::check_published_hub(const wg::DevicePeer& hub) {
       fmt::format(
           "{} may be another peer's key: DNS publishes it at {}, where no name server of the "
           "zone is, and nobody in the tunnel says that it is the public host's",
-          hub.public_key.to_base64(), seen.front().to_string()),
+          facts_.daemon.describe_whole(hub.public_key), seen.front().to_string()),
       "compare it with the key that `wg-dnsd pubkey`, or `wg show` of its interface, says on the "
       "public host");
 }
@@ -374,7 +374,7 @@ void Examination::check_peers() {
     if (found.text && found.text->is_hub) {
       say(Level::warning, "role",
           fmt::format("DNS calls {} the public host's own (role=hub), so it is not punched",
-                      peer.public_key.to_base64()),
+                      facts_.daemon.describe_whole(peer.public_key)),
           "if it is, --hub with this key; otherwise somebody on the way to wg-dnsd changes "
           "answers, "
           "or its private view is open to the public");
@@ -392,17 +392,17 @@ void Examination::check_peer(const wg::PublicKey& key, const LookupResult& found
   switch (found.endpoints.error()) {
     case LookupError::no_such_name:
       return say(Level::warning, "peers",
-                 fmt::format("the public host does not know {}", key.to_base64()),
+                 fmt::format("the public host does not know {}", facts_.daemon.describe_whole(key)),
                  "add the peer there, or remove it here");
     case LookupError::no_endpoint:
       return say(Level::note, "peers",
-                 fmt::format("the public host has not seen {}", key.to_base64()),
+                 fmt::format("the public host has not seen {}", facts_.daemon.describe_whole(key)),
                  "it is switched off, or sends no keepalive: set PersistentKeepalive = 25 for the "
                  "public host on it");
     default:
       return say(Level::warning, "peers",
-                 fmt::format("the record of {} cannot be read: {}", key.to_base64(),
-                             to_string(found.endpoints.error())),
+                 fmt::format("the record of {} cannot be read: {}",
+                             facts_.daemon.describe_whole(key), to_string(found.endpoints.error())),
                  "wg-updater --server with the public host's address");
   }
 }
@@ -427,7 +427,7 @@ bool Examination::hides_address(const wg::PublicKey& key, const LookupResult& fo
   if (!std::exchange(hides_private_, true)) {
     say(Level::warning, "rebind",
         fmt::format("the resolver hides private addresses: {} of {} is in the zone",
-                    hidden->address.to_string(), key.to_base64()),
+                    hidden->address.to_string(), facts_.daemon.describe_whole(key)),
         fmt::format(rebind_remedy, zone_.to_string()));
   }
   return true;

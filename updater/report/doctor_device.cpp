@@ -31,14 +31,14 @@ bool check_search(const DoctorFacts& facts, const wg::DevicePeer& hub, Diagnoses
   const auto problem = facts.daemon.hub_problems.find(hub.public_key);
   if (problem == facts.daemon.hub_problems.end()) return false;
   found.push_back({Level::problem, "hub",
-                   fmt::format("the public host {}: {}", wg::describe_peer("", hub.public_key),
+                   fmt::format("the public host {}: {}", facts.daemon.describe(hub.public_key),
                                problem->second),
                    hub_remedy});
   return true;
 }
 
 void check_endpoint(const DoctorFacts& facts, const wg::DevicePeer& hub, Diagnoses& found) {
-  const std::string name = wg::describe_peer("", hub.public_key);
+  const std::string name = facts.daemon.describe(hub.public_key);
   if (!hub.endpoint) {
     found.push_back({Level::problem, "hub", fmt::format("the public host {} has no endpoint", name),
                      hub_remedy});
@@ -133,10 +133,10 @@ void check_clock(const DoctorFacts& facts, Diagnoses& found) {
 void check_allowed_ips(const DoctorFacts& facts, Diagnoses& found) {
   for (const wg::DevicePeer& peer : facts.device.peers) {
     if (!peer.allowed_ips.empty() || facts.members.count(peer.public_key) != 0) continue;
-    found.push_back(
-        {Level::warning, "allowed-ips",
-         fmt::format("{} has no AllowedIPs, so nothing is sent to it", peer.public_key.to_base64()),
-         "give it some; each prefix belongs to one peer, the last one that names it"});
+    found.push_back({Level::warning, "allowed-ips",
+                     fmt::format("{} has no AllowedIPs, so nothing is sent to it",
+                                 facts.daemon.describe_whole(peer.public_key)),
+                     "give it some; each prefix belongs to one peer, the last one that names it"});
   }
 }
 
@@ -154,7 +154,7 @@ void check_detours(const DoctorFacts& facts, Diagnoses& found) {
     found.push_back({Level::note, "detour",
                      fmt::format("{} has no session, and its addresses could go through the hub, "
                                  "whose AllowedIPs contain them",
-                                 peer.public_key.to_base64()),
+                                 facts.daemon.describe_whole(peer.public_key)),
                      "take them from this peer, or remove it and let `mesh` add it, which gives "
                      "them to it while its session works; or leave it: no other peer gets its "
                      "packets"});

@@ -29,6 +29,16 @@ std::optional<std::set<wg::PublicKey>> read_keys(const Json& json) {
 
 }  // namespace
 
+std::string DaemonFacts::describe(const wg::PublicKey& peer) const {
+  const auto name = names.find(peer);
+  return wg::describe_peer(name == names.end() ? "" : name->second, peer);
+}
+
+std::string DaemonFacts::describe_whole(const wg::PublicKey& peer) const {
+  const auto name = names.find(peer);
+  return (name == names.end() ? "" : name->second + " ") + peer.to_base64();
+}
+
 std::string write_daemon_facts(const DaemonFacts& facts) {
   Json hubs = Json::array();
   for (const wg::PublicKey& hub : facts.hubs) hubs.push_back(hub.to_base64());
@@ -37,7 +47,10 @@ std::string write_daemon_facts(const DaemonFacts& facts) {
     keepalives[key.to_base64()] = keepalive;
   Json problems = Json::object();
   for (const auto& [key, problem] : facts.hub_problems) problems[key.to_base64()] = problem;
-  const Json json{{"hub-problems", std::move(problems)},
+  Json names = Json::object();
+  for (const auto& [key, name] : facts.names) names[key.to_base64()] = name;
+  const Json json{{"names", std::move(names)},
+                  {"hub-problems", std::move(problems)},
                   {"zone", facts.zone.to_string()},
                   {"server", facts.server ? Json(facts.server->to_string()) : Json(nullptr)},
                   {"hubs", std::move(hubs)},
@@ -64,16 +77,17 @@ base::Expected<DaemonFacts, std::string> parse_daemon_facts(std::string_view tex
   const Json nat = json.value("nat", Json());
   const Json state_file = json.value("state-file", Json());
   const Json problems = json.value("hub-problems", Json::object());
+  const Json names = json.value("names", Json::object());
   if (!zone.is_string() || !hubs.is_array() || !keepalives.is_object() || !problems.is_object() ||
-      !state_file.is_string() || (!server.is_null() && !server.is_string()) ||
+      !names.is_object() || !state_file.is_string() || (!server.is_null() && !server.is_string()) ||
       (!private_server.is_null() && !private_server.is_string()) ||
       (!nat.is_null() && !nat.is_string()))
     return refuse();
   DaemonFacts facts;
-  const auto name = dns::Name::parse(zone.get<std::string>());
+  const auto zone_name = dns::Name::parse(zone.get<std::string>());
   const auto keys = read_keys(hubs);
-  if (!name || !keys) return refuse();
-  facts.zone = *name;
+  if (!zone_name || !keys) return refuse();
+  facts.zone = *zone_name;
   facts.hubs = *keys;
   if (server.is_string()) facts.server = base::Endpoint::parse(server.get<std::string>());
   if (server.is_string() && !facts.server) return refuse();
@@ -91,6 +105,11 @@ base::Expected<DaemonFacts, std::string> parse_daemon_facts(std::string_view tex
     const auto hub = wg::PublicKey::parse(key);
     if (!hub || !problem.is_string()) return refuse();
     facts.hub_problems.emplace(*hub, problem.get<std::string>());
+  }
+  for (const auto& [key, name] : names.items()) {
+    const auto peer = wg::PublicKey::parse(key);
+    if (!peer || !name.is_string()) return refuse();
+    facts.names.emplace(*peer, name.get<std::string>());
   }
   facts.state_file = state_file.get<std::string>();
   return facts;

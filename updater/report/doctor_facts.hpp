@@ -29,6 +29,12 @@ struct DaemonFacts {
   std::optional<base::Endpoint> private_server = std::nullopt;  ///< --private-server
   /// What the daemon says of hubs that do not answer or have no endpoint (PeerReport::problem).
   std::map<wg::PublicKey, std::string> hub_problems = {};
+  std::map<wg::PublicKey, std::string> names = {};  ///< of those peers that have one
+
+  /// `bob (xTIB…p8Dg)`.
+  [[nodiscard]] std::string describe(const wg::PublicKey& peer) const;
+  /// The whole key, behind the name: `bob xTIB…=`.
+  [[nodiscard]] std::string describe_whole(const wg::PublicKey& peer) const;
 
   friend bool operator==(const DaemonFacts&, const DaemonFacts&) = default;
 };

@@ -70,6 +70,10 @@ class Writer {
     const std::string more = label.empty() ? "" : fmt::format(",{}=\"{}\"", label, label_value);
     text_ += fmt::format("{}{}{{interface=\"{}\"{}}} {}\n", name_, suffix, interface_, more, value);
   }
+  void sample(int value, const PeerReport& peer) {
+    text_ += fmt::format("{}{{interface=\"{}\",peer=\"{}\",name=\"{}\"}} {}\n", name_, interface_,
+                         peer.key.to_base64(), peer.name, value);
+  }
   [[nodiscard]] std::string take() { return std::move(text_); }
 
  private:
@@ -130,6 +134,10 @@ std::string Metrics::write(const Report& report) const {
   out.family("hopeless_peers", "gauge", "Peers that the NATs on both sides keep apart.");
   out.sample(std::count_if(report.peers.begin(), report.peers.end(),
                            [](const PeerReport& peer) { return !peer.hopeless.empty(); }));
+  out.family("peer_reached", "gauge", "Whether packets reach the peer, a hub's help included.");
+  for (const PeerReport& peer : report.peers) {
+    if (peer.state != "ignored") out.sample(peer.path() != "none" ? 1 : 0, peer);
+  }
   out.family("path_peers", "gauge", "Peers by the way that their packets take.");
   for (const std::string_view path : paths) {
     out.sample(std::count_if(report.peers.begin(), report.peers.end(),

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
+#include "base/encoding.hpp"
 #include "control/to_line.hpp"
 #include "wg/device.hpp"
 
@@ -17,6 +19,8 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr int format_version = 1;
+/// Columns of `(xTIB…p8Dg)`.
+constexpr std::size_t key_width = 11;
 
 std::string write_octets(std::uint64_t octets) {
   constexpr const char* units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
@@ -82,13 +86,16 @@ std::string write_status(const Report& report) {
   std::string text = fmt::format("{} in {}, seen at {}, NAT {}\n", report.interface, report.zone,
                                  report.seen_at ? report.seen_at->to_string() : "(unknown)",
                                  write_nat(report.nat));
-  text +=
-      fmt::format("{:13} {:9} {:7} {:24} {:10} {:7} {:>10} {:>10} {:>10} {:>9}\n", "PEER", "STATE",
-                  "PATH", "ENDPOINT", "FROM", "NAT", "HANDSHAKE", "RECEIVED", "SENT", "RTT");
+  std::size_t width = key_width;
+  for (const PeerReport& peer : report.peers)
+    width = std::max(width, peer.name.empty() ? key_width : peer.name.size() + 1 + key_width);
+  text += fmt::format("{:{}} {:9} {:7} {:24} {:10} {:7} {:>10} {:>10} {:>10} {:>9}\n", "PEER",
+                      width, "STATE", "PATH", "ENDPOINT", "FROM", "NAT", "HANDSHAKE", "RECEIVED",
+                      "SENT", "RTT");
   for (const PeerReport& peer : report.peers) {
     text +=
-        fmt::format("{:13} {:9} {:7} {:24} {:10} {:7} {:>10} {:>10} {:>10} {:>9}\n",
-                    wg::describe_peer(peer.name, peer.key), peer.state, peer.path(),
+        fmt::format("{:{}} {:9} {:7} {:24} {:10} {:7} {:>10} {:>10} {:>10} {:>9}\n",
+                    wg::describe_peer(peer.name, peer.key), width, peer.state, peer.path(),
                     peer.endpoint ? peer.endpoint->to_string() : "-", peer.endpoint_from,
                     write_nat(peer.nat), write_age(peer.handshake_age), write_octets(peer.rx_bytes),
                     write_octets(peer.tx_bytes), write_round_trip(peer));
@@ -139,8 +146,8 @@ std::string write_status_json(const Report& report) {
 
 std::string write_story(const Report& report, const PeerReport& peer) {
   std::string text = fmt::format(
-      "{}\nstate {}, path {}, endpoint {}, handshake {}, round trip {}, NAT there {}, here {}\n",
-      peer.key.to_base64(), peer.state, peer.path(),
+      "{}{}\nstate {}, path {}, endpoint {}, handshake {}, round trip {}, NAT there {}, here {}\n",
+      peer.name.empty() ? "" : peer.name + ", ", peer.key.to_base64(), peer.state, peer.path(),
       peer.endpoint ? peer.endpoint->to_string() : "none",
       peer.handshake_age ? write_age(peer.handshake_age) + " ago" : "never", write_round_trip(peer),
       write_nat(peer.nat), write_nat(report.nat));
@@ -157,13 +164,18 @@ std::string write_story(const Report& report, const PeerReport& peer) {
 }
 
 const PeerReport* find_peer(const Report& report, std::string_view text) {
-  const PeerReport* found = nullptr;
-  for (const PeerReport& peer : report.peers) {
-    if (text.empty() || peer.key.to_base64().rfind(text, 0) != 0) continue;
-    if (found != nullptr) return nullptr;
-    found = &peer;
-  }
-  return found;
+  const auto find_one = [&](auto is) {
+    const PeerReport* found = nullptr;
+    for (const PeerReport& peer : report.peers) {
+      if (text.empty() || !is(peer)) continue;
+      if (std::exchange(found, &peer) != nullptr) return static_cast<const PeerReport*>(nullptr);
+    }
+    return found;
+  };
+  const auto* named =
+      find_one([&](const PeerReport& peer) { return base::equals_ignoring_case(peer.name, text); });
+  if (named != nullptr) return named;
+  return find_one([&](const PeerReport& peer) { return peer.key.to_base64().starts_with(text); });
 }
 
 std::vector<std::string> advise(const Report& report, const PeerReport& peer) {

@@ -29,7 +29,8 @@ struct Report {
 /// What happened to one peer, and what a person can do.
 [[nodiscard]] std::string write_story(const Report& report, const PeerReport& peer);
 
-/// The peer whose key is `text` or begins with it; nullptr: no peer, or several.
+/// The one peer of that name, in any case of its letters, else the one whose key is `text` or
+/// begins with it; nullptr: no peer, or several.
 [[nodiscard]] const PeerReport* find_peer(const Report& report, std::string_view text);
 /// What a person can do about a peer that is not direct, or about this host's clock. Empty: no
 /// fault is known.

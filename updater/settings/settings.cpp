@@ -56,8 +56,16 @@ bool Settings::uses_relay() const {
          });
 }
 
+const std::string& Settings::name_of(const wg::PublicKey& peer) const {
+  static const std::string none;
+  const std::string& own = of(peer).name;
+  if (!own.empty()) return own;
+  const auto found = names.find(peer);
+  return found == names.end() ? none : found->second;
+}
+
 std::string Settings::describe(const wg::PublicKey& peer) const {
-  return wg::describe_peer(of(peer).name, peer);
+  return wg::describe_peer(name_of(peer), peer);
 }
 
 }  // namespace updater

@@ -78,6 +78,8 @@ struct Settings {
   std::vector<HubPlace> hub_endpoints = {};
   std::map<wg::PublicKey, PeerSettings> peers = {};  ///< peers with settings of their own
   RelayUse relay = RelayUse::fallback;
+  /// What peers without a name of their own are called by others (updater/plan/names.hpp).
+  std::map<wg::PublicKey, std::string> names = {};
 
   /// The settings of this peer; the defaults for a peer with none of its own.
   [[nodiscard]] const PeerSettings& of(const wg::PublicKey& peer) const;
@@ -94,6 +96,8 @@ struct Settings {
   }
   /// Whether any peer may be relayed.
   [[nodiscard]] bool uses_relay() const;
+  /// One label; empty: the peer has no name.
+  [[nodiscard]] const std::string& name_of(const wg::PublicKey& peer) const;
   /// As the log names it: `bob (xTIB…)`.
   [[nodiscard]] std::string describe(const wg::PublicKey& peer) const;
 

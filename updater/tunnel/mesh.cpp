@@ -241,7 +241,7 @@ base::Expected<std::optional<ListedPeer>, LookupError> parse_mesh_peer(base::Byt
   const auto text = schema::parse_peer_text(std::get<dns::TxtRecord>(record.data).strings);
   if (!text) return base::Unexpected(LookupError::malformed);
   if (text->public_key != peer) return base::Unexpected(LookupError::foreign);
-  return std::optional(ListedPeer{peer, text->allowed_ips, text->is_hub});
+  return std::optional(ListedPeer{peer, text->allowed_ips, text->is_hub, text->name});
 }
 
 dns::Name mesh_list_name(const dns::Name& zone) {

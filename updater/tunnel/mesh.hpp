@@ -23,6 +23,7 @@ struct ListedPeer {
   wg::PublicKey key;
   std::vector<base::Prefix> allowed_ips;
   bool is_hub = false;
+  std::string name = {};  ///< one label, or empty
 };
 
 /// A list that was read completely, with the records of its peers.

@@ -49,9 +49,12 @@ def scenario(world):
     check(nobody.returncode == 2 and "no wg-updater answers" in nobody.stderr, f"nobody runs: {nobody}")
     bob = world.devices["bob"].public_key
 
-    world.start_updater("alice")
+    quick = RUN / "wg-quick.conf"
+    quick.write_text(f"[Interface]\n\n### Client bob\n[Peer]\nPublicKey = {bob}\n")
+    world.start_updater("alice", "--wg-quick-file", quick)
     log = world.updaters["alice"]
-    log.wait_for_line("no answer from")
+    line = log.wait_for_line("no answer from")
+    check("bob (" in line, f"bob's name is not in the log: {line}")
     refuse_second(world, log)
     refuse_second(world, log, "--once")
     dry = ask(world, "wg-alice", "--zone", ZONE, "--state", RUN / "second.json", "--dry-run")
@@ -60,6 +63,8 @@ def scenario(world):
     check(status_of(world, "host")["hub"], "the host is not called a hub")
     story = ask(world, "why", "wg-alice", bob[:6]).stdout
     print(story)
+    check(story.startswith(f"bob, {bob}\n"), story)
+    quick.write_text(f"[Interface]\n\n[Peer]\nPublicKey = {bob}\n")  # as `wg-quick save` leaves it
     check("no answer from" in story and "what to do: nothing comes from it" in story, "the story of bob is incomplete")
 
     once = world.homes["bob"].node.run(
@@ -76,7 +81,8 @@ def scenario(world):
     check(peer["path"] == "direct" and peer["published"] == [peer["endpoint"]], peer)
     table = ask(world, "status", "wg-alice").stdout
     print(table)
-    check("direct" in table and "what to do" not in ask(world, "why", "wg-alice", bob).stdout, "advice without need")
+    check("\nbob (" in table and "direct" in table, f"the table: {table}")
+    check("what to do" not in ask(world, "why", "wg-alice", "bob").stdout, "advice without need")
 
     wrong = ask(world, "why", "wg-alice", "nobody")
     check(wrong.returncode == 1 and "nobody" in wrong.stderr, f"a peer that is none: {wrong}")
@@ -86,7 +92,7 @@ def scenario(world):
     check(gone.returncode == 1 and "waiting for it" in gone.stderr, f"without its device: {gone}")
     refuse_second(world, log)
     log.kill()  # its lock ends with it
-    log = world.start_updater("alice")
+    log = world.start_updater("alice", "--wg-quick-file", quick)
     log.wait_for_line("waiting for it")
     elsewhere = world.homes["bob"].node.start(  # the same name in another network namespace
         world.program("wg-updater"), "wg-alice", "--zone", ZONE, "--state", RUN / "bob.json",

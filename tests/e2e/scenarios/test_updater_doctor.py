@@ -25,7 +25,9 @@ LEVELS = ("ok", "warning", "problem")  # by exit code
 # A calm updater looks its own record up every 60 s ± 50 %, also after an answer that its key is not registered.
 OWN_RECORD_LIMIT = 150
 METRICS = RUN / "wg-alice.prom"
-SAMPLE = re.compile(r'(wg_updater_[a-z_]+)\{interface="wg-alice"(,[a-z]+="[A-Za-z0-9_.+]+")?\} (\d+(\.\d+)?(e-?\d+)?)')
+SAMPLE = re.compile(
+    r'(wg_updater_[a-z_]+)\{interface="wg-alice"((?:,[a-z]+="[A-Za-z0-9_.+/=-]*")*)\} (\d+(\.\d+)?(e-?\d+)?)'
+)
 
 
 class Doctor:
@@ -224,12 +226,14 @@ def read_metrics(world):
             continue
         match = SAMPLE.fullmatch(line)
         check(match and match[1].startswith(family), f"no sample of {family}: {line}")
-        name = match[1] + (match[2] or "")
+        name = match[1] + match[2]
         check(name not in samples, f"twice: {name}")
         samples[name] = float(match[3])
     buckets = [value for name, value in samples.items() if "_bucket" in name]
     check(buckets == sorted(buckets) and buckets[-1] == samples["wg_updater_time_to_direct_seconds_count"], str(buckets))
     check(samples['wg_updater_lookups_total,result="ok"'] > 0, f"no look-up: {samples}")
+    bob = world.devices["bob"].public_key
+    check(f'wg_updater_peer_reached,peer="{bob}",name=""' in samples, f"bob: {samples}")
     check(samples['wg_updater_peers,state="hub"'] == 3, f"the hubs: {samples}")
     check(sum(value for name, value in samples.items() if "no_such_name" in name or "server_failure" in name) > 0,
           f"no failure is counted: {samples}")  # fmt: skip

@@ -74,3 +74,20 @@ TEST_CASE("role=hub in the private view is true: not punched, and no authority e
   CHECK(report.nat == NatMapping::varies);
   CHECK(report.peers[0].nat == NatMapping::address_dependent);
 }
+
+TEST_CASE("a name is taken from the private view alone, and is in the log and the report") {
+  Rig rig(smaller);
+  const updater::PublishedEndpoints published{{endpoint(bob_home)}, dns::Ttl{1}};
+  const auto name = [&] { return rig.machine().describe(at(9), rig.device()).peers[0].name; };
+  rig.step(0);
+  (void)rig.machine().learn(at(0.1), {bob, published, updater::PublishedText{{}, {}, {}, "liar"}});
+  rig.step(1);
+  CHECK(name().empty());
+  rig.machine().learn_private(bob, {false, {}, {}, "bob"});
+  CHECK(rig.step(2).remember);
+  CHECK(name() == "bob");
+  CHECK(rig.machine().settings().describe(bob) == wg::describe_peer("bob", bob));
+  rig.machine().learn_names({{bob, "robert"}});
+  rig.step(3);
+  CHECK(name() == "robert");
+}

@@ -74,8 +74,8 @@ TEST_CASE("why tells the story of the one peer whose key begins so") {
     CHECK(refused.text.empty());
     CHECK(refused.result.exit == 1);
     CHECK(refused.result.error == "\"" + std::string(text) +
-                                      "\" is neither a peer's key on wg0, nor the beginning of "
-                                      "exactly one");
+                                      "\" is no peer's name or key on wg0, nor the beginning of "
+                                      "exactly one key");
   }
 }
 

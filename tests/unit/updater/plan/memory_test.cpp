@@ -50,6 +50,7 @@ Memory sample() {
   Memory memory;
   memory[key(1)].keepalive = Keepalive(0s, {0s, 25s});
   memory[key(1)].last_good = endpoint("203.0.113.10:51820");
+  memory[key(1)].name = "bob";
   memory[key(2)].last_good = endpoint("[2001:db8::1]:1");
   memory[key(2)].mesh = updater::PeerMemory::Mesh::removed;
   memory[key(3)].mesh = updater::PeerMemory::Mesh::added;

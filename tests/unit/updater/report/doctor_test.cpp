@@ -326,7 +326,8 @@ TEST_CASE("the daemon's facts arrive as they were sent; those of another version
                                    "/var/lib/wg-updater/wg0.json",
                                    schema::NatMapping::varies,
                                    endpoint("10.77.0.1:53"),
-                                   {{hub, "it has no endpoint"}}};
+                                   {{hub, "it has no endpoint"}},
+                                   {{bob, "bob"}}};
   const auto read = updater::parse_daemon_facts(updater::write_daemon_facts(facts));
   REQUIRE(read);
   CHECK(*read == facts);
@@ -338,6 +339,7 @@ TEST_CASE("the daemon's facts arrive as they were sent; those of another version
        R"({"zone":"a.","hubs":[],"user-keepalives":{},"state-file":"","server":"x"})",
        R"({"zone":"a.","hubs":[],"user-keepalives":{},"state-file":"","server":null,"hub-problems":{"x":""}})",
        R"({"zone":"a.","hubs":[],"user-keepalives":{},"state-file":"","server":null,"hub-problems":[]})",
+       R"({"zone":"a.","hubs":[],"user-keepalives":{},"state-file":"","server":null,"names":{"x":""}})",
        R"({"zone":"a.","hubs":[],"user-keepalives":{},"state-file":"","server":null,"nat":"x"})",
        R"({"zone":"a.","hubs":[],"user-keepalives":{},"state-file":"","server":null,"nat":1})",
        R"({"zone":"a.","hubs":[],"user-keepalives":{"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=":65536},"state-file":"","server":null})",

@@ -23,6 +23,8 @@ updater::Report make_report() {
   updater::PeerReport peer;
   peer.state = "waiting";
   peer.hopeless = "both NATs are symmetric";
+  peer.name = "bob";
+  peer.key = one_machine::bob;
   report.peers = {hub, peer};
   return report;
 }
@@ -146,4 +148,9 @@ TEST_CASE("the machine counts what happens to its peers") {
     rig.machine().learn_private(key, {false, schema::NatMapping::varies});
   rig.pass(60, 100, 0, 0);
   CHECK(counted("failures_total{reason=\"hopeless\"} 1"));
+}
+
+TEST_CASE("each peer is told with key and name, and whether it is reached") {
+  const std::string labels = "{peer=\"" + bob.to_base64() + "\",name=\"bob\"}";
+  CHECK(has(Metrics(), "peer_reached" + labels + " 0"));
 }

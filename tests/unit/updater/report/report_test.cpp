@@ -129,6 +129,31 @@ TEST_CASE("a peer is named by its key or by a beginning that is its alone") {
   CHECK(updater::find_peer(report, name.substr(0, 2)) == nullptr);
 }
 
+TEST_CASE("a name that one peer has is enough, before any beginning of a key") {
+  Report report{"wg0", "wg.example.org.", {}, {make_hub(), make_peer("direct")}};
+  report.peers[1].name = "bob";
+  CHECK(updater::find_peer(report, "Bob") == &report.peers[1]);
+  CHECK(updater::find_peer(report, "bo") == nullptr);
+  report.peers[0].name = report.peers[1].key.to_base64().substr(0, 2);
+  CHECK(updater::find_peer(report, report.peers[0].name) == &report.peers[0]);
+  report.peers[0].name = "bob";
+  CHECK(updater::find_peer(report, "bob") == nullptr);
+}
+
+TEST_CASE("a peer's name is in the table, its columns stay, and in the story") {
+  Report report{"wg0", "wg.example.org.", {}, {make_hub(), make_peer("direct")}};
+  report.peers[1].name = "a-name-of-some-length";
+  const std::string text = updater::write_status(report);
+  const auto line = [&](std::string_view beginning) {
+    const std::size_t start = text.find('\n' + std::string(beginning)) + 1;
+    return text.substr(start, text.find('\n', start) - start);
+  };
+  const std::string shown = line("a-name-of-some-length (");
+  CHECK(line("PEER ").find("STATE") + 2 == shown.find("direct"));  // `…` has 3 octets
+  CHECK(updater::write_story(report, report.peers[1])
+            .starts_with("a-name-of-some-length, " + report.peers[1].key.to_base64() + "\n"));
+}
+
 TEST_CASE("what a person can do follows from what is known") {
   Report report{"wg0", "wg.example.org.", {}, {make_hub(), make_peer("waiting")}};
   PeerReport& peer = report.peers.back();
