@@ -144,6 +144,10 @@ Loop::Loop(const Config& config, base::FileDescriptor lock)
                [this](const HubResult& result) {
                  machine_.learn_hub(base::read_clock(), result);
                  tick();
+               },
+               [this](const std::vector<base::IpAddress>& addresses) {
+                 machine_.learn_name_servers(base::read_clock(), addresses);
+                 tick();
                }}) {}
 
 bool Loop::run() {
@@ -254,6 +258,7 @@ void Loop::carry_out(const Plan& plan) {
     if (request.with_text) private_view_.ask_text(request.peer);
   }
   for (const HubRequest& request : plan.hub_lookups) worker_.start(request);
+  if (plan.name_servers) worker_.start_name_servers();
   for (const wg::PublicKey& peer : plan.lan_lookups) private_view_.ask_lan(peer);
   tell(plan.notes);
 }

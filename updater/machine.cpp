@@ -21,6 +21,9 @@ using base::SteadyTime;
 constexpr auto poll_interval = 1s;
 /// A clock that moved this far was set, not adjusted. Smaller steps add up until they are reported.
 constexpr auto clock_jump = 10s;
+/// How often the addresses of the zone's name servers are looked up, and how soon after a failure.
+constexpr auto name_server_interval = 300s;
+constexpr auto name_server_retry = 10s;
 /// How often the log mentions a resolver that fails for one name and works for the next.
 constexpr auto resolver_note_interval = 600s;
 
@@ -63,11 +66,16 @@ Plan Machine::step(const base::Now& now, const wg::Device& device,
   tell_missing_hubs(device, plan);
   watch_clock(now, plan);
   look_up_own(now, device, plan);
+  if (settings_.hubs.empty() && !settings_.one_round && now.steady >= name_servers_due_) {
+    name_servers_due_ = now.steady + jittered(name_server_interval, random_);
+    plan.name_servers = true;
+  }
   const auto hub_addresses = find_hub_addresses(device);
   for (const wg::DevicePeer& shown : device.peers) limit_.observe(now, shown);
   Scene scene{now, device, host, random_, limit_, hub_addresses};
   if (own_ && own_->is_asked()) scene.own = own_->endpoints();
   if (own_) scene.own_mapping = own_->mapping();
+  scene.name_servers = name_servers_;
   scene.relays = find_relays(now, device);
   scene.gateways = find_gateways(device, settings_.hubs, settings_.private_server);
   if (!settings_.one_round) settle_loans(device, plan);
@@ -234,6 +242,14 @@ void Machine::kick_hub(const wg::PublicKey& hub) {
 
 void Machine::learn_hub(const base::Now& now, const HubResult& result) {
   if (auto* hub = find_as<Hub>(peers_, result.hub)) hub->learn(now.steady, result);
+}
+
+void Machine::learn_name_servers(const base::Now& now, std::vector<base::IpAddress> addresses) {
+  if (addresses.empty()) {
+    name_servers_due_ = std::min<SteadyTime>(name_servers_due_, now.steady + name_server_retry);
+    return;
+  }
+  name_servers_ = std::move(addresses);
 }
 
 void Machine::learn_round_trip(const wg::PublicKey& peer, std::chrono::microseconds round_trip) {

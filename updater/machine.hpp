@@ -51,6 +51,8 @@ class Machine {
   [[nodiscard]] std::vector<Note> learn_lan(const base::Now& now, const LanResult& result);
   /// Takes the places where a hub may be. One for a peer that is no hub any more is ignored.
   void learn_hub(const base::Now& now, const HubResult& result);
+  /// Takes the addresses of the zone's name servers; empty: they are not known.
+  void learn_name_servers(const base::Now& now, std::vector<base::IpAddress> addresses);
   /// Takes the reply to a probe of a plan.
   void learn_round_trip(const wg::PublicKey& peer, std::chrono::microseconds round_trip);
   /// Call when a `via` of a plan cannot be told to this hub: it is kicked instead.
@@ -134,6 +136,8 @@ class Machine {
   std::minstd_rand random_;
   AddressLimit limit_;
   Metrics metrics_;
+  std::vector<base::IpAddress> name_servers_;      ///< of the zone; only where no hub is configured
+  base::SteadyTime name_servers_due_{};            ///< when to ask for them
   std::set<wg::PublicKey> missing_hubs_;           ///< of --hub; the log says so
   std::map<wg::PublicKey, std::string> refusals_;  ///< told: why a listed peer does not join
   std::optional<LookupError> resolver_error_;      ///< why the log says that look-ups fail

@@ -18,6 +18,38 @@ namespace {
 
 constexpr std::size_t max_name_servers = 4;
 
+/// A name in the zone is asked for as the peers are: the operator may have named a server because
+/// the system's resolver cannot find the zone.
+std::vector<base::IpAddress> find_addresses_of(const HubSources& sources, const dns::Name& name) {
+  if (!name.view().is_at_or_below(sources.zone)) return sources.resolve(name.to_string());
+  std::vector<base::IpAddress> found;
+  for (const dns::RrType type : {dns::RrType::aaaa, dns::RrType::a}) {
+    const auto reply = sources.ask(name, type);
+    if (!reply) continue;
+    for (const dns::ReplyRecord& record : reply->answer) {
+      const auto* address = std::get_if<base::IpAddress>(&record.data);
+      if (address != nullptr && record.type == type) found.push_back(*address);
+    }
+  }
+  return found;
+}
+
+/// The zone's name servers with their addresses.
+std::vector<std::pair<std::string, base::IpAddress>> find_name_servers(const HubSources& sources) {
+  std::vector<std::pair<std::string, base::IpAddress>> found;
+  const auto reply = sources.ask(sources.zone, dns::RrType::ns);
+  if (!reply) return found;
+  std::size_t count = 0;
+  for (const dns::ReplyRecord& record : reply->answer) {
+    const auto* name = std::get_if<dns::Name>(&record.data);
+    if (record.type != dns::RrType::ns || name == nullptr || count == max_name_servers) continue;
+    ++count;
+    for (const base::IpAddress& address : find_addresses_of(sources, *name))
+      found.emplace_back(name->to_string(), address.unmapped());
+  }
+  return found;
+}
+
 class HubLookup {
  public:
   HubLookup(const HubSources& sources, const HubRequest& request)
@@ -88,34 +120,9 @@ class HubLookup {
 
   void add_name_servers() {
     if (!port_) return;
-    if (const auto reply = sources_.ask(sources_.zone, dns::RrType::ns)) {
-      std::size_t count = 0;
-      for (const dns::ReplyRecord& record : reply->answer) {
-        const auto* name = std::get_if<dns::Name>(&record.data);
-        if (record.type != dns::RrType::ns || name == nullptr || count == max_name_servers)
-          continue;
-        ++count;
-        for (const base::IpAddress& address : find_addresses_of(*name))
-          add({address.unmapped(), *port_}, "the zone's name server " + name->to_string());
-      }
-    }
+    for (const auto& [name, address] : find_name_servers(sources_))
+      add({address, *port_}, "the zone's name server " + name);
     if (sources_.server) add({*sources_.server, *port_}, "the zone's name server, by --server");
-  }
-
-  /// A name in the zone is asked for as the peers are: the operator may have named a server because
-  /// the system's resolver cannot find the zone.
-  [[nodiscard]] std::vector<base::IpAddress> find_addresses_of(const dns::Name& name) const {
-    if (!name.view().is_at_or_below(sources_.zone)) return sources_.resolve(name.to_string());
-    std::vector<base::IpAddress> found;
-    for (const dns::RrType type : {dns::RrType::aaaa, dns::RrType::a}) {
-      const auto reply = sources_.ask(name, type);
-      if (!reply) continue;
-      for (const dns::ReplyRecord& record : reply->answer) {
-        const auto* address = std::get_if<base::IpAddress>(&record.data);
-        if (address != nullptr && record.type == type) found.push_back(*address);
-      }
-    }
-    return found;
   }
 
   const HubSources& sources_;
@@ -129,6 +136,12 @@ class HubLookup {
 
 HubResult look_up_hub(const HubSources& sources, const HubRequest& request) {
   return HubLookup(sources, request).run();
+}
+
+std::vector<base::IpAddress> look_up_name_servers(const HubSources& sources) {
+  std::vector<base::IpAddress> addresses;
+  for (const auto& [name, address] : find_name_servers(sources)) addresses.push_back(address);
+  return addresses;
 }
 
 std::vector<base::IpAddress> resolve_host(const std::string& host) {

@@ -48,6 +48,9 @@ struct HubSources {
 /// file; the hub's own SRV in the zone; the zone's name servers, with the hub's last port.
 [[nodiscard]] HubResult look_up_hub(const HubSources& sources, const HubRequest& request);
 
+/// The addresses of the zone's name servers; empty: the zone cannot be asked.
+[[nodiscard]] std::vector<base::IpAddress> look_up_name_servers(const HubSources& sources);
+
 /// The addresses of a host as the system resolves it (getaddrinfo(3)), as wg(8) does. Blocks.
 [[nodiscard]] std::vector<base::IpAddress> resolve_host(const std::string& host);
 

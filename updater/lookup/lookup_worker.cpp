@@ -24,6 +24,17 @@ base::Expected<dns::Reply, LookupError> ask_resolver(dns::Resolver& resolver, co
   return *std::move(reply);
 }
 
+/// Both outlive the result.
+HubSources make_hub_sources(const LookupWorker::Sources& known, dns::Resolver& resolver) {
+  return {
+      known.zone,
+      [&](const dns::Name& name, dns::RrType type) { return ask_resolver(resolver, name, type); },
+      resolve_host,
+      known.wg_quick_file,
+      [&] { return base::read_file(known.wg_quick_file); },
+      known.server ? std::optional(known.server->address) : std::nullopt};
+}
+
 }  // namespace
 
 /// What the threads and the worker share. The last of them frees it.
@@ -93,17 +104,17 @@ void LookupWorker::start(const LookupRequest& request) {
 
 void LookupWorker::start(const HubRequest& request) {
   start([request](const Shared& shared) -> std::function<void()> {
-    const Sources& known = shared.sources;
-    dns::Resolver resolver(known.server);
-    const HubSources sources{
-        known.zone,
-        [&](const dns::Name& name, dns::RrType type) { return ask_resolver(resolver, name, type); },
-        resolve_host,
-        known.wg_quick_file,
-        [&] { return base::read_file(known.wg_quick_file); },
-        known.server ? std::optional(known.server->address) : std::nullopt};
-    auto result = look_up_hub(sources, request);
+    dns::Resolver resolver(shared.sources.server);
+    auto result = look_up_hub(make_hub_sources(shared.sources, resolver), request);
     return [&shared, result = std::move(result)] { shared.done.hub(result); };
+  });
+}
+
+void LookupWorker::start_name_servers() {
+  start([](const Shared& shared) -> std::function<void()> {
+    dns::Resolver resolver(shared.sources.server);
+    auto result = look_up_name_servers(make_hub_sources(shared.sources, resolver));
+    return [&shared, result = std::move(result)] { shared.done.name_servers(result); };
   });
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/endpoint.hpp"
 #include "dns/name.hpp"
@@ -24,6 +25,7 @@ class LookupWorker {
   struct Done {
     std::function<void(const LookupResult&)> peer;
     std::function<void(const HubResult&)> hub;
+    std::function<void(const std::vector<base::IpAddress>&)> name_servers;
   };
   /// Constant while the worker lives.
   struct Sources {
@@ -42,6 +44,8 @@ class LookupWorker {
   void start(const LookupRequest& request);
   /// The same for the places where a hub may be.
   void start(const HubRequest& request);
+  /// The same for the addresses of the zone's name servers.
+  void start_name_servers();
 
  private:
   struct Shared;

@@ -69,6 +69,7 @@ void DirectPeer::step(Turn& turn) {
   if (local_change_ && health_.last_received() &&
       *health_.last_received() - local_change_->at > local_change_slack)
     local_change_.reset();
+  notice_hub(turn);
   const auto verdict = judge(turn);
   watch_path(turn, verdict);
   if (!stay_relayed(turn, verdict)) take(turn, verdict);
@@ -181,7 +182,7 @@ void DirectPeer::become_suspect(Turn& turn, const std::string& reason) {
 /// \return whether there is one that may be set.
 bool DirectPeer::follow_dns(Turn& turn, const std::string& reason) {
   const auto fresh = known_.dns().last_change();
-  if (known_.dns().is_hub()) return false;
+  if (known_.dns().is_hub() || is_found_hub_) return false;
   // If WireGuard roamed after the last answer that lacked this endpoint, roaming may be newer:
   // keep it.
   const bool changed = fresh && health_.last_received() && fresh->at > *health_.last_received() &&
@@ -388,24 +389,6 @@ void DirectPeer::change_local(SteadyTime now, std::string what,
     local_change_ = LocalChange{now, std::nullopt};
 }
 
-/// Whether the peer is left alone, because DNS calls it a hub. Ends an attempt that is under way.
-bool DirectPeer::rests(Turn& turn) {
-  const bool is_hub = known_.dns().is_hub();
-  if (is_hub != rests_)
-    turn.tell(Note::Level::trouble,
-              is_hub ? "DNS calls it a hub (role=hub), so it is not punched. Its key is not among "
-                       "the configured hubs: it gets no other trust"
-                     : "DNS does not call it a hub any more");
-  if (std::exchange(rests_, is_hub) && !is_hub) news_ = "DNS does not call it a hub any more";
-  if (!is_hub) return false;
-  if (!attempt_) return true;
-  auto updates = attempt_->leave(turn.shown);
-  attempt_.reset();
-  state_ = State::waiting;
-  if (!updates.empty()) turn.write(std::move(updates), "DNS calls it a hub");
-  return true;
-}
-
 std::chrono::milliseconds DirectPeer::pause(SteadyTime now) const {
   const bool is_restless = state_ == State::punching || state_ == State::suspect;
   std::chrono::milliseconds pause = is_restless ? restless_pause : calm_pause;
@@ -452,6 +435,9 @@ PeerReport DirectPeer::describe(const base::Now& now, const wg::DevicePeer& show
   report.is_looked_up = known_.dns().is_asked();
   report.nat = known_.dns().mapping();
   report.is_called_hub = known_.dns().is_hub();
+  report.is_found_hub = is_found_hub_;
+  report.is_hub = is_found_hub_;
+  if (is_found_hub_) report.state = "hub";
   describe_path(now, report);
   if (is_hopeless()) report.hopeless = *attempt_->hopeless();
   report.is_heard = attempt_ && health_.last_heard() && *health_.last_heard() >= attempt_->begun();

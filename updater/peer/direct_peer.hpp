@@ -53,8 +53,9 @@ namespace updater {
 ///
 /// A peer that joined the mesh has its allowed-ips only while its session works (MeshWay).
 ///
-/// A peer that DNS calls a hub (role=hub) is not punched while it says so; nothing else follows
-/// from that.
+/// A peer that DNS calls a hub (role=hub) is not punched while it says so; nor is one that is found
+/// to be the hub while none is configured: DNS publishes it where the device has it, at an address
+/// of a name server of the zone. Nothing else follows from that.
 class DirectPeer {
  public:
   enum class State : std::uint8_t { waiting, punching, direct, suspect, relayed };
@@ -157,6 +158,7 @@ class DirectPeer {
   void choose_way(Turn& turn, const SessionHealth::Verdict& verdict);
   [[nodiscard]] bool may_take(Turn& turn);
   [[nodiscard]] bool rests(Turn& turn);
+  void notice_hub(Turn& turn);
 
   void look_up(Turn& turn);
   void keep_keepalive(Turn& turn);
@@ -199,6 +201,7 @@ class DirectPeer {
   std::optional<MeshWay> way_;  ///< of a peer that joined the mesh
   std::string route_owner_;     ///< told: why it must not have its routes
   bool rests_ = false;          ///< told: DNS calls it a hub
+  bool is_found_hub_ = false;   ///< told: it is where the zone is served
 
   bool wants_probe_ = false;
   std::optional<base::SteadyTime> probed_;  ///< the last echo request

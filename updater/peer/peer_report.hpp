@@ -37,9 +37,9 @@ class Story {
 /// The state of one peer at one moment.
 struct PeerReport {
   wg::PublicKey key;
-  std::string name;  ///< updater/plan/names.hpp; empty: none
-  bool is_hub = false;
-  std::string state;  ///< waiting, punching, direct, suspect, relayed, hub, ignored
+  std::string name;     ///< updater/plan/names.hpp; empty: none
+  bool is_hub = false;  ///< configured, or found
+  std::string state;    ///< waiting, punching, direct, suspect, relayed, hub, ignored
   std::optional<base::Endpoint> endpoint;  ///< as WireGuard has it
   std::string endpoint_from;  ///< dns, lan (the peer's own network), relay (the hub's), wireguard
                               ///< (roamed, or the user's), - (no endpoint)
@@ -59,6 +59,7 @@ struct PeerReport {
   std::string hopeless;        ///< why no attempt can succeed now; empty: one may
   bool is_heard = false;       ///< something came from it while there was no session
   bool is_called_hub = false;  ///< by DNS (role=hub), not by the operator
+  bool is_found_hub = false;   ///< a hub that the operator does not name: DNS shows that it is
   bool has_detour = false;     ///< the hub would carry its addresses without it
   bool is_member = false;      ///< it joined the mesh: we added it
   bool is_routed = false;      ///< a member whose addresses the hub carries now

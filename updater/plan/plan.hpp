@@ -48,6 +48,8 @@ struct Scene {
   /// The peers through which the public host is reached (find_gateways()).
   std::set<wg::PublicKey> gateways = {};
   std::vector<RelayHub> relays = {};  ///< the configured hubs with an endpoint, and no others
+  /// Where the zone's name servers are; empty: not known, or a hub is configured.
+  std::span<const base::IpAddress> name_servers = {};
 
   /// The hub of that key, or the one that this device has at that endpoint; nullptr: none is.
   [[nodiscard]] const RelayHub* find_relay(const wg::PublicKey& key) const;
@@ -114,6 +116,7 @@ struct Plan {
   std::vector<Probe> probes;
   std::vector<LookupRequest> lookups;
   std::vector<HubRequest> hub_lookups;
+  bool name_servers = false;               ///< look up where the zone's name servers are
   std::vector<wg::PublicKey> lan_lookups;  ///< peers to ask for their own networks' addresses
   std::vector<Note> notes;
   base::SteadyTime next;  ///< the latest time of the next reading and step

@@ -67,7 +67,9 @@ class Examination {
 
   std::vector<Diagnosis> run() {
     diagnoses_ = examine_device(facts_);
-    if (!probe_ || !check_zone()) return std::move(diagnoses_);
+    const bool can_ask = probe_ && check_zone();
+    check_for_hub(can_ask);
+    if (!can_ask) return std::move(diagnoses_);
     check_servers();
     if (server_) check_ttl();
     check_own();
@@ -82,6 +84,7 @@ class Examination {
   }
   [[nodiscard]] bool check_zone();
   void blame_resolver_or_zone(const std::string& what, bool is_silent);
+  void check_for_hub(bool can_ask);
   void check_servers();
   [[nodiscard]] std::vector<base::IpAddress> find_servers();
   [[nodiscard]] bool check_server(const base::IpAddress& address);
@@ -297,6 +300,42 @@ void Examination::check_own_text() {
 }
 
 // ---- the keys of --hub
+
+/// Where no hub is among the peers: a peer that DNS publishes where the device has it, on a host
+/// that serves the zone, is one.
+void Examination::check_for_hub(bool can_ask) {
+  const auto& peers = facts_.device.peers;
+  if (std::any_of(peers.begin(), peers.end(), [&](const wg::DevicePeer& peer) {
+        return facts_.daemon.hubs.count(peer.public_key) != 0;
+      }))
+    return;
+  const auto servers = can_ask ? find_servers() : std::vector<base::IpAddress>();
+  std::vector<const wg::DevicePeer*> hubs;
+  for (const wg::DevicePeer& peer : peers) {
+    if (!peer.endpoint ||
+        std::find(servers.begin(), servers.end(), peer.endpoint->address) == servers.end())
+      continue;
+    const LookupResult found = look_up(peer.public_key);
+    if (!found.endpoints) continue;
+    const auto& seen = found.endpoints->endpoints;
+    if (std::find(seen.begin(), seen.end(), *peer.endpoint) != seen.end()) hubs.push_back(&peer);
+  }
+  std::string keys;
+  for (const wg::DevicePeer* hub : hubs)
+    keys += (keys.empty() ? "" : ", ") + hub->public_key.to_base64();
+  if (hubs.size() > 1) keys = '[' + keys + ']';
+  for (const wg::DevicePeer* hub : hubs)
+    say(Level::problem, "hub",
+        fmt::format("{} is the public host, at {}, and the configuration does not say so",
+                    facts_.daemon.describe(hub->public_key), hub->endpoint->to_string()),
+        "add this line to /etc/wg-updater/wg-updater.yaml: hub: " + keys);
+  if (!hubs.empty()) return;
+  say(Level::problem, "hub",
+      fmt::format("no peer of {} is the public host, so nobody sees where this host is",
+                  facts_.device.name),
+      "--hub KEY, the key that `wg-dnsd pubkey` or `wg show` says on the public host, which has to "
+      "be a [Peer] here");
+}
 
 /// The private view knows the public host's own keys; it is asked where this host is served.
 void Examination::check_hubs() {

@@ -165,21 +165,11 @@ void check_detours(const DoctorFacts& facts, Diagnoses& found) {
 
 std::vector<Diagnosis> examine_device(const DoctorFacts& facts) {
   Diagnoses found;
-  bool has_hub = false;
   for (const wg::DevicePeer& peer : facts.device.peers) {
     if (facts.daemon.hubs.count(peer.public_key) == 0) continue;
-    has_hub = true;
     if (!check_search(facts, peer, found) || peer.endpoint) check_endpoint(facts, peer, found);
     check_handshake(facts, peer, found);
     check_keepalive(facts, peer, found);
-  }
-  if (!has_hub) {
-    found.push_back({Level::problem, "hub",
-                     fmt::format("no peer of {} is the public host, so nobody sees where this host "
-                                 "is",
-                                 facts.device.name),
-                     "--hub KEY, the key that `wg-dnsd pubkey` or `wg show` says on the public "
-                     "host, which has to be a [Peer] here"});
   }
   check_clock(facts, found);
   check_allowed_ips(facts, found);

@@ -74,6 +74,12 @@ std::string write_path(const Report& report, const PeerReport& peer) {
                      peer.path_reason.empty() ? "" : ": ", peer.path_reason);
 }
 
+/// `not configured: hub: xTIB…=`.
+std::string write_found(const PeerReport& hub) {
+  return fmt::format("found to be the public host; for the configuration: `hub: {}`",
+                     hub.key.to_base64());
+}
+
 const PeerReport* find_hub(const Report& report) {
   const auto hub = std::find_if(report.peers.begin(), report.peers.end(),
                                 [](const PeerReport& peer) { return peer.is_hub; });
@@ -100,6 +106,7 @@ std::string write_status(const Report& report) {
                     write_nat(peer.nat), write_age(peer.handshake_age), write_octets(peer.rx_bytes),
                     write_octets(peer.tx_bytes), write_round_trip(peer));
     if (!peer.problem.empty()) text += fmt::format("              {}\n", peer.problem);
+    if (peer.is_found_hub) text += fmt::format("              {}\n", write_found(peer));
     if (peer.relay) text += fmt::format("              {}\n", write_path(report, peer));
     if (!peer.is_hub && !peer.is_reached() && !peer.story.events().empty())
       text += fmt::format("              {}\n", peer.story.events().back().text);
@@ -115,6 +122,7 @@ std::string write_status_json(const Report& report) {
     Json item = {{"key", peer.key.to_base64()},
                  {"name", peer.name.empty() ? Json(nullptr) : Json(peer.name)},
                  {"hub", peer.is_hub},
+                 {"hub-found", peer.is_found_hub},
                  {"state", peer.state},
                  {"path", peer.path()},
                  {"endpoint", to_json(peer.endpoint)},
@@ -156,6 +164,7 @@ std::string write_story(const Report& report, const PeerReport& peer) {
   for (const base::Endpoint& endpoint : peer.published) published += " " + endpoint.to_string();
   text += fmt::format("in DNS:{}\n", published.empty() ? " nothing" : published);
   if (!peer.problem.empty()) text += fmt::format("now: {}\n", peer.problem);
+  if (peer.is_found_hub) text += fmt::format("now: {}\n", write_found(peer));
   for (const Event& event : peer.story.events())
     text += fmt::format("{}  {}{}\n", write_time(event.when), event.text,
                         event.times > 1 ? fmt::format(" ({} times)", event.times) : "");
@@ -192,6 +201,11 @@ std::vector<std::string> advise(const Report& report, const PeerReport& peer) {
         "own record in DNS, and at the zone's name server: say where it is with hub-endpoint: "
         "HOST:PORT; see that it runs, that UDP to it is allowed, and that it knows this host's "
         "key");
+  if (peer.is_found_hub)
+    advice.push_back(fmt::format(
+        "add `hub: {}` to the configuration: only a configured hub is looked for when it does not "
+        "answer, passes packets on, and tells of the other peers",
+        peer.key.to_base64()));
   if (peer.is_hub || peer.is_reached()) return advice;
   const PeerReport* hub = find_hub(report);
   if (hub == nullptr) {

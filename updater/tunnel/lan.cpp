@@ -163,6 +163,7 @@ void LanAnnouncer::learn(SteadyTime now, const base::Expected<dns::Rcode, Lookup
   if (rcode && *rcode == dns::Rcode::noerror) {
     told_ = sent_;
     failures_ = 0;
+    was_taken_ = true;
     trouble_.reset();
     next_ = now + jittered(renewal_interval, random);
     return;

@@ -98,12 +98,15 @@ class LanAnnouncer {
 
   /// Why the server did not take the last announcement; none: it did.
   [[nodiscard]] const std::optional<std::string>& trouble() const { return trouble_; }
+  /// Whether the server has taken one: an interface in place of a point takes none.
+  [[nodiscard]] bool was_taken() const { return was_taken_; }
 
  private:
   std::optional<schema::LanEndpoints>
       told_;  ///< what the server has; none: nothing, as far as is known
   std::optional<schema::LanEndpoints> sent_;  ///< the last announcement, taken or not
   bool pending_ = false;
+  bool was_taken_ = false;
   unsigned failures_ = 0;
   base::SteadyTime next_;  ///< when to send the same again
   std::optional<std::string> trouble_;

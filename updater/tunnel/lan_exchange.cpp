@@ -31,12 +31,13 @@ std::string describe(const schema::LanEndpoints& endpoints) {
 }  // namespace
 
 LanExchange::LanExchange(asio::io_context& context, PrivateClient& client, const dns::Name& zone,
-                         Done done)
+                         bool is_promised, Done done)
     : client_(client),
       zone_(zone),
       done_(std::move(done)),
       timer_(context),
-      random_(std::random_device()()) {}
+      random_(std::random_device()()),
+      is_promised_(is_promised) {}
 
 void LanExchange::follow(const base::Now& now, const wg::Device& device,
                          std::span<const base::InterfaceAddress> host,
@@ -65,7 +66,8 @@ void LanExchange::announce(const schema::LanEndpoints& own) {
         announcer_.learn(base::read_steady(), rcode, random_);
         const auto& trouble = announcer_.trouble();
         if (trouble && !told_trouble_)
-          spdlog::warn(
+          spdlog::log(
+              is_promised_ || announcer_.was_taken() ? spdlog::level::warn : spdlog::level::debug,
               "the other peers are not told this host's LAN addresses: {}: {} (an observation "
               "point of wg-dnsd answers there; `private-server: none` switches this off)",
               server_ ? server_->to_string() : "the hub", *trouble);

@@ -23,8 +23,10 @@ class LanExchange {
  public:
   using Done = std::function<void(const LanResult&)>;
 
-  /// \param context, client outlive the exchange.
-  LanExchange(asio::io_context& context, PrivateClient& client, const dns::Name& zone, Done done);
+  /// \param context, client outlive the exchange. \param is_promised the operator says that a
+  /// server takes announcements: otherwise the hub may be an interface, where none does.
+  LanExchange(asio::io_context& context, PrivateClient& client, const dns::Name& zone,
+              bool is_promised, Done done);
 
   /// Takes a new reading, after which an announcement may be due. \param server none: nothing is
   /// announced or asked.
@@ -60,6 +62,7 @@ class LanExchange {
   std::vector<Check> checks_;
   std::minstd_rand random_;
   LanAnnouncer announcer_;
+  const bool is_promised_;
   std::optional<std::string> told_trouble_;  // the trouble that was logged last
 
   // From the last reading.

@@ -35,7 +35,7 @@ PrivateView::PrivateView(asio::io_context& context, const Config& config, Listen
     : config_(config),
       listener_(listener),
       client_(context, config.interface),
-      lan_(context, client_, config.zone,
+      lan_(context, client_, config.zone, config.private_server.has_value(),
            [this](const LanResult& result) { listener_.learn_lan(result); }),
       mesh_reader_(client_, config.zone) {}
 

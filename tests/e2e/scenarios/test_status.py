@@ -43,6 +43,21 @@ def refuse_second(world, first, *words):
         check(keepalives[0] == keepalives[1], f"keepalives before and after the second updater: {keepalives}")
 
 
+def find_hub(world):
+    """An updater that is told of no hub finds it, says which line is missing, and does not punch it."""
+    alice, host = world.devices["alice"], world.devices["host"].public_key
+    alice.start()
+    updater = world.homes["alice"].node.start(
+        world.program("wg-updater"), "wg-alice", "--zone", ZONE, "--state", RUN / "found.json", name="wg-updater-found"
+    )
+    line = updater.wait_for_line(f"`hub: {host}`")
+    check("it is the public host" in line, line)
+    hub = status_of(world, "host")
+    check(hub["hub"] and hub["hub-found"] and hub["state"] == "hub", f"the hub that was found: {hub}")
+    check(f"`hub: {host}`" in ask(world, "status", "wg-alice").stdout, "status does not say what is missing")
+    updater.stop()
+
+
 def scenario(world):
     world.prepare()
     nobody = ask(world, "status", "wg-alice")
@@ -102,6 +117,7 @@ def scenario(world):
     elsewhere.stop()
     log.stop()
     check(ask(world, "status", "wg-alice").returncode == 2, "the socket is still answered on")
+    find_hub(world)
 
 
 if __name__ == "__main__":

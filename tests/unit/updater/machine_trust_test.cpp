@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "tests/unit/updater/rig.hpp"
 #include "updater/machine.hpp"
 
@@ -90,4 +92,58 @@ TEST_CASE("a name is taken from the private view alone, and is in the log and th
   rig.machine().learn_names({{bob, "robert"}});
   rig.step(3);
   CHECK(name() == "robert");
+}
+
+TEST_CASE("a peer that DNS shows where the zone is served is a hub that nobody configured") {
+  Rig rig(smaller, {}, {{}, 25s, false});
+  rig.keep_hub_alive(false);
+  const auto publish = [&](const std::string& place) {
+    const updater::PublishedEndpoints published{{endpoint(place)}, dns::Ttl{1}};
+    (void)rig.machine().learn(at(0.1), {hub, published, updater::PublishedText{}});
+  };
+  CHECK(rig.step(0).name_servers);
+  std::string place = hub_home;
+  std::vector<base::IpAddress> servers = {address("203.0.113.66"), endpoint(hub_home).address};
+  bool is_hub = false;
+  SUBCASE("it is there") {
+    is_hub = true;
+  }
+  SUBCASE("DNS shows it elsewhere") {
+    place = bob_home;
+  }
+  SUBCASE("the zone is served elsewhere") {
+    servers.pop_back();
+  }
+  publish(place);
+  rig.machine().learn_name_servers(at(0.1), servers);
+  const Plan first = rig.step(0.2);
+  CHECK_FALSE(first.name_servers);
+  std::size_t changes = 0;
+  for (const double now : times(1, 300, 1)) {
+    const Plan plan = rig.step(now);
+    if (now > 180) changes += plan.changes.size();  // its session is dead
+  }
+  CHECK((changes == 0) == is_hub);
+  const auto shown = rig.machine().describe(at(300), rig.device()).peers[1];
+  CHECK(shown.is_found_hub == is_hub);
+  CHECK((shown.state == "hub") == is_hub);
+  CHECK(shown.is_hub == is_hub);
+  CHECK(rig.machine().hubs().empty());  // no authority
+  const bool is_told =
+      std::any_of(first.notes.begin(), first.notes.end(), [](const updater::Note& note) {
+        return note.text.find("`hub: " + hub.to_base64() + "`") != std::string::npos;
+      });
+  CHECK(is_told == is_hub);
+}
+
+TEST_CASE("the name servers are asked for only where no hub is configured, and again if need be") {
+  CHECK_FALSE(Rig(smaller).step(0).name_servers);
+  Rig rig(smaller, {}, {{}, 25s, false});
+  CHECK(rig.step(0).name_servers);
+  rig.machine().learn_name_servers(at(1), {});
+  CHECK_FALSE(rig.step(10).name_servers);
+  CHECK(rig.step(11.1).name_servers);
+  rig.machine().learn_name_servers(at(12), {address("203.0.113.66")});
+  CHECK_FALSE(rig.step(200).name_servers);
+  CHECK(rig.step(400).name_servers);
 }

@@ -35,18 +35,24 @@ struct HubWorld {
 
   updater::HubResult look_up(std::vector<HubPlace> places,
                              std::optional<base::Port> last_port = base::Port{51820}) {
-    const updater::HubSources sources{
-        hub_zone,
-        [this](const dns::Name& owner,
-               dns::RrType type) -> base::Expected<dns::Reply, updater::LookupError> {
-          if (!has_zone) return base::Unexpected(updater::LookupError::timeout);
-          return zone[{owner, type}];
-        },
-        [this](const std::string& host) { return hosts[host]; },
-        "/etc/wireguard/wg0.conf",
-        [this] { return file; },
-        server};
-    return updater::look_up_hub(sources, {host_key, std::move(places), last_port});
+    return updater::look_up_hub(make_sources(), {host_key, std::move(places), last_port});
+  }
+
+  updater::HubSources make_sources() {
+    return {hub_zone,
+            [this](const dns::Name& owner,
+                   dns::RrType type) -> base::Expected<dns::Reply, updater::LookupError> {
+              if (!has_zone) return base::Unexpected(updater::LookupError::timeout);
+              return zone[{owner, type}];
+            },
+            [this](const std::string& host) { return hosts[host]; },
+            "/etc/wireguard/wg0.conf",
+            [this] { return file; },
+            server};
+  }
+
+  std::vector<base::IpAddress> look_up_servers() {
+    return updater::look_up_name_servers(make_sources());
   }
 
   void publish_own(std::string_view text, std::uint16_t port) {
@@ -138,4 +144,12 @@ TEST_CASE("each source of a hub's place that fails is told, but for a file that 
 TEST_CASE("addresses are resolved without asking anybody") {
   CHECK(updater::resolve_host("203.0.113.9") == std::vector{address("203.0.113.9")});
   CHECK(updater::resolve_host("2001:db8::9") == std::vector{address("2001:db8::9")});
+}
+
+TEST_CASE("the zone's name servers are found, in the zone and elsewhere") {
+  HubWorld world;
+  world.delegate();
+  CHECK(world.look_up_servers() == std::vector{address("203.0.113.5"), address("203.0.113.6")});
+  world.has_zone = false;
+  CHECK(world.look_up_servers().empty());
 }

@@ -222,6 +222,12 @@ TEST_CASE("the updater's doctor finds each fault, with a remedy") {
        Level::problem, "clock", "last handshake of a peer is dated 3600 s in the future"},
       {"no hub", [](World&, DoctorFacts& f) { f.daemon.hubs.clear(); }, Level::problem, "hub",
        "no peer of wg0 is the public host"},
+      {"no hub, but a peer where the zone is served",
+       [](World& w, DoctorFacts& f) {
+         f.daemon.hubs.clear();
+         w.places[hub] = "198.51.100.1";
+       },
+       Level::problem, "hub", "is the public host, at 198.51.100.1:51820"},
       {"a hub without an endpoint",
        [](World&, DoctorFacts& f) { f.device.peers[0].endpoint.reset(); }, Level::problem, "hub",
        "has no endpoint"},
@@ -279,6 +285,18 @@ TEST_CASE("the updater's doctor finds each fault, with a remedy") {
     CHECK(control::exit_code(found) == expected);
     for (const Diagnosis& one : found) CHECK(one.remedy.empty() == (one.level == Level::ok));
   }
+}
+
+TEST_CASE("the doctor prints the line that names the hub") {
+  World world;
+  DoctorFacts facts = healthy_facts();
+  facts.daemon.hubs.clear();
+  world.places[hub] = "198.51.100.1";
+  const std::string text = control::diagnoses_text(updater::examine(facts, world));
+  CHECK(text.find("wg-updater.yaml: hub: " + hub.to_base64() + "\n") != std::string::npos);
+  world.places[hub] = "198.51.100.2";
+  CHECK(control::diagnoses_text(updater::examine(facts, world)).find(": hub: ") ==
+        std::string::npos);
 }
 
 TEST_CASE("what the doctor of the updater does not find fault with") {

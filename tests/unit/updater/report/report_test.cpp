@@ -184,6 +184,15 @@ TEST_CASE("what a person can do follows from what is known") {
   CHECK(advises(report, "no session with the public host"));
   report.peers.erase(report.peers.begin());
   CHECK(advises(report, "--hub"));
+  PeerReport found = make_hub();
+  found.is_found_hub = true;
+  report.peers.insert(report.peers.begin(), found);
+  CHECK_FALSE(advises(report, "name the public host with --hub"));
+  const std::string line = "`hub: " + found.key.to_base64() + "`";
+  CHECK(updater::advise(report, found).front().starts_with("add " + line));
+  CHECK(updater::write_status(report).find("for the configuration: " + line) != std::string::npos);
+  CHECK(updater::write_story(report, found).find("now: found to be") != std::string::npos);
+  report.peers.erase(report.peers.begin());
   report.peers.back().state = "direct";
   CHECK(updater::advise(report, report.peers.back()).empty());
   report.clock_behind = 86400s;

@@ -11,6 +11,7 @@
 
 #include "schema/owner_name.hpp"
 #include "schema/relay_text.hpp"
+#include "tests/unit/log_text.hpp"
 #include "tests/unit/updater/samples.hpp"
 
 namespace {
@@ -51,6 +52,7 @@ class Server {
   std::map<dns::RrType, Octets> records;
   std::map<dns::RrType, int> questions;  ///< how many questions of each type came
   int updates = 0;
+  std::uint8_t update_rcode = 0;
   Octets last_update;
 
  private:
@@ -71,6 +73,7 @@ class Server {
       last_update = packet;
       packet.resize(12);
       packet[2] |= 0x80U;
+      packet[3] = update_rcode;
       std::fill(packet.begin() + 4, packet.end(), std::uint8_t{0});
     } else {
       packet.resize(packet.size() - 11);  // without OPT
@@ -232,6 +235,35 @@ TEST_CASE("this host's LAN addresses are announced") {
   world.host = {own("192.168.1.5")};
   world.follow(0);
   CHECK(world.until([&] { return world.server.updates == 1; }));
+}
+
+TEST_CASE("LAN addresses that nobody takes are a warning only where somebody takes them") {
+  const LogText log;
+  World world;
+  world.device.public_key = self;
+  world.device.listen_port = base::Port{51820};
+  updater::PrivateClient client(world.context, "lo");
+  bool is_promised = false;
+  bool is_taken_first = false;
+  SUBCASE("the hub may be an interface") {}
+  SUBCASE("the operator names the server") {
+    is_promised = true;
+  }
+  SUBCASE("it took them before") {
+    is_taken_first = true;
+  }
+  updater::LanExchange exchange(world.context, client, zone, is_promised, {});
+  const auto announce = [&](double seconds, std::string_view address, std::uint8_t rcode) {
+    world.server.update_rcode = rcode;
+    const int before = world.server.updates;
+    exchange.follow(at(seconds), world.device, std::vector{own(address)}, world.server.endpoint());
+    REQUIRE(world.until([&] { return world.server.updates == before + 1; }));
+    while (world.context.run_one_for(100ms) != 0) continue;
+  };
+  if (is_taken_first) announce(0, "192.168.1.5", 0);
+  announce(1, "192.168.1.6", 5);
+  CHECK(log.count("warning: the other peers are not told") == (is_promised || is_taken_first));
+  if (is_promised || is_taken_first) CHECK(log.count("it answers REFUSED") == 1);
 }
 
 TEST_CASE("the list of the mesh is read where ranges are configured, and not at every reading") {
