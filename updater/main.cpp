@@ -6,7 +6,6 @@
 #include <exception>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/capability.hpp"
@@ -14,6 +13,7 @@
 #include "base/output.hpp"
 #include "base/signals.hpp"
 #include "base/version.hpp"
+#include "updater/control/ask_daemon.hpp"
 #include "updater/control/control_request.hpp"
 #include "updater/control/doctor_command.hpp"
 #include "updater/loop.hpp"
@@ -26,27 +26,11 @@ constexpr int exit_ok = 0;
 constexpr int exit_failure = 1;
 constexpr int exit_usage = 2;
 
-/// `status IFACE`, `why IFACE PEER`: asks the running daemon.
+/// `status`, `why PEER`: asks the running daemon of an interface.
 int ask(std::vector<std::string> words) {
-  using updater::ControlRequest;
   CLI::App app("Asks the running wg-updater of an interface", "wg-updater");
-  ControlRequest request;
-  std::string interface;
-  std::string socket;
-  bool watch = false;
-  CLI::App* status = app.add_subcommand("status", "Every peer, its state and path");
-  CLI::App* why = app.add_subcommand("why", "The story of one peer, and what to do");
-  for (CLI::App* command : {status, why}) {
-    command->add_option("interface", interface, "WireGuard interface")
-        ->type_name("IFACE")
-        ->required();
-    command->add_option("--control", socket, "Socket of the daemon")->type_name("PATH");
-  }
-  auto* json = status->add_flag("--json", request.json, "One JSON object");
-  status->add_flag("--watch", watch, "Again every second, until interrupted")->excludes(json);
-  why->add_option("peer", request.peer, "Its name, its public key, or the beginning of that")
-      ->type_name("PEER")
-      ->required();
+  updater::Question question;
+  updater::add_questions(app, question);
   app.require_subcommand(1);
   std::reverse(words.begin(), words.end());
   try {
@@ -54,20 +38,10 @@ int ask(std::vector<std::string> words) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? exit_ok : exit_usage;
   }
-  if (why->parsed()) request.command = ControlRequest::Command::why;
-  if (socket.empty()) socket = updater::default_control_socket(interface);
-  const control::Daemon daemon = updater::daemon_at(socket);
-  const std::string line = updater::write_control_request(request);
-  while (watch) {
-    if (!base::print_output(stdout, "\033[H\033[2J")) return exit_failure;
-    const int code = control::run_command(daemon, line, stdout);
-    if (code != exit_ok) return code;
-    std::this_thread::sleep_for(std::chrono::seconds(1));
-  }
-  return control::run_command(daemon, line, stdout);
+  return updater::ask_daemon(question, stdout);
 }
 
-/// `doctor IFACE`: what keeps this host and its peers apart.
+/// `doctor`: what keeps this host and its peers apart.
 int examine(std::vector<std::string> words) {
   CLI::App app(
       "Looks for what keeps this host and its peers apart; with --zone or --config it asks no "
@@ -82,6 +56,11 @@ int examine(std::vector<std::string> words) {
     app.parse(words);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? exit_ok : exit_usage;
+  }
+  if (line.interface.empty()) {
+    const auto interface = updater::find_only_interface();
+    if (!interface) throw updater::ConfigError(interface.error());
+    line.interface = *interface;
   }
   const auto& control = line.words["control"];
   std::optional<updater::DaemonFacts> facts;
@@ -103,9 +82,11 @@ int run(int argc, const char* const* argv) {
   app.set_version_flag("--version", "wg-updater " + std::string(base::version));
   app.footer(
       "Ask the running daemon:\n"
-      "  wg-updater status IFACE [--json|--watch]   every peer, its state and path\n"
-      "  wg-updater why IFACE PEER                  the story of one peer, and what to do\n"
-      "  wg-updater doctor IFACE [--json]           what keeps this host and its peers apart\n"
+      "  wg-updater status [IFACE] [--json|--watch]   every peer, its state and path\n"
+      "             [--filter WORD] [--check live|ready]\n"
+      "  wg-updater why [IFACE] PEER                  the story of one peer, and what to do\n"
+      "  wg-updater doctor [IFACE] [--json]           what keeps this host and its peers apart\n"
+      "IFACE may be left out there where one updater runs.\n"
       "Exit status: 0 done, 1 failed at run time, 2 wrong usage. See wg-updater(8).");
   updater::CommandLine line;
   updater::add_run_options(app, line);

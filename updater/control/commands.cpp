@@ -12,6 +12,8 @@ namespace updater {
 namespace {
 
 constexpr int exit_not_found = 1;
+constexpr int exit_unreached = 1;
+constexpr int exit_not_ready = 1;
 constexpr int exit_usage = 2;
 
 control::Reply fail(int exit, std::string why) {
@@ -37,6 +39,17 @@ DaemonFacts make_facts(const Config& config, const Report& report, const Memory&
   return facts;
 }
 
+/// What is filtered out does not count.
+control::Reply tell_status(const Report& report, const ControlRequest& request) {
+  if (!request.check.empty()) {
+    std::string hindrance = find_hindrance(report);
+    return hindrance.empty() ? control::Reply() : fail(exit_not_ready, std::move(hindrance));
+  }
+  const PeerFilter filter{request.filter};
+  return {.text = request.json ? write_status_json(report, filter) : write_status(report, filter),
+          .result = {is_any_unreached(report, filter) ? exit_unreached : 0}};
+}
+
 control::Reply tell_story(const Report& report, const ControlRequest& request) {
   const PeerReport* peer = find_peer(report, request.peer);
   if (peer == nullptr)
@@ -54,10 +67,11 @@ control::Reply answer_request(std::string_view line, const Config& config,
                               const Memory& memory) {
   const auto request = parse_control_request(line);
   if (!request) return fail(exit_usage, request.error());
+  if (request->check == "live") return {};
   if (!report) return fail(exit_not_found, report.error() + "; waiting for it");
   switch (request->command) {
     case ControlRequest::Command::status:
-      return {.text = request->json ? write_status_json(*report) : write_status(*report)};
+      return tell_status(*report, *request);
     case ControlRequest::Command::doctor:
       return {.text = write_daemon_facts(make_facts(config, *report, memory))};
     case ControlRequest::Command::why:

@@ -13,8 +13,8 @@ namespace updater {
 
 /// Answers one request of the control socket (control_request.hpp): status, why, or the facts for
 /// doctor. Pure. \param line without its newline. \param report or why the interface cannot be
-/// read. \return exit 0 with the text; 1: no such peer, or no interface; 2: the request is
-/// malformed.
+/// read. \return exit 0 with the text; 1: no such peer, no interface, not ready, or, behind
+/// the text of a status, a peer that is not reached; 2: the request is malformed.
 [[nodiscard]] control::Reply answer_request(std::string_view line, const Config& config,
                                             const base::Expected<Report, std::string>& report,
                                             const Memory& memory);

@@ -40,6 +40,15 @@ base::Expected<ControlRequest, std::string> parse_control_request(std::string_vi
   const Json peer = json.value("peer", Json(""));
   if (!is_json.is_boolean()) return refuse("json is neither true nor false");
   if (!peer.is_string()) return refuse("peer is not a text");
+  const Json filter = json.value("filter", Json::array());
+  const Json check = json.value("check", Json(""));
+  if (!filter.is_array() ||
+      !std::all_of(filter.begin(), filter.end(), [](const Json& word) { return word.is_string(); }))
+    return refuse("filter is not an array of texts");
+  if (check != "" && check != "live" && check != "ready")
+    return refuse("check is neither live nor ready");
+  request.filter = filter.get<std::vector<std::string>>();
+  request.check = check.get<std::string>();
   request.json = is_json.get<bool>();
   request.peer = peer.get<std::string>();
   return request;
@@ -50,6 +59,8 @@ std::string write_control_request(const ControlRequest& request) {
                           return one.command == request.command;
                         })->word}};
   if (request.json) json["json"] = true;
+  if (!request.filter.empty()) json["filter"] = request.filter;
+  if (!request.check.empty()) json["check"] = request.check;
   if (!request.peer.empty()) json["peer"] = request.peer;
   return control::to_line(json);
 }

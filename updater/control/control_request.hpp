@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/expected.hpp"
 #include "control/client.hpp"
@@ -17,6 +18,10 @@ struct ControlRequest {
   Command command{};
   bool json = false;  ///< status: JSON instead of a table
   std::string peer;   ///< why: a name, a key or its beginning
+  /// status: only the peers that one of these words is about (PeerFilter); empty: all.
+  std::vector<std::string> filter = {};
+  /// status: "live" or "ready": nothing is printed, and the exit code tells; empty: no check.
+  std::string check = {};
 
   friend bool operator==(const ControlRequest&, const ControlRequest&) = default;
 };

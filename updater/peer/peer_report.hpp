@@ -69,6 +69,8 @@ struct PeerReport {
   [[nodiscard]] bool is_direct() const { return state == "direct" || state == "suspect"; }
   /// Whether packets reach it, a hub's help included.
   [[nodiscard]] bool is_reached() const { return is_direct() || state == "relayed"; }
+  /// Whether nothing that is sent to it arrives, though somebody wants it to.
+  [[nodiscard]] bool is_unreached() const { return state != "ignored" && path() == "none"; }
   /// The way that packets to it take: relay (a hub passes them on, unread), direct, lan (its
   /// endpoint is a private address, or one of its own network), hub (a member of the mesh without a
   /// session that works), none. A hub without a live session has none.

@@ -88,17 +88,54 @@ const PeerReport* find_hub(const Report& report) {
 
 }  // namespace
 
-std::string write_status(const Report& report) {
+bool PeerFilter::shows(const PeerReport& peer) const {
+  return words.empty() || std::any_of(words.begin(), words.end(), [&](const std::string& word) {
+           return word == peer.state || word == peer.path() ||
+                  base::equals_ignoring_case(word, peer.name) ||
+                  (!word.empty() && peer.key.to_base64().starts_with(word));
+         });
+}
+
+bool is_any_unreached(const Report& report, const PeerFilter& filter) {
+  return std::any_of(report.peers.begin(), report.peers.end(), [&](const PeerReport& peer) {
+    return filter.shows(peer) && peer.is_unreached();
+  });
+}
+
+std::string find_hindrance(const Report& report) {
+  for (const PeerReport& peer : report.peers) {
+    if (peer.is_hub && peer.is_unreached())
+      return fmt::format("the public host {} does not answer",
+                         wg::describe_peer(peer.name, peer.key));
+  }
+  std::string hindrance;
+  for (const PeerReport& peer : report.peers) {
+    if (peer.is_hub || peer.state == "ignored") continue;
+    if (!peer.is_looked_up) {
+      hindrance = report.zone + " was not asked yet";
+    } else if (peer.lookup_error && !is_about_peer(*peer.lookup_error)) {
+      hindrance = fmt::format("{} cannot be asked: {}", report.zone, to_string(*peer.lookup_error));
+    } else {
+      return {};  // one answer is enough
+    }
+  }
+  return hindrance;
+}
+
+std::string write_status(const Report& report, const PeerFilter& filter) {
   std::string text = fmt::format("{} in {}, seen at {}, NAT {}\n", report.interface, report.zone,
                                  report.seen_at ? report.seen_at->to_string() : "(unknown)",
                                  write_nat(report.nat));
   std::size_t width = key_width;
-  for (const PeerReport& peer : report.peers)
+  for (const PeerReport& peer : report.peers) {
+    if (!filter.shows(peer)) continue;
     width = std::max(width, peer.name.empty() ? key_width : peer.name.size() + 1 + key_width);
+  }
   text += fmt::format("{:{}} {:9} {:7} {:24} {:10} {:7} {:>10} {:>10} {:>10} {:>9}\n", "PEER",
                       width, "STATE", "PATH", "ENDPOINT", "FROM", "NAT", "HANDSHAKE", "RECEIVED",
                       "SENT", "RTT");
   for (const PeerReport& peer : report.peers) {
+    if (!filter.shows(peer)) continue;
     text +=
         fmt::format("{:{}} {:9} {:7} {:24} {:10} {:7} {:>10} {:>10} {:>10} {:>9}\n",
                     wg::describe_peer(peer.name, peer.key), width, peer.state, peer.path(),
@@ -114,9 +151,10 @@ std::string write_status(const Report& report) {
   return text;
 }
 
-std::string write_status_json(const Report& report) {
+std::string write_status_json(const Report& report, const PeerFilter& filter) {
   Json peers = Json::array();
   for (const PeerReport& peer : report.peers) {
+    if (!filter.shows(peer)) continue;
     Json published = Json::array();
     for (const base::Endpoint& endpoint : peer.published) published.push_back(endpoint.to_string());
     Json item = {{"key", peer.key.to_base64()},

@@ -22,10 +22,23 @@ struct Report {
   std::optional<std::chrono::seconds> clock_behind = std::nullopt;
 };
 
+/// Which peers a status shows: those that one of the words is about, as their state, their path,
+/// their name (in any case of its letters), or the beginning of their key.
+struct PeerFilter {
+  std::vector<std::string> words = {};  ///< empty: all peers
+
+  [[nodiscard]] bool shows(const PeerReport& peer) const;
+};
+
 /// A table for people.
-[[nodiscard]] std::string write_status(const Report& report);
+[[nodiscard]] std::string write_status(const Report& report, const PeerFilter& filter = {});
 /// One JSON object on one line, in the format of wg-updater(8); "version" is 1.
-[[nodiscard]] std::string write_status_json(const Report& report);
+[[nodiscard]] std::string write_status_json(const Report& report, const PeerFilter& filter = {});
+/// Whether one of the peers that are shown is not reached.
+[[nodiscard]] bool is_any_unreached(const Report& report, const PeerFilter& filter = {});
+/// Why this host cannot do its work for its peers now, as a sentence: the public host does not
+/// answer, or DNS cannot be asked. Empty: nothing hinders it.
+[[nodiscard]] std::string find_hindrance(const Report& report);
 /// What happened to one peer, and what a person can do.
 [[nodiscard]] std::string write_story(const Report& report, const PeerReport& peer);
 

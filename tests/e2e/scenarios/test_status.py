@@ -20,9 +20,10 @@ def ask(world, *words):
 
 def status_of(world, name):
     """The entry of one of alice's peers in `status --json`."""
-    done = ask(world, "status", "wg-alice", "--json")
-    check(done.returncode == 0, f"status: exit code {done.returncode}: {done.stderr}")
+    done = ask(world, "status", "--json")  # one updater runs: no interface has to be named
     report = json.loads(done.stdout)
+    is_unreached = any(peer["path"] == "none" for peer in report["peers"])
+    check(done.returncode == is_unreached, f"status: exit code {done.returncode}: {done.stdout} {done.stderr}")
     check(report["version"] == 1 and report["interface"] == "wg-alice" and report["zone"] == f"{ZONE}.", report)
     return next(peer for peer in report["peers"] if peer["key"] == world.devices[name].public_key)
 
@@ -62,6 +63,8 @@ def scenario(world):
     world.prepare()
     nobody = ask(world, "status", "wg-alice")
     check(nobody.returncode == 2 and "no wg-updater answers" in nobody.stderr, f"nobody runs: {nobody}")
+    nobody = ask(world, "status")
+    check(nobody.returncode == 2 and "no wg-updater answers" in nobody.stderr, f"nobody runs, none is named: {nobody}")
     bob = world.devices["bob"].public_key
 
     quick = RUN / "wg-quick.conf"
@@ -99,12 +102,20 @@ def scenario(world):
     check("\nbob (" in table and "direct" in table, f"the table: {table}")
     check("what to do" not in ask(world, "why", "wg-alice", "bob").stdout, "advice without need")
 
+    ready = ask(world, "status", "--check", "ready")
+    check((ready.returncode, ready.stdout) == (0, ""), f"not ready: {ready}")
+    filtered = ask(world, "status", "--filter", "bob", "--json")
+    check([peer["name"] for peer in json.loads(filtered.stdout)["peers"]] == ["bob"], f"filtered: {filtered}")
+    check("direct at" in ask(world, "why", "bob").stdout, "why, without an interface")
+
     wrong = ask(world, "why", "wg-alice", "nobody")
     check(wrong.returncode == 1 and "nobody" in wrong.stderr, f"a peer that is none: {wrong}")
     world.devices["alice"].stop()
     log.wait_for_line("waiting for it")
     gone = ask(world, "status", "wg-alice")
     check(gone.returncode == 1 and "waiting for it" in gone.stderr, f"without its device: {gone}")
+    live, ready = (ask(world, "status", "--check", word) for word in ("live", "ready"))
+    check((live.returncode, ready.returncode) == (0, 1), f"without its device: {live} {ready}")
     refuse_second(world, log)
     log.kill()  # its lock ends with it
     log = world.start_updater("alice", "--wg-quick-file", quick)

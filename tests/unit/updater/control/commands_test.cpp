@@ -61,7 +61,44 @@ control::Reply ask(const ControlRequest& request, const Shown& shown = report(),
 TEST_CASE("status is told to people and to programs") {
   CHECK(ask({Command::status, false, ""}).text == updater::write_status(report()));
   CHECK(ask({Command::status, true, ""}).text == updater::write_status_json(report()));
-  CHECK(ask({Command::status, true, ""}).result == control::Result{});
+}
+
+TEST_CASE("a status ends with 1 while a peer that it shows is not reached") {
+  CHECK(ask({Command::status, true, ""}).result == control::Result{1});
+  Report reached = report();
+  reached.peers[0].handshake_age = 5s;  // the hub
+  CHECK(ask({Command::status, false, ""}, reached).result == control::Result{1});
+  reached.peers[2].state = "ignored";
+  CHECK(ask({Command::status, false, ""}, reached).result == control::Result{});
+
+  const auto filtered = ask({Command::status, false, "", {"direct"}});
+  CHECK(filtered.result == control::Result{});
+  CHECK(filtered.text == updater::write_status(report(), {{"direct"}}));
+  CHECK(ask({Command::status, true, "", {"none"}}).text ==
+        updater::write_status_json(report(), {{"none"}}));
+}
+
+TEST_CASE("live is a daemon that answers, ready one that can do its work") {
+  const ControlRequest live{Command::status, false, "", {}, "live"};
+  const ControlRequest ready{Command::status, false, "", {}, "ready"};
+  CHECK(ask(live, base::Unexpected(std::string("gone"))).result == control::Result{});
+  CHECK(ask(ready, base::Unexpected(std::string("gone"))).result.exit == 1);
+  Report shown = report();
+  CHECK(ask(live, shown).result == control::Result{});
+  CHECK(ask(ready, shown).result ==
+        control::Result{1, "the public host " + wg::describe_peer("", hub) + " does not answer"});
+  shown.peers[0].handshake_age = 5s;
+  CHECK(ask(ready, shown).result == control::Result{1, "wg.example.org. was not asked yet"});
+  for (updater::PeerReport& peer : shown.peers) {
+    peer.is_looked_up = true;
+    peer.lookup_error = updater::LookupError::timeout;
+  }
+  CHECK(ask(ready, shown).result ==
+        control::Result{1, "wg.example.org. cannot be asked: no resolver answered in time"});
+  shown.peers[2].lookup_error = updater::LookupError::no_endpoint;  // an answer
+  const auto reply = ask(ready, shown);
+  CHECK(reply.result == control::Result{});
+  CHECK(reply.text.empty());
 }
 
 TEST_CASE("why tells the story of the one peer whose key begins so") {

@@ -12,7 +12,9 @@ TEST_CASE("what is asked is what was written") {
   for (const ControlRequest& request :
        {ControlRequest{}, ControlRequest{ControlRequest::Command::status, true, ""},
         ControlRequest{ControlRequest::Command::why, false, "xTIB\"\n"},
-        ControlRequest{ControlRequest::Command::doctor, false, ""}}) {
+        ControlRequest{ControlRequest::Command::doctor, false, ""},
+        ControlRequest{ControlRequest::Command::status, true, "", {"none", "bob"}},
+        ControlRequest{ControlRequest::Command::status, false, "", {}, "live"}}) {
     std::string line = updater::write_control_request(request);
     REQUIRE(line.back() == '\n');
     line.pop_back();
@@ -25,7 +27,9 @@ TEST_CASE("what is asked is what was written") {
 TEST_CASE("a request that is not understood says why") {
   for (const char* line :
        {"", "status", "[]", "{}", "{\"command\":\"stop\"}", "{\"command\":1}",
-        "{\"command\":\"status\",\"json\":1}", "{\"command\":\"why\",\"peer\":[]}"}) {
+        "{\"command\":\"status\",\"json\":1}", "{\"command\":\"why\",\"peer\":[]}",
+        "{\"command\":\"status\",\"filter\":\"bob\"}", "{\"command\":\"status\",\"filter\":[1]}",
+        "{\"command\":\"status\",\"check\":\"happy\"}", "{\"command\":\"status\",\"check\":1}"}) {
     CAPTURE(line);
     const auto parsed = updater::parse_control_request(line);
     REQUIRE(!parsed);

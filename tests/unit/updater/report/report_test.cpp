@@ -154,6 +154,28 @@ TEST_CASE("a peer's name is in the table, its columns stay, and in the story") {
             .starts_with("a-name-of-some-length, " + report.peers[1].key.to_base64() + "\n"));
 }
 
+TEST_CASE("a filter is a state, a path, a name or the beginning of a key") {
+  PeerReport peer = make_peer("waiting");
+  peer.name = "bob";
+  const auto shows = [&](const std::vector<std::string>& words) {
+    return updater::PeerFilter{words}.shows(peer);
+  };
+  CHECK(shows({}));
+  for (const char* word : {"waiting", "none", "Bob"}) CHECK(shows({"other", word}));
+  CHECK(shows({peer.key.to_base64().substr(0, 3)}));
+  for (const char* word : {"direct", "bo", "", "zzz"}) CHECK_FALSE(shows({word}));
+
+  const Report report{"wg0", "wg.example.org.", {}, {make_hub(), peer}};
+  const std::string table = updater::write_status(report, {{"hub"}});
+  CHECK(table.find("bob (") == std::string::npos);
+  CHECK(table.find("hub ") != std::string::npos);
+  const auto json = nlohmann::json::parse(updater::write_status_json(report, {{"bob"}}));
+  CHECK(json["peers"].size() == 1);
+  CHECK(json["peers"][0]["name"] == "bob");
+  CHECK(updater::is_any_unreached(report));
+  CHECK_FALSE(updater::is_any_unreached(report, {{"hub"}}));
+}
+
 TEST_CASE("what a person can do follows from what is known") {
   Report report{"wg0", "wg.example.org.", {}, {make_hub(), make_peer("waiting")}};
   PeerReport& peer = report.peers.back();

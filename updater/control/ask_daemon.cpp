@@ -1,0 +1,111 @@
+#include "updater/control/ask_daemon.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "base/output.hpp"
+
+namespace updater {
+namespace {
+
+constexpr int last_answered = 1;  // an exit code above it: nobody answers
+constexpr int nobody_answers = 2;
+constexpr std::string_view socket_end = ".sock";
+
+CLI::App* add_question(CLI::App& app, Question& question, const char* word, const char* help) {
+  CLI::App* command = app.add_subcommand(word, help);
+  command
+      ->add_option("interface", question.interface,
+                   "WireGuard interface; may be left out where one updater runs")
+      ->type_name("IFACE");
+  command->add_option("--control", question.socket, "Socket of the daemon")->type_name("PATH");
+  return command;
+}
+
+int refuse(const std::string& why) {
+  fmt::print(stderr, "wg-updater: {}\n", why);
+  return nobody_answers;
+}
+
+}  // namespace
+
+void add_questions(CLI::App& app, Question& question) {
+  ControlRequest& request = question.request;
+  CLI::App* status = add_question(app, question, "status", "Every peer, its state and path");
+  auto* json = status->add_flag("--json", request.json, "One JSON object");
+  status->add_flag("--watch", question.watch, "Again every second, until interrupted")
+      ->excludes(json);
+  status
+      ->add_option("--filter", request.filter,
+                   "Only peers with this state, path, name, or beginning of the key")
+      ->type_name("WORD")
+      ->allow_extra_args(false);
+  status
+      ->add_option("--check", request.check,
+                   "Print nothing; exit 0 if it is so. Allowed: live or ready.")
+      ->type_name("WHAT")
+      ->check(CLI::IsMember({"live", "ready"}));
+  CLI::App* why = add_question(app, question, "why", "The story of one peer, and what to do");
+  why->add_option("peer", request.peer, "Its name, its public key, or the beginning of that")
+      ->type_name("PEER");
+  why->callback([&question] {
+    question.request.command = ControlRequest::Command::why;
+    if (question.request.peer.empty())
+      question.request.peer = std::exchange(question.interface, {});
+    if (question.request.peer.empty()) throw CLI::RequiredError("peer");
+  });
+}
+
+int ask_daemon(const Question& question, std::FILE* out) {
+  std::string socket = question.socket;
+  if (socket.empty()) {
+    const auto interface = question.interface.empty()
+                               ? find_only_interface()
+                               : base::Expected<std::string, std::string>(question.interface);
+    if (!interface) return refuse(interface.error());
+    socket = default_control_socket(*interface);
+  }
+  const control::Daemon daemon = daemon_at(socket);
+  const std::string line = write_control_request(question.request);
+  while (question.watch) {
+    if (!base::print_output(out, "\033[H\033[2J")) return last_answered;
+    const int code = control::run_command(daemon, line, out);
+    if (code > last_answered) return code;
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+  }
+  return control::run_command(daemon, line, out);
+}
+
+base::Expected<std::string, std::string> find_only_interface() {
+  const auto folder = std::filesystem::path(default_control_socket("")).parent_path();
+  std::error_code ec;
+  std::vector<std::string> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ec))
+    files.push_back(entry.path().filename().string());
+  return choose_interface(folder.string(), std::move(files));
+}
+
+base::Expected<std::string, std::string> choose_interface(const std::string& folder,
+                                                          std::vector<std::string> files) {
+  std::erase_if(files, [](const std::string& file) {
+    return !file.ends_with(socket_end) || file.size() == socket_end.size();
+  });
+  for (std::string& file : files) file.resize(file.size() - socket_end.size());
+  if (files.size() == 1) return files.front();
+  if (files.empty())
+    return base::Unexpected(fmt::format(
+        "no wg-updater answers: {} has no socket; name the interface, or --control", folder));
+  std::sort(files.begin(), files.end());
+  std::string names = files.front();
+  for (std::size_t i = 1; i < files.size(); ++i) names += ", " + files[i];
+  return base::Unexpected(fmt::format("several updaters run here: name one of {}", names));
+}
+
+}  // namespace updater
