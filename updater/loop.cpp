@@ -9,6 +9,7 @@
 #include <asio/signal_set.hpp>
 #include <asio/steady_timer.hpp>
 #include <cstdio>
+#include <map>
 #include <random>
 #include <utility>
 #include <vector>
@@ -31,6 +32,7 @@
 #include "updater/machine.hpp"
 #include "updater/plan/memory.hpp"
 #include "updater/tunnel/private_view.hpp"
+#include "updater/tunnel/tunnel_address.hpp"
 
 // One process of wg-updater: it ties the state machine to the world. Each tick reads the device and
 // this host's addresses, lets the machine step, and carries the plan out in its order. An answer
@@ -78,6 +80,7 @@ class Loop : private PrivateView::Listener {
   void tell(const std::vector<Note>& notes) const;
   [[nodiscard]] Report describe() const;
   [[nodiscard]] base::Expected<Report, std::string> describe_if_here() const;
+  [[nodiscard]] base::Expected<Echoes, std::string> ping(const wg::PublicKey& peer, bool send);
   void write_metrics();
   void finish();
   void fail();
@@ -96,6 +99,7 @@ class Loop : private PrivateView::Listener {
   asio::signal_set signals_{context_, SIGTERM, SIGINT};
   asio::posix::stream_descriptor hangups_{context_, base::open_hangups().release()};
   LocalWatch local_watch_;
+  std::map<wg::PublicKey, Echoes> echoes_;  // of peers that somebody pinged
   EchoProber prober_;
   PrivateView private_view_;
   control::Server control_;
@@ -129,11 +133,17 @@ Loop::Loop(const Config& config, base::FileDescriptor lock)
       prober_(context_, config.interface,
               [this](const wg::PublicKey& peer, std::chrono::microseconds round_trip) {
                 machine_.learn_round_trip(peer, round_trip);
+                if (const auto known = echoes_.find(peer); known != echoes_.end()) {
+                  ++known->second.answered;
+                  known->second.round_trip = round_trip;
+                }
               }),
       private_view_(context_, config, *this),
       control_(context_, "wg-updater",
                [this](std::string_view line) {
-                 return answer_request(line, config_, describe_if_here(), machine_.memory());
+                 return answer_request(
+                     line, config_, describe_if_here(), machine_.memory(),
+                     [this](const wg::PublicKey& peer, bool send) { return ping(peer, send); });
                }),
       worker_(context_, {config.zone, config.server, config.wg_quick_file},
               {[this](const LookupResult& result) {
@@ -330,6 +340,26 @@ base::Expected<Report, std::string> Loop::describe_if_here() const {
   if (!device_problem_.empty()) return base::Unexpected(device_problem_);
   if (!seen_device_) return base::Unexpected(config_.interface + ": not read yet");
   return describe();
+}
+
+base::Expected<Echoes, std::string> Loop::ping(const wg::PublicKey& peer, bool send) {
+  const auto host = base::read_interface_addresses();
+  const auto* shown = device_.find(peer);
+  const auto target = shown == nullptr || !host
+                          ? std::nullopt
+                          : find_tunnel_address(shown->allowed_ips, device_, *host);
+  if (!target)
+    return base::Unexpected(fmt::format(
+        "{} cannot be pinged: none of its AllowedIPs is one address (/32, /128) of a family that "
+        "{} has",
+        machine_.settings().describe(peer), config_.interface));
+  Echoes& echoes = echoes_[peer];
+  echoes.target = *target;
+  if (send) {
+    prober_.send({peer, *target});
+    ++echoes.sent;
+  }
+  return echoes;
 }
 
 /// A failure is logged when it begins and when it ends.

@@ -26,7 +26,7 @@ constexpr int exit_ok = 0;
 constexpr int exit_failure = 1;
 constexpr int exit_usage = 2;
 
-/// `status`, `why PEER`: asks the running daemon of an interface.
+/// `status`, `why PEER`, `ping PEER`: asks the running daemon of an interface.
 int ask(std::vector<std::string> words) {
   CLI::App app("Asks the running wg-updater of an interface", "wg-updater");
   updater::Question question;
@@ -85,6 +85,7 @@ int run(int argc, const char* const* argv) {
       "  wg-updater status [IFACE] [--json|--watch]   every peer, its state and path\n"
       "             [--filter WORD] [--check live|ready]\n"
       "  wg-updater why [IFACE] PEER                  the story of one peer, and what to do\n"
+      "  wg-updater ping [IFACE] PEER [--count N]     round trip and path, until it is direct\n"
       "  wg-updater doctor [IFACE] [--json]           what keeps this host and its peers apart\n"
       "IFACE may be left out there where one updater runs.\n"
       "Exit status: 0 done, 1 failed at run time, 2 wrong usage. See wg-updater(8).");
@@ -93,8 +94,9 @@ int run(int argc, const char* const* argv) {
   // `run` is the default word; others ask the running daemon.
   std::vector<std::string> words(argv + 1, argv + argc);
   const std::string word = words.empty() ? std::string() : words.front();
-  if (word == "status" || word == "why" || word == "doctor") base::let_hangup_end();
-  if (word == "status" || word == "why") return ask(words);
+  const bool is_question = word == "status" || word == "why" || word == "ping";
+  if (is_question || word == "doctor") base::let_hangup_end();
+  if (is_question) return ask(words);
   if (word == "doctor") return examine({words.begin() + 1, words.end()});
   if (word == "run") words.erase(words.begin());
   words = updater::translate_wgsd_client(words);

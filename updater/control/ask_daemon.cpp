@@ -11,12 +11,14 @@
 #include <utility>
 
 #include "base/output.hpp"
+#include "updater/control/ping.hpp"
 
 namespace updater {
 namespace {
 
 constexpr int last_answered = 1;  // an exit code above it: nobody answers
 constexpr int nobody_answers = 2;
+constexpr unsigned max_pings = 1000000;
 constexpr std::string_view socket_end = ".sock";
 
 CLI::App* add_question(CLI::App& app, Question& question, const char* word, const char* help) {
@@ -26,6 +28,22 @@ CLI::App* add_question(CLI::App& app, Question& question, const char* word, cons
                    "WireGuard interface; may be left out where one updater runs")
       ->type_name("IFACE");
   command->add_option("--control", question.socket, "Socket of the daemon")->type_name("PATH");
+  return command;
+}
+
+CLI::App* add_peer_question(CLI::App& app, Question& question, const char* word, const char* help,
+                            ControlRequest::Command which) {
+  CLI::App* command = add_question(app, question, word, help);
+  command
+      ->add_option("peer", question.request.peer,
+                   "Its name, its public key, or the beginning of that")
+      ->type_name("PEER");
+  command->callback([&question, which] {
+    question.request.command = which;
+    if (question.request.peer.empty())
+      question.request.peer = std::exchange(question.interface, {});
+    if (question.request.peer.empty()) throw CLI::RequiredError("peer");
+  });
   return command;
 }
 
@@ -52,15 +70,14 @@ void add_questions(CLI::App& app, Question& question) {
                    "Print nothing; exit 0 if it is so. Allowed: live or ready.")
       ->type_name("WHAT")
       ->check(CLI::IsMember({"live", "ready"}));
-  CLI::App* why = add_question(app, question, "why", "The story of one peer, and what to do");
-  why->add_option("peer", request.peer, "Its name, its public key, or the beginning of that")
-      ->type_name("PEER");
-  why->callback([&question] {
-    question.request.command = ControlRequest::Command::why;
-    if (question.request.peer.empty())
-      question.request.peer = std::exchange(question.interface, {});
-    if (question.request.peer.empty()) throw CLI::RequiredError("peer");
-  });
+  using Command = ControlRequest::Command;
+  add_peer_question(app, question, "why", "The story of one peer, and what to do", Command::why);
+  add_peer_question(app, question, "ping",
+                    "Round trip, path and endpoint of one peer, until it is direct", Command::ping)
+      ->add_option("--count", question.count, "At most so many echo requests, one a second")
+      ->type_name("N")
+      ->check(CLI::Range(1U, max_pings))
+      ->capture_default_str();
 }
 
 int ask_daemon(const Question& question, std::FILE* out) {
@@ -73,6 +90,8 @@ int ask_daemon(const Question& question, std::FILE* out) {
     socket = default_control_socket(*interface);
   }
   const control::Daemon daemon = daemon_at(socket);
+  if (question.request.command == ControlRequest::Command::ping)
+    return run_ping(daemon, question.request.peer, question.count, out);
   const std::string line = write_control_request(question.request);
   while (question.watch) {
     if (!base::print_output(out, "\033[H\033[2J")) return last_answered;

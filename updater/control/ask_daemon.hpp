@@ -10,7 +10,7 @@ namespace CLI {
 class App;
 }
 
-/// The commands of wg-updater that ask the running daemon: `status` and `why`.
+/// The commands of wg-updater that ask the running daemon: `status`, `why` and `ping`.
 namespace updater {
 
 /// What the command line asks.
@@ -18,6 +18,7 @@ struct Question {
   std::string interface;  ///< empty: that of the only updater that runs here
   std::string socket;     ///< --control; empty: the default of the interface
   bool watch = false;     ///< --watch
+  unsigned count = 10;    ///< --count: echo requests of a ping
   ControlRequest request;
 };
 

@@ -50,21 +50,29 @@ control::Reply tell_status(const Report& report, const ControlRequest& request) 
           .result = {is_any_unreached(report, filter) ? exit_unreached : 0}};
 }
 
-control::Reply tell_story(const Report& report, const ControlRequest& request) {
+/// \param tell makes the reply about the one peer that is meant.
+template <typename Tell>
+control::Reply tell_of_peer(const Report& report, const ControlRequest& request, Tell tell) {
   const PeerReport* peer = find_peer(report, request.peer);
   if (peer == nullptr)
-    return fail(
-        exit_not_found,
-        fmt::format("\"{}\" is no peer's name or key on {}, nor the beginning of exactly one key",
-                    request.peer, report.interface));
-  return {.text = write_story(report, *peer)};
+    return fail(exit_not_found,
+                fmt::format("\"{}\" is no peer's name or key on {}, nor the beginning of exactly "
+                            "one key",
+                            request.peer, report.interface));
+  return tell(*peer);
+}
+
+control::Reply tell_echoes(const PeerReport& peer,
+                           const base::Expected<Echoes, std::string>& sent) {
+  if (!sent) return fail(exit_not_found, sent.error());
+  return {.text = write_ping_answer(make_ping_answer(peer, *sent))};
 }
 
 }  // namespace
 
 control::Reply answer_request(std::string_view line, const Config& config,
                               const base::Expected<Report, std::string>& report,
-                              const Memory& memory) {
+                              const Memory& memory, const Ping& ping) {
   const auto request = parse_control_request(line);
   if (!request) return fail(exit_usage, request.error());
   if (request->check == "live") return {};
@@ -74,10 +82,16 @@ control::Reply answer_request(std::string_view line, const Config& config,
       return tell_status(*report, *request);
     case ControlRequest::Command::doctor:
       return {.text = write_daemon_facts(make_facts(config, *report, memory))};
+    case ControlRequest::Command::ping:
+      return tell_of_peer(*report, *request, [&](const PeerReport& peer) {
+        return tell_echoes(peer, ping(peer.key, request->send));
+      });
     case ControlRequest::Command::why:
       break;
   }
-  return tell_story(*report, *request);
+  return tell_of_peer(*report, *request, [&](const PeerReport& peer) {
+    return control::Reply{.text = write_story(*report, peer)};
+  });
 }
 
 }  // namespace updater

@@ -18,8 +18,9 @@ struct Word {
   ControlRequest::Command command;
   const char* word;
 };
-constexpr std::array<Word, 3> commands{{{ControlRequest::Command::status, "status"},
+constexpr std::array<Word, 4> commands{{{ControlRequest::Command::status, "status"},
                                         {ControlRequest::Command::why, "why"},
+                                        {ControlRequest::Command::ping, "ping"},
                                         {ControlRequest::Command::doctor, "doctor"}}};
 
 }  // namespace
@@ -34,7 +35,7 @@ base::Expected<ControlRequest, std::string> parse_control_request(std::string_vi
   const auto known = std::find_if(commands.begin(), commands.end(),
                                   [&](const auto& one) { return command == one.word; });
   if (known == commands.end())
-    return refuse("the request has no command that is known: status, why, doctor");
+    return refuse("the request has no command that is known: status, why, ping, doctor");
   request.command = known->command;
   const Json is_json = json.value("json", Json(false));
   const Json peer = json.value("peer", Json(""));
@@ -47,6 +48,9 @@ base::Expected<ControlRequest, std::string> parse_control_request(std::string_vi
     return refuse("filter is not an array of texts");
   if (check != "" && check != "live" && check != "ready")
     return refuse("check is neither live nor ready");
+  const Json send = json.value("send", Json(false));
+  if (!send.is_boolean()) return refuse("send is neither true nor false");
+  request.send = send.get<bool>();
   request.filter = filter.get<std::vector<std::string>>();
   request.check = check.get<std::string>();
   request.json = is_json.get<bool>();
@@ -61,6 +65,7 @@ std::string write_control_request(const ControlRequest& request) {
   if (request.json) json["json"] = true;
   if (!request.filter.empty()) json["filter"] = request.filter;
   if (!request.check.empty()) json["check"] = request.check;
+  if (request.send) json["send"] = true;
   if (!request.peer.empty()) json["peer"] = request.peer;
   return control::to_line(json);
 }

@@ -14,14 +14,15 @@
 namespace updater {
 
 struct ControlRequest {
-  enum class Command : std::uint8_t { status, why, doctor };
+  enum class Command : std::uint8_t { status, why, ping, doctor };
   Command command{};
   bool json = false;  ///< status: JSON instead of a table
-  std::string peer;   ///< why: a name, a key or its beginning
+  std::string peer;   ///< why, ping: a name, a key or its beginning
   /// status: only the peers that one of these words is about (PeerFilter); empty: all.
   std::vector<std::string> filter = {};
   /// status: "live" or "ready": nothing is printed, and the exit code tells; empty: no check.
   std::string check = {};
+  bool send = false;  ///< ping: send an echo request, do not only tell of those before
 
   friend bool operator==(const ControlRequest&, const ControlRequest&) = default;
 };

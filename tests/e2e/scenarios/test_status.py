@@ -85,6 +85,9 @@ def scenario(world):
     quick.write_text(f"[Interface]\n\n[Peer]\nPublicKey = {bob}\n")  # as `wg-quick save` leaves it
     check("no answer from" in story and "what to do: nothing comes from it" in story, "the story of bob is incomplete")
 
+    pinged = ask(world, "ping", "wg-alice", "bob", "--count", "1")
+    check(pinged.returncode == 1 and pinged.stdout.startswith("no answer from bob ("), f"ping of nobody: {pinged}")
+
     once = world.homes["bob"].node.run(
         world.program("wg-updater"), "-device", "wg-bob", f"-dns={HOST}:53", "-zone", ZONE, "--state", RUN / "once.json"
     )
@@ -102,6 +105,9 @@ def scenario(world):
     check("\nbob (" in table and "direct" in table, f"the table: {table}")
     check("what to do" not in ask(world, "why", "wg-alice", "bob").stdout, "advice without need")
 
+    pinged = ask(world, "ping", "bob")
+    print(pinged.stdout)
+    check(pinged.returncode == 0 and f" ms, path direct, endpoint {peer['endpoint']}" in pinged.stdout, f"ping: {pinged}")
     ready = ask(world, "status", "--check", "ready")
     check((ready.returncode, ready.stdout) == (0, ""), f"not ready: {ready}")
     filtered = ask(world, "status", "--filter", "bob", "--json")

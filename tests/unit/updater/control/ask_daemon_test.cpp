@@ -53,6 +53,17 @@ TEST_CASE("a status is filtered by any of several words, and checked for two") {
   CHECK_FALSE(parse({"status", "--watch", "--json"}));
 }
 
+TEST_CASE("a ping is of one peer, and ends after some requests") {
+  const auto ping = parse({"ping", "bob"});
+  REQUIRE(ping);
+  CHECK(ping->request.command == Command::ping);
+  CHECK(ping->request.peer == "bob");
+  CHECK(ping->count == 10);
+  CHECK(parse({"ping", "wg0", "bob", "--count", "3"})->count == 3);
+  CHECK_FALSE(parse({"ping", "bob", "--count", "0"}));
+  CHECK_FALSE(parse({"ping"}));
+}
+
 TEST_CASE("where one control socket is, its interface is meant") {
   const auto one = choose_interface("/run/x", {"wg0.sock", "notes", ".sock"});
   REQUIRE(one);

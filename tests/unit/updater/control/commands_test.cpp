@@ -49,11 +49,17 @@ Report report() {
 
 using Shown = base::Expected<Report, std::string>;
 
+/// Only alice has an address of her own.
+base::Expected<updater::Echoes, std::string> ping(const wg::PublicKey& peer, bool send) {
+  if (peer != alice) return base::Unexpected(std::string("no address"));
+  return updater::Echoes{address("10.77.0.3"), send ? 2U : 1U, 1, 1500us};
+}
+
 control::Reply ask(const ControlRequest& request, const Shown& shown = report(),
                    const Memory& memory = {}) {
   std::string line = updater::write_control_request(request);
   line.pop_back();
-  return updater::answer_request(line, make_config(), shown, memory);
+  return updater::answer_request(line, make_config(), shown, memory, ping);
 }
 
 }  // namespace
@@ -116,6 +122,43 @@ TEST_CASE("why tells the story of the one peer whose key begins so") {
   }
 }
 
+TEST_CASE("a ping tells the way of the echo requests, or why there are none") {
+  ControlRequest request{Command::ping, false, alice.to_base64()};
+  for (const bool send : {false, true}) {
+    request.send = send;
+    const auto answer = updater::parse_ping_answer(ask(request).text);
+    REQUIRE(answer);
+    CHECK(*answer == updater::PingAnswer{.peer = wg::describe_peer("", alice),
+                                         .target = "10.77.0.3",
+                                         .path = "direct",
+                                         .sent = send ? 2U : 1U,
+                                         .answered = 1,
+                                         .round_trip = 1500});
+  }
+  request.peer = bob.to_base64();
+  CHECK(ask(request).result == control::Result{1, "no address"});
+  request.peer = "zzzz";
+  CHECK(ask(request).result.exit == 1);
+  CHECK_FALSE(updater::parse_ping_answer("{}"));
+  CHECK_FALSE(updater::parse_ping_answer("[]"));
+}
+
+TEST_CASE("a ping's line says whether an answer came, how soon, and which way") {
+  updater::PingAnswer answer{.peer = "bob (x)",
+                             .target = "10.77.0.3",
+                             .path = "relay",
+                             .endpoint = "198.51.100.1:51820",
+                             .sent = 1,
+                             .answered = 1,
+                             .round_trip = 12345};
+  CHECK(updater::describe_ping(answer, true) ==
+        "answer from bob (x) at 10.77.0.3: 12.3 ms, path relay, endpoint 198.51.100.1:51820\n");
+  answer.endpoint.clear();
+  answer.path = "none";
+  CHECK(updater::describe_ping(answer, false) ==
+        "no answer from bob (x) at 10.77.0.3 within 1 s, path none\n");
+}
+
 TEST_CASE("the doctor is told what was chosen, and what was found out") {
   Memory memory;
   memory[alice].keepalive = {15s, {25s}};
@@ -135,7 +178,7 @@ TEST_CASE("the doctor is told what was chosen, and what was found out") {
 }
 
 TEST_CASE("while the interface cannot be read, each command is answered with the reason") {
-  for (const Command command : {Command::status, Command::why, Command::doctor}) {
+  for (const Command command : {Command::status, Command::why, Command::ping, Command::doctor}) {
     const Shown hangs = base::Unexpected(std::string("wg0: the program behind it hangs"));
     const auto reply = ask({command, false, ""}, hangs);
     CHECK(reply.text.empty());
@@ -145,7 +188,7 @@ TEST_CASE("while the interface cannot be read, each command is answered with the
 
 TEST_CASE("a request that is not understood is refused, whether or not the interface is there") {
   for (const Shown& shown : {Shown(report()), Shown(base::Unexpected(std::string("gone")))}) {
-    const auto reply = updater::answer_request("status", make_config(), shown, {});
+    const auto reply = updater::answer_request("status", make_config(), shown, {}, ping);
     CHECK(reply.text.empty());
     CHECK(reply.result == control::Result{2, "the request is not a JSON object"});
   }

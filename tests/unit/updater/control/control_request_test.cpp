@@ -14,6 +14,7 @@ TEST_CASE("what is asked is what was written") {
         ControlRequest{ControlRequest::Command::why, false, "xTIB\"\n"},
         ControlRequest{ControlRequest::Command::doctor, false, ""},
         ControlRequest{ControlRequest::Command::status, true, "", {"none", "bob"}},
+        ControlRequest{ControlRequest::Command::ping, false, "bob", {}, "", true},
         ControlRequest{ControlRequest::Command::status, false, "", {}, "live"}}) {
     std::string line = updater::write_control_request(request);
     REQUIRE(line.back() == '\n');
