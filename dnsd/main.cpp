@@ -6,6 +6,7 @@
 #include "base/log.hpp"
 #include "base/signals.hpp"
 #include "base/version.hpp"
+#include "config/parse_words.hpp"
 #include "dnsd/control/ask_daemon.hpp"
 #include "dnsd/daemon.hpp"
 #include "dnsd/settings/command_line.hpp"
@@ -31,7 +32,6 @@ int run_words(const dnsd::CommandLine& line, const dnsd::Question& question) {
 
 int run(int argc, char** argv) {
   CLI::App app("Authoritative DNS server that answers where WireGuard peers were seen.", "wg-dnsd");
-  app.set_version_flag("--version", "wg-dnsd " + std::string(base::version));
   app.require_subcommand(0, 1);
   dnsd::CommandLine line;
   dnsd::add_run_options(app, line);
@@ -40,10 +40,8 @@ int run(int argc, char** argv) {
   dnsd::Question question;
   dnsd::add_questions(app, question);
   try {
-    app.parse(argc, argv);
-    return run_words(line, question);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? exit_ok : exit_usage;  // --help and --version come this way
+    const auto code = config::parse_words(app, {argv + 1, argv + argc}, std::string(base::version));
+    return code ? *code : run_words(line, question);
   } catch (const dnsd::ConfigError& error) {
     base::print_error("wg-dnsd", error.what());
     return exit_usage;

@@ -1,8 +1,8 @@
 #include <fmt/format.h>
+#include <net/if.h>
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <exception>
 #include <optional>
 #include <string>
@@ -13,6 +13,7 @@
 #include "base/output.hpp"
 #include "base/signals.hpp"
 #include "base/version.hpp"
+#include "config/parse_words.hpp"
 #include "updater/control/ask_daemon.hpp"
 #include "updater/control/control_request.hpp"
 #include "updater/control/doctor_command.hpp"
@@ -26,37 +27,8 @@ constexpr int exit_ok = 0;
 constexpr int exit_failure = 1;
 constexpr int exit_usage = 2;
 
-/// `status`, `why PEER`, `ping PEER`: asks the running daemon of an interface.
-int ask(std::vector<std::string> words) {
-  CLI::App app("Asks the running wg-updater of an interface", "wg-updater");
-  updater::Question question;
-  updater::add_questions(app, question);
-  app.require_subcommand(1);
-  std::reverse(words.begin(), words.end());
-  try {
-    app.parse(words);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? exit_ok : exit_usage;
-  }
-  return updater::ask_daemon(question, stdout);
-}
-
 /// `doctor`: what keeps this host and its peers apart.
-int examine(std::vector<std::string> words) {
-  CLI::App app(
-      "Looks for what keeps this host and its peers apart; with --zone or --config it asks no "
-      "daemon. Exit status: 0 ok, 1 warnings, 2 problems.",
-      "wg-updater doctor");
-  updater::CommandLine line;
-  bool json = false;
-  updater::add_doctor_options(app, line);
-  app.add_flag("--json", json, "One JSON object");
-  std::reverse(words.begin(), words.end());
-  try {
-    app.parse(words);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? exit_ok : exit_usage;
-  }
+int examine(updater::CommandLine& line, bool json) {
   if (line.interface.empty()) {
     const auto interface = updater::find_only_interface();
     if (!interface) throw updater::ConfigError(interface.error());
@@ -76,36 +48,22 @@ int examine(std::vector<std::string> words) {
       json, stdout);
 }
 
-int run(int argc, const char* const* argv) {
-  CLI::App app("Sets the endpoints of WireGuard peers from DNS, and keeps the tunnels direct",
-               "wg-updater");
-  app.set_version_flag("--version", "wg-updater " + std::string(base::version));
-  app.footer(
-      "Ask the running daemon:\n"
-      "  wg-updater status [IFACE] [--json|--watch]   every peer, its state and path\n"
-      "             [--filter WORD] [--check live|ready]\n"
-      "  wg-updater why [IFACE] PEER                  the story of one peer, and what to do\n"
-      "  wg-updater ping [IFACE] PEER [--count N]     round trip and path, until it is direct\n"
-      "  wg-updater doctor [IFACE] [--json]           what keeps this host and its peers apart\n"
-      "IFACE may be left out there where one updater runs.\n"
-      "Exit status: 0 done, 1 failed at run time, 2 wrong usage. See wg-updater(8).");
-  updater::CommandLine line;
-  updater::add_run_options(app, line);
-  // `run` is the default word; others ask the running daemon.
-  std::vector<std::string> words(argv + 1, argv + argc);
-  const std::string word = words.empty() ? std::string() : words.front();
-  const bool is_question = word == "status" || word == "why" || word == "ping";
-  if (is_question || word == "doctor") base::let_hangup_end();
-  if (is_question) return ask(words);
-  if (word == "doctor") return examine({words.begin() + 1, words.end()});
-  if (word == "run") words.erase(words.begin());
-  words = updater::translate_wgsd_client(words);
-  std::reverse(words.begin(), words.end());  // as CLI11 takes them
-  try {
-    app.parse(words);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? exit_ok : exit_usage;
-  }
+/// A daemon would wait for ever for an interface that is a command with a slip in it. Behind `run`
+/// stands nothing but an interface.
+void check_interface(const CLI::App& app, const updater::CommandLine& line) {
+  if (::if_nametoindex(line.interface.c_str()) != 0) return;
+  std::vector<std::string> commands;
+  for (const CLI::App* command : app.get_subcommands({})) commands.push_back(command->get_name());
+  const std::string meant = config::find_similar(line.interface, commands);
+  if (!meant.empty())
+    throw updater::ConfigError(fmt::format(
+        "there is no interface {}; did you mean `wg-updater {}`?", line.interface, meant));
+}
+
+int keep_direct(const CLI::App& app, const updater::CommandLine& line) {
+  if (line.interface.empty())
+    throw updater::ConfigError("which interface? `wg-updater help` lists commands and options");
+  if (!app.got_subcommand("run")) check_interface(app, line);
   const updater::Config config = updater::load_config(line);
   if (line.check_config) {
     return base::print_output(stdout, updater::to_yaml(config)) ? exit_ok : exit_failure;
@@ -113,6 +71,31 @@ int run(int argc, const char* const* argv) {
   if (config.mode != updater::Config::Mode::daemon) base::let_hangup_end();
   base::start_log("wg-updater", spdlog::level::from_str(config.log_level));
   return updater::run(config) ? exit_ok : exit_failure;
+}
+
+int run(int argc, const char* const* argv) {
+  CLI::App app("Sets the endpoints of WireGuard peers from DNS, and keeps the tunnels direct",
+               "wg-updater");
+  app.footer("Exit status: 0 done, 1 failed at run time, 2 wrong usage. See wg-updater(8).");
+  app.require_subcommand(0, 1);
+  updater::CommandLine line;
+  updater::add_run_options(app, line);
+  app.add_subcommand("run", "The same without this word; takes the options above")->fallthrough();
+  updater::Question question;
+  updater::add_questions(app, question);
+  CLI::App* doctor = app.add_subcommand(
+      "doctor", "What keeps this host and its peers apart; exit 0 ok, 1 warnings, 2 problems");
+  bool json = false;
+  updater::add_doctor_options(*doctor, line);
+  doctor->add_flag("--json", json, "One JSON object");
+
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  const auto code =
+      config::parse_words(app, updater::translate_wgsd_client(words), std::string(base::version));
+  if (code) return *code;
+  if (!question.is_asked && !doctor->parsed()) return keep_direct(app, line);
+  base::let_hangup_end();
+  return question.is_asked ? updater::ask_daemon(question, stdout) : examine(line, json);
 }
 
 int run_and_tell(int argc, const char* const* argv) {

@@ -14,22 +14,29 @@ function interfaces() {
 /^Usage: / { depth = split($0, usage, " ") ; for (i = 3; i <= depth && usage[i] !~ /^\[/; i++); depth = i - 3 }
 /^[A-Z].*:$/ { section = $0 }
 section == "Positionals:" && /^  interface / && words == depth { is_interface = 1 }
+function end_option(  i) {
+  for (i = 1; i <= number; i++) {
+    if (takes_value && names[i] == previous) { is_value = 1; value_of = names[i]; value_text = text }
+    if (names[i] ~ /^--/) options = options names[i] "\t" text "\n"
+  }
+  number = 0
+}
 section == "Options:" && /^  -/ {
+  end_option()
   number = split($1, names, ",")
   rest = $0
   sub(/^  [^ ]+/, "", rest)
   takes_value = rest ~ /^ [A-Z]/ && rest !~ /^ Excludes:/
   text = rest
-  sub(/^ ?[^ ]*( \.\.\.)? +/, "", text)
-  for (i = 1; i <= number; i++) {
-    if (takes_value && names[i] == previous) { is_value = 1; value_of = names[i]; value_text = text }
-    if (names[i] ~ /^--/) options = options names[i] "\t" text "\n"
-  }
+  if (!sub(/^ ?[^ ]*( \.\.\.)? +/, "", text)) text = ""
 }
-section == "Options:" && /^     / && is_value && !value_text { value_text = $0 }
-section == "Subcommands:" && /^  [a-z]/ { word = $1; $1 = ""; offer(word, substr($0, 2)) }
-section ~ /^Ask / && /^  [a-z]/ && !words { word = $2; sub(/^  .*   +/, ""); offer(word, $0) }
+section == "Options:" && /^     / && number { sub(/^ +/, ""); text = text (text ? " " : "") $0 }  # a long line goes on
+function end_command() { if (command) offer(command, command_text) ; command = "" }
+section == "Subcommands:" && /^  [a-z]/ { end_command(); command = $1; $1 = ""; command_text = substr($0, 2) }
+section == "Subcommands:" && /^     / { sub(/^ +/, ""); command_text = command_text " " $0 }
 END {
+  end_option()
+  end_command()
   if (is_value) {
     found = ""
     if (value_of == "--interface") interfaces()

@@ -3,6 +3,7 @@
 * Every option of --help is in the program's manual page, and the other way round. A word of wg-dnsd.yaml(5) or
   wg-updater.yaml(5) counts as the option of that name.
 * Every option that the documents give to a program is one of its options.
+* No line of a help is longer than a terminal is wide.
 """
 
 import pathlib
@@ -13,6 +14,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OPTION = re.compile(r"(?<![\w-])--([a-z][a-z-]*[a-z])")
 
+COLUMNS = 80
 # Words of the files that are not options.
 FILE_ONLY = {"peers"}
 PEER_WORDS = {"name", "ignore", "endpoint-family", "keepalive", "lan-candidates"}
@@ -22,9 +24,12 @@ UPDATER_FILE_ONLY = {"peers", "interfaces"} | PEER_WORDS
 def help_options(program, *command):
     """The options of the program and of all its commands."""
     text = subprocess.run([program, *command, "--help"], capture_output=True, text=True, check=True).stdout
+    for line in text.splitlines():
+        if len(line) > COLUMNS:
+            sys.exit(f"{program} {' '.join(command)} --help: longer than {COLUMNS} columns: {line}")
     options = set(OPTION.findall(text))
     _, _, commands = text.partition("\nSubcommands:\n")
-    for word in re.findall(r"^  ([a-z]+)\b", commands, re.MULTILINE):
+    for word in re.findall(r"^  ([a-z][a-z-]*)", commands, re.MULTILINE):
         options |= help_options(program, *command, word)
     return options
 

@@ -16,30 +16,36 @@
 namespace updater {
 namespace {
 
+using Command = ControlRequest::Command;
+
 constexpr int last_answered = 1;  // an exit code above it: nobody answers
 constexpr int nobody_answers = 2;
 constexpr unsigned max_pings = 1000000;
 constexpr std::string_view socket_end = ".sock";
 
-CLI::App* add_question(CLI::App& app, Question& question, const char* word, const char* help) {
+CLI::App* add_question(CLI::App& app, Question& question, const char* word, const char* help,
+                       Command which) {
   CLI::App* command = app.add_subcommand(word, help);
   command
       ->add_option("interface", question.interface,
                    "WireGuard interface; may be left out where one updater runs")
       ->type_name("IFACE");
   command->add_option("--control", question.socket, "Socket of the daemon")->type_name("PATH");
+  command->callback([&question, which] {
+    question.is_asked = true;
+    question.request.command = which;
+  });
   return command;
 }
 
 CLI::App* add_peer_question(CLI::App& app, Question& question, const char* word, const char* help,
-                            ControlRequest::Command which) {
-  CLI::App* command = add_question(app, question, word, help);
+                            Command which) {
+  CLI::App* command = add_question(app, question, word, help, which);
   command
       ->add_option("peer", question.request.peer,
                    "Its name, its public key, or the beginning of that")
       ->type_name("PEER");
-  command->callback([&question, which] {
-    question.request.command = which;
+  command->parse_complete_callback([&question] {
     if (question.request.peer.empty())
       question.request.peer = std::exchange(question.interface, {});
     if (question.request.peer.empty()) throw CLI::RequiredError("peer");
@@ -56,7 +62,9 @@ int refuse(const std::string& why) {
 
 void add_questions(CLI::App& app, Question& question) {
   ControlRequest& request = question.request;
-  CLI::App* status = add_question(app, question, "status", "Every peer, its state and path");
+  CLI::App* status = add_question(app, question, "status",
+                                  "Every peer, its state and path; exit 1 while one is not reached",
+                                  Command::status);
   auto* json = status->add_flag("--json", request.json, "One JSON object");
   status->add_flag("--watch", question.watch, "Again every second, until interrupted")
       ->excludes(json);
@@ -69,14 +77,13 @@ void add_questions(CLI::App& app, Question& question) {
       ->add_option("--check", request.check,
                    "Print nothing; exit 0 if it is so. Allowed: live or ready.")
       ->type_name("WHAT")
-      ->check(CLI::IsMember({"live", "ready"}));
-  using Command = ControlRequest::Command;
+      ->check(CLI::IsMember({"live", "ready"}).description(""));
   add_peer_question(app, question, "why", "The story of one peer, and what to do", Command::why);
   add_peer_question(app, question, "ping",
                     "Round trip, path and endpoint of one peer, until it is direct", Command::ping)
       ->add_option("--count", question.count, "At most so many echo requests, one a second")
       ->type_name("N")
-      ->check(CLI::Range(1U, max_pings))
+      ->check(CLI::Range(1U, max_pings).description(""))
       ->capture_default_str();
 }
 
@@ -90,7 +97,7 @@ int ask_daemon(const Question& question, std::FILE* out) {
     socket = default_control_socket(*interface);
   }
   const control::Daemon daemon = daemon_at(socket);
-  if (question.request.command == ControlRequest::Command::ping)
+  if (question.request.command == Command::ping)
     return run_ping(daemon, question.request.peer, question.count, out);
   const std::string line = write_control_request(question.request);
   while (question.watch) {

@@ -15,6 +15,7 @@ namespace updater {
 
 /// What the command line asks.
 struct Question {
+  bool is_asked = false;  ///< the command line has one of the commands
   std::string interface;  ///< empty: that of the only updater that runs here
   std::string socket;     ///< --control; empty: the default of the interface
   bool watch = false;     ///< --watch

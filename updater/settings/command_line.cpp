@@ -9,10 +9,8 @@ namespace updater {
 
 namespace {
 
-void add_interface(CLI::App& app, CommandLine& line, bool is_required) {
-  app.add_option("interface", line.interface, "WireGuard interface")
-      ->type_name("IFACE")
-      ->required(is_required);
+void add_interface(CLI::App& app, CommandLine& line) {
+  app.add_option("interface", line.interface, "WireGuard interface")->type_name("IFACE");
   app.add_option("--config", line.config_file,
                  fmt::format("Configuration file (YAML) with the same words, and with what each "
                              "interface and peer has of its own. Default: {}, where it exists.",
@@ -23,7 +21,7 @@ void add_interface(CLI::App& app, CommandLine& line, bool is_required) {
 }  // namespace
 
 void add_run_options(CLI::App& app, CommandLine& line) {
-  add_interface(app, line, /*is_required=*/true);
+  add_interface(app, line);
   app.add_flag_callback(
       "--once",
       [&line] {
@@ -39,7 +37,7 @@ void add_run_options(CLI::App& app, CommandLine& line) {
 }
 
 void add_doctor_options(CLI::App& app, CommandLine& line) {
-  add_interface(app, line, /*is_required=*/false);
+  add_interface(app, line);
   for (const Option& option : all_options()) {
     const auto is = [&](std::string_view word) { return option.word == word; };
     if (is("zone") || is("hub") || is("server") || is("private-server") || is("state") ||

@@ -31,7 +31,7 @@ struct CommandLine {
 /// parse. Unknown options are CLI11's errors, wrong values load_config's.
 void add_run_options(CLI::App& app, CommandLine& line);
 
-/// Adds the options of `doctor`: the interface, which may be left out, and those options of `run`
+/// Adds the options of `doctor`: the interface, and those options of `run`
 /// that name a daemon or replace what a daemon would tell.
 void add_doctor_options(CLI::App& app, CommandLine& line);
 
