@@ -120,6 +120,10 @@ void add_questions(CLI::App& app, Question& question) {
       question);
   add_json(add("peers", "List the registered peers and where they were seen", Command::peers),
            question);
+  add("log-level", "Change what the daemon logs, until it ends", Command::log_level)
+      ->add_option("level", request.name,
+                   "Allowed: debug, info, warning or error. Without it: the present one.")
+      ->type_name("LEVEL");
   add("reload", "Read configuration, peers and zone file again; exit 1 if refused",
       Command::reload);
 }

@@ -8,6 +8,7 @@
 #include <span>
 #include <utility>
 
+#include "control/log_level.hpp"
 #include "dnsd/control/control_request.hpp"
 #include "dnsd/control/peer_commands.hpp"
 #include "dnsd/host/host_addresses.hpp"
@@ -50,6 +51,8 @@ control::Reply Commands::answer(std::string_view line) {
     case ControlRequest::Command::peer_list:
     case ControlRequest::Command::peer_reset:
       return run_peer_command(*request, context_);
+    case ControlRequest::Command::log_level:
+      return control::change_log_level(request->name);
     case ControlRequest::Command::reload:
       break;
   }

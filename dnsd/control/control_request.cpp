@@ -17,7 +17,7 @@ using Json = nlohmann::json;
 /// Octets that are quoted of a request that was not understood.
 constexpr std::size_t shown_octets = 80;
 
-constexpr std::array<std::pair<std::string_view, ControlRequest::Command>, 14> commands{{
+constexpr auto commands = std::to_array<std::pair<std::string_view, ControlRequest::Command>>({
     {"zone", ControlRequest::Command::zone},
     {"status", ControlRequest::Command::status},
     {"peers", ControlRequest::Command::peers},
@@ -32,7 +32,8 @@ constexpr std::array<std::pair<std::string_view, ControlRequest::Command>, 14> c
     {"peer new", ControlRequest::Command::peer_new},
     {"peer list", ControlRequest::Command::peer_list},
     {"peer reset", ControlRequest::Command::peer_reset},
-}};
+    {"log-level", ControlRequest::Command::log_level},
+});
 
 /// \return false: the value is not of that kind.
 bool take_member(const std::string& member, const Json& value, ControlRequest& request) {
@@ -119,6 +120,7 @@ std::string write_control_request(const ControlRequest& request) {
     json["name"] = request.name;
     json["type"] = request.type;
   }
+  if (request.command == Command::log_level) json["name"] = request.name;
   if (command->first.starts_with("peer ") && request.command != Command::peer_list)
     json["name"] = request.name;
   if (request.command == Command::peer_rename) json["new_name"] = request.new_name;

@@ -30,11 +30,13 @@ struct ControlRequest {
     peer_new,
     peer_list,
     peer_reset,
+    log_level,
   };
   Command command{};
   View view = View::private_view;  ///< zone, query
   bool json = false;      ///< status, peers, query, peer_list: for programs instead of for people
-  std::string name = {};  ///< query: what is asked for, as it was typed; peer_…: name or key
+  std::string name = {};  ///< query: what is asked for, as it was typed; peer_…: name or key;
+                          ///< log_level: the level, empty: only tell it
   std::string type = {};  ///< query: SRV, A, TYPE65280
   std::string key = {};   ///< peer_add: the public key
   bool qr = false;        ///< peer_new: as a code for the camera of a phone

@@ -17,7 +17,7 @@ CASES = (
     ("wg-dnsd --log-level de", ("debug",), ("info",)),
     ("wg-dnsd peer ", ("add", "remove", "list", "reset", "config"), ("status",)),
     ("wg-dnsd --log-level debug zone --", ("--public", "--control"), ("--zone",)),
-    ("wg-updater ", ("run", "status", "why", "ping", "doctor"), ("--zone",)),
+    ("wg-updater ", ("run", "status", "why", "ping", "log-level", "doctor"), ("--zone",)),
     ("wg-updater --relay ", ("fallback", "first", "never"), ("status", "--zone")),
     ("wg-updater status --check ", ("live", "ready"), ("--json",)),
     ("wg-updater wg0 --dry", ("--dry-run",), ("--once",)),

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/output.hpp"
+#include "config/values.hpp"
 #include "updater/control/ping.hpp"
 
 namespace updater {
@@ -85,6 +86,16 @@ void add_questions(CLI::App& app, Question& question) {
       ->type_name("N")
       ->check(CLI::Range(1U, max_pings).description(""))
       ->capture_default_str();
+  CLI::App* level = add_question(app, question, "log-level",
+                                 "Change what the daemon logs, until it ends", Command::log_level);
+  level
+      ->add_option("level", question.request.level,
+                   "Allowed: debug, info, warning or error. Without it: the present one.")
+      ->type_name("LEVEL");
+  level->parse_complete_callback([&question] {
+    if (question.request.level.empty() && config::is_log_level(question.interface))
+      question.request.level = std::exchange(question.interface, {});
+  });
 }
 
 int ask_daemon(const Question& question, std::FILE* out) {

@@ -10,7 +10,7 @@ namespace CLI {
 class App;
 }
 
-/// The commands of wg-updater that ask the running daemon: `status`, `why` and `ping`.
+/// The commands of wg-updater that ask the running daemon: `status`, `why`, `ping` and `log-level`.
 namespace updater {
 
 /// What the command line asks.

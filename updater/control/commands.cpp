@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "control/log_level.hpp"
 #include "updater/control/control_request.hpp"
 #include "updater/report/doctor_facts.hpp"
 
@@ -76,6 +77,8 @@ control::Reply answer_request(std::string_view line, const Config& config,
   const auto request = parse_control_request(line);
   if (!request) return fail(exit_usage, request.error());
   if (request->check == "live") return {};
+  if (request->command == ControlRequest::Command::log_level)
+    return control::change_log_level(request->level);
   if (!report) return fail(exit_not_found, report.error() + "; waiting for it");
   switch (request->command) {
     case ControlRequest::Command::status:
@@ -86,6 +89,7 @@ control::Reply answer_request(std::string_view line, const Config& config,
       return tell_of_peer(*report, *request, [&](const PeerReport& peer) {
         return tell_echoes(peer, ping(peer.key, request->send));
       });
+    case ControlRequest::Command::log_level:
     case ControlRequest::Command::why:
       break;
   }

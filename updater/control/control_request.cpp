@@ -18,10 +18,11 @@ struct Word {
   ControlRequest::Command command;
   const char* word;
 };
-constexpr std::array<Word, 4> commands{{{ControlRequest::Command::status, "status"},
+constexpr std::array<Word, 5> commands{{{ControlRequest::Command::status, "status"},
                                         {ControlRequest::Command::why, "why"},
                                         {ControlRequest::Command::ping, "ping"},
-                                        {ControlRequest::Command::doctor, "doctor"}}};
+                                        {ControlRequest::Command::doctor, "doctor"},
+                                        {ControlRequest::Command::log_level, "log-level"}}};
 
 }  // namespace
 
@@ -35,7 +36,7 @@ base::Expected<ControlRequest, std::string> parse_control_request(std::string_vi
   const auto known = std::find_if(commands.begin(), commands.end(),
                                   [&](const auto& one) { return command == one.word; });
   if (known == commands.end())
-    return refuse("the request has no command that is known: status, why, ping, doctor");
+    return refuse("the request has no command that is known: status, why, ping, doctor, log-level");
   request.command = known->command;
   const Json is_json = json.value("json", Json(false));
   const Json peer = json.value("peer", Json(""));
@@ -51,6 +52,9 @@ base::Expected<ControlRequest, std::string> parse_control_request(std::string_vi
   const Json send = json.value("send", Json(false));
   if (!send.is_boolean()) return refuse("send is neither true nor false");
   request.send = send.get<bool>();
+  const Json level = json.value("level", Json(""));
+  if (!level.is_string()) return refuse("level is not a text");
+  request.level = level.get<std::string>();
   request.filter = filter.get<std::vector<std::string>>();
   request.check = check.get<std::string>();
   request.json = is_json.get<bool>();
@@ -66,6 +70,7 @@ std::string write_control_request(const ControlRequest& request) {
   if (!request.filter.empty()) json["filter"] = request.filter;
   if (!request.check.empty()) json["check"] = request.check;
   if (request.send) json["send"] = true;
+  if (!request.level.empty()) json["level"] = request.level;
   if (!request.peer.empty()) json["peer"] = request.peer;
   return control::to_line(json);
 }

@@ -14,7 +14,7 @@
 namespace updater {
 
 struct ControlRequest {
-  enum class Command : std::uint8_t { status, why, ping, doctor };
+  enum class Command : std::uint8_t { status, why, ping, doctor, log_level };
   Command command{};
   bool json = false;  ///< status: JSON instead of a table
   std::string peer;   ///< why, ping: a name, a key or its beginning
@@ -22,7 +22,8 @@ struct ControlRequest {
   std::vector<std::string> filter = {};
   /// status: "live" or "ready": nothing is printed, and the exit code tells; empty: no check.
   std::string check = {};
-  bool send = false;  ///< ping: send an echo request, do not only tell of those before
+  std::string level = {};  ///< log_level: one of base::log_levels; empty: only tell it
+  bool send = false;       ///< ping: send an echo request, do not only tell of those before
 
   friend bool operator==(const ControlRequest&, const ControlRequest&) = default;
 };

@@ -11,6 +11,7 @@ TEST_CASE("a request is read as it was written") {
   for (const ControlRequest& request :
        {ControlRequest{.command = Command::zone, .view = dnsd::View::public_view},
         ControlRequest{.command = Command::zone},
+        ControlRequest{.command = Command::log_level, .name = "debug"},
         ControlRequest{.command = Command::status, .json = true},
         ControlRequest{.command = Command::query,
         .view = dnsd::View::public_view,

@@ -64,6 +64,27 @@ TEST_CASE("a ping is of one peer, and ends after some requests") {
   CHECK_FALSE(parse({"ping"}));
 }
 
+TEST_CASE("a log level is a level, an interface, or both") {
+  const struct {
+    std::vector<std::string> words;
+    std::string interface;
+    std::string level;
+  } rows[] = {{{}, "", ""},
+              {{"debug"}, "", "debug"},
+              {{"wg0"}, "wg0", ""},
+              {{"wg0", "debug"}, "wg0", "debug"},
+              {{"debug", "info"}, "debug", "info"}};
+  for (const auto& row : rows) {
+    std::vector<std::string> words = row.words;
+    words.insert(words.begin(), "log-level");
+    const auto asked = parse(words);
+    REQUIRE(asked);
+    CHECK(asked->request.command == Command::log_level);
+    CHECK(asked->interface == row.interface);
+    CHECK(asked->request.level == row.level);
+  }
+}
+
 TEST_CASE("where one control socket is, its interface is meant") {
   const auto one = choose_interface("/run/x", {"wg0.sock", "notes", ".sock"});
   REQUIRE(one);

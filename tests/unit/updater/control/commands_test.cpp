@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "tests/unit/log_text.hpp"
 #include "tests/unit/updater/samples.hpp"
 #include "updater/control/control_request.hpp"
 #include "updater/report/doctor_facts.hpp"
@@ -192,4 +193,24 @@ TEST_CASE("a request that is not understood is refused, whether or not the inter
     CHECK(reply.text.empty());
     CHECK(reply.result == control::Result{2, "the request is not a JSON object"});
   }
+}
+
+TEST_CASE("the log's level is changed while the daemon runs, its interface or not") {
+  const LogText log;
+  ControlRequest request{Command::log_level, false, ""};
+  const auto answer = [&](const std::string& level) {
+    request.level = level;
+    return ask(request, base::Unexpected(std::string("gone")));
+  };
+  CHECK(answer("debug").text == "debug\n");
+  spdlog::debug("a detail");
+  CHECK(answer("").text == "debug\n");
+  CHECK(answer("warning").text == "warning\n");
+  spdlog::info("a change");
+  CHECK(log.count("a detail") == 1);
+  CHECK(log.count("a change") == 0);
+  const auto wrong = answer("loud");
+  CHECK(wrong.result ==
+        control::Result{2, "there is no log level loud; expected: debug, info, warning or error"});
+  CHECK(answer("info").text == "info\n");
 }

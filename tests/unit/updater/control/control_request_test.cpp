@@ -14,7 +14,8 @@ TEST_CASE("what is asked is what was written") {
         ControlRequest{ControlRequest::Command::why, false, "xTIB\"\n"},
         ControlRequest{ControlRequest::Command::doctor, false, ""},
         ControlRequest{ControlRequest::Command::status, true, "", {"none", "bob"}},
-        ControlRequest{ControlRequest::Command::ping, false, "bob", {}, "", true},
+        ControlRequest{ControlRequest::Command::log_level, false, "", {}, "", "debug"},
+        ControlRequest{ControlRequest::Command::ping, false, "bob", {}, "", "", true},
         ControlRequest{ControlRequest::Command::status, false, "", {}, "live"}}) {
     std::string line = updater::write_control_request(request);
     REQUIRE(line.back() == '\n');
@@ -30,7 +31,8 @@ TEST_CASE("a request that is not understood says why") {
        {"", "status", "[]", "{}", "{\"command\":\"stop\"}", "{\"command\":1}",
         "{\"command\":\"status\",\"json\":1}", "{\"command\":\"why\",\"peer\":[]}",
         "{\"command\":\"status\",\"filter\":\"bob\"}", "{\"command\":\"status\",\"filter\":[1]}",
-        "{\"command\":\"status\",\"check\":\"happy\"}", "{\"command\":\"status\",\"check\":1}"}) {
+        "{\"command\":\"status\",\"check\":\"happy\"}", "{\"command\":\"status\",\"check\":1}",
+        "{\"command\":\"log-level\",\"level\":1}"}) {
     CAPTURE(line);
     const auto parsed = updater::parse_control_request(line);
     REQUIRE(!parsed);
