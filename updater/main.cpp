@@ -28,7 +28,7 @@ constexpr int exit_failure = 1;
 constexpr int exit_usage = 2;
 
 /// `doctor`: what keeps this host and its peers apart.
-int examine(updater::CommandLine& line, bool json) {
+int examine(updater::CommandLine& line, bool json, const std::string& bundle, bool masks) {
   if (line.interface.empty()) {
     const auto interface = updater::find_only_interface();
     if (!interface) throw updater::ConfigError(interface.error());
@@ -45,7 +45,8 @@ int examine(updater::CommandLine& line, bool json) {
   return updater::run_doctor(
       line.interface,
       control.empty() ? updater::default_control_socket(line.interface) : control.back(), facts,
-      json, stdout);
+      json, bundle.empty() ? std::nullopt : std::optional(updater::BundleChoice{bundle, masks}),
+      stdout);
 }
 
 /// A daemon would wait for ever for an interface that is a command with a slip in it. Behind `run`
@@ -88,6 +89,14 @@ int run(int argc, const char* const* argv) {
   bool json = false;
   updater::add_doctor_options(*doctor, line);
   doctor->add_flag("--json", json, "One JSON object");
+  std::string bundle;
+  bool masks = false;
+  auto* file = doctor
+                   ->add_option("--bundle", bundle,
+                                "Also make this file, a tar for somebody else to look at: status, "
+                                "stories, versions, configuration. Keys are shortened")
+                   ->type_name("FILE");
+  doctor->add_flag("--mask-addresses", masks, "Addresses in the bundle become words")->needs(file);
 
   const std::vector<std::string> words(argv + 1, argv + argc);
   const auto code =
@@ -95,7 +104,8 @@ int run(int argc, const char* const* argv) {
   if (code) return *code;
   if (!question.is_asked && !doctor->parsed()) return keep_direct(app, line);
   base::let_hangup_end();
-  return question.is_asked ? updater::ask_daemon(question, stdout) : examine(line, json);
+  return question.is_asked ? updater::ask_daemon(question, stdout)
+                           : examine(line, json, bundle, masks);
 }
 
 int run_and_tell(int argc, const char* const* argv) {

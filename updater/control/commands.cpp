@@ -8,6 +8,7 @@
 #include "control/log_level.hpp"
 #include "updater/control/control_request.hpp"
 #include "updater/report/doctor_facts.hpp"
+#include "updater/settings/config_file.hpp"
 
 namespace updater {
 namespace {
@@ -79,6 +80,7 @@ control::Reply answer_request(std::string_view line, const Config& config,
   if (request->check == "live") return {};
   if (request->command == ControlRequest::Command::log_level)
     return control::change_log_level(request->level);
+  if (request->command == ControlRequest::Command::config) return {.text = to_yaml(config)};
   if (!report) return fail(exit_not_found, report.error() + "; waiting for it");
   switch (request->command) {
     case ControlRequest::Command::status:
@@ -90,6 +92,7 @@ control::Reply answer_request(std::string_view line, const Config& config,
         return tell_echoes(peer, ping(peer.key, request->send));
       });
     case ControlRequest::Command::log_level:
+    case ControlRequest::Command::config:
     case ControlRequest::Command::why:
       break;
   }

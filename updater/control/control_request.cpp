@@ -18,11 +18,12 @@ struct Word {
   ControlRequest::Command command;
   const char* word;
 };
-constexpr std::array<Word, 5> commands{{{ControlRequest::Command::status, "status"},
+constexpr std::array<Word, 6> commands{{{ControlRequest::Command::status, "status"},
                                         {ControlRequest::Command::why, "why"},
                                         {ControlRequest::Command::ping, "ping"},
                                         {ControlRequest::Command::doctor, "doctor"},
-                                        {ControlRequest::Command::log_level, "log-level"}}};
+                                        {ControlRequest::Command::log_level, "log-level"},
+                                        {ControlRequest::Command::config, "config"}}};
 
 }  // namespace
 
@@ -36,7 +37,9 @@ base::Expected<ControlRequest, std::string> parse_control_request(std::string_vi
   const auto known = std::find_if(commands.begin(), commands.end(),
                                   [&](const auto& one) { return command == one.word; });
   if (known == commands.end())
-    return refuse("the request has no command that is known: status, why, ping, doctor, log-level");
+    return refuse(
+        "the request has no command that is known: status, why, ping, doctor, "
+        "log-level, config");
   request.command = known->command;
   const Json is_json = json.value("json", Json(false));
   const Json peer = json.value("peer", Json(""));

@@ -14,7 +14,7 @@
 namespace updater {
 
 struct ControlRequest {
-  enum class Command : std::uint8_t { status, why, ping, doctor, log_level };
+  enum class Command : std::uint8_t { status, why, ping, doctor, log_level, config };
   Command command{};
   bool json = false;  ///< status: JSON instead of a table
   std::string peer;   ///< why, ping: a name, a key or its beginning

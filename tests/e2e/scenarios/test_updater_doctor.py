@@ -8,6 +8,7 @@ host, which has two observation points beside its interface. Then metrics: the f
 import json
 import os
 import re
+import tarfile
 import time
 
 from lab import lab
@@ -243,6 +244,26 @@ def read_metrics(world):
     print(f"metrics: {len(samples)} samples of {len(families)} families")
 
 
+def look_into_bundle(world):
+    """It has what the commands print, without whole keys, and without addresses where that is asked for."""
+    keys = [device.public_key for device in world.devices.values()]
+    for masked in (False, True):
+        file = RUN / f"bundle-{masked}.tar"
+        words = ["doctor", "wg-alice", "--bundle", file, *(["--mask-addresses"] if masked else [])]
+        world.homes["alice"].node.output(world.program("wg-updater"), *words)
+        with tarfile.open(file) as tar:
+            texts = {member.name: tar.extractfile(member).read().decode() for member in tar.getmembers()}
+        check({"versions.txt", "doctor.txt", "config.yaml", "status.txt", "status.json"} <= set(texts), str(set(texts)))
+        stories = [name for name in texts if name.startswith("why/")]
+        check(len(stories) == len(json.loads(texts["status.json"])["peers"]), f"stories: {stories}")
+        check("interfaces:" in texts["config.yaml"] and "ENDPOINT" in texts["status.txt"], texts["config.yaml"])
+        whole = "".join(texts.values())
+        check(not any(key in whole for key in keys), "the bundle has a whole key")
+        check((HOST in whole) != masked, f"the host's address, masked: {masked}")
+        check(oct(file.stat().st_mode & 0o777) == "0o600", "others may read the bundle")
+    print(f"bundle: {len(texts)} files")
+
+
 def scenario(world):
     prepare(world)
     doctor = Doctor(world)
@@ -250,6 +271,7 @@ def scenario(world):
     doctor.expect("nothing wrong", 0, "ok own-record the world sees this host at", "changes port")
     text = world.homes["alice"].node.output(world.program("wg-updater"), "doctor", "wg-alice")
     print(text)
+    look_into_bundle(world)
     plant_in_dns(world, doctor)
     plant_in_wireguard(world, doctor)
     print(f"{doctor.count} faults found")

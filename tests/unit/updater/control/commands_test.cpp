@@ -8,6 +8,7 @@
 #include "tests/unit/updater/samples.hpp"
 #include "updater/control/control_request.hpp"
 #include "updater/report/doctor_facts.hpp"
+#include "updater/settings/config_file.hpp"
 
 namespace {
 
@@ -193,6 +194,11 @@ TEST_CASE("a request that is not understood is refused, whether or not the inter
     CHECK(reply.text.empty());
     CHECK(reply.result == control::Result{2, "the request is not a JSON object"});
   }
+}
+
+TEST_CASE("the configuration is told as YAML") {
+  CHECK(ask({Command::config, false, ""}, base::Unexpected(std::string("gone"))).text ==
+        updater::to_yaml(make_config()));
 }
 
 TEST_CASE("the log's level is changed while the daemon runs, its interface or not") {
