@@ -52,7 +52,7 @@ std::unique_ptr<spdlog::formatter> make_formatter(std::string_view program) {
   if (std::getenv("JOURNAL_STREAM") != nullptr) {
     formatter->add_flag<JournalPriority>('J').set_pattern("%J%v");
   } else {
-    formatter->set_pattern("%Y-%m-%dT%H:%M:%S.%e " + std::string(program) + " %l: %v");
+    formatter->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z " + std::string(program) + " %l: %v");
   }
   return formatter;
 }

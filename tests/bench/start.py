@@ -74,7 +74,7 @@ def time_between(log, first, second):
     """Seconds between two lines of the log."""
 
     def when(pattern):
-        clock = re.search(rf"T(\d+):(\d+):([\d.]+) wg-dnsd info: {pattern}", log)
+        clock = re.search(rf"T(\d+):(\d+):([\d.]+)[+-][\d:]+ wg-dnsd info: {pattern}", log)
         hours, minutes, seconds = clock.groups()
         return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
 

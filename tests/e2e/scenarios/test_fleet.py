@@ -85,7 +85,7 @@ def wait_for_all(world, fleet, questions):
         for name in fleet:
             for line in world.updaters[name].lines(": direct at "):
                 when, peer = pattern.match(line).groups()
-                moment = datetime.datetime.fromisoformat(when).replace(tzinfo=datetime.timezone.utc).timestamp()
+                moment = datetime.datetime.fromisoformat(when).timestamp()
                 found.setdefault((name, names[peer]), moment)
         return found if len(found) == len(fleet) * (len(fleet) - 1) else None
 
