@@ -365,7 +365,7 @@ void Daemon::drop_loaded_peers() {
 }
 
 void Daemon::publish_zone(const ZoneSource& source, std::shared_ptr<const Zone> zone) {
-  for (const std::string& warning : zone->warnings()) spdlog::warn("{}", warning);
+  for (const std::string& warning : warnings_of(source, *zone)) spdlog::warn("{}", warning);
   for (const std::string& advice : source.advice) spdlog::warn("{}", advice);
   published_.set(std::move(zone));
 }
@@ -453,7 +453,9 @@ bool check_config(const CommandLine& line, std::FILE* out) {
   const ZoneSource source = read_zone_source(config, host);
   for (const std::string& warning : yield_names(config, source))
     fmt::print(stderr, "wg-dnsd: warning: {}\n", warning);
-  (void)make_zone(config, source, peers, live);
+  const auto zone = make_zone(config, source, peers, live);
+  for (const std::string& warning : warnings_of(source, *zone))
+    fmt::print(stderr, "wg-dnsd: warning: {}\n", warning);
   (void)make_policy(config, load_cookie_secrets(config), nullptr);
   for (const PlannedListener& plan : plan_listeners(config.listen, host, {})) {
     if (const auto warning = exposure_warning(plan))

@@ -5,12 +5,19 @@
 #include <algorithm>
 #include <utility>
 
+#include "dns/zone_file_data.hpp"
 #include "schema/owner_name.hpp"
 
 namespace dnsd {
 namespace {
 
 using dns::RrType;
+
+// RFC 1035 §4.1: the header, and the question without its name; a record that points to its owner.
+constexpr std::size_t max_message = 65535;
+constexpr std::size_t message_overhead = 12 + 4;
+constexpr std::size_t record_overhead = 12;
+constexpr std::size_t max_records = max_message / record_overhead;
 
 /// Why nothing static may stand at `owner`; nullopt: it may.
 std::optional<std::string> check_reserved(dns::NameView owner, const ZoneNames& names) {
@@ -40,10 +47,6 @@ std::optional<std::string> check_type(RrType type, const dns::Name& owner, const
       break;
     case RrType::dname:
       return "DNAME is not supported; write the names out, or use CNAMEs";
-    case RrType::rrsig:
-    case RrType::nsec:
-    case RrType::nsec3:
-      return "the file is signed; give the unsigned one, answers are not signed";
     case RrType::ns:
       if (!at_apex && names.protocol_root().view().is_at_or_below(owner))
         return "would delegate the names of the peers away";
@@ -63,19 +66,20 @@ std::optional<std::string> check_type(RrType type, const dns::Name& owner, const
 base::Expected<StaticRecords, ZoneError> StaticRecords::make(const ZoneNames& names,
                                                              std::vector<dns::ZoneRecord> records) {
   StaticRecords made(names);
-  Lines lines;
+  Firsts firsts;
   for (dns::ZoneRecord& record : records) {
-    lines.try_emplace(record.owner, record.line);
-    if (auto error = made.add(std::move(record), names)) return base::Unexpected(*std::move(error));
+    if (auto error = made.add(std::move(record), names, firsts))
+      return base::Unexpected(*std::move(error));
   }
-  if (auto error = made.check(lines, names.apex())) return base::Unexpected(*std::move(error));
+  if (auto error = made.check(firsts, names.apex())) return base::Unexpected(*std::move(error));
   return made;
 }
 
-std::optional<ZoneError> StaticRecords::add(dns::ZoneRecord record, const ZoneNames& names) {
+std::optional<ZoneError> StaticRecords::add(dns::ZoneRecord record, const ZoneNames& names,
+                                            Firsts& firsts) {
   const auto fail = [&](std::string_view why) {
-    return ZoneError{record.line, fmt::format("{} {}: {}", record.owner.to_string(),
-                                              dns::to_string(record.type), why)};
+    return ZoneError{record.place, fmt::format("{} {}: {}", record.owner.to_string(),
+                                               dns::to_string(record.type), why)};
   };
   if (!record.owner.view().is_at_or_below(names.apex())) return fail("is outside the zone");
   if (const auto why = check_reserved(record.owner, names)) return fail(*why);
@@ -86,78 +90,116 @@ std::optional<ZoneError> StaticRecords::add(dns::ZoneRecord record, const ZoneNa
     nodes_.try_emplace(dns::Name(name));
     if (name.first_label_text() == "*") has_wildcards_ = true;
   }
-  auto& rrsets = nodes_[record.owner].rrsets;
+  const auto node = nodes_.try_emplace(record.owner).first;
+  auto& rrsets = node->second.rrsets;
   const auto found = std::find_if(rrsets.begin(), rrsets.end(),
                                   [&](const Rrset& r) { return r.type == record.type; });
   if (found == rrsets.end()) {
     rrsets.push_back({record.type, record.ttl, {std::move(record.rdata)}});
+    firsts.push_back({&node->first, record.type, record.place});
     return std::nullopt;
   }
-  if (std::find(found->rdata.begin(), found->rdata.end(), record.rdata) != found->rdata.end())
+  if (std::any_of(found->rdata.begin(), found->rdata.end(), [&](const auto& data) {
+        return dns::is_same_data(record.type, data, record.rdata);
+      }))
     return std::nullopt;
   if (record.type == RrType::soa) return fail("a zone has one SOA");
   if (record.type == RrType::cname) return fail("a name has one CNAME");
+  if (found->rdata.size() == max_records) return fail("no message holds that many records");
   found->ttl = std::min(found->ttl, record.ttl);  // RFC 2181 §5.2
   found->rdata.push_back(std::move(record.rdata));
   return std::nullopt;
 }
 
 /// What can only be judged when every record is there.
-std::optional<ZoneError> StaticRecords::check(const Lines& lines, const dns::Name& apex) {
+std::optional<ZoneError> StaticRecords::check(const Firsts& firsts, const dns::Name& apex) {
   const StaticNode* const top = find(apex);
   if (top == nullptr || top->find(RrType::soa) == nullptr)
-    return ZoneError{0, fmt::format("{} has no SOA", apex.to_string())};
+    return ZoneError{{}, fmt::format("{} has no SOA", apex.to_string())};
   if (top->find(RrType::ns) == nullptr)
-    return ZoneError{0, fmt::format("{} has no NS", apex.to_string())};
+    return ZoneError{{}, fmt::format("{} has no NS", apex.to_string())};
 
-  for (const auto& [name, line] : lines) {
-    const StaticNode& node = nodes_.at(name);
-    if (const auto why = check_cname(node))
-      return ZoneError{line, fmt::format("{}: {}", name.to_string(), *why)};
-    if (node.find(RrType::ns) != nullptr && name != apex) has_cuts_ = true;
-    if (name != apex && name.view().first_label_text() == "*" &&
-        name.view().parent().equals(apex)) {
-      warnings_.push_back(fmt::format("{}line {}: {} also answers for keys that nobody registered",
-                                      line == 0 ? "" : "zone file ", line, name.to_string()));
+  for (const First& first : firsts) {
+    if (first.type == RrType::ns && *first.owner != apex) has_cuts_ = true;
+    deepest_ = std::max(deepest_, first.owner->view().label_count() - apex_labels_);
+  }
+  std::set<const StaticNode*> looping;
+  const dns::Name* told = nullptr;  // the wildcard at the top is told once, not for each type
+  for (const First& first : firsts) {
+    const auto about = [&](std::string_view what) {
+      return fmt::format("{} {}: {}", first.owner->to_string(), dns::to_string(first.type), what);
+    };
+    auto why = check_rrset(first, apex);
+    if (!why && first.type == RrType::cname) why = check_chain(first, apex, looping);
+    if (why) return ZoneError{first.place, about(*why)};
+    if (first.owner != told && *first.owner != apex &&
+        first.owner->view().first_label_text() == "*" &&
+        first.owner->view().parent().equals(apex)) {
+      told = first.owner;
+      warnings_.push_back(
+          {first.place, fmt::format("{} also answers for keys that nobody registered",
+                                    first.owner->to_string())});
     }
-    deepest_ = std::max(deepest_, name.view().label_count() - apex_labels_);
-  }
-  if (!has_cuts_) return std::nullopt;
-  for (const auto& [name, line] : lines) {
-    if (name == apex) continue;
-    if (auto why = check_hidden(name)) return ZoneError{line, *std::move(why)};
+    tell_hidden(first);
   }
   return std::nullopt;
 }
 
-/// Why the CNAME of a node cannot stand; nullopt: it can, or there is none.
-std::optional<std::string> StaticRecords::check_cname(const StaticNode& node) const {
-  if (node.find(RrType::cname) != nullptr && node.rrsets.size() > 1)
-    return "has a CNAME and other records (RFC 1034 §3.6.2); keep one or the other";
-  const StaticNode* at = &node;
-  for (int hop = 0; at != nullptr && at->find(RrType::cname) != nullptr; ++hop) {
-    if (hop == max_cname_hops)
-      return fmt::format("its CNAMEs form a loop or a chain of more than {}", max_cname_hops);
+/// Why an RRset cannot stand beside the others; nullopt: it can.
+std::optional<std::string> StaticRecords::check_rrset(const First& first,
+                                                      const dns::Name& apex) const {
+  const StaticNode& node = nodes_.at(*first.owner);
+  std::size_t octets = message_overhead + first.owner->view().wire().size();
+  for (const auto& data : node.find(first.type)->rdata) octets += record_overhead + data.size();
+  if (octets > max_message) return "its records are longer than any message";
+  if (first.type == RrType::ds) {
+    if (*first.owner == apex) return "the zone's own DS belongs into its parent";
+    if (node.find(RrType::ns) == nullptr) return "a DS stands beside the NS of a delegation";
+  }
+  if (first.type == RrType::cname && node.rrsets.size() > 1)
+    return "a CNAME has no other records beside it (RFC 1034 §3.6.2); keep one or the other";
+  return std::nullopt;
+}
+
+/// Why a CNAME leads too far; nullopt: it does not. A loop is told once. \param looping the nodes
+/// that lead into one that was told
+std::optional<std::string> StaticRecords::check_chain(const First& first, const dns::Name& apex,
+                                                      std::set<const StaticNode*>& looping) {
+  if (find_cut(*first.owner)) return std::nullopt;
+  std::vector<const StaticNode*> chain;
+  const StaticNode* at = find(*first.owner);
+  while (at != nullptr && at->find(RrType::cname) != nullptr) {
+    if (std::find(chain.begin(), chain.end(), at) != chain.end()) {
+      const bool is_told = std::any_of(chain.begin(), chain.end(), [&](const StaticNode* one) {
+        return !looping.insert(one).second;
+      });
+      if (!is_told)
+        warnings_.push_back({first.place, fmt::format("{} CNAME: leads into a loop of CNAMEs",
+                                                      first.owner->to_string())});
+      return std::nullopt;
+    }
+    if (chain.size() == max_cname_hops)
+      return fmt::format("its CNAMEs form a chain of more than {}", max_cname_hops);
+    chain.push_back(at);
     const auto target = dns::parse_name_view(at->find(RrType::cname)->rdata.front());
-    at = target ? find(*target) : nullptr;
+    const bool is_inside = target && target->is_at_or_below(apex) && !find_cut(*target);
+    at = is_inside ? find(*target) : nullptr;
   }
   return std::nullopt;
 }
 
-/// Which records of a name a delegation hides; nullopt: none.
-std::optional<std::string> StaticRecords::check_hidden(const dns::Name& name) const {
-  const auto cut = find_cut(name);
-  if (!cut) return std::nullopt;
-  const bool is_cut = cut->equals(name);
-  for (const Rrset& rrset : nodes_.at(name).rrsets) {
-    const bool glue = rrset.type == RrType::a || rrset.type == RrType::aaaa;
-    const bool belongs_to_cut = is_cut && (rrset.type == RrType::ns || rrset.type == RrType::ds);
-    if (glue || belongs_to_cut) continue;
-    return fmt::format(
-        "{} {}: is hidden by the delegation of {}; only its addresses can stand there",
-        name.to_string(), dns::to_string(rrset.type), cut->to_string());
-  }
-  return std::nullopt;
+/// A warning for records that are there, and that no question reaches.
+void StaticRecords::tell_hidden(const First& first) {
+  const auto cut = find_cut(*first.owner);
+  if (!cut) return;
+  const bool is_glue = first.type == RrType::a || first.type == RrType::aaaa;
+  const bool is_of_cut =
+      cut->equals(*first.owner) && (first.type == RrType::ns || first.type == RrType::ds);
+  if (is_glue || is_of_cut) return;
+  warnings_.push_back(
+      {first.place,
+       fmt::format("{} {}: is hidden by the delegation of {}, and never answered",
+                   first.owner->to_string(), dns::to_string(first.type), cut->to_string())});
 }
 
 std::optional<dns::NameView> StaticRecords::search_cut(dns::NameView name) const {

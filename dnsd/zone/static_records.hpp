@@ -1,9 +1,10 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -18,12 +19,13 @@ namespace dnsd {
 
 /// A static record that the zone cannot hold.
 struct ZoneError {
-  std::size_t line = 0;  ///< of its file; 0: not about one line
+  dns::ZonePlace place;  ///< its line is 0 where it is not about one record
   std::string message;
 };
 
-/// Longest chain of CNAMEs that an answer follows. A zone with a longer chain is refused.
-inline constexpr int max_cname_hops = 16;
+/// Longest chain of CNAMEs that an answer follows. A zone with a longer chain is refused, but for a
+/// loop.
+inline constexpr std::size_t max_cname_hops = 16;
 
 /// The records of one type at one name. `rdata` is wire form, uncompressed.
 struct Rrset {
@@ -54,11 +56,11 @@ class StaticRecords {
 
   /// \param names what is reserved for the server. \param records exactly one SOA and at least one
   /// NS at the apex.
-  /// \error no SOA or no NS at the apex: line 0. With the line: a record outside the zone or at a
-  /// reserved name; a wildcard below the service root; a cut above a reserved name; a delegated
-  /// wildcard; DNAME anywhere; a signed file (RRSIG, NSEC, NSEC3); a second SOA, or one below the
-  /// apex; a CNAME beside other data, a second one, or one in a loop or in a chain of more than
-  /// max_cname_hops; data below a cut that is not glue.
+  /// \error no SOA or no NS at the apex: line 0. With the place of the record: one outside the zone
+  /// or at a reserved name; a wildcard below the service root; a cut above a reserved name; a
+  /// delegated wildcard; DNAME anywhere; a second SOA, or one below the apex; a CNAME beside other
+  /// data, a second one, or one in a chain of more than max_cname_hops; a DS at the apex, or where
+  /// there is no cut; more records of one type than a message holds.
   [[nodiscard]] static base::Expected<StaticRecords, ZoneError> make(
       const ZoneNames& names, std::vector<dns::ZoneRecord> records);
 
@@ -82,27 +84,38 @@ class StaticRecords {
   /// Every record but the SOA, ordered by owner.
   void for_each(const Visit& visit) const;
 
-  /// Things to tell the operator once: wildcards that answer for unregistered keys.
-  [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
+  /// Things to tell the operator once: wildcards that answer for unregistered keys, CNAMEs that
+  /// lead back to themselves, records that a delegation hides.
+  [[nodiscard]] const std::vector<dns::ZoneNote>& warnings() const { return warnings_; }
 
  private:
-  /// Each owner and the line of its first record.
-  using Lines = std::map<dns::Name, std::size_t>;
+  /// The first record of each RRset, in the order of the file.
+  struct First {
+    const dns::Name* owner;  ///< the key in nodes_
+    dns::RrType type{};
+    dns::ZonePlace place;
+  };
+  using Firsts = std::vector<First>;
+  using Nodes = std::unordered_map<dns::Name, StaticNode, dns::NameHash, dns::NameEqual>;
 
   explicit StaticRecords(const ZoneNames& names)
       : apex_labels_(names.apex().view().label_count()) {}
-  [[nodiscard]] std::optional<ZoneError> add(dns::ZoneRecord record, const ZoneNames& names);
-  [[nodiscard]] std::optional<ZoneError> check(const Lines& lines, const dns::Name& apex);
-  [[nodiscard]] std::optional<std::string> check_cname(const StaticNode& node) const;
-  [[nodiscard]] std::optional<std::string> check_hidden(const dns::Name& name) const;
+  [[nodiscard]] std::optional<ZoneError> add(dns::ZoneRecord record, const ZoneNames& names,
+                                             Firsts& firsts);
+  [[nodiscard]] std::optional<ZoneError> check(const Firsts& firsts, const dns::Name& apex);
+  [[nodiscard]] std::optional<std::string> check_rrset(const First& first,
+                                                       const dns::Name& apex) const;
+  [[nodiscard]] std::optional<std::string> check_chain(const First& first, const dns::Name& apex,
+                                                       std::set<const StaticNode*>& looping);
+  void tell_hidden(const First& first);
   [[nodiscard]] std::optional<dns::NameView> search_cut(dns::NameView name) const;
 
-  std::unordered_map<dns::Name, StaticNode, dns::NameHash, dns::NameEqual> nodes_;
+  Nodes nodes_;
   std::size_t apex_labels_;
   std::size_t deepest_ = 0;
   bool has_cuts_ = false;
   bool has_wildcards_ = false;
-  std::vector<std::string> warnings_;
+  std::vector<dns::ZoneNote> warnings_;
 };
 
 }  // namespace dnsd

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 #include "base/bytes.hpp"
@@ -34,9 +35,10 @@ base::Expected<Zone, ZoneError> Zone::make(const ZoneOptions& options,
                                            const PeerTable& peers, const LiveState& live) {
   if (options.apex.view().wire().size() > schema::max_zone_octets) {
     return base::Unexpected(
-        ZoneError{0, fmt::format("zone {} is {} octets long; the names of its peers fit up to {}",
-                                 options.apex.to_string(), options.apex.view().wire().size(),
-                                 schema::max_zone_octets)});
+        ZoneError{{},
+                  fmt::format("zone {} is {} octets long; the names of its peers fit up to {}",
+                              options.apex.to_string(), options.apex.view().wire().size(),
+                              schema::max_zone_octets)});
   }
   ZoneNames zone_names(options.apex, names, options.tunnel_label);
   auto statics = StaticRecords::make(zone_names, std::move(records));
@@ -73,24 +75,34 @@ Finding Zone::lookup(const Question& question, RrType type, View view,
   if (!question.is_ours) return {Outcome::refused};
   dns::Name next;
   Finding found = look_up_one(question, type, view, sink, next);  // owners keep the asker's case
+  if (found.outcome != Outcome::cname) return found;
   const bool is_for_any_name = found.is_for_any_name;
-  // Behind a CNAME of ours the reply is authoritative, wherever the chain leads (RFC 1035 §4.1.1,
-  // AA).
-  const Finding chain_ends{.outcome = Outcome::cname, .is_for_any_name = is_for_any_name};
-  dns::NameView at = question.name;
-  dns::Name current;
-  for (int hop = 1; found.outcome == Outcome::cname; ++hop) {
-    // A wildcard CNAME may lead to itself; longer loops are refused when the zone is made.
-    if (hop > max_cname_hops || next.view().equals(at)) return chain_ends;
-    current = next;
-    at = current;
-    const Question target = read(at);
-    if (!target.is_ours) return chain_ends;
-    found = look_up_one(target, type, view, sink, next);
-    if (found.outcome == Outcome::referral) return chain_ends;
-  }
+  found = follow(question, next, type, view, sink);
   found.is_for_any_name = is_for_any_name;
   return found;
+}
+
+/// What is at the end of a chain of CNAMEs. \param first where the one at the question leads
+Finding Zone::follow(const Question& question, const dns::Name& first, RrType type, View view,
+                     dns::RecordSink& sink) const {
+  // Behind a CNAME of ours the reply is authoritative, wherever the chain leads (RFC 1035 §4.1.1,
+  // AA).
+  constexpr Finding chain_ends{.outcome = Outcome::cname};
+  std::array<dns::Name, max_cname_hops + 1> chain;
+  chain[0] = first;
+  for (std::size_t hop = 0; hop < max_cname_hops; ++hop) {
+    const dns::NameView at = chain[hop];
+    const bool is_known =
+        at.equals(question.name) ||
+        std::any_of(chain.begin(), std::next(chain.begin(), static_cast<std::ptrdiff_t>(hop)),
+                    [&](const dns::Name& one) { return at.equals(one); });
+    const Question target = read(at);
+    if (is_known || !target.is_ours) return chain_ends;
+    const Finding found = look_up_one(target, type, view, sink, chain[hop + 1]);
+    if (found.outcome == Outcome::referral) return chain_ends;
+    if (found.outcome != Outcome::cname) return found;
+  }
+  return chain_ends;
 }
 
 /// RFC 1034 §4.3.2 steps 2 to 6 for one name. \param next set on Outcome::cname: where the chain

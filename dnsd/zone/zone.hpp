@@ -30,8 +30,8 @@ enum class Outcome : std::uint8_t {
   nodata,    ///< NOERROR, the name exists without that type; SOA
   nxdomain,  ///< NXDOMAIN; SOA
   referral,  ///< NOERROR, AA clear; NS of the child and its glue
-  /// NOERROR, the chain ends outside what we serve: another zone, a delegated child, or more than
-  /// max_cname_hops (a wildcard's loop).
+  /// NOERROR, the chain ends outside what we serve: another zone, a delegated child, a name that is
+  /// in it already, or more than max_cname_hops (through wildcards).
   cname,
   failed,   ///< SERVFAIL: not every source was read yet, so the key may exist
   refused,  ///< REFUSED: not our zone
@@ -92,7 +92,7 @@ class Zone {
 
   [[nodiscard]] const ZoneOptions& options() const { return options_; }
   /// Things to tell the operator once.
-  [[nodiscard]] const std::vector<std::string>& warnings() const { return statics_.warnings(); }
+  [[nodiscard]] const std::vector<dns::ZoneNote>& warnings() const { return statics_.warnings(); }
 
  private:
   /// What exists at one name in one view, static and dynamic together.
@@ -128,6 +128,8 @@ class Zone {
   [[nodiscard]] const StaticNode* find_wildcard(dns::NameView name, View view) const;
   [[nodiscard]] Finding look_up_one(const Question& question, dns::RrType type, View view,
                                     dns::RecordSink& sink, dns::Name& next) const;
+  [[nodiscard]] Finding follow(const Question& question, const dns::Name& first, dns::RrType type,
+                               View view, dns::RecordSink& sink) const;
   [[nodiscard]] dns::Name cname_target(const Node& node) const;
 
   // Writing records. The result says whether there were any.

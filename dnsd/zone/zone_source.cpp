@@ -7,20 +7,14 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/encoding.hpp"
-#include "base/read_file.hpp"
 #include "dnsd/zone/name_servers.hpp"
 #include "dnsd/zone/zone_names.hpp"
 
 namespace dnsd {
 namespace {
-
-std::string read_file(const std::string& path) {
-  auto text = base::read_file(path);
-  if (!text) throw ConfigError(fmt::format("{}: {}", path, text.error().message()));
-  return *std::move(text);
-}
 
 std::string to_lower(std::string_view label) {
   std::string lower(label);
@@ -28,11 +22,15 @@ std::string to_lower(std::string_view label) {
   return lower;
 }
 
-/// \param line of the zone file; 0: the error is not about one line.
-[[noreturn]] void fail(const Config& config, std::size_t line, const std::string& message) {
-  if (!config.zone_file) throw ConfigError(fmt::format("the zone cannot be made: {}", message));
-  throw ConfigError(line == 0 ? fmt::format("{}: {}", *config.zone_file, message)
-                              : fmt::format("{}:{}: {}", *config.zone_file, line, message));
+/// `file:line`; only the file if the place is not one line.
+std::string to_string(const std::vector<std::string>& files, dns::ZonePlace place) {
+  return place.line == 0 ? files.front() : fmt::format("{}:{}", files[place.file], place.line);
+}
+
+[[noreturn]] void fail(const ZoneSource& source, const ZoneError& error) {
+  if (source.files.empty())
+    throw ConfigError(fmt::format("the zone cannot be made: {}", error.message));
+  throw ConfigError(fmt::format("{}: {}", to_string(source.files, error.place), error.message));
 }
 
 }  // namespace
@@ -40,9 +38,11 @@ std::string to_lower(std::string_view label) {
 ZoneSource read_zone_source(const Config& config, const HostAddresses& host) {
   ZoneSource source;
   if (config.zone_file) {
-    auto records = dns::parse_zone_file(read_file(*config.zone_file), config.zone, config.made_ttl);
-    if (!records) fail(config, records.error().line, records.error().message);
-    source.records = *std::move(records);
+    auto read = dns::read_zone_file(*config.zone_file, config.zone);
+    if (!read) throw ConfigError(read.error().to_string());
+    source.records = std::move(read->records);
+    source.files = std::move(read->files);
+    source.warnings = std::move(read->warnings);
     source.name_servers = read_name_servers(source.records, config.zone);
     return source;
   }
@@ -56,13 +56,13 @@ ZoneSource read_zone_source(const Config& config, const HostAddresses& host) {
 std::vector<std::string> yield_names(Config& config, const ZoneSource& source) {
   const dns::NameView apex = config.zone;
   const ZoneNames fixed(config.zone, {});
-  std::map<std::string, std::size_t, std::less<>> taken;  // label → line of the zone file
+  std::map<std::string, dns::ZonePlace, std::less<>> taken;  // the labels
   for (const dns::ZoneRecord& record : source.records) {
     dns::NameView name = record.owner;
     if (!name.is_at_or_below(apex)) continue;
     for (; !name.equals(apex); name = name.parent()) {
       if (name.parent().equals(apex) || name.parent().equals(fixed.service_root()))
-        taken.emplace(to_lower(name.first_label_text()), record.line);
+        taken.emplace(to_lower(name.first_label_text()), record.place);
     }
   }
   std::vector<std::string> warnings;
@@ -70,10 +70,10 @@ std::vector<std::string> yield_names(Config& config, const ZoneSource& source) {
     if (peer.name.empty() || peer.name_origin != NameOrigin::comment) continue;
     const auto found = taken.find(to_lower(peer.name));
     if (found == taken.end()) continue;
-    warnings.push_back(fmt::format(
-        "the name {} is skipped: the zone has records there{}",
-        wg::describe_peer(peer.name, peer.public_key),
-        found->second == 0 ? "" : fmt::format(", see {}:{}", *config.zone_file, found->second)));
+    warnings.push_back(
+        fmt::format("the name {} is skipped: the zone has records there{}",
+                    wg::describe_peer(peer.name, peer.public_key),
+                    source.files.empty() ? "" : ", see " + to_string(source.files, found->second)));
     peer.name.clear();
   }
   return warnings;
@@ -95,8 +95,21 @@ std::shared_ptr<const Zone> make_zone(const Config& config, const ZoneSource& so
                           .publish_private = config.publish_private,
                           .public_parts = config.public_parts},
                          source.records, names, peers, live);
-  if (!zone) fail(config, zone.error().line, zone.error().message);
+  if (!zone) fail(source, zone.error());
   return std::make_shared<const Zone>(*std::move(zone));
+}
+
+std::vector<std::string> warnings_of(const ZoneSource& source, const Zone& zone) {
+  std::vector<std::string> warnings;
+  for (const auto* notes : {&source.warnings, &zone.warnings()}) {
+    for (const dns::ZoneNote& note : *notes) {
+      warnings.push_back(
+          source.files.empty()
+              ? note.message
+              : fmt::format("{}: {}", to_string(source.files, note.place), note.message));
+    }
+  }
+  return warnings;
 }
 
 }  // namespace dnsd

@@ -15,6 +15,8 @@ namespace dnsd {
 /// are made if the configuration names none.
 struct ZoneSource {
   std::vector<dns::ZoneRecord> records;
+  std::vector<std::string> files;  ///< that the places of the records mean; none if they were made
+  std::vector<dns::ZoneNote> warnings;   ///< of the reading
   std::vector<NameServer> name_servers;  ///< as in the records
   std::vector<std::string> advice;  ///< for the log: what keeps others from finding this server
 };
@@ -30,5 +32,8 @@ struct ZoneSource {
 /// \param peers, live outlive the zone. \throws ConfigError, with file:line if a record is refused.
 [[nodiscard]] std::shared_ptr<const Zone> make_zone(const Config& config, const ZoneSource& source,
                                                     const PeerTable& peers, const LiveState& live);
+
+/// Things to tell the operator once, with file:line: those of the reading, and those of the zone.
+[[nodiscard]] std::vector<std::string> warnings_of(const ZoneSource& source, const Zone& zone);
 
 }  // namespace dnsd

@@ -8,9 +8,20 @@
 #include <ldns/ldns.h>
 // clang-format on
 
+#include <memory>
+
 #include "base/bytes.hpp"
 
 namespace dns {
+
+struct RrDeleter {
+  void operator()(ldns_rr* rr) const { ldns_rr_free(rr); }
+};
+struct RdfDeleter {
+  void operator()(ldns_rdf* rdf) const { ldns_rdf_deep_free(rdf); }
+};
+using RrPointer = std::unique_ptr<ldns_rr, RrDeleter>;
+using RdfPointer = std::unique_ptr<ldns_rdf, RdfDeleter>;
 
 /// Borrowed from `rdf`.
 [[nodiscard]] inline base::Bytes octets_of(const ldns_rdf* rdf) {

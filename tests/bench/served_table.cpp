@@ -23,10 +23,10 @@ void ServedTable::erase(std::uint64_t peer) {
 std::shared_ptr<const dnsd::Zone> ServedTable::make_zone(std::uint64_t peers) {
   for (std::uint64_t i = 0; i < peers; ++i) set(i, {endpoint(i), {}});
   live_.set_ready();
-  auto records = dns::parse_zone_file(
-      "@ SOA ns1 hostmaster 1 1200 300 1209600 1\n@ NS ns1\nns1 A 203.0.113.10\n", zone(),
-      dns::Ttl{300});
-  auto made = dnsd::Zone::make({.apex = zone(), .public_parts = {}}, *std::move(records), {},
+  auto read = dns::parse_zone_text(
+      "$TTL 300\n@ SOA ns1 hostmaster 1 1200 300 1209600 1\n@ NS ns1\nns1 A 203.0.113.10\n",
+      zone());
+  auto made = dnsd::Zone::make({.apex = zone(), .public_parts = {}}, std::move(read->records), {},
                                table_, live_);
   return std::make_shared<const dnsd::Zone>(*std::move(made));
 }

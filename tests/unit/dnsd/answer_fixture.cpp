@@ -2,8 +2,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <fstream>
-#include <iterator>
 #include <stdexcept>
 #include <utility>
 
@@ -17,21 +15,15 @@ base::Endpoint endpoint(const char* text) {
   return *base::Endpoint::parse(text);
 }
 
-std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
 }  // namespace
 
 AnswerFixture::AnswerFixture() {
   policy.rate_limit = 0;
   policy.server_version = "wg-dnsd under test";
   options.apex = *dns::Name::parse("wg.example.org.");
-  auto records = dns::parse_zone_file(read_file(SOURCE_DIR "/tests/answers/static.zone"),
-                                      options.apex, dns::Ttl{300});
-  if (!records) throw std::runtime_error("static.zone: " + records.error().message);
-  statics_ = *std::move(records);
+  auto read = dns::read_zone_file(SOURCE_DIR "/tests/answers/static.zone", options.apex);
+  if (!read) throw std::runtime_error(read.error().to_string());
+  statics_ = std::move(read->records);
 
   dnsd::PeerDetail alice;
   alice.name = "alice";
@@ -100,7 +92,7 @@ void AnswerFixture::set_not_ready() {
 void AnswerFixture::rebuild() {
   auto zone = dnsd::Zone::make(options, statics_, names_, peers, *live);
   if (!zone)
-    throw std::runtime_error(std::to_string(zone.error().line) + ": " + zone.error().message);
+    throw std::runtime_error(std::to_string(zone.error().place.line) + ": " + zone.error().message);
   published_ =
       std::make_unique<dnsd::PublishedZone>(std::make_shared<const dnsd::Zone>(*std::move(zone)));
   policy_ =

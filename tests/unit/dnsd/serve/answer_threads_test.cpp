@@ -72,9 +72,9 @@ class Server {
     live_.set_ready();
     dnsd::ZoneOptions options;
     options.apex = *dns::Name::parse("example.org.");
-    auto records = dns::parse_zone_file(zone_text(), options.apex, dns::Ttl{300});
-    if (!records) throw std::runtime_error(records.error().message);
-    auto zone = dnsd::Zone::make(options, *std::move(records), {}, peers_, live_);
+    auto read = dns::parse_zone_text(zone_text(), options.apex);
+    if (!read) throw std::runtime_error(read.error().message);
+    auto zone = dnsd::Zone::make(options, std::move(read->records), {}, peers_, live_);
     if (!zone) throw std::runtime_error(zone.error().message);
     return std::make_shared<const dnsd::Zone>(*std::move(zone));
   }

@@ -22,10 +22,10 @@ dns::Name below(const std::string& text) {
 }
 
 StaticRecords make(const std::string& records) {
-  const auto parsed = dns::parse_zone_file("@ SOA ns1 hostmaster 1 2 3 4 5\n@ NS ns1\n" + records,
-                                           apex, dns::Ttl{300});
+  const auto parsed =
+      dns::parse_zone_text("@ SOA ns1 hostmaster 1 2 3 4 5\n@ NS ns1\n" + records, apex);
   REQUIRE(parsed);
-  auto made = StaticRecords::make(dnsd::ZoneNames(apex, {}), *parsed);
+  auto made = StaticRecords::make(dnsd::ZoneNames(apex, {}), parsed->records);
   REQUIRE(made);
   return *std::move(made);
 }

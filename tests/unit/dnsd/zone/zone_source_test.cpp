@@ -180,10 +180,10 @@ TEST_CASE("a zone file is the static part, name servers included; the host is no
       "@ SOA ns1 hostmaster 1 2 3 4 5\n@ NS ns1\n@ NS ns.example.net.\nns1 60 A 192.0.2.1\n");
   file.config.made_ttl = dns::Ttl{77};
   const ZoneSource source = dnsd::read_zone_source(file.config, host({"203.0.113.5"}));
-  CHECK(lines_of(source) == Lines{"wg.example.org. 77 IN SOA ns1.wg.example.org. "
+  CHECK(lines_of(source) == Lines{"wg.example.org. 5 IN SOA ns1.wg.example.org. "
                                   "hostmaster.wg.example.org. 1 2 3 4 5",
-                                  "wg.example.org. 77 IN NS ns1.wg.example.org.",
-                                  "wg.example.org. 77 IN NS ns.example.net.",
+                                  "wg.example.org. 5 IN NS ns1.wg.example.org.",
+                                  "wg.example.org. 5 IN NS ns.example.net.",
                                   "ns1.wg.example.org. 60 IN A 192.0.2.1"});
   REQUIRE(source.name_servers.size() == 2);
   CHECK(source.name_servers[0].name == name("ns1.wg.example.org."));
@@ -204,7 +204,8 @@ TEST_CASE("what is wrong with a zone file is told with the file, and the line wh
   } rows[] = {
       {"nothing", soa_and_ns, ""},
       {"not a record", soa_and_ns + "www A nonsense\n", ":3: "},
-      {"outside the zone", soa_and_ns + "www.example.net. A 192.0.2.1\n", ":3: "},
+      {"outside the zone", soa_and_ns + "www.example.net. A 192.0.2.1\n", ""},
+      {"an included file", soa_and_ns + "$INCLUDE ../zone\n", ":3: "},
       {"a reserved name", soa_and_ns + "\n_wireguard._udp TXT a\n",
        ":4: _wireguard._udp.wg.example.org. TXT: is made by the server"},
       {"no SOA", "@ NS ns1\n", ": wg.example.org. has no SOA"},
@@ -219,6 +220,18 @@ TEST_CASE("what is wrong with a zone file is told with the file, and the line wh
     CHECK(error.substr(0, expected.size()) == expected);
     CHECK(error.empty() == expected.empty());
   }
+}
+
+TEST_CASE("warnings of the reading and of the zone name file and line") {
+  const WithFile file("$TTL 300\n" + soa_and_ns + "a.example.net. A 192.0.2.1\nx CNAME x\n");
+  const ZoneSource source = dnsd::read_zone_source(file.config, {});
+  const dnsd::PeerTable peers;
+  const dnsd::LiveState live;
+  const auto zone = dnsd::make_zone(file.config, source, peers, live);
+  const auto warnings = dnsd::warnings_of(source, *zone);
+  REQUIRE(warnings.size() == 2);
+  CHECK(warnings[0].starts_with(file.path() + ":4: a.example.net. A: is outside the zone"));
+  CHECK(warnings[1].starts_with(file.path() + ":5: x.wg.example.org. CNAME: leads into a loop"));
 }
 
 TEST_CASE("a zone file that is not there is named") {

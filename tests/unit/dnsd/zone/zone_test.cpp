@@ -14,19 +14,20 @@ namespace {
 struct Verdict {
   std::size_t line;
   std::string message;  // empty: accepted
-  std::vector<std::string> warnings;
+  std::vector<dns::ZoneNote> warnings;
 };
 
 /// The verdict on a zone file whose first two lines are SOA and NS, followed by `records`.
 Verdict load(const std::string& records) {
   AnswerFixture server;
   const std::string text = "@ SOA ns1 hostmaster 1 2 3 4 5\n@ NS ns1\n" + records;
-  const auto parsed = dns::parse_zone_file(text, server.options.apex, dns::Ttl{300});
+  const auto parsed = dns::parse_zone_text(text, server.options.apex);
   REQUIRE_MESSAGE(parsed.has_value(), (parsed ? "" : parsed.error().message));
-  const auto zone = dnsd::Zone::make(server.options, *parsed, {{"alice", AnswerFixture::key(1)}},
-                                     server.peers, *server.live);
+  const auto zone =
+      dnsd::Zone::make(server.options, parsed->records, {{"alice", AnswerFixture::key(1)}},
+                       server.peers, *server.live);
   if (zone) return {0, "", zone->warnings()};
-  return {zone.error().line, zone.error().message, {}};
+  return {zone.error().place.line, zone.error().message, {}};
 }
 
 }  // namespace
@@ -38,6 +39,13 @@ TEST_CASE("static records that a zone refuses, with their line") {
     std::size_t line;
     std::string says;
   };
+  std::string long_chain = "end A 192.0.2.1\n";  // c17 is the only one that leads too far
+  for (int i = 17; i >= 1; --i)
+    long_chain += "c" + std::to_string(i) + " CNAME " +
+                  (i > 1 ? "c" + std::to_string(i - 1) : std::string("end")) + "\n";
+  std::string many;
+  for (int i = 0; i < 300; ++i)
+    many += "x TXT \"" + std::to_string(i) + std::string(210, 'x') + "\"\n";
   const std::vector<Row> rows = {
       {k + " A 192.0.2.1\n", 3, "a peer's name"},
       {"x\tA 192.0.2.1\ny." + k + " A 192.0.2.1\n", 4, "a peer's name"},
@@ -54,13 +62,15 @@ TEST_CASE("static records that a zone refuses, with their line") {
       {"@ DNAME example.net.\n", 3, "DNAME"},
       {"@ SOA ns1 hostmaster 9 2 3 4 5\n", 3, "one SOA"},
       {"x SOA ns1 hostmaster 9 2 3 4 5\n", 3, "only the apex"},
-      {"x CNAME y\nx A 192.0.2.1\n", 3, "CNAME and other"},
+      {"x CNAME y\nx A 192.0.2.1\n", 3, "no other records beside it"},
+      {"x A 192.0.2.1\nx CNAME y\n", 4, "no other records beside it"},
       {"x CNAME y\nx CNAME z\n", 4, "one CNAME"},
-      {"x CNAME x\n", 3, "loop"},
-      {"a CNAME x\nx CNAME y\ny CNAME x\n", 3, "loop"},
+      {"x CNAME y\nX CNAME Z\n", 4, "one CNAME"},
+      {long_chain, 4, "chain of more than 16"},
+      {"x DS 1 8 1 0123456789012345678901234567890123456789\n", 3, "beside the NS"},
+      {"@ DS 1 8 1 0123456789012345678901234567890123456789\n", 3, "into its parent"},
+      {"y A 192.0.2.1\n" + many, 4, "longer than any message"},
       {"_services._dns-sd._udp CNAME x\n", 3, "taken by"},
-      {"child NS ns.child\nchild TXT a\n", 3, "hidden by the delegation"},
-      {"child NS ns.child\nx.child TXT a\n", 4, "hidden by the delegation"},
       {"* NS ns1\n", 3, "wildcard cannot be delegated"},
   };
   for (const Row& row : rows) {
@@ -77,6 +87,8 @@ TEST_CASE("static records that are merged") {
        {"www A 192.0.2.1\n", "_udp TXT a\n", "x._udp TXT a\n",
         "_services._dns-sd._udp PTR _http._tcp\n", "zoe._wireguard._udp TXT a\n",
         "child NS ns.child\nns.child A 192.0.2.1\n", "www A 192.0.2.1\nwww A 192.0.2.1\n",
+        "x CNAME y\nx CNAME Y\n", "x MX 1 y\nx MX 1 Y\n", "@ SOA NS1 hostMaster 1 2 3 4 5\n",
+        "child NS ns1\nchild DS 1 8 1 0123456789012345678901234567890123456789\n",
         "*.sub A 192.0.2.1\n"}) {
     CAPTURE(records);
     const Verdict verdict = load(records);
@@ -85,16 +97,41 @@ TEST_CASE("static records that are merged") {
   }
 }
 
-TEST_CASE("a wildcard at the top of the zone is told to the operator") {
-  CHECK(load("* A 192.0.2.1\n").warnings.size() == 1);
+TEST_CASE("what is loaded as it is, and told to the operator once") {
+  struct Row {
+    std::string records;
+    std::vector<std::pair<std::size_t, std::string>> warnings;
+  };
+  const Row rows[] = {
+      {"* A 192.0.2.1\n* TXT a\n", {{3, "*.wg.example.org. also answers for keys"}}},
+      {"x CNAME x\n", {{3, "x.wg.example.org. CNAME: leads into a loop"}}},
+      {"a CNAME x\nx CNAME y\ny CNAME x\nv CNAME w\nw CNAME v\n",
+       {{3, "a.wg.example.org. CNAME: leads into"}, {6, "v.wg.example.org. CNAME: leads into"}}},
+      {"child NS ns.child\nchild TXT a\n", {{4, "child.wg.example.org. TXT: is hidden by"}}},
+      {"x.child TXT a\nx.child TXT b\nchild NS ns.child\nns.child A 192.0.2.1\n",
+       {{3, "x.child.wg.example.org. TXT: is hidden by the delegation of child"}}},
+      {"child NS ns.child\nx.child CNAME x.child\ny.child NS ns1\n",
+       {{4, "x.child.wg.example.org. CNAME: is hidden"}, {5, "y.child.wg.example.org. NS: is"}}},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.records);
+    const Verdict verdict = load(row.records);
+    CHECK(verdict.message.empty());
+    REQUIRE(verdict.warnings.size() == row.warnings.size());
+    for (std::size_t i = 0; i < row.warnings.size(); ++i) {
+      CHECK(verdict.warnings[i].place.line == row.warnings[i].first);
+      CHECK(verdict.warnings[i].message.starts_with(row.warnings[i].second));
+    }
+  }
 }
 
 TEST_CASE("a zone needs SOA and NS, and a name that leaves room") {
   AnswerFixture server;
   const auto make = [&](const std::string& text) {
-    const auto parsed = dns::parse_zone_file(text, server.options.apex, dns::Ttl{300});
+    const auto parsed = dns::parse_zone_text(text, server.options.apex);
     REQUIRE(parsed.has_value());
-    const auto zone = dnsd::Zone::make(server.options, *parsed, {}, server.peers, *server.live);
+    const auto zone =
+        dnsd::Zone::make(server.options, parsed->records, {}, server.peers, *server.live);
     return zone ? std::string() : zone.error().message;
   };
   CHECK(make("@ NS ns1\n").find("no SOA") != std::string::npos);
@@ -140,10 +177,11 @@ TEST_CASE("a chain of 16 CNAMEs is followed to its end; a longer one ends there"
   };
   const auto look_up = [&](const std::string& last, Count& count) {
     const auto parsed =
-        dns::parse_zone_file(text + "c16 CNAME " + last + "\n", server.options.apex, dns::Ttl{300});
+        dns::parse_zone_text(text + "c16 CNAME " + last + "\n", server.options.apex);
     REQUIRE(parsed.has_value());
-    const auto zone = dnsd::Zone::make(server.options, *parsed, {{"alice", AnswerFixture::key(1)}},
-                                       server.peers, *server.live);
+    const auto zone =
+        dnsd::Zone::make(server.options, parsed->records, {{"alice", AnswerFixture::key(1)}},
+                         server.peers, *server.live);
     REQUIRE(zone.has_value());
     const dns::Name name = *dns::Name::parse("c1.wg.example.org");
     return zone->lookup(zone->read(name), dns::RrType::a, dnsd::View::private_view, count).outcome;
@@ -156,14 +194,50 @@ TEST_CASE("a chain of 16 CNAMEs is followed to its end; a longer one ends there"
   CHECK(to_peer.answers == 17);
 }
 
+TEST_CASE("of a loop of CNAMEs, each is answered once; of what a delegation hides, nothing") {
+  AnswerFixture server;
+  const auto parsed = dns::parse_zone_text(
+      "@ SOA ns1 hostmaster 1 2 3 4 5\n@ NS ns1\na CNAME x\nx CNAME y\ny CNAME x\n"
+      "child NS ns1\nz.child CNAME x\n*.child TXT w\nchild TXT t\n",
+      server.options.apex);
+  REQUIRE(parsed.has_value());
+  const auto zone =
+      dnsd::Zone::make(server.options, parsed->records, {}, server.peers, *server.live);
+  REQUIRE(zone.has_value());
+  struct Collect final : dns::RecordSink {
+    void add(dns::Section section, dns::NameView owner, dns::RrType, dns::Ttl,
+             base::Bytes) override {
+      if (section == dns::Section::answer) owners += std::string(owner.first_label_text()) + ' ';
+    }
+    std::string owners;
+  };
+  const auto ask = [&](const std::string& name, dns::RrType type) {
+    Collect collect;
+    const dns::Name asked = *dns::Name::parse(name + ".wg.example.org");
+    const auto found = zone->lookup(zone->read(asked), type, dnsd::View::public_view, collect);
+    return std::to_string(static_cast<int>(found.outcome)) + ' ' + collect.owners;
+  };
+  const std::string chain = std::to_string(static_cast<int>(dnsd::Outcome::cname)) + ' ';
+  const std::string referral = std::to_string(static_cast<int>(dnsd::Outcome::referral)) + ' ';
+  CHECK(ask("x", dns::RrType::a) == chain + "x y ");
+  CHECK(ask("X", dns::RrType::a) == chain + "X y ");
+  CHECK(ask("y", dns::RrType::a) == chain + "y x ");
+  CHECK(ask("a", dns::RrType::a) == chain + "a x y ");
+  for (const char* name : {"child", "z.child", "v.child"}) {
+    CAPTURE(name);
+    CHECK(ask(name, dns::RrType::txt) == referral);
+    CHECK(ask(name, dns::RrType::cname) == referral);
+  }
+}
+
 TEST_CASE("every record of the dump is answered, and no other view's record is in it") {
   AnswerFixture server;
-  const auto parsed =
-      dns::parse_zone_file("@ SOA ns1 hostmaster 1 2 3 4 5\n@ NS ns1\nns1 A 192.0.2.1\n",
-                           server.options.apex, dns::Ttl{300});
+  const auto parsed = dns::parse_zone_text(
+      "@ SOA ns1 hostmaster 1 2 3 4 5\n@ NS ns1\nns1 A 192.0.2.1\n", server.options.apex);
   REQUIRE(parsed.has_value());
-  const auto zone = dnsd::Zone::make(server.options, *parsed, {{"alice", AnswerFixture::key(1)}},
-                                     server.peers, *server.live);
+  const auto zone =
+      dnsd::Zone::make(server.options, parsed->records, {{"alice", AnswerFixture::key(1)}},
+                       server.peers, *server.live);
   REQUIRE(zone.has_value());
 
   class Collect final : public dns::RecordSink {
