@@ -4,19 +4,17 @@
 // noise::Engine decrypts, PointRules decides), ask back, tick all, send, report. Where everything
 // was passed on, the turn is to send it. Elsewhere: what is passed on in relay/relay.hpp, the
 // protocol in noise/engine.hpp, what a packet proves in point_rules.hpp, log lines and oddities in
-// point_notices.hpp, the socket in point_socket.hpp; dnsd/observe/ opens points and takes their
-// reports.
+// point_notices.hpp, the socket in point_socket.hpp and socket_watch.hpp; dnsd/observe/ opens
+// points and takes their reports.
 
 #include "dnsd/point/observation_point.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/capability.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <asio/io_context.hpp>
-#include <asio/posix/stream_descriptor.hpp>
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 #include <iterator>
@@ -31,11 +29,11 @@
 
 #include "base/capability.hpp"
 #include "base/clock.hpp"
-#include "base/file_descriptor.hpp"
 #include "base/guarded.hpp"
 #include "base/signals.hpp"
 #include "dnsd/point/point_notices.hpp"
 #include "dnsd/point/point_socket.hpp"
+#include "dnsd/point/socket_watch.hpp"
 
 namespace dnsd {
 namespace {
@@ -63,7 +61,7 @@ class ObservationPoint::Impl : public noise::Engine::Handler,
         report_(std::move(report)),
         inner_(std::move(inner)),
         socket_(std::move(socket)),
-        readable_(io_, ::fcntl(socket_.fd(), F_DUPFD_CLOEXEC, 0)),
+        watch_(io_, socket_.fd()),
         timer_(io_),
         rules_(budget),
         is_on_all_addresses_(settings_.listen.address.is_unspecified()),
@@ -257,22 +255,11 @@ class ObservationPoint::Impl : public noise::Engine::Handler,
   // Turns
 
   void wait() {
-    if (unwatched_) readable_.assign(unwatched_.release());
-    readable_.async_wait(asio::posix::stream_descriptor::wait_read,
-                         [this](const std::error_code& ec) {
-                           if (!ec) work();
-                         });
+    watch_.wait([this] { work(); });
   }
-
   void work() {
     if (!receive()) return wait();
     asio::post(io_, [this] { work(); });
-  }
-
-  /// While datagrams wait anyway, nobody has to be told of them. A socket that is watched also
-  /// reports each datagram that leaves, which is 2 to 5 % of what it costs to pass one on.
-  void unwatch() {
-    if (readable_.is_open()) unwatched_ = base::FileDescriptor(readable_.release());
   }
 
   /// \return whether more may wait
@@ -297,7 +284,7 @@ class ObservationPoint::Impl : public noise::Engine::Handler,
       }
       taken += taken_;
       if (socket_.received() < PointSocket::batch_size) return false;
-      unwatch();
+      watch_.pause();
     }
     // What is passed on costs no cryptography.
     if (taken >= PointSocket::batch_size) engine_->note_backlog(now_.steady);
@@ -438,8 +425,7 @@ class ObservationPoint::Impl : public noise::Engine::Handler,
   // The thread's own, after start().
   asio::io_context io_{1};
   PointSocket socket_;
-  asio::posix::stream_descriptor readable_;
-  base::FileDescriptor unwatched_;  // of readable_, while it is not watched
+  SocketWatch watch_;
   asio::steady_timer timer_;
   std::optional<noise::Engine> engine_;
   PointRules rules_;
