@@ -71,12 +71,12 @@ class Data:
         text = "".join(self.dice.choice("abcXYZ019-_.:/+*'@#%&<>[]{}|~,!?^=") for _ in range(self.dice.randrange(1, 30)))
         form = self.dice.randrange(4)
         if form == 0:
-            return text.replace("=", "-")
+            return text.replace("=", "-").replace(".", "-")  # NSD: no dots in plain words
         if form == 1:
             return f'"{text}; ( ) $ and blanks"'
         if form == 2:
             return f'"{text}\\"\\\\\\{self.dice.randrange(256):03}"'
-        return text.replace("=", "-") + f"\\{self.dice.randrange(256):03}\\;\\("
+        return text.replace("=", "-").replace(".", "-") + f"\\{self.dice.randrange(256):03}\\;\\("
 
     def make(self, kind):
         return getattr(self, "make_" + kind.lower())()
@@ -334,10 +334,10 @@ class Writer:
         elif chance < 0.8:
             self.lines.append(self.dice.choice(("", "; a comment", "   ", "\t; $TTL 5")))
 
-    def text(self):
+    def text(self, is_included=False):
         newline = "\r\n" if self.zone.special == "carriage returns" else "\n"
         text = "\n".join(self.lines)
-        if self.zone.special != "no last newline":
+        if is_included or self.zone.special != "no last newline":  # BIND goes on in the next file otherwise
             text += "\n"
         return text.replace("\n", newline).encode("latin-1")
 
@@ -445,9 +445,9 @@ def add_included(writer):
         if dice.random() < 0.3:
             inner.origin = ("deeper", *inner.origin)
             inner.lines.append(f"$ORIGIN {inner.write_origin(inner.origin)}")
-    zone.files[name] = inner.text()
+    zone.files[name] = inner.text(is_included=True)
     writer.lines.append(" ".join(words))
-    if writer.owner is not None and (writer.owner, "CNAME") not in writer.ttls:
+    if writer.owner is not None and not writer.ttls.keys() & {(writer.owner, "CNAME"), (writer.owner, "TXT")}:
         writer.lines.append(" 60 TXT behind")
         zone.questions.add((writer.owner, 16))
     writer.record(("last",), "A")

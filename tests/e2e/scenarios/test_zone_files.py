@@ -262,10 +262,28 @@ def compare(files, dnsd, servers):
                 counts["questions without agreement"] += 1
                 continue
             counts["questions"] += 1
-            if ours[index] != agreed:
+            if file.what.startswith("changed") and has_lower_ttls(ours[index], agreed):
+                counts["differences that are listed"] += 1  # of an RRset with two TTLs
+            elif ours[index] != agreed:
                 tell(wrong, counts, file, f"{question}: {ours[index]}, not {agreed}", "")
     print(", ".join(f"{count} {what}" for what, count in sorted(counts.items())))
     return wrong
+
+
+def has_lower_ttls(ours, theirs):
+    """Whether the replies are the same but for lower TTLs in ours."""
+    if ours == theirs or ours[:2] != theirs[:2]:
+        return False
+    for mine, others in zip(ours[2:], theirs[2:], strict=True):
+        if sorted(map(without_ttl, mine)) != sorted(map(without_ttl, others)) or any(
+            record[2] > min(other[2] for other in others) for record in mine
+        ):
+            return False
+    return True
+
+
+def without_ttl(record):
+    return record[0], record[1], record[3]
 
 
 def tell(wrong, counts, file, what, why):
