@@ -9,7 +9,8 @@ import unittest
 
 from dns_wire import PATIENCE, free_port
 
-ZONE = """@ SOA ns1 hostmaster 1 1200 300 1209600 300
+ZONE = """$TTL 300
+@ SOA ns1 hostmaster 1 1200 300 1209600 300
 @ NS ns1
 ns1 A 203.0.113.10
 {more}
