@@ -19,6 +19,7 @@ import dns.rcode
 from lab import lab
 from lab import zone_differences
 from lab import zone_generator
+from lab import zone_mistakes
 from lab.bulk_questions import Client
 from lab.checks import GENEROUS, check, wait_until
 from lab.containment import RUN
@@ -89,14 +90,14 @@ def make_files(full):
         files.append(File(row.what, zone, row))
     for number in range(2200 if full else 150):
         files.append(File(f"right {number}", zone_generator.make_zone(f"r{number}.test", number)))
-    wrong = list(zone_generator.make_wrong_zones())
+    wrong = list(zone_mistakes.make_wrong_zones())
     for number, (what, text) in enumerate(wrong if full else wrong[::7]):
         zone = zone_generator.Zone(f"w{number}.test")
         zone.files = {zone.main: text.replace("{zone}", zone.name).encode("latin-1")}
         zone.questions = {((label,), kind) for label in ("x", "before", "behind", "ns1") for kind in (1, 16)}
         files.append(File(f"wrong: {what}", zone))
     for number in range(1500 if full else 100):
-        zone = zone_generator.mutate(zone_generator.make_zone(f"m{number}.test", 100000 + number), number)
+        zone = zone_mistakes.mutate(zone_generator.make_zone(f"m{number}.test", 100000 + number), number)
         files.append(File(f"changed {number}", zone))
     return files
 
