@@ -257,6 +257,13 @@ DataError check_caa(base::Bytes data) {
   return std::nullopt;
 }
 
+/// Of the three strings behind two numbers, the last one is a rule for rewriting.
+DataError check_naptr(base::Bytes data) {
+  data = data.subspan(4);
+  for (int string = 0; string < 2; ++string) data = data.subspan(std::size_t{1} + data[0]);
+  return check_substitution(base::as_text(data.subspan(1, data[0])));
+}
+
 /// What holds for the data in either form. \param data has every field.
 DataError check_meaning(RrType type, base::Bytes data) {
   switch (static_cast<std::uint16_t>(type)) {
@@ -274,6 +281,8 @@ DataError check_meaning(RrType type, base::Bytes data) {
       return check_loc(data);
     case LDNS_RR_TYPE_CAA:
       return check_caa(data);
+    case LDNS_RR_TYPE_NAPTR:
+      return check_naptr(data);
     case LDNS_RR_TYPE_SVCB:
     case LDNS_RR_TYPE_HTTPS:
       return check_svcb_parameters(

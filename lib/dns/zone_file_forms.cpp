@@ -170,6 +170,28 @@ DataError check_loc(base::Bytes data) {
   return std::nullopt;
 }
 
+DataError check_substitution(std::string_view expression) {
+  if (expression.empty()) return std::nullopt;
+  const char delimiter = expression[0];
+  const bool is_delimiter =
+      std::string_view("0123456789\\i").find(delimiter) == std::string_view::npos;
+  std::array<std::size_t, 2> lengths{};  // of the two parts
+  std::size_t part = 0;
+  std::size_t at = 1;
+  for (; is_delimiter && part < lengths.size() && at < expression.size(); ++at) {
+    if (expression[at] == delimiter) {
+      ++part;
+      continue;
+    }
+    if (expression[at] == '\\') ++at;
+    ++lengths[part];
+  }
+  if (part < lengths.size() || lengths[0] == 0 ||
+      expression.find_first_not_of('i', at) != std::string_view::npos)
+    return "the third string is no substitution; right is \"!PATTERN!REPLACEMENT!\" or \"\"";
+  return std::nullopt;
+}
+
 DataError parse_nsap(ZoneTokens tokens, ZoneData& data) {
   if (tokens.size() != 1 || !tokens[0].is_plain()) return "an address is one word, 0x…";
   std::string_view text = tokens[0].text;

@@ -22,6 +22,10 @@ using ZoneData = std::vector<std::uint8_t>;
 [[nodiscard]] DataError parse_loc(ZoneTokens tokens, ZoneData& data);  ///< RFC 1876 §3
 [[nodiscard]] DataError check_loc(base::Bytes data);                   ///< RFC 1876 §2
 
+/// What a client of NAPTR replaces with what: empty, or `!ERE!REPLACEMENT![i]` with any delimiter
+/// but a digit, a backslash and i (RFC 3402 §3.2). The ERE itself is not read.
+[[nodiscard]] DataError check_substitution(std::string_view expression);
+
 [[nodiscard]] DataError parse_nsap(ZoneTokens tokens, ZoneData& data);    ///< RFC 1706 §5
 [[nodiscard]] DataError parse_wks(ZoneTokens tokens, ZoneData& data);     ///< RFC 1035 §3.4.2
 [[nodiscard]] DataError parse_apl_item(ZoneToken token, ZoneData& data);  ///< RFC 3123 §5

@@ -41,4 +41,7 @@ ROWS = [
     Row("6891", "6.1.1", "OPT as data", HEAD + "x TYPE41 \\# 0\n", None, None, None),
     Row("1035", "4.2.2", "an RRset that is longer than a message", HEAD + LARGE, ("x", TXT), "longer than any message", None),
     Row("9460", "7.1.1", "no-default-alpn without alpn", HEAD + "x SVCB 1 . no-default-alpn\n", None, "needs alpn", None),
+    Row("3402", "3.2", "NAPTR with a substitution that is none", HEAD + 'x NAPTR 1 2 u s "!a!b" .\n', None, "no substitution", None),
+    Row("8005", "6", "HIP", HEAD + "x HIP 2 20010010 AQID\n", None, None, "HIP"),
+    Row("1712", "3", "GPOS", HEAD + "x GPOS -32.6882 116.8652 10.0\n", None, None, "GPOS"),
 ]  # fmt: skip

@@ -57,6 +57,11 @@ TEST_CASE("the data of each type, as octets") {
       {"NAPTR 1 2 u E2U+sip \"!^.*$!sip:a!\" .",
        "000100020175074532552b7369700c"
        "215e2e2a24217369703a612100"},
+      {"NAPTR 1 2 u s \"\" a.", "000100020175017300016100"},
+      {"NAPTR 1 2 u s !a\\\\!b!!ii .",
+       "000100020175017309"
+       "21615c216221216969"
+       "00"},
       {"DS 1 RSASHA256 2 " + hex('a', 16) + " " + hex('b', 16), ""},
       {"SSHFP 4 2 " + hex('1', 32), "0402" + hex('1', 32)},
       {"TLSA 3 1 1 " + hex('2', 32), "030101" + hex('2', 32)},
@@ -166,6 +171,16 @@ TEST_CASE("data that is out of range, too short or too long is refused, with a r
       {"CAA 256 issue a", "from 0 to 255"},
       {"CAA 0 \"\" a", "letters and digits"},
       {"CAA 0 is-sue a", "letters and digits"},
+      {"NAPTR 1 2 u s @ .", "is no substitution"},
+      {"NAPTR 1 2 u s \\# .", "is no substitution"},
+      {"NAPTR 1 2 u s !a!b .", "is no substitution"},
+      {"NAPTR 1 2 u s !a!b\\\\! .", "is no substitution"},
+      {"NAPTR 1 2 u s !a!b\\\\ .", "is no substitution"},
+      {"NAPTR 1 2 u s !!b! .", "is no substitution"},
+      {"NAPTR 1 2 u s !a!b!g .", "is no substitution"},
+      {"NAPTR 1 2 u s 1a1b1 .", "is no substitution"},
+      {"NAPTR 1 2 u s iaibi .", "is no substitution"},
+      {"NAPTR \\# 11 0001000201750173014000", "is no substitution"},
       {"DS 1 8 2 ABC", "odd number"},
       {"DS 1 8 2 " + hex('g', 32), "is not hexadecimal"},
       {"DS 1 8 2 " + hex('a', 31), "has 32 octets, not 31"},
@@ -331,8 +346,8 @@ TEST_CASE("data is the same when only the letters of its names differ") {
   CHECK(same("MX", "1 a", "1 A"));
   CHECK(same("SRV", "1 2 3 a", "1 2 3 A"));
   CHECK(same("SOA", "a b 1 2 3 4 5", "A B 1 2 3 4 5"));
-  CHECK(same("NAPTR", "1 2 u s r a", "1 2 u s r A"));
-  CHECK_FALSE(same("NAPTR", "1 2 u s r a", "1 2 U s r a"));
+  CHECK(same("NAPTR", "1 2 u s \"\" a", "1 2 u s \"\" A"));
+  CHECK_FALSE(same("NAPTR", "1 2 u s \"\" a", "1 2 U s \"\" a"));
   CHECK_FALSE(same("MX", "97 a", "65 a"));  // the octets of a and A
   CHECK_FALSE(same("NS", "a", "b"));
   CHECK_FALSE(same("NS", "a", "a.b"));
