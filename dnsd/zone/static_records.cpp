@@ -67,11 +67,22 @@ base::Expected<StaticRecords, ZoneError> StaticRecords::make(const ZoneNames& na
                                                              std::vector<dns::ZoneRecord> records) {
   StaticRecords made(names);
   Firsts firsts;
+  std::vector<std::pair<dns::Name, dns::ZonePlace>> servers;  // of the zone
   for (dns::ZoneRecord& record : records) {
+    // One that was made may lack an address; advise_addresses() says so.
+    const bool is_read = record.place.line != 0;
+    if (is_read && record.type == RrType::ns && record.owner == names.apex())
+      servers.emplace_back(*dns::parse_name_view(record.rdata), record.place);
     if (auto error = made.add(std::move(record), names, firsts))
       return base::Unexpected(*std::move(error));
   }
   if (auto error = made.check(firsts, names.apex())) return base::Unexpected(*std::move(error));
+  for (const auto& [server, place] : servers) {
+    if (!made.has_address(server, names))
+      return base::Unexpected(
+          ZoneError{place, fmt::format("{} NS: {} has no address here; give it an A or AAAA record",
+                                       names.apex().to_string(), server.to_string())});
+  }
   return made;
 }
 
@@ -186,6 +197,17 @@ std::optional<std::string> StaticRecords::check_chain(const First& first, const 
     at = is_inside ? find(*target) : nullptr;
   }
   return std::nullopt;
+}
+
+/// Whether there is an address at the name of a name server, or another one answers for it.
+bool StaticRecords::has_address(const dns::Name& server, const ZoneNames& names) const {
+  if (!server.view().is_at_or_below(names.apex()) || find_cut(server)) return true;
+  if (check_reserved(server, names)) return true;  // the server makes what is there
+  dns::NameView encloser = server;
+  while (!encloser.equals(names.apex()) && find(encloser) == nullptr) encloser = encloser.parent();
+  const StaticNode* const node = encloser.equals(server) ? find(server) : find_wildcard(encloser);
+  return node != nullptr &&
+         (node->find(RrType::a) != nullptr || node->find(RrType::aaaa) != nullptr);
 }
 
 /// A warning for records that are there, and that no question reaches.

@@ -60,7 +60,8 @@ class StaticRecords {
   /// or at a reserved name; a wildcard below the service root; a cut above a reserved name; a
   /// delegated wildcard; DNAME anywhere; a second SOA, or one below the apex; a CNAME beside other
   /// data, a second one, or one in a chain of more than max_cname_hops; a DS at the apex, or where
-  /// there is no cut; more records of one type than a message holds.
+  /// there is no cut; more records of one type than a message holds; a name server of the zone,
+  /// read from a file, that has no address in it although its name is inside (RFC 2181 §10.3).
   [[nodiscard]] static base::Expected<StaticRecords, ZoneError> make(
       const ZoneNames& names, std::vector<dns::ZoneRecord> records);
 
@@ -107,6 +108,7 @@ class StaticRecords {
                                                        const dns::Name& apex) const;
   [[nodiscard]] std::optional<std::string> check_chain(const First& first, const dns::Name& apex,
                                                        std::set<const StaticNode*>& looping);
+  [[nodiscard]] bool has_address(const dns::Name& server, const ZoneNames& names) const;
   void tell_hidden(const First& first);
   [[nodiscard]] std::optional<dns::NameView> search_cut(dns::NameView name) const;
 

@@ -72,6 +72,12 @@ WRONG_WHOLE = {
     "comment": "; nothing\n",
     "mark": "\xef\xbb\xbf" + HEAD,
     "blank first": " A 192.0.2.1\n" + HEAD,
+    "no address": "$TTL 300\n@ SOA ns1 host 1 3600 600 604800 300\n@ NS ns1\n",
+    "no address of one": HEAD + "@ NS ns2\n",
+    "no address at the apex": HEAD + "@ NS @\n",
+    "an alias": HEAD + "@ NS ns2\nns2 CNAME ns1\n",
+    "an alias of all": HEAD + "@ NS ns2\n* CNAME ns1\n",
+    "no wildcard": HEAD + "@ NS ns2.x\nx A 192.0.2.1\n* A 192.0.2.1\n",
     "two SOA": HEAD + "@ SOA ns1 host 2 3600 600 604800 300\n",
 }
 

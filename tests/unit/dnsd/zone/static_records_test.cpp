@@ -22,8 +22,8 @@ dns::Name below(const std::string& text) {
 }
 
 StaticRecords make(const std::string& records) {
-  const auto parsed =
-      dns::parse_zone_text("@ SOA ns1 hostmaster 1 2 3 4 5\n@ NS ns1\n" + records, apex);
+  const auto parsed = dns::parse_zone_text(
+      "@ SOA ns1 hostmaster 1 2 3 4 5\n@ NS ns.example.net.\n" + records, apex);
   REQUIRE(parsed);
   auto made = StaticRecords::make(dnsd::ZoneNames(apex, {}), parsed->records);
   REQUIRE(made);
@@ -47,7 +47,7 @@ TEST_CASE("the types at a name are listed in ascending order") {
 }
 
 TEST_CASE("at and below the label of tunnel names there is nothing static") {
-  const std::string head = "@ SOA ns1 hostmaster 1 2 3 4 5\n@ NS ns1\n";
+  const std::string head = "@ SOA ns1 hostmaster 1 2 3 4 5\n@ NS ns.example.net.\n";
   const auto make_with = [&](const std::string& record, std::string_view label) {
     const auto parsed = dns::parse_zone_text(head + record, apex);
     REQUIRE(parsed);

@@ -111,7 +111,7 @@ std::string error_of(const Config& config, const HostAddresses& addresses = {}) 
   return {};
 }
 
-const std::string soa_and_ns = "@ SOA ns1 hostmaster 1 2 3 4 5\n@ NS ns1\n";
+const std::string soa_and_ns = "@ SOA ns1 hostmaster 1 2 3 4 5\n@ NS ns.example.net.\n";
 
 TEST_CASE("a name from a comment makes way for the zone file, one of the operator does not") {
   WithFile file(
@@ -173,6 +173,7 @@ TEST_CASE("a made zone that nobody can find comes with advice") {
   REQUIRE(source.advice.size() == 1);
   CHECK(source.advice[0].find("--ns ns1.wg.example.org.=PUBLIC-ADDRESS") != std::string::npos);
   CHECK(source.records.size() == 2);
+  CHECK(error_of(plain_config(), host({"10.0.0.1"})).empty());
 }
 
 TEST_CASE("a zone file is the static part, name servers included; the host is not asked") {

@@ -20,7 +20,7 @@ struct Verdict {
 /// The verdict on a zone file whose first two lines are SOA and NS, followed by `records`.
 Verdict load(const std::string& records) {
   AnswerFixture server;
-  const std::string text = "@ SOA ns1 hostmaster 1 2 3 4 5\n@ NS ns1\n" + records;
+  const std::string text = "@ SOA ns1 hostmaster 1 2 3 4 5\n@ NS ns.example.net.\n" + records;
   const auto parsed = dns::parse_zone_text(text, server.options.apex);
   REQUIRE_MESSAGE(parsed.has_value(), (parsed ? "" : parsed.error().message));
   const auto zone =
@@ -72,6 +72,13 @@ TEST_CASE("static records that a zone refuses, with their line") {
       {"y A 192.0.2.1\n" + many, 4, "longer than any message"},
       {"_services._dns-sd._udp CNAME x\n", 3, "taken by"},
       {"* NS ns1\n", 3, "wildcard cannot be delegated"},
+      {"@ NS ns1\n", 3, "ns1.wg.example.org. has no address here"},
+      {"@ NS ns1\nns1 A 192.0.2.1\n@ NS ns2\nns2 TXT a\n", 5, "ns2.wg.example.org. has no"},
+      {"@ NS @\n", 3, "wg.example.org. has no address here"},
+      {"@ NS ns1\nns1 CNAME x\nx A 192.0.2.1\n", 3, "has no address here"},
+      {"@ NS ns1\n* CNAME x\nx A 192.0.2.1\n", 3, "has no address here"},
+      {"@ NS a.b\nb A 192.0.2.1\n* A 192.0.2.1\n", 3, "has no address here"},
+      {"@ NS b\na.b A 192.0.2.1\n* A 192.0.2.1\n", 3, "has no address here"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.records);
@@ -89,7 +96,9 @@ TEST_CASE("static records that are merged") {
         "child NS ns.child\nns.child A 192.0.2.1\n", "www A 192.0.2.1\nwww A 192.0.2.1\n",
         "x CNAME y\nx CNAME Y\n", "x MX 1 y\nx MX 1 Y\n", "@ SOA NS1 hostMaster 1 2 3 4 5\n",
         "child NS ns1\nchild DS 1 8 1 0123456789012345678901234567890123456789\n",
-        "*.sub A 192.0.2.1\n"}) {
+        "*.sub A 192.0.2.1\n", "@ NS ns1\nNS1 AAAA 2001:db8::1\n", "@ NS @\n@ A 192.0.2.1\n",
+        "@ NS a.b.sub\n*.sub A 192.0.2.1\n", "@ NS x.child\nchild NS ns.example.net.\n",
+        "@ NS alice\n"}) {
     CAPTURE(records);
     const Verdict verdict = load(records);
     CHECK(verdict.message.empty());
@@ -166,7 +175,7 @@ TEST_CASE("endpoints by view") {
 
 TEST_CASE("a chain of 16 CNAMEs is followed to its end; a longer one ends there") {
   AnswerFixture server;
-  std::string text = "@ SOA ns1 hostmaster 1 2 3 4 5\n@ NS ns1\nend A 192.0.2.1\n";
+  std::string text = "@ SOA ns1 hostmaster 1 2 3 4 5\n@ NS ns.example.net.\nend A 192.0.2.1\n";
   for (int i = 1; i < 16; ++i)
     text += "c" + std::to_string(i) + " CNAME c" + std::to_string(i + 1) + "\n";
   struct Count final : dns::RecordSink {
@@ -197,7 +206,7 @@ TEST_CASE("a chain of 16 CNAMEs is followed to its end; a longer one ends there"
 TEST_CASE("of a loop of CNAMEs, each is answered once; of what a delegation hides, nothing") {
   AnswerFixture server;
   const auto parsed = dns::parse_zone_text(
-      "@ SOA ns1 hostmaster 1 2 3 4 5\n@ NS ns1\na CNAME x\nx CNAME y\ny CNAME x\n"
+      "@ SOA ns1 hostmaster 1 2 3 4 5\n@ NS ns.example.net.\na CNAME x\nx CNAME y\ny CNAME x\n"
       "child NS ns1\nz.child CNAME x\n*.child TXT w\nchild TXT t\n",
       server.options.apex);
   REQUIRE(parsed.has_value());
