@@ -156,10 +156,12 @@ class Reader {
     return std::nullopt;
   }
 
+  [[nodiscard]] std::optional<Name> parse_origin(ZoneToken word) const {
+    return word.is_plain() ? parse_relative_name(word.text, scope_.origin) : std::nullopt;
+  }
+
   [[nodiscard]] Why set_origin(Tokens words) {
-    const auto origin = words.size() == 1 && words[0].is_plain()
-                            ? parse_relative_name(words[0].text, scope_.origin)
-                            : std::nullopt;
+    const auto origin = words.size() == 1 ? parse_origin(words[0]) : std::nullopt;
     if (!origin) return "behind $ORIGIN stands one name";
     scope_.origin = *origin;
     return std::nullopt;
@@ -174,8 +176,7 @@ class Reader {
       return std::string(words[0].text) + " is no file";
     Name origin = scope_.origin;
     if (words.size() == 2) {
-      const auto named =
-          words[1].is_plain() ? parse_relative_name(words[1].text, scope_.origin) : std::nullopt;
+      const auto named = parse_origin(words[1]);
       if (!named) return std::string(words[1].text) + " is no name for an origin";
       origin = *named;
     }

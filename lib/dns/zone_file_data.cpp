@@ -247,6 +247,14 @@ DataError check_digest(base::Bytes data, std::size_t before, std::size_t kind_at
   return std::nullopt;
 }
 
+/// Whether a label begins with $: a directive at a wrong place; as a name it is written \$.
+bool has_bare_dollar(std::string_view text) {
+  for (std::size_t at = text.find('$'); at != std::string_view::npos; at = text.find('$', at + 1)) {
+    if (at == 0 || (text[at - 1] == '.' && (at == 1 || text[at - 2] != '\\'))) return true;
+  }
+  return false;
+}
+
 DataError check_caa(base::Bytes data) {
   const base::Bytes tag = data.subspan(2, data[1]);
   const bool is_right = !tag.empty() && std::all_of(tag.begin(), tag.end(), [](std::uint8_t c) {
@@ -321,6 +329,7 @@ std::optional<RrType> parse_zone_type(std::string_view text) {
 
 std::optional<Name> parse_relative_name(std::string_view text, NameView origin) {
   if (text == "@") return Name(origin);
+  if (has_bare_dollar(text)) return std::nullopt;
   const auto name = Name::parse(text);
   if (!name || text == ".") return name;
   if (text.back() == '.') {

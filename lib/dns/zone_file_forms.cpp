@@ -72,9 +72,7 @@ std::optional<std::uint64_t> parse_fixed(std::string_view text, std::size_t plac
   std::string digits(text.substr(0, point));
   std::string_view fraction =
       point == std::string_view::npos ? std::string_view() : text.substr(point + 1);
-  if (digits.empty() || fraction.size() > places ||
-      (point != std::string_view::npos && fraction.empty()))
-    return std::nullopt;
+  if (digits.empty() || fraction.size() > places) return std::nullopt;
   digits += fraction;
   digits.append(places - fraction.size(), '0');
   return parse_decimal(digits, max);
