@@ -351,11 +351,11 @@ class Writer:
         return text.replace("\n", newline).encode("latin-1")
 
 
-def make_zone(name, seed):
-    """A zone that is right."""
+def make_zone(name, seed, is_special=True):
+    """A zone that is right. is_special: one thing in it may be such that not every server reads it."""
     dice = random.Random(seed)
     zone = Zone(name)
-    zone.special = dice.choice((*SPECIAL, *[None] * 12))
+    zone.special = dice.choice((*SPECIAL, *[None] * 12)) if is_special else None
     if zone.special:
         zone.kinds.add(zone.special)
     writer = Writer(zone, dice)

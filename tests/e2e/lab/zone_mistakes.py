@@ -1,6 +1,7 @@
 """Zone files with one mistake each, and right ones that are changed at random. The seed decides everything."""
 
 import random
+import re
 
 from lab.zone_generator import HEAD, Zone
 
@@ -11,7 +12,7 @@ WRONG_DATA = {
     "NS": ("", "a b", "a..b", "."+"a" * 64 + "."),
     "CNAME": ("", "a b", "a..b", "a" * 64),
     "PTR": ("", "a b", ".a"),
-    "MX": ("", "10", "ns1", "65536 ns1", "-1 ns1", "x ns1", "10 ns1 x", "10 a..b"),
+    "MX": ("", "1 $a", "1 a.$b", "10", "ns1", "65536 ns1", "-1 ns1", "x ns1", "10 ns1 x", "10 a..b"),
     "SRV": ("", "0 0 1", "0 0 70000 ns1", "0 65536 1 ns1", "65536 0 1 ns1", "0 0 x ns1", "0 0 1 ns1 x", "0 0 -1 ns1"),
     "SOA": ("", "ns1 host 1 2 3 4", "ns1 host 1 2 3 4 5 6", "ns1 host x 2 3 4 5", "ns1 host 4294967296 2 3 4 5", "ns1 host 1 2x 3 4 5"),
     "TXT": ("", '"open', "a" * 256, '"' + "b" * 256 + '"', '"\\256"', "\\999", '"a" "b', "\\"),
@@ -50,7 +51,8 @@ WRONG_DATA = {
 # Whole lines, behind the head.
 WRONG_LINES = {
     "directive": ("$ORGIN sub.{zone}.", "$TTl", "$TTL x", "$TTL 1x", "$TTL -1", "$ORIGIN", "$ORIGIN a..b", "$INCLUDE", "$FOO bar",
-                  "$INCLUDE {zone}.nothing", "$TTL 99999999999", "$ORIGIN " + "a" * 64, "$DATE x", "$"),
+                  "$INCLUDE {zone}.nothing", "$TTL 99999999999", "$ORIGIN " + "a" * 64, "$DATE x", "$",
+                  "$ORIGIN $a", "$ORIGIN $a.{zone}."),
     "parenthesis": ("x TXT ( a", "x TXT a )", "x A 192.0.2.1 )", "x ( A 192.0.2.1", "x TXT ( a ) )", ")", "("),
     "quote": ('x TXT "a', 'x TXT a "b', 'x TXT "a" "', 'x TXT "', 'x HINFO "a" "b'),
     "ttl": ("x 1x A 192.0.2.1", "x 99999999999 A 192.0.2.1", "x 1 2 A 192.0.2.1", "x 1h1x A 192.0.2.1", "x -1 A 192.0.2.1", "x 4294967296 A 192.0.2.1"),
@@ -58,7 +60,8 @@ WRONG_LINES = {
     "type": ("x", "x IN", "x 300", "x 300 IN", "x NONSENSE a", "x TYPE65536 \\# 0", "x TYPE \\# 0", "x IN 300", "x TYPEx \\# 0", "x ANY a",
              "x AXFR a", "x TYPE0 \\# 0", "x TYPE41 \\# 0", "x OPT a", "x TYPE255 \\# 0", "x TYPE250 \\# 0", "x TYPE252 \\# 0", "x TYPE128 \\# 0", "x TYPE251 \\# 0"),
     "owner": ("a..b A 192.0.2.1", ".a A 192.0.2.1", "a" * 64 + " A 192.0.2.1", "a\\300 A 192.0.2.1", "a\\25 A 192.0.2.1",
-              ".".join(["a" * 63] * 4) + " A 192.0.2.1", "a\\ A 192.0.2.1"),
+              ".".join(["a" * 63] * 4) + " A 192.0.2.1", "a\\ A 192.0.2.1",
+              "a.$b A 192.0.2.1"),
     "zone": ("x CNAME ns1\nx A 192.0.2.1", "x CNAME ns1\nx CNAME a", "@ CNAME x", "@ SOA ns1 host 2 3 4 5 6", "x SOA ns1 host 1 2 3 4 5",
              "x TXT a\nx CNAME ns1"),
     "nul": ("\0", "x A 192.0.2.1\n\0\0\0\0", "x\0y A 192.0.2.1", "x TXT a\0b"),
@@ -95,29 +98,31 @@ def make_wrong_zones():
     yield from WRONG_WHOLE.items()
 
 
+RELATIVE_ORIGIN = re.compile(rb"^\$(?:origin|include\s+\S+)[ \t]+[^\s;]*[^\s;.][ \t]*(?:;.*)?$", re.IGNORECASE | re.MULTILINE)
+
+
 def mutate(zone, seed):
-    """A zone with one to three octets or words changed; it may still be right."""
+    """A zone with one octet or word changed; it may still be right."""
     dice = random.Random(seed)
     content = zone.files[zone.main]
-    for _ in range(dice.randrange(1, 4)):
-        if not content:
-            break
-        at = dice.randrange(len(content))
-        form = dice.randrange(6)
-        if form == 0:
-            content = content[:at] + content[at + 1 :]
-        elif form == 1:
-            content = content[:at] + bytes([dice.choice(b" \t\n\"();\\.@$0a=,-*#")]) + content[at:]
-        elif form == 2:
-            content = content[:at] + bytes([dice.choice(b" \n\"();\\.@$9z=/\x00\x01\xff")]) + content[at + 1 :]
-        else:
-            words = content.split(b" ")
-            place = dice.randrange(len(words))
-            words[place] = dice.choice((b"", words[dice.randrange(len(words))], words[place] + words[place], b"99999999999", b"-1",
-                                        b"\\#", b"IN", b"A", b"(", b")", b'"', b"@", b"a..b", b"\\999"))  # fmt: skip
-            content = b" ".join(words)
+    at = dice.randrange(len(content))
+    form = dice.randrange(6)
+    if form == 0:
+        content = content[:at] + content[at + 1 :]
+    elif form == 1:
+        content = content[:at] + bytes([dice.choice(b" \t\n\"();\\.@$0a=,-*#")]) + content[at:]
+    elif form == 2:
+        content = content[:at] + bytes([dice.choice(b" \n\"();\\.@$9z=/\x00\x01\xff")]) + content[at + 1 :]
+    else:
+        words = content.split(b" ")
+        place = dice.randrange(len(words))
+        words[place] = dice.choice((b"", words[dice.randrange(len(words))], words[place] + words[place], b"99999999999", b"-1",
+                                    b"\\#", b"IN", b"A", b"(", b")", b'"', b"@", b"a..b", b"\\999"))  # fmt: skip
+        content = b" ".join(words)
     changed = Zone(zone.name)
     changed.files = {**zone.files, zone.main: content}
     changed.questions = zone.questions
-    changed.kinds = zone.kinds
+    changed.kinds = set(zone.kinds)
+    if RELATIVE_ORIGIN.search(content):
+        changed.kinds.add("relative origin")
     return changed
