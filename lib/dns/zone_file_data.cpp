@@ -247,10 +247,14 @@ DataError check_digest(base::Bytes data, std::size_t before, std::size_t kind_at
   return std::nullopt;
 }
 
-/// Whether a label begins with $: a directive at a wrong place; as a name it is written \$.
-bool has_bare_dollar(std::string_view text) {
-  for (std::size_t at = text.find('$'); at != std::string_view::npos; at = text.find('$', at + 1)) {
-    if (at == 0 || (text[at - 1] == '.' && (at == 1 || text[at - 2] != '\\'))) return true;
+/// Whether a label begins with $ or is @: a directive or an origin at a wrong place; in a name they
+/// are written \$ and \@.
+bool has_bare_sign(std::string_view text) {
+  for (std::size_t at = text.find_first_of("$@"); at != std::string_view::npos;
+       at = text.find_first_of("$@", at + 1)) {
+    const bool begins = at == 0 || (text[at - 1] == '.' && (at == 1 || text[at - 2] != '\\'));
+    const bool ends = at + 1 == text.size() || text[at + 1] == '.';
+    if (begins && (text[at] == '$' || ends)) return true;
   }
   return false;
 }
@@ -329,7 +333,7 @@ std::optional<RrType> parse_zone_type(std::string_view text) {
 
 std::optional<Name> parse_relative_name(std::string_view text, NameView origin) {
   if (text == "@") return Name(origin);
-  if (has_bare_dollar(text)) return std::nullopt;
+  if (has_bare_sign(text)) return std::nullopt;
   const auto name = Name::parse(text);
   if (!name || text == ".") return name;
   if (text.back() == '.') {

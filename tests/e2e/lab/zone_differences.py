@@ -25,6 +25,7 @@ ROWS = [
     Row("1035", "5.1", "an escape above `\\255` in a name", HEAD + "x\\300 A 192.0.2.1\n", None, r"\\\d\d\d\S* is no name", None),
     Row("1035", "5.1", "a carriage return that ends a line", HEAD + "x A 192.0.2.1\ry A 192.0.2.2\n", ("y", A), "carriage return", None),
     Row("1035", "5.1", "a quoted owner with a label that begins with `$`", HEAD + '"x.$y" A 192.0.2.1\n', None, r"\.\$\S* is no name", None),
+    Row("1035", "5.1", "a quote that goes on in the next line, behind a backslash", HEAD + 'x TXT "a\\\nb"\n', ("x", TXT), "quote is not closed", None),
     Row("1035", "5.1", "a NUL octet in a comment", HEAD + "; \0\n", None, "a NUL octet", None),
     Row("3597", "5", "octets that are not of the form of their type", HEAD + "x TXT \\# 2 0500\n", None, "not of its form", None),
     Row("1035", "5.1", "a quote inside a word", HEAD + 'x TXT a"b"\n', ("x", TXT), "a quote stands inside a word", None),
