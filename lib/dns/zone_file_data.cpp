@@ -207,6 +207,8 @@ DataError parse_octets(ZoneTokens tokens, ZoneData& data) {
 /// Whether octets that were given as such are the fields of their type, all of them and nothing
 /// else.
 DataError check_octets(RrType type, const ldns_rr_descriptor& form, base::Bytes data) {
+  // ldns takes its name for a string; a PTR is the same.
+  if (type == RrType{LDNS_RR_TYPE_NSAP_PTR}) type = RrType{LDNS_RR_TYPE_PTR};
   std::vector<std::uint8_t> wire(11 + data.size());
   base::ByteWriter writer(wire);
   writer.u8(0);

@@ -13,12 +13,16 @@ namespace {
 struct Freer {
   void operator()(char* text) const { LDNS_FREE(text); }
 };
-/// It writes the lists of SVCB and HTTPS with too few escapes, and a name as a string in NSAP-PTR.
+/// It writes the lists of SVCB and HTTPS with too few escapes, a name as a string in NSAP-PTR, in
+/// WKS the names that this host has for the ports, and IPSECKEY without a key with a field that is
+/// empty.
 bool is_written_by_ldns(RrType type) {
   switch (static_cast<std::uint16_t>(type)) {
     case LDNS_RR_TYPE_SVCB:
     case LDNS_RR_TYPE_HTTPS:
     case LDNS_RR_TYPE_NSAP_PTR:
+    case LDNS_RR_TYPE_WKS:
+    case LDNS_RR_TYPE_IPSECKEY:
       return false;
     default:
       return true;
@@ -34,7 +38,7 @@ std::string to_zone_line(NameView owner, Ttl ttl, RrType type, base::Bytes rdata
     return line + "\\# " + std::to_string(rdata.size()) + (rdata.empty() ? "" : " ") +
            base::to_hex(rdata) + '\n';
   };
-  if (!is_written_by_ldns(type)) return write_octets();
+  if (!is_written_by_ldns(type) || rdata.empty()) return write_octets();
   // Only the data goes through ldns: our own names carry the escapes that every zone parser takes.
   std::vector<std::uint8_t> wire(11 + rdata.size());
   base::ByteWriter writer(wire);

@@ -143,6 +143,15 @@ TEST_CASE("the data of each type, as octets") {
     CHECK_FALSE(data.starts_with("!"));
     if (!row.data.empty()) CHECK(data.starts_with(row.data));
     if (!row.data.empty() && !row.record.starts_with("LOC 90")) CHECK(data == row.data);
+    // As it is written, and as octets (RFC 3597 §5), it is read as the same.
+    const auto zone = dns::parse_zone_text("x 1 " + row.record + "\n", origin);
+    const dns::ZoneRecord& record = zone->records.at(0);
+    const auto again = dns::parse_zone_text(
+        dns::to_zone_line(record.owner, record.ttl, record.type, record.rdata), origin);
+    REQUIRE(again);
+    CHECK(base::to_hex(again->records.at(0).rdata) == data);
+    CHECK(read(dns::to_string(record.type) + " \\# " + std::to_string(data.size() / 2) + " " +
+               data) == data);
   }
 }
 
