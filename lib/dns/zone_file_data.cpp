@@ -209,19 +209,8 @@ DataError parse_octets(ZoneTokens tokens, ZoneData& data) {
 DataError check_octets(RrType type, const ldns_rr_descriptor& form, base::Bytes data) {
   // ldns takes its name for a string; a PTR is the same.
   if (type == RrType{LDNS_RR_TYPE_NSAP_PTR}) type = RrType{LDNS_RR_TYPE_PTR};
-  std::vector<std::uint8_t> wire(11 + data.size());
-  base::ByteWriter writer(wire);
-  writer.u8(0);
-  writer.u16(static_cast<std::uint16_t>(type));
-  writer.u16(static_cast<std::uint16_t>(RrClass::in));
-  writer.u32(0);
-  writer.u16(static_cast<std::uint16_t>(data.size()));
-  writer.bytes(data);
-  ldns_rr* raw = nullptr;
-  std::size_t position = 0;
-  const ldns_status status =
-      ldns_wire2rr(&raw, wire.data(), wire.size(), &position, LDNS_SECTION_ANSWER);
-  const RrPointer rr(raw);
+  RrPointer rr;
+  const ldns_status status = read_fields(type, data, rr);
   if (status != LDNS_STATUS_OK)
     return "the octets are not of its form: " + std::string(ldns_get_errorstr_by_id(status));
   if (ldns_rr_rd_count(rr.get()) < ldns_rr_descriptor_minimum(&form))

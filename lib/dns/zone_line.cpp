@@ -40,20 +40,9 @@ std::string to_zone_line(NameView owner, Ttl ttl, RrType type, base::Bytes rdata
   };
   if (!is_written_by_ldns(type) || rdata.empty()) return write_octets();
   // Only the data goes through ldns: our own names carry the escapes that every zone parser takes.
-  std::vector<std::uint8_t> wire(11 + rdata.size());
-  base::ByteWriter writer(wire);
-  writer.u8(0);
-  writer.u16(static_cast<std::uint16_t>(type));
-  writer.u16(static_cast<std::uint16_t>(RrClass::in));
-  writer.u32(ttl.seconds);
-  writer.u16(static_cast<std::uint16_t>(rdata.size()));
-  writer.bytes(rdata);
-  ldns_rr* raw = nullptr;
-  std::size_t position = 0;
-  const ldns_status status =
-      ldns_wire2rr(&raw, wire.data(), wire.size(), &position, LDNS_SECTION_ANSWER);
-  const RrPointer rr(raw);
-  if (status != LDNS_STATUS_OK) return write_octets();  // not of its type's form
+  RrPointer rr;
+  if (read_fields(type, rdata, rr) != LDNS_STATUS_OK)
+    return write_octets();  // not of its type's form
   for (std::size_t i = 0; i < ldns_rr_rd_count(rr.get()); ++i) {
     const ldns_rdf* field = ldns_rr_rdf(rr.get(), i);
     if (i > 0) line += ' ';
