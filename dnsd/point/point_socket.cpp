@@ -12,6 +12,7 @@
 
 #include "base/last_error.hpp"
 #include "base/packet_info.hpp"
+#include "dnsd/point/outgoing_batch.hpp"
 #include "noise/message.hpp"
 
 namespace dnsd {
@@ -27,7 +28,6 @@ constexpr std::size_t incoming_octets = 65'536;
 /// From one buffer to the next. With a power of two the first lines of all buffers, which are read
 /// most, would share a few places of the processor's caches.
 constexpr std::size_t incoming_stride = incoming_octets + 3 * 64UL;
-constexpr std::size_t outgoing_octets = 2048;
 /// What tells which session transport data belongs to: its type and the receiver's index.
 constexpr std::size_t session_octets = 8;
 constexpr std::uint8_t transport_data = 4;
@@ -56,8 +56,10 @@ std::size_t find_run(base::Bytes octets, std::size_t segment) {
 
 class PointSocket::Buffers {
  public:
-  explicit Buffers(const std::optional<base::IpAddress>& own)
-      : own_(own), incoming_(new std::uint8_t[batch_size * incoming_stride]) {
+  Buffers(int socket, const std::optional<base::IpAddress>& own)
+      : outgoing(socket, !own),
+        own_(own),
+        incoming_(new std::uint8_t[batch_size * incoming_stride]) {
     for (std::size_t i = 0; i < batch_size; ++i) {
       parts_[i] = {.iov_base = incoming_.get() + i * incoming_stride, .iov_len = incoming_octets};
       received_[i].msg_hdr.msg_name = &sources_[i];
@@ -80,38 +82,7 @@ class PointSocket::Buffers {
   }
   [[nodiscard]] std::size_t received() const { return count_; }
 
-  void put(int socket, const noise::Path& path, base::Bytes datagram) {
-    if (datagram.size() > outgoing_octets) return;
-    const std::size_t i = next(socket);
-    std::copy(datagram.begin(), datagram.end(), outgoing_[i].begin());
-    address(i, path, base::Bytes(outgoing_[i]).first(datagram.size()));
-  }
-
-  void lend(int socket, const noise::Path& path, base::Bytes octets, std::size_t segment) {
-    const std::size_t i = next(socket);
-    address(i, path, octets);
-    if (segment >= octets.size()) return;
-    out_controls_[i].write_segment(to_send_[i].msg_hdr, static_cast<std::uint16_t>(segment));
-    segments_[i] = segment;
-  }
-
-  void flush(int socket) {
-    for (std::size_t next = 0; next < waiting_;) {
-      const int done = ::sendmmsg(socket, to_send_.data() + next,
-                                  static_cast<unsigned>(waiting_ - next), MSG_DONTWAIT);
-      if (done > 0) {
-        next += static_cast<std::size_t>(done);
-      } else if (errno == EAGAIN) {
-        break;  // the queue is full, for the rest as well
-      } else {
-        // This one cannot be sent: no route, a firewall, an address that went away. Or it cannot
-        // be cut on this way: longer than its MTU, no checksum by the device.
-        if (segments_[next] != 0) send_segments(socket, next);
-        ++next;
-      }
-    }
-    waiting_ = 0;
-  }
+  OutgoingBatch outgoing;
 
  private:
   /// Makes a slot ready to receive again: recvmmsg(2) has written these two.
@@ -137,43 +108,6 @@ class PointSocket::Buffers {
     } while (!octets.empty());
   }
 
-  /// A free place in the outgoing batch.
-  std::size_t next(int socket) {
-    if (waiting_ == batch_size) flush(socket);
-    return waiting_++;
-  }
-
-  void address(std::size_t i, const noise::Path& path, base::Bytes octets) {
-    // sendmsg(2) only reads what iov_base points to.
-    out_parts_[i] = {.iov_base = const_cast<std::uint8_t*>(octets.data()),
-                     .iov_len = octets.size()};
-    msghdr& header = to_send_[i].msg_hdr;
-    header = {};
-    header.msg_name = &targets_[i];
-    header.msg_namelen = path.remote.to_sockaddr(targets_[i]);
-    header.msg_iov = &out_parts_[i];
-    header.msg_iovlen = 1;
-    locals_[i] = own_ ? base::IpAddress() : path.local;
-    out_controls_[i].write_source(header, locals_[i]);
-    segments_[i] = 0;
-  }
-
-  /// One by one what the kernel does not cut. Rare, so it may cost a system call for each.
-  void send_segments(int socket, std::size_t i) {
-    msghdr& header = to_send_[i].msg_hdr;
-    const iovec whole = out_parts_[i];
-    base::Bytes octets(static_cast<const std::uint8_t*>(whole.iov_base), whole.iov_len);
-    header.msg_control = nullptr;
-    header.msg_controllen = 0;
-    out_controls_[i].write_source(header, locals_[i]);
-    while (!octets.empty()) {
-      const std::size_t size = std::min(segments_[i], octets.size());
-      out_parts_[i] = {.iov_base = const_cast<std::uint8_t*>(octets.data()), .iov_len = size};
-      if (::sendmsg(socket, &header, MSG_DONTWAIT) < 0 && errno == EAGAIN) return;
-      octets = octets.subspan(size);
-    }
-  }
-
   const std::optional<base::IpAddress> own_;  // that the socket is bound to
   std::unique_ptr<std::uint8_t[]> incoming_;  // batch_size buffers, incoming_stride apart
   std::array<sockaddr_storage, batch_size> sources_{};
@@ -183,15 +117,6 @@ class PointSocket::Buffers {
   std::size_t count_ = 0;
   std::array<noise::Path, batch_size> paths_{};
   std::vector<Arrival> arrivals_;
-
-  std::size_t waiting_ = 0;
-  std::array<std::array<std::uint8_t, outgoing_octets>, batch_size> outgoing_;
-  std::array<sockaddr_storage, batch_size> targets_{};
-  std::array<base::SegmentedPacketInfo, batch_size> out_controls_{};
-  std::array<iovec, batch_size> out_parts_{};
-  std::array<std::size_t, batch_size> segments_{};  // 0: one datagram
-  std::array<base::IpAddress, batch_size> locals_{};
-  std::array<mmsghdr, batch_size> to_send_{};
 };
 
 base::Expected<PointSocket, std::error_code> PointSocket::open(const base::Endpoint& listen) {
@@ -221,7 +146,7 @@ base::Expected<PointSocket, std::error_code> PointSocket::open(const base::Endpo
 }
 
 PointSocket::PointSocket(base::FileDescriptor socket, std::optional<base::IpAddress> own)
-    : socket_(std::move(socket)), buffers_(std::make_unique<Buffers>(own)) {}
+    : socket_(std::move(socket)), buffers_(std::make_unique<Buffers>(socket_.get(), own)) {}
 PointSocket::~PointSocket() = default;
 PointSocket::PointSocket(PointSocket&&) noexcept = default;
 PointSocket& PointSocket::operator=(PointSocket&&) noexcept = default;
@@ -234,13 +159,13 @@ std::size_t PointSocket::received() const {
   return buffers_->received();
 }
 void PointSocket::put(const noise::Path& path, base::Bytes datagram) {
-  buffers_->put(socket_.get(), path, datagram);
+  buffers_->outgoing.put(path, datagram);
 }
 void PointSocket::lend(const noise::Path& path, base::Bytes octets, std::size_t segment) {
-  buffers_->lend(socket_.get(), path, octets, segment);
+  buffers_->outgoing.lend(path, octets, segment);
 }
 void PointSocket::flush() {
-  buffers_->flush(socket_.get());
+  buffers_->outgoing.flush();
 }
 
 }  // namespace dnsd
