@@ -34,9 +34,14 @@ class Relay::Impl {
   // Datagrams
 
   Verdict receive(const Arrival& arrival, base::SteadyTime now, std::size_t datagrams) {
-    const auto& [datagram, path, _] = arrival;
-    if (const auto index = noise::data_receiver(datagram))
-      return data(arrival, *index, now, datagrams);
+    const auto& [datagram, path, hashed] = arrival;
+    if (const auto index = noise::data_receiver(datagram)) {
+      RelayLane* const lane =
+          pairs_.open_lane(*index, hashed ? *hashed : RelayPairs::hash(*index), now);
+      if (lane != nullptr && peers_[lane->from].is_at(path->remote, now))
+        return data(datagram, *lane, now, datagrams);
+      return data(datagram, *path, *index, now, datagrams);
+    }
     const auto message = noise::parse_message(datagram);
     if (!message) return {};
     if (const auto* initiation = std::get_if<noise::Initiation>(&*message))
@@ -46,47 +51,34 @@ class Relay::Impl {
     return receive(std::get<noise::CookieReply>(*message), datagram, *path, now);
   }
 
-  /// In three steps, each of which reads what the one before has fetched.
+  /// In steps, each of which reads what the one before has fetched.
   void look_ahead(std::span<Arrival> arrivals) const {
-    std::array<std::size_t, 64> hashed{};
-    for (; !arrivals.empty();
-         arrivals = arrivals.subspan(std::min(arrivals.size(), hashed.size()))) {
-      const auto some = arrivals.first(std::min(arrivals.size(), hashed.size()));
-      for (std::size_t i = 0; i < some.size(); ++i) {
-        const auto index = noise::data_receiver(some[i].datagram);
-        if (index) hashed[i] = pairs_.look_ahead(*index);
-      }
-      for (std::size_t i = 0; i < some.size(); ++i) {
-        const auto index = noise::data_receiver(some[i].datagram);
-        some[i].found = {index ? pairs_.look_ahead(*index, hashed[i]) : no_relay_id,
-                         pairs_.changes()};
-      }
-      for (const Arrival& one : some) {
-        if (one.found.route != no_relay_id) pairs_.fetch_peers(one.found.route);
-      }
+    for (Arrival& one : arrivals) {
+      const auto index = noise::data_receiver(one.datagram);
+      if (!index) continue;
+      one.hashed = RelayPairs::hash(*index);
+      pairs_.fetch_lane(*one.hashed);
+    }
+    for (const Arrival& one : arrivals) {
+      if (one.hashed) pairs_.fetch_peers(*noise::data_receiver(one.datagram), *one.hashed);
     }
   }
 
-  /// The route that look_ahead() has found, if it is the right one.
-  RelayPairs::Route found_route(const Arrival& arrival, base::SteadyTime now) {
-    const Found& found = arrival.found;
-    if (found.route == no_relay_id || found.changes != pairs_.changes()) return {};
-    const RelayPairs::Route route = pairs_.route(found.route, now);
-    if (!route || !peers_[pairs_[route.pair].peers[route.side]].is_at(arrival.path->remote, now))
-      return {};
-    return route;
+  /// By a lane, and from its sender's place.
+  Verdict data(base::Bytes datagram, RelayLane& lane, base::SteadyTime now, std::size_t datagrams) {
+    const Verdict verdict = pass_on_data(datagram, lane.from, lane.to, now, datagrams);
+    if (verdict.kind != Verdict::Kind::forward) return verdict;
+    lane.used = now;
+    count(lane.count, datagram, datagrams);
+    return verdict;
   }
 
-  Verdict data(const Arrival& arrival, noise::SessionIndex index, base::SteadyTime now,
-               std::size_t datagrams) {
-    const base::Bytes datagram = arrival.datagram;
-    RelayPairs::Route route = found_route(arrival, now);
-    if (!route) {
-      const RelayId from = peers_.at(arrival.path->remote, now);
-      if (from == no_relay_id) return strange(datagram, index, *arrival.path, now, datagrams);
-      route = pairs_.route(from, index, now);
-      if (!route) return unknown(datagram, from, index, now, datagrams);
-    }
+  Verdict data(base::Bytes datagram, const noise::Path& path, noise::SessionIndex index,
+               base::SteadyTime now, std::size_t datagrams) {
+    const RelayId from = peers_.at(path.remote, now);
+    if (from == no_relay_id) return strange(datagram, index, path, now, datagrams);
+    const RelayPairs::Route route = pairs_.route(from, index, now);
+    if (!route) return unknown(datagram, from, index, now, datagrams);
     if (route.is_pending) return drop(counters_.unconfirmed, datagrams);
     const Verdict verdict = pass_on_data(datagram, pairs_[route.pair], route.side, now, datagrams);
     if (verdict.kind == Verdict::Kind::forward) pairs_.note_use(route, index, now);
@@ -136,8 +128,17 @@ class Relay::Impl {
 
   Verdict pass_on_data(base::Bytes datagram, RelayPair& pair, std::uint8_t side,
                        base::SteadyTime now, std::size_t datagrams) {
-    RelayPeer& from = peers_[pair.peers[side]];
-    const RelayPeer& to = peers_[pair.peers[side ^ 1U]];
+    const Verdict verdict =
+        pass_on_data(datagram, pair.peers[side], pair.peers[side ^ 1U], now, datagrams);
+    if (verdict.kind == Verdict::Kind::forward) count(pair.counts[side], datagram, datagrams);
+    return verdict;
+  }
+
+  /// The caller counts it for the pair.
+  Verdict pass_on_data(base::Bytes datagram, RelayId from_id, RelayId to_id, base::SteadyTime now,
+                       std::size_t datagrams) {
+    RelayPeer& from = peers_[from_id];
+    const RelayPeer& to = peers_[to_id];
     if (!to.has_place(now)) return drop(counters_.no_place, datagrams);
     const std::size_t octets = octets_on_wire(datagram, from.place, datagrams);
     const auto cost = sender_rate_.cost(octets);
@@ -147,16 +148,22 @@ class Relay::Impl {
     if (!total_.admit(now, total_cost, total_rate_.burst()))
       return drop(counters_.over_total, datagrams);
     from.data.take(now, cost);
-    return pass_on(datagram, pair, side, datagrams);
-  }
-
-  Verdict pass_on(base::Bytes datagram, RelayPair& pair, std::uint8_t side,
-                  std::size_t datagrams = 1) {
-    pair.counts[side].packets += datagrams;
-    pair.counts[side].octets += datagram.size();
     counters_.packets += datagrams;
     counters_.octets += datagram.size();
+    return {.kind = Verdict::Kind::forward, .path = &to.place};
+  }
+
+  /// A message of a handshake.
+  Verdict pass_on(base::Bytes datagram, RelayPair& pair, std::uint8_t side) {
+    count(pair.counts[side], datagram, 1);
+    ++counters_.packets;
+    counters_.octets += datagram.size();
     return {.kind = Verdict::Kind::forward, .path = &peers_[pair.peers[side ^ 1U]].place};
+  }
+
+  static void count(RelayCount& count, base::Bytes datagram, std::size_t datagrams) {
+    count.packets += datagrams;
+    count.octets += datagram.size();
   }
 
   static Verdict drop(std::uint64_t& counter, std::size_t datagrams = 1) {
@@ -361,14 +368,15 @@ class Relay::Impl {
 
   std::vector<RelayedPair> pairs() {
     std::vector<RelayedPair> result;
+    const auto counts = pairs_.counts();
     for (RelayId id = 0; id < pairs_.end(); ++id) {
       const RelayPair& pair = pairs_[id];
       if (!pair.was_confirmed) continue;
       for (std::uint8_t side = 0; side < 2; ++side)
         result.push_back({.from = peers_[pair.peers[side]].key,
                           .to = peers_[pair.peers[side ^ 1U]].key,
-                          .packets = pair.counts[side].packets,
-                          .octets = pair.counts[side].octets});
+                          .packets = counts[id][side].packets,
+                          .octets = counts[id][side].octets});
     }
     return result;
   }

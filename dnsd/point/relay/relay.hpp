@@ -72,9 +72,9 @@ struct RelayCounters {
 ///                    │                  └ over a limit ─▶ a cookie in its name
 ///                    └ none: not ours, unless the index is known ─▶ ask back
 ///
-/// Stands before noise::Engine: the point gives it each datagram first. For data: two look-ups, no
-/// cryptography, no copy, no allocation. look_ahead() needs one, the index: there the place only
-/// has to be the one of that route.
+/// Stands before noise::Engine: the point gives it each datagram first. For data: no cryptography,
+/// no copy, no allocation; and after the first of a session one look-up, by its index, because then
+/// the place only has to be the one of that route's sender.
 class Relay {
  public:
   /// The point's own sessions.
@@ -124,15 +124,10 @@ class Relay {
                                 base::SteadyTime now, std::size_t datagrams = 1) {
     return receive({datagram, &path}, now, datagrams);
   }
-  /// What look_ahead() has found out about a datagram.
-  struct Found {
-    std::uint32_t route = no_relay_id;
-    std::uint64_t changes = 0;  ///< of the routes until then
-  };
   struct Arrival {
     base::MutableBytes datagram;
     const noise::Path* path = nullptr;
-    Found found{};
+    std::optional<std::size_t> hashed{};  ///< by look_ahead(): its index
   };
   /// The same, of one that look_ahead() may have seen.
   [[nodiscard]] Verdict receive(const Arrival& arrival, base::SteadyTime now,

@@ -28,12 +28,27 @@ std::uint8_t other(std::uint8_t side) {
   return side ^ 1U;
 }
 
+void add(RelayCount& sum, const RelayCount& count) {
+  sum.packets += count.packets;
+  sum.octets += count.octets;
+}
+
+/// Calls f(side, index) for each index that a session knows.
+template <typename F>
+void for_each_index(const RelayPair& pair, std::uint8_t slot, F f) {
+  const RelayPair::Session& session = pair.sessions[slot];
+  for (std::uint8_t side = 0; side < 2; ++side) {
+    if (session.is_known[side]) f(side, session.index[side]);
+  }
+  for (std::uint8_t i = 0; i < session.more; ++i) f(session.initiator, pair.more_indices[slot][i]);
+}
+
 }  // namespace
 
 // Pairs
 
 RelayId RelayPairs::find(RelayId a, RelayId b) const {
-  return by_peers_.find({std::min(a, b), std::max(a, b)});
+  return by_peers_.number_of({std::min(a, b), std::max(a, b)});
 }
 
 RelayId RelayPairs::make(RelayId maker, RelayId other, bool is_proven, base::SteadyTime now) {
@@ -141,11 +156,8 @@ bool RelayPairs::is_idle(const RelayPair& pair, base::SteadyTime now) const {
 // Routes
 
 RelayPairs::Route RelayPairs::route(RelayId from, noise::SessionIndex index, base::SteadyTime now) {
-  const std::uint32_t number = routes_.find({from, index});
-  return number == no_relay_id ? Route{} : route(number, now);
-}
-
-RelayPairs::Route RelayPairs::route(std::uint32_t number, base::SteadyTime now) {
+  const std::uint32_t number = routes_.number_of({from, index});
+  if (number == no_relay_id) return {};
   const Route route = unpack(number);
   const RelayPair& pair = pairs_[route.pair];
   const base::SteadyTime expires = route.is_pending
@@ -161,30 +173,8 @@ RelayPairs::Route RelayPairs::route(std::uint32_t number, base::SteadyTime now) 
 }
 
 RelayId RelayPairs::owner(noise::SessionIndex index) const {
-  const std::uint32_t number = by_index_.find({index, 0});
-  if (number == no_relay_id) return no_relay_id;
-  const Route route = unpack(number);
-  return pairs_[route.pair].peers[route.side];
-}
-
-std::size_t RelayPairs::look_ahead(noise::SessionIndex index) const {
-  const std::size_t hashed = TwoHash()({index, 0});
-  by_index_.prefetch(hashed);
-  return hashed;
-}
-
-std::uint32_t RelayPairs::look_ahead(noise::SessionIndex index, std::size_t hashed) const {
-  const std::uint32_t number = by_index_.find({index, 0}, hashed);
-  if (number == no_relay_id) return number;
-  const Route route = unpack(number);
-  const RelayPair& pair = pairs_[route.pair];
-  __builtin_prefetch(&pair);
-  __builtin_prefetch(&pair.sessions[route.slot]);
-  return number;
-}
-
-void RelayPairs::fetch_peers(std::uint32_t number) const {
-  for (const RelayId peer : pairs_[unpack(number).pair].peers) __builtin_prefetch(&peers_[peer]);
+  const RelayLane* const lane = lanes_.find(index);
+  return lane == nullptr ? no_relay_id : lane->from;
 }
 
 bool RelayPairs::has_room_for_pending(RelayId id, std::uint8_t side, base::SteadyTime now) const {
@@ -221,19 +211,27 @@ void RelayPairs::clear_pending(RelayId id, std::uint8_t side, std::uint8_t slot)
 
 std::optional<std::uint8_t> RelayPairs::room_for_session(RelayId id, bool is_proven,
                                                          base::SteadyTime now) const {
-  const auto& sessions = pairs_[id].sessions;
-  const auto rank = [&](const RelayPair::Session& session) {
-    if (session.expires <= now) return 0;
-    const auto unused = now - session.used;
-    if (!session.has_sent[session.initiator] && unused >= rules::unused_life) return 1;
-    return unused >= rules::idle_life ? 2 : 3;
+  const RelayPair& pair = pairs_[id];
+  const auto& sessions = pair.sessions;
+  const auto free = std::find_if(sessions.begin(), sessions.end(),
+                                 [&](const auto& session) { return session.expires <= now; });
+  if (free != sessions.end()) return static_cast<std::uint8_t>(free - sessions.begin());
+  const auto rank = [&](std::uint8_t slot) {
+    const RelayPair::Session& session = sessions[slot];
+    const auto unused = now - last_use(pair, slot);
+    if (!session.has_sent[session.initiator] && unused >= rules::unused_life) return 0;
+    return unused >= rules::idle_life ? 1 : 2;
   };
-  const auto victim =
-      std::min_element(sessions.begin(), sessions.end(), [&](const auto& a, const auto& b) {
-        return std::pair(rank(a), a.expires) < std::pair(rank(b), b.expires);
-      });
-  if (rank(*victim) == 3 && !is_proven) return std::nullopt;
-  return static_cast<std::uint8_t>(victim - sessions.begin());
+  std::uint8_t victim = 0;
+  std::pair worst(rank(0), sessions[0].expires);
+  for (std::uint8_t slot = 1; slot < sessions.size(); ++slot) {
+    const std::pair one(rank(slot), sessions[slot].expires);
+    if (one >= worst) continue;
+    worst = one;
+    victim = slot;
+  }
+  if (worst.first == 2 && !is_proven) return std::nullopt;
+  return victim;
 }
 
 bool RelayPairs::confirm(const Route& pending, noise::SessionIndex index, base::SteadyTime now) {
@@ -282,38 +280,75 @@ void RelayPairs::note_use(const Route& route, noise::SessionIndex index, base::S
   RelayPair& pair = pairs_[route.pair];
   RelayPair::Session& session = pair.sessions[route.slot];
   session.used = now;
-  if (std::exchange(session.has_sent[route.side], true) || session.index[route.side] == index)
-    return;
-  auto& more = pair.more_indices[route.slot];
-  const auto it = std::find(more.begin(), more.end(), index);
-  if (it != more.end()) std::swap(*it, session.index[route.side]);
-  note_change(route.pair);
+  if (!std::exchange(session.has_sent[route.side], true) && session.index[route.side] != index) {
+    auto& more = pair.more_indices[route.slot];
+    const auto it = std::find(more.begin(), more.end(), index);
+    if (it != more.end()) std::swap(*it, session.index[route.side]);
+    note_change(route.pair);
+  }
+  RelayLane& lane = make_lane(route, index);
+  if (lane.route == pack(route)) lane.expires = session.expires;
 }
 
 void RelayPairs::add_route(RelayId id, std::uint8_t slot, std::uint8_t side,
                            noise::SessionIndex index) {
-  const RelayId from = pairs_[id].peers[side];
-  const std::uint32_t number = pack({.pair = id, .side = side, .slot = slot});
-  routes_.set({from, index}, number);
-  if (owner(index) == no_relay_id) by_index_.set({index, 0}, number);
+  const Route route{.pair = id, .side = side, .slot = slot};
+  routes_.set({pairs_[id].peers[side], index}, pack(route));
+  make_lane(route, index);
   note_change(id);
 }
 
 void RelayPairs::clear_session(RelayId id, std::uint8_t slot) {
   RelayPair& pair = pairs_[id];
-  RelayPair::Session& session = pair.sessions[slot];
-  if (session.expires == base::SteadyTime()) return;
-  const auto erase = [&](std::uint8_t side, noise::SessionIndex index) {
+  if (pair.sessions[slot].expires == base::SteadyTime()) return;
+  for_each_index(pair, slot, [&](std::uint8_t side, noise::SessionIndex index) {
     routes_.erase({pair.peers[side], index});
-    if (owner(index) == pair.peers[side]) by_index_.erase({index, 0});
-  };
-  for (std::uint8_t side = 0; side < 2; ++side) {
-    if (session.is_known[side]) erase(side, session.index[side]);
-  }
-  for (std::uint8_t i = 0; i < session.more; ++i)
-    erase(session.initiator, pair.more_indices[slot][i]);
-  session = {};
+    const RelayLane* const lane = lanes_.find(index);
+    if (lane == nullptr || lane->from != pair.peers[side]) return;
+    add(pair.counts[side], lane->count);
+    lanes_.erase(index);
+  });
+  pair.sessions[slot] = {};
   note_change(id);
+}
+
+// Lanes
+
+/// Closed, if the index has none yet.
+RelayLane& RelayPairs::make_lane(const Route& route, noise::SessionIndex index) {
+  if (RelayLane* const known = lanes_.find(index)) return *known;
+  const auto& peers = pairs_[route.pair].peers;
+  return lanes_.put({.key = index,
+                     .route = pack(route),
+                     .from = peers[route.side],
+                     .to = peers[other(route.side)],
+                     .count = {}});
+}
+
+void RelayPairs::fetch_peers(noise::SessionIndex index, std::size_t hashed) const {
+  const RelayLane* const lane = lanes_.find(index, hashed);
+  if (lane == nullptr) return;
+  __builtin_prefetch(&peers_[lane->from], 1);
+  __builtin_prefetch(&peers_[lane->to]);
+}
+
+base::SteadyTime RelayPairs::last_use(const RelayPair& pair, std::uint8_t slot) const {
+  base::SteadyTime last = pair.sessions[slot].used;
+  for_each_index(pair, slot, [&](std::uint8_t side, noise::SessionIndex index) {
+    const RelayLane* const lane = lanes_.find(index);
+    if (lane != nullptr && lane->from == pair.peers[side]) last = std::max(last, lane->used);
+  });
+  return last;
+}
+
+std::vector<std::array<RelayCount, 2>> RelayPairs::counts() const {
+  std::vector<std::array<RelayCount, 2>> result(pairs_.end());
+  for (RelayId id = 0; id < pairs_.end(); ++id) result[id] = pairs_[id].counts;
+  lanes_.for_each([&](const RelayLane& lane) {
+    const Route route = unpack(lane.route);
+    add(result[route.pair][route.side], lane.count);
+  });
+  return result;
 }
 
 // Time, changes
@@ -357,6 +392,12 @@ std::size_t RelayPairs::TwoHash::operator()(const Two& two) const noexcept {
   base::ByteWriter writer(octets);
   writer.u32(two.first);
   writer.u32(two.second);
+  return base::keyed_hash(octets);
+}
+
+std::size_t RelayPairs::IndexHash::operator()(noise::SessionIndex index) const noexcept {
+  std::array<std::uint8_t, sizeof index> octets{};
+  base::ByteWriter(octets).u32(index);
   return base::keyed_hash(octets);
 }
 

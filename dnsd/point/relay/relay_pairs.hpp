@@ -16,16 +16,31 @@
 
 namespace dnsd {
 
-/// Two peers that pass packets to each other through the relay. A side is 0 or 1. What each packet
-/// needs is in two cache lines.
-struct alignas(64) RelayPair {
-  struct Count {
-    std::uint64_t packets = 0;
-    std::uint64_t octets = 0;
-  };
+struct RelayCount {
+  std::uint64_t packets = 0;
+  std::uint64_t octets = 0;
+};
+
+/// What data under one index needs of its route: a slot of a table, and one cache line. With 100
+/// 000 routes a look into memory costs as much as all the rest of a packet.
+struct alignas(64) RelayLane {
+  noise::SessionIndex key{};          ///< the index
+  std::uint32_t route = no_relay_id;  ///< packed RelayPairs::Route; no_relay_id: a free line
+  RelayId from = no_relay_id;
+  RelayId to = no_relay_id;
+  base::SteadyTime expires{};  ///< before now: closed, RelayPairs::route() decides
+  base::SteadyTime used{};
+  RelayCount count;
+
+  [[nodiscard]] bool is_free() const { return route == no_relay_id; }
+};
+
+/// Two peers that pass packets to each other through the relay. A side is 0 or 1. Data of a lane
+/// does not touch it.
+struct RelayPair {
   struct Session {
-    base::SteadyTime expires{};  ///< before now: free
-    base::SteadyTime used{};
+    base::SteadyTime expires{};                  ///< before now: free
+    base::SteadyTime used{};                     ///< but for lanes: RelayPairs::last_use()
     std::array<noise::SessionIndex, 2> index{};  ///< that the side sends under
     std::array<bool, 2> is_known{};              ///< the index
     std::array<bool, 2> has_sent{};
@@ -49,13 +64,13 @@ struct alignas(64) RelayPair {
   };
   using MoreIndices = std::array<noise::SessionIndex, relay_rules::more_responses>;
 
-  std::array<Count, 2> counts;
+  std::array<RelayCount, 2> counts;  ///< but for lanes
   std::array<RelayId, 2> peers{no_relay_id, no_relay_id};
   std::uint8_t maker = 0;  ///< the side that sent the first initiation
   bool was_confirmed = false;
   bool is_changed = false;
   bool is_adopting = false;
-  alignas(64) std::array<Session, relay_rules::sessions_per_pair> sessions;
+  std::array<Session, relay_rules::sessions_per_pair> sessions;
   /// What the initiator may send under instead, by the responses after the first.
   std::array<MoreIndices, relay_rules::sessions_per_pair> more_indices{};
   std::array<Side, 2> sides;
@@ -88,22 +103,25 @@ class RelayPairs {
   };
   /// Not one that is over: that is erased.
   [[nodiscard]] Route route(RelayId from, noise::SessionIndex index, base::SteadyTime now);
-  /// The same, of what look_ahead() told. \param number right until changes() differs
-  [[nodiscard]] Route route(std::uint32_t number, base::SteadyTime now);
   /// The same, without the time.
   [[nodiscard]] bool has_route(RelayId from, noise::SessionIndex index) const {
-    return routes_.find({from, index}) != no_relay_id;
+    return routes_.find({from, index}) != nullptr;
   }
-  /// The steps to a confirmed route by its index alone, and to what belongs to it, for many at
-  /// once: each reads what the one before has fetched. Of several under one index it is the first;
-  /// only the sender's place tells whether it is the right one.
-  [[nodiscard]] std::size_t look_ahead(noise::SessionIndex index) const;
-  /// \return its number, right until changes() differs; no_relay_id: there is none
-  [[nodiscard]] std::uint32_t look_ahead(noise::SessionIndex index, std::size_t hashed) const;
-  void fetch_peers(std::uint32_t number) const;
-  [[nodiscard]] std::uint64_t changes() const { return by_index_.changes(); }
   /// A peer that sends under this index in a confirmed session; of several the first.
   [[nodiscard]] RelayId owner(noise::SessionIndex index) const;
+
+  /// To find many lanes at once: each step reads what the one before has fetched.
+  [[nodiscard]] static std::size_t hash(noise::SessionIndex index) { return Lanes::hash(index); }
+  void fetch_lane(std::size_t hashed) const { lanes_.prefetch(hashed); }
+  void fetch_peers(noise::SessionIndex index, std::size_t hashed) const;
+  /// The lane of an index; of several senders under one index the first has it.
+  /// \return nullptr: there is none, or it is closed. Otherwise the route is confirmed, and was
+  /// used; the sender's place is still to be checked. Valid until the next call that changes routes
+  [[nodiscard]] RelayLane* open_lane(noise::SessionIndex index, std::size_t hashed,
+                                     base::SteadyTime now) {
+    RelayLane* const lane = lanes_.find(index, hashed);
+    return lane != nullptr && now < lane->expires ? lane : nullptr;
+  }
 
   [[nodiscard]] bool has_room_for_pending(RelayId id, std::uint8_t side,
                                           base::SteadyTime now) const;
@@ -122,10 +140,12 @@ class RelayPairs {
   /// A response after the first: the initiator may send under this index, too.
   /// \return false: it has sent already, or too late, or one too many
   bool add_response(const Route& route, noise::SessionIndex index, base::SteadyTime now);
-  /// A side has sent something in a confirmed session. What the initiator sends under is the
-  /// session's index from the first time on.
+  /// A side has sent something in a confirmed session, and has a lane from now on. What the
+  /// initiator sends under is the session's index from the first time on.
   void note_use(const Route& route, noise::SessionIndex index, base::SteadyTime now);
   void clear_session(RelayId id, std::uint8_t slot);
+  /// What each side of each pair has passed on since the start, by the pair's number.
+  [[nodiscard]] std::vector<std::array<RelayCount, 2>> counts() const;
 
   /// A bounded part of what is over.
   void sweep(base::SteadyTime now);
@@ -151,8 +171,15 @@ class RelayPairs {
   struct TwoHash {
     std::size_t operator()(const Two& two) const noexcept;
   };
+  struct IndexHash {
+    std::size_t operator()(noise::SessionIndex index) const noexcept;
+  };
+
+  using Lanes = RelayTable<RelayLane, IndexHash>;
 
   void add_route(RelayId id, std::uint8_t slot, std::uint8_t side, noise::SessionIndex index);
+  RelayLane& make_lane(const Route& route, noise::SessionIndex index);
+  [[nodiscard]] base::SteadyTime last_use(const RelayPair& pair, std::uint8_t slot) const;
   void clear_pending(RelayId id, std::uint8_t side, std::uint8_t slot);
   [[nodiscard]] bool is_idle(const RelayPair& pair, base::SteadyTime now) const;
   void remove(RelayId id);
@@ -164,9 +191,9 @@ class RelayPairs {
 
   RelayPeers& peers_;
   RelaySlab<RelayPair> pairs_;
-  RelayTable<Two, TwoHash> by_peers_;  // the smaller number first
-  RelayTable<Two, TwoHash> routes_;    // sender, index
-  RelayTable<Two, TwoHash> by_index_;  // index alone: of its confirmed routes the first
+  RelayNumbers<Two, TwoHash> by_peers_;  // the smaller number first
+  RelayNumbers<Two, TwoHash> routes_;    // sender, index
+  Lanes lanes_;
   RelayId sweep_next_ = 0;
   std::size_t unconfirmed_ = 0;  // pairs that never had a session
   Changes changes_;

@@ -27,7 +27,7 @@ RelayId RelayPeers::find(const wg::PublicKey& key) const {
 }
 
 RelayId RelayPeers::at(const base::Endpoint& place, base::SteadyTime now) const {
-  const RelayId id = places_.find(place);
+  const RelayId id = places_.number_of(place);
   return id == no_relay_id || !peers_[id].has_place(now) ? no_relay_id : id;
 }
 
@@ -56,7 +56,7 @@ void RelayPeers::set_place(RelayId id, const noise::Path& place, base::SteadyTim
   if (peer.is_placed && peer.place == place) return;
   if (peer.place.remote != place.remote) peer.asked_on_trust.reset();
   clear_place(id);
-  const RelayId other = places_.find(place.remote);
+  const RelayId other = places_.number_of(place.remote);
   if (other != no_relay_id) clear_place(other);
   peer.place = place;
   peer.is_placed = true;

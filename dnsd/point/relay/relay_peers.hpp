@@ -78,7 +78,7 @@ class RelayPeers {
   std::vector<noise::MacState> mac1_;
   std::vector<bool> placed_;
   std::unordered_map<wg::PublicKey, RelayId> keys_;
-  RelayTable<base::Endpoint, EndpointHash> places_;
+  RelayNumbers<base::Endpoint, EndpointHash> places_;
   TokenBucket keys_tried_;
   RelayId anywhere_ = 0;
 };

@@ -1,9 +1,13 @@
 #pragma once
 
+#include <sys/mman.h>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
+#include <utility>
 #include <vector>
 
 namespace dnsd {
@@ -47,42 +51,74 @@ class RelaySlab {
   std::size_t size_ = 0;
 };
 
-/// A hash table from Key to a number, in one array (open addressing, linear probing, no marks of
-/// what was erased): a look-up touches one cache line or two and allocates nothing. Strangers
-/// choose keys, so Hash is keyed (base/hash.hpp).
-template <typename Key, typename Hash>
+/// Memory of a table: from 2 MiB on in pages of that size, where the kernel has them (madvise(2)).
+/// A look into a table of 100 000 routes would else cost a walk through the page table, too.
+template <typename T>
+struct RelayTableMemory {
+  using value_type = T;
+  RelayTableMemory() = default;
+  template <typename U>
+  RelayTableMemory(const RelayTableMemory<U>& /*other*/) noexcept {}
+
+  static constexpr std::size_t huge_page = std::size_t{2} << 20U;
+  [[nodiscard]] T* allocate(std::size_t count) {
+    const bool is_huge = count * sizeof(T) >= huge_page;
+    void* const made =
+        ::operator new(count * sizeof(T), std::align_val_t(is_huge ? huge_page : alignof(T)));
+    if (is_huge) (void)::madvise(made, count * sizeof(T), MADV_HUGEPAGE);
+    return static_cast<T*>(made);
+  }
+  void deallocate(T* made, std::size_t count) noexcept {
+    const bool is_huge = count * sizeof(T) >= huge_page;
+    ::operator delete(made, std::align_val_t(is_huge ? huge_page : alignof(T)));
+  }
+  friend bool operator==(const RelayTableMemory&, const RelayTableMemory&) = default;
+};
+
+/// A hash table in one array (open addressing, linear probing, no marks of what was erased): a
+/// look-up touches one cache line or two and allocates nothing. Strangers choose keys, so Hash is
+/// keyed (base/hash.hpp). \tparam Slot a value with a `key`; Slot() is a free one, as is_free()
+/// says
+template <typename Slot, typename Hash>
 class RelayTable {
  public:
+  using Key = decltype(Slot::key);
+
   RelayTable() : slots_(smallest) {}
 
   [[nodiscard]] static std::size_t hash(const Key& key) { return Hash()(key); }
-  /// \return no_relay_id: not there
-  [[nodiscard]] std::uint32_t find(const Key& key) const { return find(key, hash(key)); }
-  [[nodiscard]] std::uint32_t find(const Key& key, std::size_t hashed) const {
+  /// \return nullptr: not there. Valid until the next put() or erase().
+  [[nodiscard]] const Slot* find(const Key& key) const { return find(key, hash(key)); }
+  [[nodiscard]] Slot* find(const Key& key) {
+    return const_cast<Slot*>(std::as_const(*this).find(key));
+  }
+  [[nodiscard]] Slot* find(const Key& key, std::size_t hashed) {
+    return const_cast<Slot*>(std::as_const(*this).find(key, hashed));
+  }
+  [[nodiscard]] const Slot* find(const Key& key, std::size_t hashed) const {
     for (std::size_t i = hashed & mask();; i = next(i)) {
       const Slot& slot = slots_[i];
-      if (slot.value == no_relay_id || slot.key == key) return slot.value;
+      if (slot.is_free()) return nullptr;
+      if (slot.key == key) return &slot;
     }
   }
-  /// Replaces the value of a key that is there.
-  void set(const Key& key, std::uint32_t value) {
-    if ((size_ + 1) * 8 > slots_.size() * 5) grow();
-    std::size_t i = place(key);
-    while (slots_[i].value != no_relay_id && !(slots_[i].key == key)) i = next(i);
-    if (slots_[i].value == no_relay_id) ++size_;
-    slots_[i] = {key, value};
-    ++changes_;
+  /// Adds it, or replaces the one with its key.
+  Slot& put(const Slot& added) {
+    if ((size_ + 1) * 4 > slots_.size() * 3) grow();
+    std::size_t i = place(added.key);
+    while (!slots_[i].is_free() && !(slots_[i].key == added.key)) i = next(i);
+    if (slots_[i].is_free()) ++size_;
+    return slots_[i] = added;
   }
   void erase(const Key& key) {
     std::size_t hole = place(key);
-    while (!(slots_[hole].key == key) || slots_[hole].value == no_relay_id) {
-      if (slots_[hole].value == no_relay_id) return;
+    while (slots_[hole].is_free() || !(slots_[hole].key == key)) {
+      if (slots_[hole].is_free()) return;
       hole = next(hole);
     }
     --size_;
-    ++changes_;
     // Whoever stands behind the hole, and would be looked for before it, moves into it.
-    for (std::size_t i = next(hole); slots_[i].value != no_relay_id; i = next(i)) {
+    for (std::size_t i = next(hole); !slots_[i].is_free(); i = next(i)) {
       const std::size_t wanted = place(slots_[i].key);
       if (((i - wanted) & mask()) < ((i - hole) & mask())) continue;
       slots_[hole] = slots_[i];
@@ -91,33 +127,52 @@ class RelayTable {
     slots_[hole] = {};
   }
   [[nodiscard]] std::size_t size() const { return size_; }
-  /// Calls of set() and erase() that changed it: what find() told before the last one may be wrong.
-  [[nodiscard]] std::uint64_t changes() const { return changes_; }
   /// Brings what find() reads first into the cache.
   void prefetch(std::size_t hashed) const { __builtin_prefetch(&slots_[hashed & mask()]); }
+  template <typename F>
+  void for_each(F f) const {
+    for (const Slot& slot : slots_) {
+      if (!slot.is_free()) f(slot);
+    }
+  }
 
  private:
-  struct Slot {
-    Key key{};
-    std::uint32_t value = no_relay_id;
-  };
   static constexpr std::size_t smallest = 64;
+  using Slots = std::vector<Slot, RelayTableMemory<Slot>>;
 
   [[nodiscard]] std::size_t mask() const { return slots_.size() - 1; }
   [[nodiscard]] std::size_t next(std::size_t i) const { return (i + 1) & mask(); }
   [[nodiscard]] std::size_t place(const Key& key) const { return hash(key) & mask(); }
   void grow() {
-    std::vector<Slot> old(slots_.size() * 2);
+    Slots old(slots_.size() * 2);
     old.swap(slots_);
     size_ = 0;
     for (const Slot& slot : old) {
-      if (slot.value != no_relay_id) set(slot.key, slot.value);
+      if (!slot.is_free()) put(slot);
     }
   }
 
-  std::vector<Slot> slots_;
+  Slots slots_;
   std::size_t size_ = 0;
-  std::uint64_t changes_ = 0;
+};
+
+/// A slot that leads to a number.
+template <typename K>
+struct RelayNumber {
+  K key{};
+  std::uint32_t number = no_relay_id;
+
+  [[nodiscard]] bool is_free() const { return number == no_relay_id; }
+};
+template <typename Key, typename Hash>
+class RelayNumbers : public RelayTable<RelayNumber<Key>, Hash> {
+ public:
+  /// \return no_relay_id: not there
+  [[nodiscard]] std::uint32_t number_of(const Key& key) const {
+    const auto* const slot = this->find(key);
+    return slot == nullptr ? no_relay_id : slot->number;
+  }
+  void set(const Key& key, std::uint32_t number) { this->put({key, number}); }
 };
 
 }  // namespace dnsd

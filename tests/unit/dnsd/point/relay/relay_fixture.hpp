@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "dnsd/point/relay/relay.hpp"
+#include "noise/mac_checker.hpp"
 #include "tests/unit/lib/noise/engine_fixture.hpp"
 
 /// A relay, its peers as real ends of tunnels, and what is in flight between them: no socket, no
@@ -186,6 +187,52 @@ struct Net {
   std::deque<std::pair<noise::Path, Octets>> in_flight;
   std::vector<Kind> verdicts;
   std::vector<wg::PublicKey> asked;
+};
+
+/// Messages that anybody can make, with a right mac1.
+inline Octets made_initiation(const Peer& to, noise::SessionIndex sender) {
+  Octets result(noise::initiation_octets);
+  noise::write_initiation(sender, to.key(), Octets(48, 1), Octets(28, 2), result);
+  noise::MacWriter().write(to.key(), {}, result);
+  return result;
+}
+inline Octets made_response(const Peer& to, noise::SessionIndex sender,
+                            noise::SessionIndex receiver) {
+  Octets result(noise::response_octets);
+  noise::write_response(sender, receiver, to.key(), Octets(16, 3), result);
+  noise::MacWriter().write(to.key(), {}, result);
+  return result;
+}
+inline Octets made_data(noise::SessionIndex receiver, std::size_t size = 32) {
+  Octets result(size, 5);
+  noise::write_data_header(receiver, 1, base::MutableBytes(result).first(16));
+  return result;
+}
+
+struct Pair {
+  explicit Pair(dnsd::RelayRates rates = {}) : net(rates) {}
+
+  Kind initiate(noise::SessionIndex sender) {
+    return net.pass(made_initiation(bob, sender), alice.place);
+  }
+  Kind respond(noise::SessionIndex sender, noise::SessionIndex receiver) {
+    return net.pass(made_response(alice, sender, receiver), bob.place);
+  }
+  /// A session in which alice sends under `index`, and bob under `index` + 1.
+  void make_session(noise::SessionIndex index) {
+    REQUIRE(initiate(index + 1) == Kind::forward);
+    REQUIRE(respond(index, index + 1) == Kind::forward);
+  }
+  Kind alice_sends(noise::SessionIndex index) { return net.pass(made_data(index), alice.place); }
+  Kind bob_sends(noise::SessionIndex index) { return net.pass(made_data(index), bob.place); }
+  void wait(milliseconds time) {
+    net.clock.pass(time);
+    net.see_all();
+  }
+
+  Net net;
+  Peer& alice = net.add("203.0.113.10:4711");
+  Peer& bob = net.add("203.0.113.20:4712");
 };
 
 }  // namespace relay_test

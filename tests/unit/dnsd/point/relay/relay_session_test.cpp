@@ -15,51 +15,6 @@ namespace {
 using namespace relay_test;
 namespace rules = dnsd::relay_rules;
 
-/// Messages that anybody can make, with a right mac1.
-Octets made_initiation(const Peer& to, noise::SessionIndex sender) {
-  Octets result(noise::initiation_octets);
-  noise::write_initiation(sender, to.key(), Octets(48, 1), Octets(28, 2), result);
-  noise::MacWriter().write(to.key(), {}, result);
-  return result;
-}
-Octets made_response(const Peer& to, noise::SessionIndex sender, noise::SessionIndex receiver) {
-  Octets result(noise::response_octets);
-  noise::write_response(sender, receiver, to.key(), Octets(16, 3), result);
-  noise::MacWriter().write(to.key(), {}, result);
-  return result;
-}
-Octets made_data(noise::SessionIndex receiver, std::size_t size = 32) {
-  Octets result(size, 5);
-  noise::write_data_header(receiver, 1, base::MutableBytes(result).first(16));
-  return result;
-}
-
-struct Pair {
-  explicit Pair(dnsd::RelayRates rates = {}) : net(rates) {}
-
-  Kind initiate(noise::SessionIndex sender) {
-    return net.pass(made_initiation(bob, sender), alice.place);
-  }
-  Kind respond(noise::SessionIndex sender, noise::SessionIndex receiver) {
-    return net.pass(made_response(alice, sender, receiver), bob.place);
-  }
-  /// A session in which alice sends under `index`, and bob under `index` + 1.
-  void make_session(noise::SessionIndex index) {
-    REQUIRE(initiate(index + 1) == Kind::forward);
-    REQUIRE(respond(index, index + 1) == Kind::forward);
-  }
-  Kind alice_sends(noise::SessionIndex index) { return net.pass(made_data(index), alice.place); }
-  Kind bob_sends(noise::SessionIndex index) { return net.pass(made_data(index), bob.place); }
-  void wait(milliseconds time) {
-    net.clock.pass(time);
-    net.see_all();
-  }
-
-  Net net;
-  Peer& alice = net.add("203.0.113.10:4711");
-  Peer& bob = net.add("203.0.113.20:4712");
-};
-
 TEST_CASE("before the response no data passes, but a cookie does") {
   Pair pair;
   REQUIRE(pair.initiate(8) == Kind::forward);
@@ -432,55 +387,6 @@ TEST_CASE("a peer makes so many pairs; the idle ones make room, those in use sta
   }
   CHECK(passed == count);  // each had its second
   CHECK(pair.net.relay->pairs().size() == 2);
-}
-
-TEST_CASE("what look_ahead has found passes where it would pass without, and nowhere else") {
-  Pair pair;
-  pair.make_session(7);
-  // The same index once more: bob sends under it to carol.
-  Peer& carol = pair.net.add("203.0.113.30:4713");
-  REQUIRE(pair.net.pass(made_initiation(pair.bob, 7), carol.place) == Kind::forward);
-  REQUIRE(pair.net.pass(made_response(carol, 21, 7), pair.bob.place) == Kind::forward);
-
-  Octets data = made_data(7);
-  const noise::Path nowhere = path_of("203.0.113.99:1");
-  const auto look = [&](const noise::Path& path) {
-    Relay::Arrival arrival{.datagram = data, .path = &path};
-    pair.net.relay->look_ahead(std::span(&arrival, 1));
-    return arrival;
-  };
-  const auto pass = [&](const Relay::Arrival& arrival) {
-    return pair.net.relay->receive(arrival, pair.net.clock.now.steady, 1);
-  };
-  const auto before = pair.net.counters().packets;
-  std::vector<Relay::Arrival> many(100, {.datagram = data, .path = &pair.alice.place});
-  pair.net.relay->look_ahead(many);
-  CHECK(pair.net.counters().packets == before);
-  for (const Relay::Arrival& one : many) CHECK(pass(one).path->remote == pair.bob.place.remote);
-  CHECK(pass(look(pair.bob.place)).path->remote == carol.place.remote);
-  CHECK(pass(look(carol.place)).kind == Kind::not_relayed);
-  CHECK(pass(look(nowhere)).kind != Kind::forward);
-
-  SUBCASE("the sender is elsewhere by then") {
-    const Relay::Arrival seen = look(pair.alice.place);
-    pair.net.relay->set_place(pair.alice.key(), nowhere, pair.net.clock.now.steady);
-    CHECK(pass(seen).kind != Kind::forward);
-    CHECK(pass(look(nowhere)).path->remote == pair.bob.place.remote);
-  }
-  SUBCASE("the session is over by then") {
-    const Relay::Arrival seen = look(pair.alice.place);
-    pair.wait(seconds(200));
-    CHECK(pass(seen).kind == Kind::not_relayed);
-  }
-  SUBCASE("the pair is gone by then, and another stands in its place") {
-    const Relay::Arrival seen = look(pair.alice.place);
-    pair.net.relay->remove_peer(pair.bob.key());
-    Peer& dave = pair.net.add("203.0.113.40:4714");
-    REQUIRE(pair.net.pass(made_initiation(dave, 95), carol.place) == Kind::forward);
-    REQUIRE(pair.net.pass(made_initiation(dave, 90), pair.alice.place) == Kind::forward);
-    REQUIRE(pair.net.pass(made_response(pair.alice, 91, 90), dave.place) == Kind::forward);
-    CHECK(pass(seen).kind == Kind::not_relayed);
-  }
 }
 
 }  // namespace
