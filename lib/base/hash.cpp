@@ -1,6 +1,7 @@
 #include "base/hash.hpp"
 
 #include "base/encoding.hpp"
+#include "base/uint128.hpp"
 
 #include <unistd.h>
 
@@ -12,8 +13,6 @@
 
 namespace base {
 namespace {
-
-__extension__ using Uint128 = unsigned __int128;
 
 struct Secret {
   std::array<std::uint64_t, hash_octets / 8> words{};
@@ -38,9 +37,9 @@ std::uint64_t keep(std::uint64_t word) {
 
 /// Tables take the low bits, or a remainder: every bit of the sum must reach them.
 std::uint64_t mix(Uint128 sum, const Secret& key) {
-  const Uint128 product = Uint128{static_cast<std::uint64_t>(sum) ^ key.finish[0]} *
-                          (static_cast<std::uint64_t>(sum >> 64U) ^ key.finish[1]);
-  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64U);
+  const Uint128 product =
+      Uint128{static_cast<std::uint64_t>(sum) ^ key.finish[0]} * (high_word(sum) ^ key.finish[1]);
+  return static_cast<std::uint64_t>(product) ^ high_word(product);
 }
 
 template <std::uint64_t (*transform)(std::uint64_t)>
