@@ -97,10 +97,12 @@ class Names:
 
 
 def other_commands():
-    """(where, command) of every command in doc/ and in the manual pages."""
+    """(where, command) of every command in doc/ and in the manual pages, and of the README's for a firewall."""
     prompts = {".md": r"    [a-z]*[$#] (.*)", ".in": r"(?:\.Dl |# |\.Dl # )(.*)"}
-    for page in sorted([*ROOT.glob("doc/*.md"), *ROOT.glob("doc/*.in")]):
+    pages = [ROOT / "README.md", *sorted([*ROOT.glob("doc/*.md"), *ROOT.glob("doc/*.in")])]
+    for page in pages:
+        prompt = r"    ((?:nft|ufw) .*)" if page.name == "README.md" else prompts[page.suffix]
         for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
-            found = re.match(prompts[page.suffix], line)
+            found = re.match(prompt, line)
             if found:
-                yield f"doc/{page.name}:{number}", found[1].removeprefix("# ")
+                yield f"{page.relative_to(ROOT)}:{number}", found[1].removeprefix("# ")

@@ -20,6 +20,12 @@ EDITOR = "opens an editor; the drop-in that it would make is walk.AS_ROOT"
 # Commands of the other documents, in any order of documents, but in their order within one: on which machine, what it
 # has to print, and what runs before it, or in its place (KEY: alice's). Or why it is not run here.
 COMMANDS = {
+    "nft add rule inet filter input udp dport { 53, 51820 } accept": ("public", r"", "nft -f /etc/nftables.conf; {}"),
+    "nft add rule inet filter input tcp dport 53 accept": (
+        "public", r"udp dport \{ 53, 51820 \} accept\s+tcp dport 53 accept", "{}; nft list table inet filter",
+    ),
+    "ufw allow 53": "brings Python to the small machines",
+    "ufw allow 51820/udp": "brings Python to the small machines",
     "systemctl stop wg-dnsd": ("public", r""),
     "tar -C / -czf move.tar.gz etc/wg-dnsd var/lib/wg-dnsd": ("public", r""),
     "tar -C / -xzpf move.tar.gz": ("public", r"", "rm -rf /etc/wg-dnsd /var/lib/wg-dnsd; {}"),

@@ -28,7 +28,7 @@ ASSUME_YES = {"/etc/apt/apt.conf.d/yes": 'APT::Get::Assume-Yes "true";\n'}
 
 # What a command has to print, beyond the lines that are shown below it. Those that only look are repeated until then.
 PRINTS = {
-    "wg-dnsd --check-config": r"observe:\s+- 203\.0\.113\.10:51820",
+    "wg-dnsd --check-config": r'observe:\s+- "203\.0\.113\.10:51820,10\.0\.0\.1"',
     "wg-dnsd peer config alice": r"^PublicKey = \S{44}$",
     "wg-dnsd peers": r"alice.*\d:\d+[\s\S]*bob.*\d:\d+",
     "dig +short SOA wg.example.org @203.0.113.10": r"^ns1\.wg\.example\.org\.",
@@ -79,10 +79,10 @@ def compare(before, after, when):
     check(not wrong, f"{when} the files are not as before:\n" + "\n".join(wrong))
 
 
-def image():
+def image(name="newcomer", more=()):
     """The machine before the README: systemd and WireGuard, and what apt will download, downloaded."""
     download = f"apt-get install --yes --download-only {' '.join(dependencies(packages('new')))}"
-    return machine.make_image("newcomer", machine.SYSTEM, (download,))
+    return machine.make_image(name, (*machine.SYSTEM, *more), (download,))
 
 
 class Walk:

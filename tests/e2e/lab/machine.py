@@ -18,6 +18,7 @@ IMAGES = ROOT / "build/machines"
 RELEASE = "bookworm"  # the Debian that the packages are for
 SYSTEM = (
     "systemd", "systemd-sysv", "dbus", "iproute2", "iputils-ping", "wireguard-tools", "wireguard-go", "bind9-dnsutils",
+    "nftables",
 )  # fmt: skip
 
 NAMESPACES = ("mount", "uts", "ipc", "net", "pid", "cgroup")
