@@ -83,14 +83,15 @@ class Names:
         return re.sub(r"<of [a-z ]+>", lambda _: self.keys[who][0], text)
 
     def pattern(self, shown):
-        """What a shown line stands for: the same words, with the keys of this run, and any numbers."""
+        """What a shown line stands for: the same words and addresses, with the keys of this run, and any other numbers."""
         tokens = []
         for old, new in self.changes.items():
             while old in shown:
                 shown = shown.replace(old, "\0" + chr(ord("A") + len(tokens)) + "\0", 1)
                 tokens.append(new)
         pattern = r"\s+".join(re.escape(word) for word in shown.split())
-        pattern = re.sub(r"\d+", lambda number: r"\d+", pattern)
+        numbers = r"\d+(?:\\\.\d+){3}|\d+"
+        pattern = re.sub(numbers, lambda found: found[0] if "." in found[0] else r"\d+", pattern)
         for place, new in enumerate(tokens):
             pattern = pattern.replace(re.escape("\0") + chr(ord("A") + place) + re.escape("\0"), re.escape(new))
         return pattern

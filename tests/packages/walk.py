@@ -28,7 +28,9 @@ ASSUME_YES = {"/etc/apt/apt.conf.d/yes": 'APT::Get::Assume-Yes "true";\n'}
 
 # What a command has to print, beyond the lines that are shown below it. Those that only look are repeated until then.
 PRINTS = {
-    "wg-dnsd --check-config": r'observe:\s+- "203\.0\.113\.10:51820,10\.0\.0\.1"',
+    "wg-dnsd --check-config": (
+        r'observe:\s+- "203\.0\.113\.10:51820,10\.0\.0\.1"[\s\S]*ns:\s+- ns1\.wg\.example\.org\.=203\.0\.113\.10$'
+    ),
     "wg-dnsd peer config alice": r"^PublicKey = \S{44}$",
     "wg-dnsd peers": r"alice.*\d:\d+[\s\S]*bob.*\d:\d+",
     "dig +short SOA wg.example.org @203.0.113.10": r"^ns1\.wg\.example\.org\.",
