@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 """The life of the packages on machines with systemd, after the README was done with those of v0.1.0: an upgrade of all
-three under five pings per second loses none, and keeps endpoints and serial; a downgrade finds the newer state, and
-says so; remove stops, and keeps the configuration; purge leaves nothing."""
+three under five pings per second loses none, and keeps endpoints and serial; so does a library's update, after which
+needrestart restarts them; a downgrade finds the newer state, and says so; remove stops, and keeps the configuration;
+purge leaves nothing."""
 
+import contextlib
 import json
 import re
 import sqlite3
@@ -19,10 +21,12 @@ NOT_OURS = re.compile(
     r"|etc/systemd/system/multi-user.target.wants/wg-quick@|etc/((passwd|group|shadow|gshadow)-|\.pwd\.lock|machine-id"
     r"|ld\.so\.cache|resolv\.conf|hostname|mtab))"
 )
+# As dpkg does it, with a library that both programs have, and nothing else here.
+REPLACE_LIBRARY = "file=$(readlink -f /usr/lib/*/libspdlog.so.1.??); cp -p $file $file.new && mv $file.new $file"
 
 
 def main(options):
-    image = walk.image()
+    image = walk.image("upgrader", ("needrestart",))
     return lab.in_laboratory(options, lambda world: live(world, image))
 
 
@@ -32,6 +36,7 @@ def live(world, image):
         before = {who: walk.files(each.root, NOT_OURS) for who, each in walked.machines.items()}
         walked.do_readme()
         upgrade(walked)
+        update_library(walked)
         downgrade(walked)
         remove(walked)
         for who in UNITS:
@@ -63,22 +68,49 @@ def observed(walked):
 
 
 def upgrade(walked):
+    with no_ping_lost(walked, "upgrade of all three"):
+        for who in UNITS:
+            install(walked, who, "new")
+            check(waiting_for_restart(walked, who) == [], f"{who} runs what the upgrade replaced")
+    version = walked.machines["public"].output("wg-dnsd status --json")
+    check(json.loads(version)["version"].startswith("0.2.0"), "the new program runs")
+
+
+def update_library(walked):
+    """needrestart knows which units run an old library, and may restart them."""
+    with no_ping_lost(walked, "a library's update on all three"):
+        for who, unit in UNITS.items():
+            walked.machines[who].run(REPLACE_LIBRARY)
+            waiting = waiting_for_restart(walked, who)
+            check(waiting == [f"{unit}.service"], f"needrestart on {who} wants to restart {waiting}")
+            walked.machines[who].run("needrestart -l -r a")
+            wait_until(lambda: state_of(walked, who) == "active", f"{unit} of {who} runs again")
+            check(waiting_for_restart(walked, who) == [], f"needrestart restarts {unit} of {who}")
+
+
+def waiting_for_restart(walked, who):
+    said = walked.machines[who].output("needrestart -b -l")
+    check("NEEDRESTART-VER" in said, f"needrestart on {who}: {said}")
+    return re.findall(r"^NEEDRESTART-SVC: *(wg-(?:dnsd|updater)\S*)", said, re.MULTILINE)
+
+
+@contextlib.contextmanager
+def no_ping_lost(walked, what):
+    """What happens inside restarts all three, loses no ping from alice to bob, and keeps endpoints and the serial."""
     pings = Pings(walked.machines["alice"].node, "10.0.0.3", rate=5)
     pings.wait_for_reply()
     places, serial = observed(walked)
     starts = {who: started_of(walked, who) for who in UNITS}
+    yield
     for who in UNITS:
-        install(walked, who, "new")
-        check(started_of(walked, who) != starts[who], f"the upgrade restarts {UNITS[who]} of {who}")
+        check(started_of(walked, who) != starts[who], f"{what}: {UNITS[who]} of {who} was not restarted")
     replies = len(pings.replies())
     wait_until(lambda: len(pings.replies()) >= replies + 10, "ten more pings")
     said = pings.stop()
-    print(f"upgrade of all three: {said}")
-    check(" 0% packet loss" in said, f"the upgrade lost pings: {said}")
-    wait_until(lambda: observed(walked)[0] == places, "every peer is where it was before the upgrade")
+    print(f"{what}: {said}")
+    check(" 0% packet loss" in said, f"{what}: lost pings: {said}")
+    wait_until(lambda: observed(walked)[0] == places, "every peer is where it was before")
     check(observed(walked)[1] >= serial, "the serial does not go back")
-    version = walked.machines["public"].output("wg-dnsd status --json")
-    check(json.loads(version)["version"].startswith("0.2.0"), "the new program runs")
 
 
 def downgrade(walked):
