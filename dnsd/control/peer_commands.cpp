@@ -137,7 +137,7 @@ control::Reply add(const ControlRequest& request, const CommandContext& context)
 }
 
 /// The addresses of a new peer: the first free one of each family.
-base::Expected<std::vector<base::IpAddress>, std::string> choose_addresses(
+base::Expected<std::vector<TunnelAddress>, std::string> choose_addresses(
     const CommandContext& context) {
   const Config& config = context.config;
   if (config.address_range.empty())
@@ -158,13 +158,13 @@ base::Expected<std::vector<base::IpAddress>, std::string> choose_addresses(
     for (const base::IpAddress& address : point.tunnel_addresses) take_address(address);
   }
   for (const base::InterfaceAddress& own : read_host(config).addresses) take_address(own.address);
-  std::vector<base::IpAddress> addresses;
+  std::vector<TunnelAddress> addresses;
   for (const base::Prefix& range : config.address_range) {
-    const bool has_one = std::any_of(addresses.begin(), addresses.end(), [&](const auto& address) {
-      return address.family() == range.address().family();
+    const bool has_one = std::any_of(addresses.begin(), addresses.end(), [&](const auto& one) {
+      return one.address.family() == range.address().family();
     });
     const auto address = has_one ? std::nullopt : find_free_address(range, taken);
-    if (address) addresses.push_back(*address);
+    if (address) addresses.push_back({*address, range.length()});
   }
   if (addresses.empty())
     return base::Unexpected(
@@ -200,7 +200,7 @@ control::Reply create(const ControlRequest& request, const CommandContext& conte
   ConfiguredPeer peer;
   peer.public_key = noise::KeyPair(key).public_key();
   peer.name = name;
-  for (const base::IpAddress& address : *addresses)
+  for (const auto& [address, length] : *addresses)
     peer.allowed_ips.push_back(*base::Prefix::make(address, address.is_ipv4() ? 32 : 128));
   return register_peer(peer, std::move(reply), context);
 }

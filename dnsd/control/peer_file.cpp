@@ -123,13 +123,16 @@ base::Expected<std::string, std::string> write_hub_sections(const CommandContext
 
 base::Expected<std::string, std::string> write_peer_file(
     const CommandContext& context, const wg::PrivateKey& key,
-    const std::vector<base::IpAddress>& addresses, bool with_others) {
+    const std::vector<TunnelAddress>& addresses, bool with_others) {
   const auto hub = write_hub_sections(context, false);
   if (!hub) return base::Unexpected(hub.error());
   base::Octets32 octets{};
   std::copy(key.bytes().begin(), key.bytes().end(), octets.begin());
+  std::string own;
+  for (const auto& [address, length] : addresses)
+    own += fmt::format("{}{}/{}", own.empty() ? "" : ", ", address.to_string(), length);
   std::string text = fmt::format("[Interface]\nPrivateKey = {}\nAddress = {}\n\n{}",
-                                 base::to_base64(octets), list_addresses(addresses, true), *hub);
+                                 base::to_base64(octets), own, *hub);
   OPENSSL_cleanse(octets.data(), octets.size());
   if (with_others) text += write_other_sections(context);
   return text;

@@ -14,25 +14,11 @@ import subprocess
 import sys
 import unittest
 
-from dns_wire import NOERROR, PATIENCE, A, ask_udp, free_port
-from process import ALICE, Process
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
-BLOCKS = {" ": (0, 0), "▄": (0, 1), "▀": (1, 0), "█": (1, 1)}
-SCALE = 4  # pixels of one module
-
-
-def read_code(text):
-    """What a decoder reads in the lines of a code. \\return the text, and the lines below the code."""
-    code, rest = [], []
-    for line in text.splitlines():
-        found = re.fullmatch("\x1b\\[30;107m([ ▄▀█]+)\x1b\\[0m", line)
-        (code if found else rest).append(found[1] if found else line)
-    rows = [[BLOCKS[character][half] for character in line] for line in code for half in (0, 1)]
-    pixels = b"".join(bytes(0 if dark else 255 for dark in row for _ in range(SCALE)) * SCALE for row in rows)
-    image = f"P5 {len(rows[0]) * SCALE} {len(rows) * SCALE} 255\n".encode() + pixels
-    done = subprocess.run(["zbarimg", "--quiet", "--raw", "--nodbus", "-Sdisable", "-Sqrcode.enable", "PGM:-"],
-                          input=image, capture_output=True, timeout=PATIENCE, check=False)  # fmt: skip
-    return done.stdout.decode().removesuffix("\n"), rest
+from dns_wire import NOERROR, A, ask_udp, free_port  # noqa: E402
+from lab.qr_code import read_code  # noqa: E402
+from process import ALICE, Process  # noqa: E402
 
 
 def public_key(file):
@@ -65,7 +51,7 @@ class NewPeers(Process):
         self.assertIn("phone.tunnel.example.org. is this device", notes)
         [point, _] = self.command("pubkey").stdout.split()
         self.assertEqual(file.splitlines()[1:], [
-            "Address = 10.0.0.3/32, fd00::1/128", "", "[Peer]", f"PublicKey = {point}",
+            "Address = 10.0.0.3/24, fd00::1/64", "", "[Peer]", f"PublicKey = {point}",
             f"Endpoint = 127.0.0.1:{self.point}", "AllowedIPs = 10.0.0.1/32", "PersistentKeepalive = 25"])  # fmt: skip
         phone = self.listed()["phone"]
         self.assertEqual(phone["public_key"], public_key(file))
