@@ -41,6 +41,7 @@ HEAVY_SCENARIOS = {
     "crowd", "fleet", "flood", "hostile_packets", "kernel_peer", "kernel_wireguard", "relay_attacks",
     "relay_clients", "relay_matrix", "relay_silence", "tcp_crowd",
 }  # fmt: skip
+RECORDED = ("e2e/demo", "e2e/new_network")  # what they print is long, and stands in doc
 LONG_SCENARIOS = ("rebinding", "late_peer", "no_write", "fleet")  # start first, so that none of them runs last
 
 PROGRAMS = ("wg-dnsd", "wg-updater", "wg_crowd", "wg_device_tool", "play")  # all that scenarios run
@@ -378,7 +379,7 @@ def figures_of(step, lines):
     """The figures of a step that passed."""
     if step.name == "order":
         return lines
-    return lines[:-1] if step.name.startswith("e2e/") and step.name != "e2e/demo" else []
+    return lines[:-1] if step.name.startswith("e2e/") and step.name not in RECORDED else []
 
 
 def log_of(step):
