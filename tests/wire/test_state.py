@@ -8,6 +8,7 @@ Loopback only. A full disk is a tiny tmpfs in a mount namespace of its own; that
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from dns_wire import NOERROR, NXDOMAIN, PATIENCE, SOA, A, ask_udp, free_port
 from process import ALICE, Process
 
 PATIENCE_WITH_RETRY = PATIENCE + 10  # a write that failed is tried again after 10 s
+GENERATORS = pathlib.Path(__file__).parents[1] / "forms/generators"
 PRIVATE_KEY = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="
 
 
@@ -170,6 +172,38 @@ class State(Process):
         peers.write_text(saved)
         self.assertEqual(self.command("reload").returncode, 0)
         self.assertEqual(self.names(), {ALICE: "bob", bob: ""})
+
+    def test_names_of_generators_survive_a_save_and_a_restart(self):
+        files, expected = [], {}
+        for line in (GENERATORS / "names.txt").read_text().splitlines():
+            if line.startswith("#"):
+                continue
+            name, _, *peers = line.split()
+            text = (GENERATORS / name).read_bytes()
+            files.append(self.folder / name)
+            files[-1].write_bytes(text)
+            keys = re.findall(rb"(?mi)^[ \t]*PublicKey[ \t]*=[ \t]*([\w+/=]{44})", text)
+            self.assertEqual(len(keys), len(peers), name)
+            expected |= {key.decode(): "" if peer == "-" else peer for key, peer in zip(keys, peers)}
+        self.assertGreaterEqual(len(files), 40)
+        words = ["--listen-private", f"127.0.0.1:{self.port}", *(word for file in files for word in ("--peers", file))]
+        process = self.start(*words)
+        names = self.names()
+        self.assertEqual(set(names), set(expected))
+        for key, name in expected.items():  # many files have an alice: all but one get a number
+            self.assertRegex(names[key], rf"^{re.escape(name)}(-\d+)?$" if name else "^$")
+        given = [name for name in names.values() if name]
+        self.assertEqual(len(set(given)), len(given))
+        for file in files:  # as `wg-quick save` writes it
+            keys = [key for key in expected if key.encode() in file.read_bytes()]
+            file.write_text("".join(f"[Peer]\nPublicKey = {key}\n" for key in keys))
+        self.assertEqual(self.command("reload").returncode, 0)
+        self.assertEqual(self.names(), names)
+        for end in (self.stop, self.end):
+            end(process)
+            (self.folder / "log").unlink()
+            process = self.start(*words)
+            self.assertEqual(self.names(), names)
 
     def test_a_given_name_survives_a_restart_and_goes_before_a_comment(self):
         peers = self.write_peers()
