@@ -108,6 +108,8 @@ TEST_CASE("help fits the terminal: what is left of a line stands below its descr
   CHECK(config::wrap_help(blank + "one two three\n", 40) ==
         blank + "one two\n" + blank + "three\n");
   CHECK(config::wrap_help("one two three\n", 8) == "one two\nthree\n");
+  CHECK(config::wrap_help("one two three\n", 12) == "one two\nthree\n");
+  CHECK(config::wrap_help("one two three\n", 13) == "one two three\n");
   CHECK(config::wrap_help("  one two three four\n", 9) == "  one two\n  three\n  four\n");
   CHECK(config::wrap_help("elephantine\nshort\n", 5) == "elephantine\nshort\n");
   CHECK(config::wrap_help("short", 5) == "short\n");

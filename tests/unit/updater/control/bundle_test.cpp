@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <numeric>
+#include <string>
+
 #include "schema/owner_name.hpp"
 #include "tests/unit/updater/samples.hpp"
 
@@ -62,6 +65,12 @@ TEST_CASE("a bundle is a tar archive in whole blocks") {
   CHECK(tar.substr(0, 11) == std::string("status.txt\0", 11));
   CHECK(tar.substr(100, 8) == std::string("0000600\0", 8));
   CHECK(tar.substr(124, 12) == std::string("00000001130\0", 12));
+  // The checksum of the header, its own eight octets counted as blanks.
+  const std::string header = tar.substr(0, 148) + std::string(8, ' ') + tar.substr(156, 512 - 156);
+  const unsigned sum = std::accumulate(
+      header.begin(), header.end(), 0U,
+      [](unsigned before, char c) { return before + static_cast<unsigned char>(c); });
+  CHECK(std::stoul(tar.substr(148, 6), nullptr, 8) == sum);
   CHECK(tar.substr(257, 8) == std::string("ustar\0"
                                           "00",
                                           8));
