@@ -325,9 +325,7 @@ class Relay::Impl {
         same == sessions.end() ? *free : static_cast<std::uint8_t>(same - sessions.begin());
     if (same == sessions.end()) pairs_.clear_session(id, slot);
     pairs_.add_index(id, slot, side, route.index, route.expires);
-    RelayPair::Session& session = pairs_[id].sessions[slot];
-    session.used = now;
-    session.has_sent[side] = true;
+    pairs_.note_use({.pair = id, .side = side, .slot = slot}, route.index, now);
   }
 
   std::vector<Change> take_changes() {

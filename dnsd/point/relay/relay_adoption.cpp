@@ -84,16 +84,15 @@ bool RelayAdoptions::adopt(RelayId pair, std::uint8_t side, Candidate& candidate
   const auto slot = pairs_.room_for_session(pair, true, now);
   if (!slot) return false;
   pairs_.clear_session(pair, *slot);
-  pairs_[pair].sessions[*slot].used = now;
   pairs_[pair].sessions[*slot].initiator = side;
   const base::SteadyTime expires = now + rules::session_life;
-  pairs_.add_index(pair, *slot, side, candidate.index, expires);
-  pairs_[pair].sessions[*slot].has_sent = {true, true};
-  candidate.is_route = true;
-  if (!answer->is_route) {
-    pairs_.add_index(pair, *slot, side ^ 1U, answer->index, expires);
-    answer->is_route = true;
-  }
+  const auto add = [&](std::uint8_t from, Candidate& one) {
+    pairs_.add_index(pair, *slot, from, one.index, expires);
+    pairs_.note_use({.pair = pair, .side = from, .slot = *slot}, one.index, now);
+    one.is_route = true;
+  };
+  add(side, candidate);
+  if (!answer->is_route) add(side ^ 1U, *answer);
   pairs_.put_first(pair);
   return true;
 }
