@@ -12,6 +12,7 @@
 
 #include "base/last_error.hpp"
 #include "base/packet_info.hpp"
+#include "dnsd/point/join_switch.hpp"
 #include "dnsd/point/outgoing_batch.hpp"
 #include "noise/message.hpp"
 
@@ -74,10 +75,13 @@ class PointSocket::Buffers {
     arrivals_.clear();
     const int result = ::recvmmsg(socket, received_.data(), batch_size, MSG_DONTWAIT, nullptr);
     count_ = static_cast<std::size_t>(std::max(result, 0));
+    bool has_joined = false;
     for (std::size_t i = 0; i < count_; ++i) {
-      take(i);
+      has_joined |= take(i);
       prepare(i);
     }
+    if (const auto joins = joining_.note(count_, has_joined, count_ < batch_size))
+      (void)set_option(socket, SOL_UDP, UDP_GRO, *joins ? 1 : 0);
     return arrivals_;
   }
   [[nodiscard]] std::size_t received() const { return count_; }
@@ -91,21 +95,23 @@ class PointSocket::Buffers {
     received_[i].msg_hdr.msg_controllen = sizeof controls_[i];
   }
 
-  void take(std::size_t i) {
+  /// \return whether it was joined
+  bool take(std::size_t i) {
     const msghdr& header = received_[i].msg_hdr;
     const auto source = base::Endpoint::from_sockaddr(sources_[i]);
     const auto local = own_ ? own_ : base::SegmentedPacketInfo::read_asked(header);
     const bool is_whole = (header.msg_flags & MSG_TRUNC) == 0;
-    if (!source || base::to_number(source->port) == 0 || !local || !is_whole) return;
+    if (!source || base::to_number(source->port) == 0 || !local || !is_whole) return false;
     paths_[i] = {*source, *local};
     base::MutableBytes octets(incoming_.get() + i * incoming_stride, received_[i].msg_len);
-    const std::size_t segment =
-        base::SegmentedPacketInfo::read_segment(header).value_or(octets.size());
+    const auto joined = base::SegmentedPacketInfo::read_segment(header);
+    const std::size_t segment = joined.value_or(octets.size());
     do {
       const std::size_t size = find_run(octets, segment);
       arrivals_.push_back({octets.first(size), std::min(segment, size), &paths_[i]});
       octets = octets.subspan(size);
     } while (!octets.empty());
+    return joined.has_value();
   }
 
   const std::optional<base::IpAddress> own_;  // that the socket is bound to
@@ -117,6 +123,7 @@ class PointSocket::Buffers {
   std::size_t count_ = 0;
   std::array<noise::Path, batch_size> paths_{};
   std::vector<Arrival> arrivals_;
+  JoinSwitch joining_;
 };
 
 base::Expected<PointSocket, std::error_code> PointSocket::open(const base::Endpoint& listen) {
