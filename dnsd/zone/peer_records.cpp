@@ -193,8 +193,10 @@ bool PeerRecords::emit_srv(const schema::PeerName& name, const VisiblePeer& peer
     records[count].size = writer.size();
     records[count++].address = &endpoint->address;
   };
+  // A client of wgsd takes the first pair, and may have no IPv6.
+  if (is_as_wgsd(name)) make(priority_ipv4, peer.endpoints.ipv4);
   make(priority_ipv6, peer.endpoints.ipv6);
-  make(priority_ipv4, peer.endpoints.ipv4);
+  if (!is_as_wgsd(name)) make(priority_ipv4, peer.endpoints.ipv4);
   if (count == 0) return emit_host_srv(peer, to);
   const std::span<const Record> made = std::span(records).first(count);
   for (const Record& record : made) to.add(RrType::srv, options_.endpoint_ttl, record.octets());

@@ -94,7 +94,7 @@ class PeerRecords {
   }
   /// Whether an answer with the SRV at this name has the peer's TXT in its additional section.
   [[nodiscard]] bool brings_text(const schema::PeerName& name, dns::RrType type) const {
-    return options_.wgsd && name.padded && type == dns::RrType::srv;
+    return is_as_wgsd(name) && type == dns::RrType::srv;
   }
   /// Whether the name exists. \param name of that peer, and possible.
   [[nodiscard]] bool exists(const schema::PeerName& name, const VisiblePeer& peer) const;
@@ -107,6 +107,9 @@ class PeerRecords {
   [[nodiscard]] bool emit_list(std::span<const wg::PublicKey> keys, const Emission& to) const;
 
  private:
+  [[nodiscard]] bool is_as_wgsd(const schema::PeerName& name) const {
+    return options_.wgsd && name.padded;
+  }
   [[nodiscard]] bool shows(const std::optional<base::Endpoint>& endpoint, View view) const;
   [[nodiscard]] bool emit_address(const VisiblePeer& peer, dns::RrType type,
                                   const Emission& to) const;
