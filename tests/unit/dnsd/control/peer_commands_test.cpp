@@ -268,7 +268,7 @@ TEST_CASE("peer new: what is refused changes nothing, and a refused reload is un
   const auto made = create("phone");
   CHECK(made.result == control::Result{});
   // What the table has is taken as well: 10.0.0.1.
-  CHECK(made.text.find("\nAddress = 10.0.0.3/32\n") != std::string::npos);
+  CHECK(made.text.find("\nAddress = 10.0.0.3/29\n") != std::string::npos);
   CHECK(made.text.find(f.point_key().to_base64()) != std::string::npos);
   // It is in the file once.
   const auto added = dnsd::erase_peer(dnsd::added_peers_file(f.config), f.alice);
