@@ -81,8 +81,7 @@ DaemonStatus Commands::status() const {
         {point->settings().listen.to_string(), point->counters(), point->relay_report()});
   for (const auto& [key, oddity] : context_.observatory.points().oddities()) {
     const auto peer = context_.peers.find(key);
-    status.odd_peers.emplace_back(wg::describe_peer(peer ? peer->detail->name : std::string(), key),
-                                  oddity);
+    status.odd_peers.push_back({key, peer ? peer->detail->name : std::string(), oddity});
   }
   context_.peers.for_each([&](const wg::PublicKey&, const PeerRecord& peer) {
     ++status.peers.registered;

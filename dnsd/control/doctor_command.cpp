@@ -40,7 +40,9 @@ int run_doctor(const std::string& socket, const std::optional<std::string>& zone
   const std::string delegation = facts ? facts->delegation : "";
   std::string text = control::diagnoses_text(diagnoses);
   if (!delegation.empty()) text = "For the parent zone:\n\n" + delegation + "\n" + text;
-  if (json) text = control::diagnoses_json(diagnoses, {{"delegation", delegation}});
+  if (json)
+    text = control::diagnoses_json(diagnoses,
+                                   {{"zone", name.to_string()}, {"delegation", delegation}});
   if (!base::print_output(out, text)) return fail("the output cannot be written");
   return control::exit_code(diagnoses);
 }

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "control/to_line.hpp"
+#include "control/form.hpp"
 #include "dnsd/control/added_peers.hpp"
 #include "dnsd/control/free_address.hpp"
 #include "dnsd/control/peer_file.hpp"
@@ -290,10 +290,10 @@ control::Reply list_for_programs(const Config& config) {
   control::Reply reply;
   for (const ConfiguredPeer& peer : config.peers) {
     const nlohmann::ordered_json line{{"public_key", peer.public_key.to_base64()},
-                                      {"name", peer.name},
+                                      {"name", control::text_or_null(peer.name)},
                                       {"allowed_ips", to_texts(peer.allowed_ips)},
                                       {"preshared_key", peer.preshared_key.has_value()}};
-    reply.text += control::to_line(line);
+    reply.text += control::write_form(line);
   }
   return reply;
 }

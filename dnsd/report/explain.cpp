@@ -10,7 +10,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
-#include "control/to_line.hpp"
+#include "control/form.hpp"
 #include "dnsd/settings/view.hpp"
 
 namespace dnsd {
@@ -206,17 +206,22 @@ std::string Explanation::peer_text() const {
     text += fmt::format("hint       {} from {}, as old as {}: {}\n", hint->place, hint->file,
                         at(hint->time), describe_hint(*hint));
   } else if (peer_->sightings.fixed) {
-    text +=
-        fmt::format("fixed      {} by the configuration: {}\n", peer_->sightings.fixed->to_string(),
-                    is_published(*peer_->sightings.fixed) ? "published" : "not published");
+    text += fmt::format("fixed      {} by the configuration: {}\n", fixed_endpoint(),
+                        is_published(*peer_->sightings.fixed) ? "published" : "not published");
   } else if (record.detail->host_target) {
-    text += fmt::format("fixed      {}:{} by the configuration, while no address is known\n",
-                        record.detail->host_target->name.to_string(),
-                        base::to_number(record.detail->host_target->port));
+    text += fmt::format("fixed      {} by the configuration, while no address is known\n",
+                        fixed_endpoint());
   } else if (peer_->sightings.seen.empty()) {
     text += "seen       never, or too long ago (expire-after)\n";
   }
   return text;
+}
+
+std::string Explanation::fixed_endpoint() const {
+  if (peer_->sightings.fixed) return peer_->sightings.fixed->to_string();
+  if (!peer_->record || !peer_->record->detail->host_target) return {};
+  const HostTarget& target = *peer_->record->detail->host_target;
+  return fmt::format("{}:{}", target.name.to_string(), base::to_number(target.port));
 }
 
 std::string_view Explanation::describe_hint(const EndpointHint& hint) const {
@@ -248,12 +253,14 @@ std::string Explanation::json() const {
   if (message_.extended_error)
     json["extended_error"] = static_cast<unsigned>(*message_.extended_error);
   if (peer_) {
-    Json peer{{"public_key", peer_->key.to_base64()}, {"registered", peer_->record.has_value()}};
-    if (peer_->record) {
-      peer["name"] = peer_->record->detail->name;
-      peer["stale"] = peer_->record->stale.has_value();
-    }
-    peer["seen"] = Json::array();
+    Json peer{{"public_key", peer_->key.to_base64()},
+              {"registered", peer_->record.has_value()},
+              {"name", nullptr},
+              {"stale", peer_->record && peer_->record->stale},
+              {"seen", Json::array()},
+              {"hint", nullptr},
+              {"fixed_endpoint", control::text_or_null(fixed_endpoint())}};
+    if (peer_->record) peer["name"] = control::text_or_null(peer_->record->detail->name);
     for (const SourceSighting& one : peer_->sightings.seen) {
       peer["seen"].push_back({{"source", one.source},
                               {"endpoint", one.observation.endpoint.to_string()},
@@ -267,10 +274,9 @@ std::string Explanation::json() const {
                       {"file", hint->file},
                       {"time", hint->time.time_since_epoch().count()},
                       {"valid", hint->is_valid}};
-    if (peer_->sightings.fixed) peer["fixed"] = peer_->sightings.fixed->to_string();
     json["peer"] = std::move(peer);
   }
-  return control::to_line(json);
+  return control::write_form(json);
 }
 
 std::optional<dns::Name> parse_question_name(const std::string& text, dns::NameView apex) {

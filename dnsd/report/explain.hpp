@@ -21,7 +21,7 @@ class Explanation {
 
   /// For people, in the manner of dig.
   [[nodiscard]] std::string text() const;
-  /// One object on one line.
+  /// A form (control/form.hpp).
   [[nodiscard]] std::string json() const;
   /// The exit code of `query`: 0: there are records of that type; 1: there are none.
   [[nodiscard]] int exit_code() const { return outcome_ == Outcome::hit ? 0 : 1; }
@@ -34,6 +34,8 @@ class Explanation {
   };
   [[nodiscard]] std::string peer_text() const;
   [[nodiscard]] bool is_published(const base::Endpoint& endpoint) const;
+  /// As the configuration says it; empty: it does not.
+  [[nodiscard]] std::string fixed_endpoint() const;
   [[nodiscard]] std::string_view describe_hint(const EndpointHint& hint) const;
 
   dns::Name name_;

@@ -6,6 +6,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "control/form.hpp"
 #include "dnsd/settings/option_values.hpp"
 
 namespace dnsd {
@@ -62,9 +63,10 @@ Json relay_json(const std::optional<RelayReport>& report) {
   if (!report) return nullptr;
   const RelayCounters& counters = report->counters;
   Json dropped = Json::object();
-  for (const Reason& reason : reasons) dropped[reason.word] = counters.*reason.count;
-  return {{"rate", report->rates.sender},
-          {"total", report->rates.total},
+  for (const Reason& reason : reasons)
+    dropped[control::to_member_name(reason.word)] = counters.*reason.count;
+  return {{"rate_bits_per_second", report->rates.sender},
+          {"total_bits_per_second", report->rates.total},
           {"pairs", count_pairs(*report)},
           {"packets", counters.packets},
           {"octets", counters.octets},
@@ -88,7 +90,10 @@ std::string relayed_text(std::span<const RelayedTo> relayed) {
 Json relayed_json(std::span<const RelayedTo> relayed) {
   Json list = Json::array();
   for (const RelayedTo& to : relayed)
-    list.push_back({{"to", to.key.to_base64()}, {"packets", to.packets}, {"octets", to.octets}});
+    list.push_back({{"public_key", to.key.to_base64()},
+                    {"name", control::text_or_null(to.name)},
+                    {"packets", to.packets},
+                    {"octets", to.octets}});
   return list;
 }
 

@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/version.hpp"
-#include "control/to_line.hpp"
+#include "control/form.hpp"
 
 namespace dnsd {
 namespace {
@@ -68,8 +68,9 @@ Json points_json(const std::vector<PointStatus>& points) {
   Json result = Json::array();
   for (const PointStatus& point : points) {
     Json ignored = Json::object();
-    for (const EngineCount& one : ignored_counts) ignored[one.word] = point.counters.*one.count;
-    result.push_back({{"name", point.name},
+    for (const EngineCount& one : ignored_counts)
+      ignored[control::to_member_name(one.word)] = point.counters.*one.count;
+    result.push_back({{"endpoint", point.name},
                       {"handshakes", point.counters.handshakes},
                       {"cookies", point.counters.cookies},
                       {"ignored", ignored},
@@ -137,8 +138,9 @@ std::vector<std::string> describe(const PeerOddity& oddity) {
 }
 
 void add_json(Json& json, const PeerOddity& oddity) {
-  if (oddity.is_flapping) json["flapping"] = true;
-  if (oddity.clock_behind.count() > 0) json["clock_behind"] = oddity.clock_behind.count();
+  json["flapping"] = oddity.is_flapping;
+  json["clock_behind_seconds"] =
+      oddity.clock_behind.count() > 0 ? Json(oddity.clock_behind.count()) : Json(nullptr);
 }
 
 /// Only an endpoint from a file of peers has an age and was never confirmed.
@@ -217,8 +219,9 @@ std::string status_text(const DaemonStatus& status, const Served& served) {
     line("point", point_text(point));
     line("relay", fmt::format("{} {}", point.name, relay_text(point.relay)));
   }
-  for (const auto& [who, oddity] : status.odd_peers)
-    line("peer", fmt::format("{}: {}", who, fmt::join(describe(oddity), "; ")));
+  for (const OddPeer& one : status.odd_peers)
+    line("peer", fmt::format("{}: {}", wg::describe_peer(one.name, one.key),
+                             fmt::join(describe(one.oddity), "; ")));
   if (status.tunnel != nullptr) line("tunnels", tunnel_text(*status.tunnel));
   return text;
 }
@@ -227,32 +230,31 @@ std::string status_json(const DaemonStatus& status, const Served& served) {
   const ObservatoryStatus& observatory = status.observatory;
   Json listeners = Json::array();
   for (const ListenerStatus& one : status.listeners) {
-    listeners.push_back({{"address", one.address},
+    listeners.push_back({{"endpoint", one.address},
                          {"view", to_string(one.view)},
                          {"listening", one.is_listening},
-                         {"problem", one.problem}});
+                         {"problem", control::text_or_null(one.problem)}});
   }
   Json sources = Json::array();
   for (const SourceStatus& one : observatory.sources) {
     sources.push_back({{"name", one.name},
                        {"readable", one.readable},
-                       {"peers", one.peers},
-                       {"problem", one.problem}});
+                       {"peer_count", one.peers},
+                       {"problem", control::text_or_null(one.problem)}});
   }
   Json tcp = counters_json(served.tcp);
   tcp["connections"] = served.tcp_connections.load(std::memory_order_relaxed);
   Json json = {
       {"state", to_string(judge(status))},
-      {"version", base::version},
       {"zone", status.zone},
       {"serial", observatory.serial},
-      {"uptime", status.uptime.count()},
+      {"uptime_seconds", status.uptime.count()},
       {"ready", status.is_ready},
-      {"reload_problem", status.reload_problem},
+      {"reload_problem", control::text_or_null(status.reload_problem)},
       {"config_errors", status.config_errors},
       {"listeners", listeners},
       {"sources", sources},
-      {"peers",
+      {"peer_counts",
        {{"registered", status.peers.registered},
         {"with_endpoint", status.peers.with_endpoint},
         {"stale", status.peers.stale}}},
@@ -260,16 +262,16 @@ std::string status_json(const DaemonStatus& status, const Served& served) {
        {{"public", observatory.public_list_cut}, {"private", observatory.private_list_cut}}},
       {"durable", observatory.durable},
       {"udp", counters_json(served.udp)},
-      {"tcp", tcp}};
-  if (!status.points.empty()) json["points"] = points_json(status.points);
-  if (!status.points.empty()) json["odd_peers"] = Json::array();
-  for (const auto& [who, oddity] : status.odd_peers) {
-    Json one{{"peer", who}};
-    add_json(one, oddity);
-    json["odd_peers"].push_back(one);
+      {"tcp", tcp},
+      {"points", points_json(status.points)},
+      {"tunnel", status.tunnel == nullptr ? Json(nullptr) : tunnel_json(*status.tunnel)},
+      {"odd_peers", Json::array()}};
+  for (const OddPeer& one : status.odd_peers) {
+    Json peer{{"public_key", one.key.to_base64()}, {"name", control::text_or_null(one.name)}};
+    add_json(peer, one.oddity);
+    json["odd_peers"].push_back(std::move(peer));
   }
-  if (status.tunnel != nullptr) json["tunnel"] = tunnel_json(*status.tunnel);
-  return control::to_line(json);
+  return control::write_form(json);
 }
 
 std::string peer_text(const wg::PublicKey& key, const PeerRecord& peer, const PeerOddity& oddity,
@@ -292,21 +294,21 @@ std::string peer_text(const wg::PublicKey& key, const PeerRecord& peer, const Pe
 
 std::string peer_json(const wg::PublicKey& key, const PeerRecord& peer, const PeerOddity& oddity,
                       std::span<const RelayedTo> relayed) {
-  Json json{{"public_key", key.to_base64()}, {"name", peer.detail->name}};
-  json["endpoints"] = endpoints(peer);
+  Json json{{"public_key", key.to_base64()}, {"name", control::text_or_null(peer.detail->name)}};
+  json["published_endpoints"] = endpoints(peer);
   json["allowed_ips"] = Json::array();
   for (const base::Prefix& one : peer.detail->allowed_ips) {
     json["allowed_ips"].push_back(one.to_string());
   }
-  if (has_since(peer)) json["since"] = peer.since.time_since_epoch().count();
-  if (peer.stale) json["last_seen"] = peer.stale->time_since_epoch().count();
+  json["since"] = has_since(peer) ? Json(peer.since.time_since_epoch().count()) : Json(nullptr);
+  json["last_seen"] = peer.stale ? Json(peer.stale->time_since_epoch().count()) : Json(nullptr);
   json["stale"] = peer.stale.has_value();
-  if (is_hint(peer)) json["hint"] = true;
+  json["hinted"] = is_hint(peer);
   json["hub"] = peer.detail->is_hub;
-  if (peer.detail->mapping) json["map"] = to_string(*peer.detail->mapping);
+  json["nat"] = peer.detail->mapping ? Json(to_string(*peer.detail->mapping)) : Json(nullptr);
   add_json(json, oddity);
-  if (!relayed.empty()) json["relayed"] = relayed_json(relayed);
-  return control::to_line(json);
+  json["relayed_to"] = relayed_json(relayed);
+  return control::write_form(json);
 }
 
 }  // namespace dnsd

@@ -33,6 +33,13 @@ struct PointStatus {
   std::optional<RelayReport> relay = {};  ///< none: it passes nothing on
 };
 
+/// A peer that behaves oddly at the points, and what is odd.
+struct OddPeer {
+  wg::PublicKey key;
+  std::string name;  ///< empty: none
+  PeerOddity oddity;
+};
+
 struct DaemonStatus {
   std::string zone;
   std::chrono::seconds uptime{};
@@ -42,8 +49,7 @@ struct DaemonStatus {
   PeerCounts peers;
   const InnerCounters* tunnel = nullptr;  ///< null: there is no built-in observation point
   std::vector<PointStatus> points = {};   ///< in configuration order
-  /// Peers that behave oddly at the points: the peer as the log names it, and what is odd.
-  std::vector<std::pair<std::string, PeerOddity>> odd_peers = {};
+  std::vector<OddPeer> odd_peers = {};
   /// What was wrong at the last reload: nothing changed, or all but a point. Empty: nothing was.
   std::string reload_problem;
   /// What is wrong in files of peers, with file and line.
@@ -60,14 +66,14 @@ enum class Health : std::uint8_t { ok = 0, degraded = 1, down = 2 };
 [[nodiscard]] Health judge(const DaemonStatus& status);
 
 [[nodiscard]] std::string status_text(const DaemonStatus& status, const Served& served);
-/// One object on one line.
+/// A form (control/form.hpp).
 [[nodiscard]] std::string status_json(const DaemonStatus& status, const Served& served);
 
 /// One line.
 [[nodiscard]] std::string peer_text(const wg::PublicKey& key, const PeerRecord& peer,
                                     const PeerOddity& oddity = {},
                                     std::span<const RelayedTo> relayed = {});
-/// One object on one line.
+/// A form.
 [[nodiscard]] std::string peer_json(const wg::PublicKey& key, const PeerRecord& peer,
                                     const PeerOddity& oddity = {},
                                     std::span<const RelayedTo> relayed = {});

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "control/to_line.hpp"
+#include "control/form.hpp"
 
 namespace control {
 namespace {
@@ -52,15 +52,15 @@ std::string diagnoses_json(const std::vector<Diagnosis>& diagnoses,
     list.push_back({{"level", to_string(one.level)},
                     {"check", one.check},
                     {"text", one.text},
-                    {"remedy", one.remedy}});
+                    {"remedy", text_or_null(one.remedy)}});
   }
   const auto worst =
       std::max_element(diagnoses.begin(), diagnoses.end(),
                        [](const Diagnosis& a, const Diagnosis& b) { return a.level < b.level; });
   Json json{{"state", worst == diagnoses.end() ? "ok" : to_string(worst->level)}};
-  for (const auto& [name, value] : members) json[name] = value;
+  for (const auto& [name, value] : members) json[name] = text_or_null(value);
   json["findings"] = std::move(list);
-  return to_line(json);
+  return write_form(json);
 }
 
 }  // namespace control

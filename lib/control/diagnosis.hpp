@@ -25,7 +25,7 @@ struct Diagnosis {
 [[nodiscard]] int exit_code(const std::vector<Diagnosis>& diagnoses);
 /// One line for each diagnosis, with its remedy below.
 [[nodiscard]] std::string diagnoses_text(const std::vector<Diagnosis>& diagnoses);
-/// One object on one line: `state` (the worst level), `members`, `findings`.
+/// A form (control/form.hpp): `state` (the worst level), `members` (null where empty), `findings`.
 [[nodiscard]] std::string diagnoses_json(
     const std::vector<Diagnosis>& diagnoses,
     const std::vector<std::pair<std::string, std::string>>& members);

@@ -64,7 +64,7 @@ def observed(walked):
     """Who was seen where, and the zone's serial."""
     peers = [json.loads(line) for line in walked.machines["public"].output("wg-dnsd peers --json").splitlines()]
     serial = int(walked.machines["public"].output("dig +short SOA wg.example.org @203.0.113.10").split()[2])
-    return {peer["public_key"]: (peer["endpoints"], peer.get("since")) for peer in peers}, serial
+    return {peer["public_key"]: (peer["published_endpoints"], peer["since"]) for peer in peers}, serial
 
 
 def upgrade(walked):
@@ -73,7 +73,7 @@ def upgrade(walked):
             install(walked, who, "new")
             check(waiting_for_restart(walked, who) == [], f"{who} runs what the upgrade replaced")
     version = walked.machines["public"].output("wg-dnsd status --json")
-    check(json.loads(version)["version"].startswith("0.2.0"), "the new program runs")
+    check(json.loads(version)["program_version"].startswith("0.2.0"), "the new program runs")
 
 
 def update_library(walked):

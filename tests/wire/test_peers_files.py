@@ -141,7 +141,7 @@ class PeersFiles(Process):
             with self.subTest(endpoint=endpoint):
                 self.reload(peer(BOB, f"Endpoint = {endpoint}"), [BOB])
                 lines = map(json.loads, self.command("peers", "--json").stdout.splitlines())
-                shown = {one["public_key"]: one["endpoints"] for one in lines}
+                shown = {one["public_key"]: one["published_endpoints"] for one in lines}
                 self.assertEqual(shown[BOB], published)
 
     def test_the_same_key_in_two_files_is_one_peer_with_both_lists(self):

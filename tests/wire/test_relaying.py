@@ -72,7 +72,7 @@ class Relaying(Process):
     def relayed(self):
         """Packets by sender."""
         peers = [json.loads(line) for line in self.command("peers", "--json").stdout.splitlines()]
-        return {peer["public_key"]: sum(pair["packets"] for pair in peer.get("relayed", [])) for peer in peers}
+        return {peer["public_key"]: sum(pair["packets"] for pair in peer["relayed_to"]) for peer in peers}
 
     def test_packets_of_every_size_pass_and_are_counted(self):
         self.configure()
@@ -131,7 +131,7 @@ class Relaying(Process):
         self.expect("shake")
         self.expect("send", "second", "100")
         deadline = time.monotonic() + PATIENCE
-        while self.relay()["dropped"]["relay-rate"] < 3:
+        while self.relay()["dropped"]["relay_rate"] < 3:
             self.assertLess(time.monotonic(), deadline, self.relay())
             for _ in range(20):
                 self.expect("pour", "first", "60000")

@@ -127,7 +127,7 @@ class State(Process):
         self.assertTrue(published(f"hint       203.0.113.9:51820 from {peers}, as old as"))
         told = [json.loads(line) for line in self.command("peers", "--json").stdout.splitlines()]
         [peer] = [one for one in told if one["public_key"] == ALICE]  # besides the point's own key
-        self.assertEqual((peer["hint"], peer["last_seen"]), (True, saved))
+        self.assertEqual((peer["hinted"], peer["last_seen"]), (True, saved))
         self.assertIn(f"stale={saved}", self.command("query", ALICE, "TXT").stdout)
         # A day later it is withdrawn; saved again, or said to be fixed, it is back.
         os.utime(peers, (saved - 86400, saved - 86400))
@@ -171,7 +171,7 @@ class State(Process):
         self.assertEqual(self.names(), {ALICE: "bob"})
         peers.write_text(saved)
         self.assertEqual(self.command("reload").returncode, 0)
-        self.assertEqual(self.names(), {ALICE: "bob", bob: ""})
+        self.assertEqual(self.names(), {ALICE: "bob", bob: None})
 
     def test_names_of_generators_survive_a_save_and_a_restart(self):
         files, expected = [], {}

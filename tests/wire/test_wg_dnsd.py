@@ -149,7 +149,7 @@ class WgDnsd(Process):
         self.assertNotIn("alice", self.command("zone", "--public").stdout)
         self.assertIn("alice.example.org.", self.command("zone").stdout)
         peer = json.loads(self.command("peers", "--json").stdout)
-        self.assertEqual((peer["name"], peer["endpoints"]), ("alice", ["203.0.113.9:51820"]))
+        self.assertEqual((peer["name"], peer["published_endpoints"]), ("alice", ["203.0.113.9:51820"]))
 
     def test_a_private_listener_that_strangers_reach_is_warned_of_at_start_at_reload_and_by_check_config(self):
         told = f"warning: private listener on 0.0.0.0:{self.port}: everybody who reaches this host sees the private view"
@@ -267,7 +267,7 @@ class WgDnsd(Process):
                 self.assertEqual(ask(*place, "alice.example.org", A).rcode, NXDOMAIN)
                 self.assertEqual(ask(*hidden, "alice.example.org", A).answers, 2)
             status = json.loads(self.command("status", "--json").stdout)
-            self.assertEqual([one["address"] for one in status["listeners"] if one["listening"]],
+            self.assertEqual([one["endpoint"] for one in status["listeners"] if one["listening"]],
                              [f"{address}:{self.port}" for address in ("127.0.0.1", "127.0.0.9")])  # fmt: skip
             config.write_text(f"listen: [127.0.0.3:{other}]\n")
             self.assertEqual(self.command("reload").returncode, 0)
@@ -404,7 +404,7 @@ class WgDnsd(Process):
         status = json.loads(self.command("status", "--json").stdout)
         self.assertEqual(status["udp"], {"queries": 1, "replies": 1, "dropped": 0})
         self.assertEqual(status["tcp"], {"queries": 1, "replies": 1, "dropped": 0, "connections": 1})
-        self.assertEqual(status["listeners"][0]["address"], f"127.0.0.1:{self.port}")
+        self.assertEqual(status["listeners"][0]["endpoint"], f"127.0.0.1:{self.port}")
 
     def test_status_is_down_while_nothing_is_listened_on(self):
         log = open(self.folder / "log", "ab")  # noqa: SIM115, closed with the process

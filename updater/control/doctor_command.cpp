@@ -65,7 +65,8 @@ std::vector<BundleFile> gather(const std::string& socket, const std::string& fin
   const auto peers =
       json.is_object() ? json.value("peers", nlohmann::json::array()) : nlohmann::json::array();
   for (const auto& peer : peers) {
-    const auto key = peer.is_object() ? peer.value("key", nlohmann::json()) : nlohmann::json();
+    const auto key =
+        peer.is_object() ? peer.value("public_key", nlohmann::json()) : nlohmann::json();
     if (!key.is_string()) continue;
     const auto name = peer.value("name", nlohmann::json());
     files.push_back({fmt::format("why/{:03}{}.txt", files.size() - 4,

@@ -66,7 +66,7 @@ std::string write_ping_answer(const PingAnswer& answer) {
                                {"endpoint", answer.endpoint},
                                {"sent", answer.sent},
                                {"answered", answer.answered},
-                               {"round-trip-microseconds", answer.round_trip}});
+                               {"round_trip_microseconds", answer.round_trip}});
 }
 
 std::optional<PingAnswer> parse_ping_answer(std::string_view text) {
@@ -82,7 +82,7 @@ std::optional<PingAnswer> parse_ping_answer(std::string_view text) {
   }
   const Json sent = json.value("sent", Json());
   const Json answered = json.value("answered", Json());
-  const Json round_trip = json.value("round-trip-microseconds", Json());
+  const Json round_trip = json.value("round_trip_microseconds", Json());
   if (!sent.is_number_unsigned() || !answered.is_number_unsigned() ||
       !round_trip.is_number_integer())
     return std::nullopt;

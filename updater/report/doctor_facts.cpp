@@ -11,7 +11,7 @@
 namespace updater {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
 constexpr unsigned max_keepalive = 65535;  // seconds, of WireGuard
 
@@ -50,15 +50,15 @@ std::string write_daemon_facts(const DaemonFacts& facts) {
   Json names = Json::object();
   for (const auto& [key, name] : facts.names) names[key.to_base64()] = name;
   const Json json{{"names", std::move(names)},
-                  {"hub-problems", std::move(problems)},
+                  {"hub_problems", std::move(problems)},
                   {"zone", facts.zone.to_string()},
                   {"server", facts.server ? Json(facts.server->to_string()) : Json(nullptr)},
                   {"hubs", std::move(hubs)},
-                  {"user-keepalives", std::move(keepalives)},
-                  {"private-server",
+                  {"user_keepalives", std::move(keepalives)},
+                  {"private_server",
                    facts.private_server ? Json(facts.private_server->to_string()) : Json(nullptr)},
                   {"nat", facts.nat ? Json(to_string(*facts.nat)) : Json(nullptr)},
-                  {"state-file", facts.state_file}};
+                  {"state_file", facts.state_file}};
   return control::to_line(json);
 }
 
@@ -72,11 +72,11 @@ base::Expected<DaemonFacts, std::string> parse_daemon_facts(std::string_view tex
   const Json zone = json.value("zone", Json());
   const Json server = json.value("server", Json());
   const Json hubs = json.value("hubs", Json());
-  const Json keepalives = json.value("user-keepalives", Json());
-  const Json private_server = json.value("private-server", Json());
+  const Json keepalives = json.value("user_keepalives", Json());
+  const Json private_server = json.value("private_server", Json());
   const Json nat = json.value("nat", Json());
-  const Json state_file = json.value("state-file", Json());
-  const Json problems = json.value("hub-problems", Json::object());
+  const Json state_file = json.value("state_file", Json());
+  const Json problems = json.value("hub_problems", Json::object());
   const Json names = json.value("names", Json::object());
   if (!zone.is_string() || !hubs.is_array() || !keepalives.is_object() || !problems.is_object() ||
       !names.is_object() || !state_file.is_string() || (!server.is_null() && !server.is_string()) ||

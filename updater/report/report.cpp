@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/encoding.hpp"
-#include "control/to_line.hpp"
+#include "control/form.hpp"
 #include "wg/device.hpp"
 
 // Writes status and why: the table, its JSON, the story of one peer, and the advice. Pure functions
@@ -16,9 +16,8 @@
 namespace updater {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
-constexpr int format_version = 1;
 /// Columns of `(xTIB…p8Dg)`.
 constexpr std::size_t key_width = 11;
 
@@ -78,6 +77,35 @@ std::string write_path(const Report& report, const PeerReport& peer) {
 std::string write_found(const PeerReport& hub) {
   return fmt::format("found to be the public host; for the configuration: `hub: {}`",
                      hub.key.to_base64());
+}
+
+Json to_json(const PeerReport& peer) {
+  Json published = Json::array();
+  for (const base::Endpoint& endpoint : peer.published) published.push_back(endpoint.to_string());
+  const auto& events = peer.story.events();
+  return {
+      {"public_key", peer.key.to_base64()},
+      {"name", control::text_or_null(peer.name)},
+      {"hub", peer.is_hub},
+      {"hub_found", peer.is_found_hub},
+      {"state", peer.state},
+      {"path", peer.path()},
+      {"path_seconds", peer.path_age ? Json(peer.path_age->count()) : Json(nullptr)},
+      {"path_reason", control::text_or_null(peer.path_reason)},
+      {"relayed_by", peer.relay ? Json(peer.relay->to_base64()) : Json(nullptr)},
+      {"endpoint", to_json(peer.endpoint)},
+      {"endpoint_from", peer.endpoint ? Json(peer.endpoint_from) : Json(nullptr)},
+      {"published_endpoints", std::move(published)},
+      {"nat", to_json(peer.nat)},
+      {"handshake_age_seconds",
+       peer.handshake_age ? Json(peer.handshake_age->count()) : Json(nullptr)},
+      {"round_trip_microseconds", peer.round_trip ? Json(peer.round_trip->count()) : Json(nullptr)},
+      {"received_octets", peer.rx_bytes},
+      {"sent_octets", peer.tx_bytes},
+      {"lookup_error", peer.lookup_error ? Json(to_string(*peer.lookup_error)) : Json(nullptr)},
+      {"problem", control::text_or_null(peer.problem)},
+      {"hopeless", control::text_or_null(peer.hopeless)},
+      {"last_event", events.empty() ? Json(nullptr) : Json(events.back().text)}};
 }
 
 const PeerReport* find_hub(const Report& report) {
@@ -154,40 +182,13 @@ std::string write_status(const Report& report, const PeerFilter& filter) {
 std::string write_status_json(const Report& report, const PeerFilter& filter) {
   Json peers = Json::array();
   for (const PeerReport& peer : report.peers) {
-    if (!filter.shows(peer)) continue;
-    Json published = Json::array();
-    for (const base::Endpoint& endpoint : peer.published) published.push_back(endpoint.to_string());
-    Json item = {{"key", peer.key.to_base64()},
-                 {"name", peer.name.empty() ? Json(nullptr) : Json(peer.name)},
-                 {"hub", peer.is_hub},
-                 {"hub-found", peer.is_found_hub},
-                 {"state", peer.state},
-                 {"path", peer.path()},
-                 {"endpoint", to_json(peer.endpoint)},
-                 {"endpoint-from", peer.endpoint_from},
-                 {"rx-bytes", peer.rx_bytes},
-                 {"tx-bytes", peer.tx_bytes},
-                 {"nat", to_json(peer.nat)},
-                 {"published", std::move(published)}};
-    item["relay"] = peer.relay ? Json(peer.relay->to_base64()) : Json(nullptr);
-    item["path-seconds"] = peer.path_age ? Json(peer.path_age->count()) : Json(nullptr);
-    item["path-reason"] = peer.path_reason.empty() ? Json(nullptr) : Json(peer.path_reason);
-    item["handshake-age-seconds"] =
-        peer.handshake_age ? Json(peer.handshake_age->count()) : Json(nullptr);
-    item["round-trip-microseconds"] =
-        peer.round_trip ? Json(peer.round_trip->count()) : Json(nullptr);
-    item["lookup-error"] =
-        peer.lookup_error ? Json(std::string(to_string(*peer.lookup_error))) : Json(nullptr);
-    item["problem"] = peer.problem.empty() ? Json(nullptr) : Json(peer.problem);
-    item["hopeless"] = peer.hopeless.empty() ? Json(nullptr) : Json(peer.hopeless);
-    item["last-event"] =
-        peer.story.events().empty() ? Json(nullptr) : Json(peer.story.events().back().text);
-    peers.push_back(std::move(item));
+    if (filter.shows(peer)) peers.push_back(to_json(peer));
   }
-  const Json root = {{"version", format_version},  {"interface", report.interface},
-                     {"zone", report.zone},        {"seen-at", to_json(report.seen_at)},
-                     {"nat", to_json(report.nat)}, {"peers", std::move(peers)}};
-  return control::to_line(root);
+  return control::write_form({{"interface", report.interface},
+                              {"zone", report.zone},
+                              {"own_endpoint", to_json(report.seen_at)},
+                              {"nat", to_json(report.nat)},
+                              {"peers", std::move(peers)}});
 }
 
 std::string write_story(const Report& report, const PeerReport& peer) {

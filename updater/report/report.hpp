@@ -32,7 +32,7 @@ struct PeerFilter {
 
 /// A table for people.
 [[nodiscard]] std::string write_status(const Report& report, const PeerFilter& filter = {});
-/// One JSON object on one line, in the format of wg-updater(8); "version" is 1.
+/// A form (control/form.hpp).
 [[nodiscard]] std::string write_status_json(const Report& report, const PeerFilter& filter = {});
 /// Whether one of the peers that are shown is not reached.
 [[nodiscard]] bool is_any_unreached(const Report& report, const PeerFilter& filter = {});

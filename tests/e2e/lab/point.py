@@ -62,7 +62,7 @@ class Point:
 
     def old_timestamps(self):
         """How many initiations were refused as replays."""
-        return json.loads(self.ask("status", "--json"))["points"][0]["ignored"]["old timestamp"]
+        return json.loads(self.ask("status", "--json"))["points"][0]["ignored"]["old_timestamp"]
 
     def is_stale(self, key):
         """Whether wg-dnsd has not heard of the peer in this run, or not for a long time."""
@@ -70,7 +70,7 @@ class Point:
 
     def endpoint_of(self, key):
         """As WireGuard.endpoint_of."""
-        return next(iter(self.report(key).get("endpoints", [])), None)
+        return next(iter(self.report(key).get("published_endpoints", [])), None)
 
     def wait_for_handshake(self, key):
         return wait_until(lambda: self.endpoint_of(key) and not self.is_stale(key), f"the point sees {key}")

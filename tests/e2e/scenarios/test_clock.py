@@ -96,7 +96,7 @@ def set_clock(world, clock, log, text, change, seconds):
     clock.set(text)
     wait_until(told, f"the updater logs that its clock {change} {seconds} s")
     report = json.loads(ask(world, clock, "status", "--json", check_exit=False))
-    ages = [peer["handshake-age-seconds"] for peer in report["peers"]]
+    ages = [peer["handshake_age_seconds"] for peer in report["peers"]]
     check(all(age is None or 0 <= age < 180 for age in ages), f"ages of handshakes: {ages}")
     check(len(log.lines("this host's clock")) == len(log.lines("went forward")) + len(log.lines("set back")), "one line each")
     check(len(told()) == 1, f"told more than once: {told()}")

@@ -63,7 +63,7 @@ class Crowd:
 
 def are_all_seen(hub):
     """Whether this run of wg-dnsd has seen all peers lately."""
-    peers = json.loads(hub.ask("status", "--json"))["peers"]
+    peers = json.loads(hub.ask("status", "--json"))["peer_counts"]
     return peers["with_endpoint"] == ALL + 1 and peers["stale"] == 0  # and the host's own key
 
 

@@ -62,7 +62,7 @@ def ask(world, name, *words):
 
 def status_of(world, name, other):
     report = json.loads(ask(world, name, "status", "--json"))
-    return report, next(peer for peer in report["peers"] if peer["key"] == world.devices[other].public_key)
+    return report, next(peer for peer in report["peers"] if peer["public_key"] == world.devices[other].public_key)
 
 
 def call_hopeless(world):

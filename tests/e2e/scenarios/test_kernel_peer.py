@@ -18,7 +18,7 @@ wait_for() {  # up to 100 s of an emulated processor
 }
 ask() { wg-dnsd "$@" --control /state/control; }
 handshake() { [ "$(wg show wg0 latest-handshakes | cut -f 2)" != 0 ]; }
-seen() { ask peers --json 2> /dev/null | grep -q '"endpoints":\\["203.0.113.10:4711"\\].*"stale":false'; }
+seen() { ask peers --json 2> /dev/null | grep -q '"published_endpoints":\\["203.0.113.10:4711"\\].*"stale":false'; }
 
 umask 077
 /bin/ip addr add 203.0.113.10/32 dev lo
@@ -76,7 +76,7 @@ home() {  # name, address outside, address inside
 meets() {  # itself, the other, the address of the other inside
   /bin/ip netns exec $1 wg set wg-$1 peer "$(wg pubkey < /key-$2)" endpoint 203.0.113.10:51820 allowed-ips $3/32
 }
-known() { [ "$(ask peers --json | grep -c '"endpoints":\\["198.51.100.[12]:51820"\\].*"stale":false')" = 2 ]; }
+known() { [ "$(ask peers --json | grep -c '"published_endpoints":\\["198.51.100.[12]:51820"\\].*"stale":false')" = 2 ]; }
 home left 198.51.100.1 10.0.0.11
 home right 198.51.100.2 10.0.0.12
 check "two kernels are seen" 'wait_for known'

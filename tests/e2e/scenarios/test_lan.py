@@ -45,7 +45,7 @@ def endpoint_of(world, name, other):
 def path_of(world, name, other):
     words = (world.program("wg-updater"), "status", f"wg-{name}", "--json")
     text = world.homes[name].node.run(*words, check=False).stdout  # exit code 1: a peer is not reached
-    return next(one["path"] for one in json.loads(text)["peers"] if one["key"] == world.devices[other].public_key)
+    return next(one["path"] for one in json.loads(text)["peers"] if one["public_key"] == world.devices[other].public_key)
 
 
 def told(world, name, asker):

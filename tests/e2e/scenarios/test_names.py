@@ -30,7 +30,7 @@ def ask(world, *words):
 def name_of_bob(world):
     done = ask(world, "status", "wg-alice", "--json")
     peers = json.loads(done.stdout)["peers"] if done.stdout else ()  # it has just begun
-    return next((peer["name"] for peer in peers if peer["key"] == world.devices["bob"].public_key), None)
+    return next((peer["name"] for peer in peers if peer["public_key"] == world.devices["bob"].public_key), None)
 
 
 def scenario(world):

@@ -27,8 +27,8 @@ def status_of(point):
 
 def relayed(point, sender, receiver):
     """Packets from one peer to another."""
-    pairs = point.report(sender.public_key).get("relayed", [])
-    return next((pair["packets"] for pair in pairs if pair["to"] == receiver.public_key), 0)
+    pairs = point.report(sender.public_key).get("relayed_to", [])
+    return next((pair["packets"] for pair in pairs if pair["public_key"] == receiver.public_key), 0)
 
 
 def longest_silence(pings, since):

@@ -25,7 +25,7 @@ def status_of(world, name):
     is_unreached = any(peer["path"] == "none" for peer in report["peers"])
     check(done.returncode == is_unreached, f"status: exit code {done.returncode}: {done.stdout} {done.stderr}")
     check(report["version"] == 1 and report["interface"] == "wg-alice" and report["zone"] == f"{ZONE}.", report)
-    return next(peer for peer in report["peers"] if peer["key"] == world.devices[name].public_key)
+    return next(peer for peer in report["peers"] if peer["public_key"] == world.devices[name].public_key)
 
 
 def refuse_second(world, first, *words):
@@ -54,7 +54,7 @@ def find_hub(world):
     line = updater.wait_for_line(f"`hub: {host}`")
     check("it is the public host" in line, line)
     hub = status_of(world, "host")
-    check(hub["hub"] and hub["hub-found"] and hub["state"] == "hub", f"the hub that was found: {hub}")
+    check(hub["hub"] and hub["hub_found"] and hub["state"] == "hub", f"the hub that was found: {hub}")
     check(f"`hub: {host}`" in ask(world, "status", "wg-alice").stdout, "status does not say what is missing")
     updater.stop()
 
@@ -94,12 +94,12 @@ def scenario(world):
     print(f"with wgsd-client's flags, once: {once.stderr.strip()}")
     world.wait_for_direct_handshake()
     wait_until(lambda: status_of(world, "bob")["state"] == "direct", "status says that bob is direct")
-    wait_until(lambda: status_of(world, "bob")["round-trip-microseconds"], "the round trip is measured")
+    wait_until(lambda: status_of(world, "bob")["round_trip_microseconds"], "the round trip is measured")
     Pings(world.homes["alice"].node, TUNNEL["bob"]).wait_for_reply()
     peer = status_of(world, "bob")
     home = world.homes["bob"]
-    check(peer["endpoint"] == f"{home.public}:{home.mapped_port}" and peer["endpoint-from"] == "dns", peer)
-    check(peer["path"] == "direct" and peer["published"] == [peer["endpoint"]], peer)
+    check(peer["endpoint"] == f"{home.public}:{home.mapped_port}" and peer["endpoint_from"] == "dns", peer)
+    check(peer["path"] == "direct" and peer["published_endpoints"] == [peer["endpoint"]], peer)
     table = ask(world, "status", "wg-alice").stdout
     print(table)
     check("\nbob (" in table and "direct" in table, f"the table: {table}")

@@ -92,7 +92,7 @@ TEST_CASE("status: what is down, what is missing, and the exit code that says so
   CHECK(json.result.exit == 1);
   CHECK(has(json.text, R"("state":"degraded")"));
   CHECK(has(json.text, R"("reload_problem":"line 3 is wrong")"));
-  CHECK_FALSE(has(json.text, R"("points")"));
+  CHECK(has(json.text, R"("points":[])"));
 }
 
 TEST_CASE("status: the built-in points are counted when there are any") {
@@ -145,7 +145,7 @@ TEST_CASE("peers: each once, by key, in pieces") {
 
   const Printed json = ask(daemon, {.command = Command::peers, .json = true});
   CHECK(lines(json.text).size() == 208);
-  CHECK(json.text.starts_with(R"({"public_key":")" + AnswerFixture::key(1).to_base64()));
+  CHECK(has(lines(json.text).front(), R"("public_key":")" + AnswerFixture::key(1).to_base64()));
 }
 
 TEST_CASE("query: the answer, why it is so, and an exit code that says whether there is one") {

@@ -351,17 +351,17 @@ TEST_CASE("the daemon's facts arrive as they were sent; those of another version
   CHECK(*read == facts);
   for (
       const char* wrong :
-      {"", "{}", "[]", R"({"zone":1,"hubs":[],"user-keepalives":{},"state-file":"","server":null})",
-       R"({"zone":"a.","hubs":["x"],"user-keepalives":{},"state-file":"","server":null})",
-       R"({"zone":"a.","hubs":[],"user-keepalives":{"x":1},"state-file":"","server":null})",
-       R"({"zone":"a.","hubs":[],"user-keepalives":{},"state-file":"","server":"x"})",
-       R"({"zone":"a.","hubs":[],"user-keepalives":{},"state-file":"","server":null,"hub-problems":{"x":""}})",
-       R"({"zone":"a.","hubs":[],"user-keepalives":{},"state-file":"","server":null,"hub-problems":[]})",
-       R"({"zone":"a.","hubs":[],"user-keepalives":{},"state-file":"","server":null,"names":{"x":""}})",
-       R"({"zone":"a.","hubs":[],"user-keepalives":{},"state-file":"","server":null,"nat":"x"})",
-       R"({"zone":"a.","hubs":[],"user-keepalives":{},"state-file":"","server":null,"nat":1})",
-       R"({"zone":"a.","hubs":[],"user-keepalives":{"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=":65536},"state-file":"","server":null})",
-       R"({"zone":"a.","hubs":[],"user-keepalives":{"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=":-1},"state-file":"","server":null})"}) {
+      {"", "{}", "[]", R"({"zone":1,"hubs":[],"user_keepalives":{},"state_file":"","server":null})",
+       R"({"zone":"a.","hubs":["x"],"user_keepalives":{},"state_file":"","server":null})",
+       R"({"zone":"a.","hubs":[],"user_keepalives":{"x":1},"state_file":"","server":null})",
+       R"({"zone":"a.","hubs":[],"user_keepalives":{},"state_file":"","server":"x"})",
+       R"({"zone":"a.","hubs":[],"user_keepalives":{},"state_file":"","server":null,"hub_problems":{"x":""}})",
+       R"({"zone":"a.","hubs":[],"user_keepalives":{},"state_file":"","server":null,"hub_problems":[]})",
+       R"({"zone":"a.","hubs":[],"user_keepalives":{},"state_file":"","server":null,"names":{"x":""}})",
+       R"({"zone":"a.","hubs":[],"user_keepalives":{},"state_file":"","server":null,"nat":"x"})",
+       R"({"zone":"a.","hubs":[],"user_keepalives":{},"state_file":"","server":null,"nat":1})",
+       R"({"zone":"a.","hubs":[],"user_keepalives":{"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=":65536},"state_file":"","server":null})",
+       R"({"zone":"a.","hubs":[],"user_keepalives":{"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=":-1},"state_file":"","server":null})"}) {
     CAPTURE(wrong);
     CHECK_FALSE(updater::parse_daemon_facts(wrong));
   }

@@ -53,19 +53,19 @@ TEST_CASE("the JSON of a status has its version and every member, null where not
   const auto json = nlohmann::json::parse(updater::write_status_json(report));
   CHECK(json["version"] == 1);
   CHECK(json["interface"] == "wg0");
-  CHECK(json["seen-at"] == "203.0.113.1:40001");
+  CHECK(json["own_endpoint"] == "203.0.113.1:40001");
   CHECK(json["peers"][0]["hub"] == true);
   const auto& shown = json["peers"][1];
-  CHECK(shown["key"] == peer.key.to_base64());
+  CHECK(shown["public_key"] == peer.key.to_base64());
   CHECK(shown["path"] == "lan");
-  CHECK(shown["round-trip-microseconds"] == 1500);
-  CHECK(shown["handshake-age-seconds"].is_null());
-  CHECK(shown["lookup-error"].is_null());
+  CHECK(shown["round_trip_microseconds"] == 1500);
+  CHECK(shown["handshake_age_seconds"].is_null());
+  CHECK(shown["lookup_error"].is_null());
   CHECK(json["nat"] == "eim");
   CHECK(shown["nat"] == "adm");
   CHECK(json["peers"][0]["nat"].is_null());
   CHECK(shown["hopeless"].is_null());
-  CHECK(shown["published"][0] == "203.0.113.2:40001");
+  CHECK(shown["published_endpoints"][0] == "203.0.113.2:40001");
 }
 
 TEST_CASE("the path is direct, lan, hub or none") {
@@ -94,12 +94,12 @@ TEST_CASE("a relayed peer's way is told with its hub, since when and why") {
   hub.name = "vpn";
   const Report report{"wg0", "wg.example.org.", {}, {hub, peer}};
   const auto json = nlohmann::json::parse(updater::write_status_json(report));
-  CHECK(json["peers"][1]["relay"] == hub.key.to_base64());
+  CHECK(json["peers"][1]["relayed_by"] == hub.key.to_base64());
   CHECK(json["peers"][1]["path"] == "relay");
-  CHECK(json["peers"][1]["path-seconds"] == 42);
-  CHECK(json["peers"][1]["path-reason"] == "silent for 0.8 s");
-  CHECK(json["peers"][0]["relay"].is_null());
-  CHECK(json["peers"][0]["path-seconds"].is_null());
+  CHECK(json["peers"][1]["path_seconds"] == 42);
+  CHECK(json["peers"][1]["path_reason"] == "silent for 0.8 s");
+  CHECK(json["peers"][0]["relayed_by"].is_null());
+  CHECK(json["peers"][0]["path_seconds"].is_null());
   const std::string line =
       "relay by " + wg::describe_peer("vpn", hub.key) + " for 42 s: silent for 0.8 s\n";
   CHECK(updater::write_status(report).find(line) != std::string::npos);
