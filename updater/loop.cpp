@@ -171,7 +171,9 @@ bool Loop::run() {
   // Peers are connected even if the control socket cannot be opened.
   if (is_daemon() && !config_.control.empty()) {
     const auto opened = control_.open(config_.control);
-    if (!opened) spdlog::warn("nobody can ask this daemon: {}", opened.error().message);
+    if (!opened)
+      spdlog::warn("`wg-updater status` and the other commands cannot ask this daemon: {}",
+                   opened.error().message);
   }
   tick();
   if (is_daemon()) base::notify_systemd("READY=1");
@@ -305,7 +307,9 @@ void Loop::learn_mesh(const base::IpAddress& server, const MeshList& list) {
   if (plan.change == wg::Membership()) return;
   memory_file_.save(machine_.memory());
   const auto done = wg::change_membership(config_.interface, plan.change);
-  if (!done) spdlog::error("nobody joins: {}", done.error().message);
+  if (!done)
+    spdlog::error("mesh: peers cannot be added to or removed from WireGuard: {}",
+                  done.error().message);
   tick();
 }
 
@@ -323,7 +327,8 @@ void Loop::write(const std::vector<Change>& changes) {
   }
   if (is_dry_run()) return;
   const auto written = wg::set_peers(config_.interface, updates);
-  if (!written && !write_failing_) spdlog::error("not written: {}", written.error().message);
+  if (!written && !write_failing_)
+    spdlog::error("WireGuard takes no change: {}", written.error().message);
   if (!written) machine_.metrics().count_write_failure();
   if (!written && !is_daemon()) ok_ = false;
   write_failing_ = !written;
@@ -410,6 +415,9 @@ void Loop::feed_watchdog(base::SteadyTime now) {
 void Loop::tell(const std::vector<Note>& notes) const {
   for (const Note& note : notes) {
     const std::string line = to_string(note, machine_.settings());
+    if (!note.mechanism.empty())
+      spdlog::debug(
+          to_string({Note::Level::detail, note.mechanism, note.peer}, machine_.settings()));
     switch (note.level) {
       case Note::Level::detail:
         spdlog::debug(line);

@@ -344,11 +344,11 @@ void Machine::watch_resolver(const base::Now& now, const LookupResult& result,
   if (failed && !resolver_error_ && resolver_notes_.allow(now.steady)) {
     resolver_error_ = result.endpoints.error();
     notes.push_back(
-        {Note::Level::trouble, fmt::format("look-ups fail, endpoints stay as they are: {}",
+        {Note::Level::trouble, fmt::format("DNS cannot be asked, endpoints stay as they are: {}",
                                            to_string(*resolver_error_))});
   } else if (!failed && resolver_error_) {
     resolver_error_.reset();
-    notes.push_back({Note::Level::change, "look-ups work again"});
+    notes.push_back({Note::Level::change, "DNS can be asked again"});
   }
 }
 
@@ -360,7 +360,7 @@ void Machine::learn_own(const base::Now& now, const LookupResult& result,
   if (!change || change->at != now.steady) return;
   notes.push_back({Note::Level::change, fmt::format("the world sees this host at {} now",
                                                     change->endpoint.to_string())});
-  hurry_peers(now.steady, "our own mapping changed");
+  hurry_peers(now.steady, "the world sees this host elsewhere now");
 }
 
 void Machine::learn_private(const wg::PublicKey& peer, const PublishedText& text) {
@@ -446,8 +446,8 @@ std::vector<Change> Machine::give_back(const wg::Device& device) {
     const auto* peer = find_as<DirectPeer>(peers_, shown.public_key);
     auto endpoint = peer == nullptr ? std::vector<wg::PeerUpdate>() : peer->leave(shown);
     if (!endpoint.empty())
-      changes.push_back({shown.public_key, std::move(endpoint), "the candidate is put back",
-                         Note::Level::change});
+      changes.push_back({shown.public_key, std::move(endpoint),
+                         "it did not answer elsewhere, and wg-updater ends", Note::Level::change});
     const auto known = memory_.find(shown.public_key);
     if (known == memory_.end()) continue;
     if (known->second.mesh == PeerMemory::Mesh::added && has_any(shown, known->second.routes))
@@ -458,7 +458,7 @@ std::vector<Change> Machine::give_back(const wg::Device& device) {
     if (keepalive.ours().empty() || keepalive.user() == shown.persistent_keepalive) continue;
     changes.push_back({shown.public_key,
                        {{shown.public_key, std::nullopt, keepalive.user()}},
-                       "the user's keepalive is put back",
+                       "as it was before wg-updater",
                        Note::Level::change});
   }
   return changes;

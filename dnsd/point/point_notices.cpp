@@ -37,8 +37,10 @@ void PointNotices::tell(const PointRules::Notice& notice, const std::string& nam
   const std::string who = fmt::format("{}: {}", listen_, wg::describe_peer(name, notice.key));
   switch (notice.kind) {
     case Kind::forged:
-      spdlog::warn("{}: packets came from {}, which does not answer; back at {}", who,
-                   notice.left.to_string(), notice.place.to_string());
+      spdlog::warn(
+          "{}: packets in its name came from {}, where it does not answer: they may be forged; "
+          "it is still said to be at {}",
+          who, notice.left.to_string(), notice.place.to_string());
       return;
     case Kind::flapping:
       spdlog::warn("{}: to and fro between {} and {}: is its key used on two machines?", who,

@@ -102,7 +102,7 @@ void Attempt::begin(Turn& turn, const Context& context, bool set_again, const st
                   candidates_.front().endpoint.to_string()));
   if (turn.shown.persistent_keepalive > 0s && !turn.shown.endpoint && !turn.settings.one_round)
     turn.write({{turn.key(), std::nullopt, 0s}},
-               "an attempt without an endpoint blocks the next 5 s");
+               "an attempt without an endpoint blocks the next 5 s", Note::Level::detail);
 }
 
 /// Sets the candidate that was chosen, and kicks now or soon.
@@ -116,7 +116,7 @@ void Attempt::start(Turn& turn, const Context& context, bool set_again, const st
   std::string role;
   if (context.health.has_live_session(now)) {
     append_kick(updates, turn, context);
-    role = "its session is alive and opens our NAT at once";
+    role = "its session is alive, so the kick opens our NAT at once";
     if (relay()) turn.plan.add_via(*relay(), turn.key());
   } else if (has_sent_lately(context.health, now)) {
     kick_at_ = *context.health.last_sent() + own_retry;
@@ -133,12 +133,15 @@ void Attempt::start(Turn& turn, const Context& context, bool set_again, const st
         "the other key is the smaller one; ours kicks {:.1f} s later unless a handshake appears",
         std::chrono::duration<double>(delay).count());
   }
-  const std::string why = fmt::format("{}{}; {}", reason, describe_relay(turn), role);
+  std::string why = reason + describe_relay(turn);
+  const bool is_move = std::any_of(updates.begin(), updates.end(),
+                                   [](const auto& one) { return one.endpoint.has_value(); });
+  if (!is_move) why = fmt::format("trying {}: {}", turn.shown.endpoint->to_string(), why);
   const auto level = std::exchange(is_aside_, false) ? Note::Level::detail : Note::Level::change;
   if (updates.empty()) {
-    turn.tell(level, fmt::format("punching {}: {}", turn.shown.endpoint->to_string(), why));
+    turn.plan.notes.push_back({level, why, turn.key(), role});
   } else {
-    turn.write(std::move(updates), why, level);
+    turn.write(std::move(updates), why, level, role);
   }
 }
 
@@ -281,7 +284,7 @@ bool Attempt::kick_if_due(Turn& turn, const Context& context) {
   const auto kick = [&](std::string reason) {
     std::vector<wg::PeerUpdate> updates;
     append_kick(updates, turn, context);
-    turn.write(std::move(updates), std::move(reason));
+    turn.write(std::move(updates), std::move(reason), Note::Level::detail);
     return true;
   };
   if (kick_at_ && now >= *kick_at_) {
@@ -310,7 +313,7 @@ bool Attempt::silence_if_crossed(Turn& turn, const Context& context) {
     silent_until_.reset();
     if (is_nowhere(turn.shown.endpoint))
       turn.write(make_move(turn.shown, candidates_[index_].endpoint),
-                 "the other side was not heard again");
+                 "the other side was not heard again", Note::Level::detail);
     return true;
   }
   // A hub holds one of two crossing initiations back.
@@ -318,7 +321,8 @@ bool Attempt::silence_if_crossed(Turn& turn, const Context& context) {
   yielded_to_ = context.health.last_heard();
   silent_until_ = now + yield_time;
   turn.write(make_move(turn.shown, nowhere),
-             "initiations crossed: ours go nowhere until the smaller key's has come");
+             "initiations crossed: ours go nowhere until the smaller key's has come",
+             Note::Level::detail);
   return true;
 }
 
@@ -359,11 +363,12 @@ void Attempt::try_next_candidate(Turn& turn, const Context& context) {
     next_at_ = now + dwell;
   }
   auto updates = make_move(turn.shown, candidates_[index_].endpoint);
+  const auto level = updates.empty() ? Note::Level::detail : Note::Level::change;
   if (context.health.has_live_session(now) || !has_sent_lately(context.health, now))
     append_kick(updates, turn, context);
   if (!updates.empty())
-    turn.write(std::move(updates),
-               fmt::format("no answer from {}{}", before, describe_relay(turn)));
+    turn.write(std::move(updates), fmt::format("no answer from {}{}", before, describe_relay(turn)),
+               level);
 }
 
 /// Takes the candidates of the present.

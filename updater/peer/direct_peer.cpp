@@ -195,7 +195,7 @@ bool DirectPeer::follow_dns(Turn& turn, const std::string& reason) {
     append(updates, make_kick(key_, known_.wanted_keepalive(turn)));
     last_toggle_ = turn.now();
     rewrite(turn, std::move(updates),
-            fmt::format("published anew after its last packet, and {}", reason));
+            fmt::format("DNS says so since its last packet, and {}", reason));
   }
   known_.dns().forget_change();
   return true;
@@ -240,7 +240,8 @@ void DirectPeer::reach(Turn& turn, const std::string& reason) {
   const bool is_on = turn.shown.persistent_keepalive > 0s;
   if (is_on && !turn.shown.endpoint && !turn.settings.one_round)
     turn.write({{key_, std::nullopt, 0s}},
-               "no endpoint is known yet, and an attempt without one blocks the next 5 s");
+               "no endpoint is known yet, and an attempt without one blocks the next 5 s",
+               Note::Level::detail);
 }
 
 void DirectPeer::become_lost(Turn& turn, const std::string& reason) {
@@ -267,7 +268,7 @@ void DirectPeer::begin_attempt(Turn& turn, std::vector<Candidate> candidates, Re
                                const std::string& reason) {
   const SteadyTime now = turn.now();
   const auto news = std::exchange(news_, {});
-  const std::string occasion = attempt_ && news ? *news : "it is published";
+  const std::string occasion = attempt_ && news ? *news : "DNS says where it is";
   const SteadyTime begun = attempt_ ? attempt_->begun() : now;
   const bool set_again = std::exchange(local_change_, {}).has_value();
   attempt_ = Attempt(std::move(candidates), place, begun, now);
@@ -303,8 +304,8 @@ void DirectPeer::keep_keepalive(Turn& turn) {
     last_toggle_ = now;
     turn.write({{key_, std::nullopt, wanted}},
                wanted == turn.memory.keepalive.user()
-                   ? "the user's keepalive, now that it works"
-                   : "to keep the NAT mappings of a direct tunnel open");
+                   ? "the configured keepalive again, now that it works"
+                   : "so that the NATs stay open for it");
     return;
   }
   SteadyTime last_packet = last_toggle_;
@@ -313,7 +314,7 @@ void DirectPeer::keep_keepalive(Turn& turn) {
   if (known_.is_managed(turn.memory) && wanted > 0s && now - last_packet >= wanted + 2s) {
     last_toggle_ = now;
     turn.write(make_kick(key_, wanted),
-               "its keepalive is on, but was never armed: nothing was sent");
+               "its keepalive is on, but was never armed: nothing was sent", Note::Level::detail);
   }
 }
 
@@ -359,7 +360,7 @@ void DirectPeer::learn(const base::Now& now, const LookupResult& result, std::mi
   }
   const bool is_calm = state_ == State::direct || state_ == State::relayed || is_hopeless();
   const auto pace = is_calm ? DnsView::Pace::calm : DnsView::Pace::urgent;
-  if (known_.learn(now, result, pace, random)) news_ = "the published endpoint changed";
+  if (known_.learn(now, result, pace, random)) news_ = "DNS says another endpoint";
 }
 
 void DirectPeer::learn_lan(const LanResult& result, std::vector<Note>& notes) {

@@ -19,9 +19,9 @@ void DirectPeer::notice_hub(Turn& turn) {
   if (is_hub && !is_found_hub_)
     turn.tell(
         Note::Level::trouble,
-        fmt::format("it is the public host: DNS publishes it at {}, where the zone is served. "
-                    "So it is not punched; `hub: {}` in the configuration gives it all that a "
-                    "hub has",
+        fmt::format("it is the public host: DNS has it at {}, where the zone is served. Its "
+                    "endpoint is left alone. Add `hub: {}` to the configuration: only then is it "
+                    "looked for when it does not answer",
                     endpoint->to_string(), key_.to_base64()));
   is_found_hub_ = is_hub;
 }
@@ -31,17 +31,19 @@ bool DirectPeer::rests(Turn& turn) {
   const bool is_hub = known_.dns().is_hub();
   if (is_hub != rests_)
     turn.tell(Note::Level::trouble,
-              is_hub ? "DNS calls it a hub (role=hub), so it is not punched. Its key is not among "
-                       "the configured hubs: it gets no other trust"
-                     : "DNS does not call it a hub any more");
-  if (std::exchange(rests_, is_hub) && !is_hub) news_ = "DNS does not call it a hub any more";
+              is_hub ? "DNS calls it the public host (role=hub), so no direct way is tried. The "
+                       "configuration (hub) does not name it, so it is trusted with nothing else"
+                     : "DNS does not call it the public host any more");
+  if (std::exchange(rests_, is_hub) && !is_hub)
+    news_ = "DNS does not call it the public host any more";
   if (!is_hub && !is_found_hub_) return false;
   if (!attempt_) return true;
   auto updates = attempt_->leave(turn.shown);
   attempt_.reset();
   state_ = State::waiting;
   if (!updates.empty())
-    turn.write(std::move(updates), is_hub ? "DNS calls it a hub" : "it is the public host");
+    turn.write(std::move(updates),
+               is_hub ? "DNS calls it the public host" : "it is the public host");
   return true;
 }
 

@@ -44,7 +44,7 @@ void DirectPeer::watch_path(Turn& turn, const SessionHealth::Verdict& verdict) {
   if (hub == nullptr || verdict.session == Session::none || verdict.session == Session::dead)
     return;
   const std::string why = relay_     ? "its packets come through another hub"
-                          : attempt_ ? "that way the first answer came"
+                          : attempt_ ? "the first answer came that way"
                                      : "its packets come from there";
   become_relayed(turn, *hub, why);
 }

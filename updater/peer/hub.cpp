@@ -83,12 +83,13 @@ void Hub::step(Turn& turn) {
   } else if (kick_) {
     updates = make_kick(turn.key(), wanted);
     if (reset_) updates.front().endpoint = shown.endpoint;
-    reason = "so that the public host sees this host's mapping now: " + *kick_;
+    reason = "so that the public host sees where this host is now: " + *kick_;
     // A kick for a suspicion that proves wrong is frequent.
     if (!reset_) level = Note::Level::detail;
   } else if (now - last_packet >= wanted + 2s) {
     updates = make_kick(turn.key(), wanted);
     reason = "its keepalive is on, but was never armed: nothing was sent";
+    level = Note::Level::detail;
   } else {
     return;
   }

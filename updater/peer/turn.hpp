@@ -32,8 +32,9 @@ struct Turn {
   void tell(Note::Level level, std::string text);
   /// Appends a change of the peer, and records in the memory which keepalive is ours after it.
   /// \param updates of this peer, at least one. \param reason a clause.
+  /// \param mechanism Change::mechanism.
   void write(std::vector<wg::PeerUpdate> updates, std::string reason,
-             Note::Level level = Note::Level::change);
+             Note::Level level = Note::Level::change, std::string mechanism = {});
 };
 
 }  // namespace updater

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace updater {
 namespace {
@@ -12,6 +13,16 @@ std::string write_allowed_ips(const std::vector<base::Prefix>& prefixes) {
   for (const base::Prefix& prefix : prefixes)
     text += (text.empty() ? "allowed-ips " : " ") + prefix.to_string();
   return text.empty() ? "no allowed-ips" : text;
+}
+
+/// A kick leaves the device as it was.
+std::vector<wg::PeerUpdate> without_kick(std::vector<wg::PeerUpdate> updates) {
+  const auto off = std::find_if(updates.begin(), updates.end(), [&](const wg::PeerUpdate& one) {
+    return one.persistent_keepalive == std::chrono::seconds(0) && &one != &updates.back();
+  });
+  if (off == updates.end()) return updates;
+  for (auto update = off; update != updates.end(); ++update) update->persistent_keepalive.reset();
+  return updates;
 }
 
 }  // namespace
@@ -81,7 +92,14 @@ std::string describe(const std::vector<wg::PeerUpdate>& updates) {
 }
 
 Note make_note(const Change& change) {
-  return {change.level, describe(change.updates) + ": " + change.reason, change.peer};
+  const std::string all = describe(change.updates);
+  if (change.level == Note::Level::detail)
+    return {change.level, all + ": " + change.reason, change.peer};
+  const std::string shown = describe(without_kick(change.updates));
+  std::string mechanism = change.mechanism;
+  if (all != shown) mechanism = mechanism.empty() ? all : all + ": " + mechanism;
+  return {change.level, shown.empty() ? change.reason : shown + ": " + change.reason, change.peer,
+          std::move(mechanism)};
 }
 
 std::string to_string(const Note& note, const Settings& settings) {

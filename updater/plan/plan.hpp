@@ -97,6 +97,8 @@ struct Note {
   Level level{};
   std::string text;                                  ///< without the peer's name
   std::optional<wg::PublicKey> peer = std::nullopt;  ///< none: about this host or the device
+  /// How it is done, in WireGuard's terms and ours, for the log at debug; empty: nothing to say.
+  std::string mechanism = {};
 };
 
 /// A write to one peer, and why. All updates belong in one transaction, in this order.
@@ -105,6 +107,7 @@ struct Change {
   std::vector<wg::PeerUpdate> updates;
   std::string reason;                       ///< a clause
   Note::Level level = Note::Level::change;  ///< of make_note()
+  std::string mechanism = {};               ///< a clause about the kick, or empty
 };
 
 /// What to do now, in this order: remember, say via (so that the hub knows when the peer's packets
@@ -135,9 +138,11 @@ struct Plan {
 /// Appends `more` to `updates`.
 void append(std::vector<wg::PeerUpdate>& updates, const std::vector<wg::PeerUpdate>& more);
 
-/// For people: `endpoint 203.0.113.10:51820, kick, keepalive 25 s`.
+/// All of it: `endpoint 203.0.113.10:51820, kick, keepalive 25 s`.
 [[nodiscard]] std::string describe(const std::vector<wg::PeerUpdate>& updates);
-/// The note for a change: its updates in words, and its reason.
+/// The note for a change. For people: what is different afterwards, without kicks, and the reason:
+/// `endpoint 203.0.113.10:51820: DNS says so`. As its mechanism, and where the note is for the log
+/// at debug alone: all updates.
 [[nodiscard]] Note make_note(const Change& change);
 /// A line of the log, the peer's name first: `bob (xTIB…p8Dg): lost: its handshake is 180 s old`.
 [[nodiscard]] std::string to_string(const Note& note, const Settings& settings);

@@ -83,7 +83,7 @@ def scenario(world):
     pings = Pings(alice.node, TUNNEL["bob"])
     wait_until(lambda: len(pings.replies()) >= FLOW, "a flow of pings")
     world.homes["bob"].forget_mappings()
-    log.wait_for_line("published anew after its last packet")
+    log.wait_for_line("DNS says so since its last packet")
     pings.stop()
     print("after all of them a NAT that moves is found")
 

@@ -80,7 +80,7 @@ def routed(world):
     watch = Watch(world)
 
     updater = world.start_updater("alice", "--mesh", RANGE)
-    updater.wait_for_line("kick")
+    updater.wait_for_line("DNS says where it is")
     if world.full:
         updater.wait_for_line("no answer from")
     watch.expect("a stock peer that cannot be reached directly")

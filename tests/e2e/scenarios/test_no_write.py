@@ -115,7 +115,7 @@ def working_tunnel(world):
     world.prepare()
     liar = Liar(world)
     alice, bob = world.devices["alice"], world.devices["bob"].public_key
-    world.start_updaters()
+    world.start_updaters("--log-level", "debug")
     log = world.updaters["alice"]
     world.wait_for_direct_handshake()
     # If bob is suspicious first, his echo proves the path, and alice need not ask.

@@ -25,7 +25,7 @@ OTHER_ADDRESS = "198.51.100.101"
 OWN_ADDRESSES = ("192.168.1.2", "192.168.1.3")
 CHANGED = {
     "seen": "addresses or routes of this host changed",
-    "towards the host": f"endpoint {HOST}:{WIREGUARD_PORT}, kick",
+    "towards the host": f"endpoint {HOST}:{WIREGUARD_PORT}: so that the public host sees",
     "towards bob": "this host's addresses or routes changed, and it",
 }
 LIMITS = Limits(median=5.0, worst=10.0)

@@ -102,13 +102,13 @@ def waits(world, quick):
     quick.write()
     quick.up()
     updater.wait_for_line(f"{INTERFACE}: here")
-    updater.wait_for_line("look-ups fail")
+    updater.wait_for_line("DNS cannot be asked")
     start_resolver(world.dns, "unbound")
     world.start_dnsd()
-    updater.wait_for_line("look-ups work again")
+    updater.wait_for_line("DNS can be asked again")
     world.start_updater("bob")
     quick.wait_until_direct("started before interface, resolver and hub")
-    for line in ("waiting for it", f"{INTERFACE}: here", "look-ups fail", "look-ups work again"):
+    for line in ("waiting for it", f"{INTERFACE}: here", "DNS cannot be asked", "DNS can be asked again"):
         count = len(updater.lines(line))
         check(count == 1, f"'{line}' is logged {count} times")
     print("one line for each wait")

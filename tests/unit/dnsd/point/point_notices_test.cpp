@@ -65,9 +65,9 @@ TEST_CASE("each kind of notice has its line") {
     std::string line;
   } rows[] = {
       {Kind::forged,
-       "warning 203.0.113.10:51820: alice (AQAA…AAAA): packets came from 198.51.100.2:2, which "
-       "does "
-       "not answer; back at 198.51.100.1:1\n"},
+       "warning 203.0.113.10:51820: alice (AQAA…AAAA): packets in its name came from "
+       "198.51.100.2:2, where it does not answer: they may be forged; it is still said to be at "
+       "198.51.100.1:1\n"},
       {Kind::flapping,
        "warning 203.0.113.10:51820: alice (AQAA…AAAA): to and fro between 198.51.100.2:2 and "
        "198.51.100.1:1: is its key used on two machines?\n"},

@@ -35,10 +35,49 @@ TEST_CASE("a note is told behind the name of its peer, where it has one") {
   CHECK(updater::to_string({level, "lost", key(1)}, settings) == bob + ": lost");
   CHECK(updater::to_string({level, "lost", key(2)}, settings) ==
         settings.describe(key(2)) + ": lost");
-  CHECK(updater::to_string({level, "look-ups work again"}, settings) == "look-ups work again");
+  CHECK(updater::to_string({level, "DNS can be asked again"}, settings) ==
+        "DNS can be asked again");
   const auto note =
-      updater::make_note({key(1), updater::make_kick(key(1), 25s), "it is published", level});
-  CHECK(updater::to_string(note, settings) == bob + ": kick, keepalive 25 s: it is published");
+      updater::make_note({key(1), {{key(1), std::nullopt, 25s}}, "DNS says so", level});
+  CHECK(updater::to_string(note, settings) == bob + ": keepalive 25 s: DNS says so");
+}
+
+TEST_CASE("people are told of endpoints and settings; of kicks the log at debug") {
+  using Level = updater::Note::Level;
+  const auto k = key(1);
+  const auto e = endpoint("203.0.113.10:51820");
+  auto punch = updater::make_kick(k, 25s);
+  punch.front().endpoint = e;
+  const struct {
+    updater::Change change;
+    std::string text;
+    std::string mechanism;
+  } rows[] = {
+      {{k, punch, "DNS says so", Level::change, "ours is the smaller key"},
+       "endpoint 203.0.113.10:51820: DNS says so",
+       "endpoint 203.0.113.10:51820, kick, keepalive 25 s: ours is the smaller key"},
+      {{k, {{k, e, std::nullopt}}, "DNS says so", Level::change, "ours kicks later"},
+       "endpoint 203.0.113.10:51820: DNS says so",
+       "ours kicks later"},
+      {{k, updater::make_kick(k, 25s), "trying it", Level::change},
+       "trying it",
+       "kick, keepalive 25 s"},
+      {{k, updater::make_kick(k, 25s), "no handshake has appeared", Level::detail},
+       "kick, keepalive 25 s: no handshake has appeared",
+       ""},
+      {{k, {{k, std::nullopt, 0s}}, "as before", Level::change}, "keepalive off: as before", ""},
+      {{k, {{k, e, std::nullopt}, {k, std::nullopt, 0s}}, "at rest", Level::change},
+       "endpoint 203.0.113.10:51820, keepalive off: at rest",
+       ""},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.text);
+    const auto note = updater::make_note(row.change);
+    CHECK(note.text == row.text);
+    CHECK(note.mechanism == row.mechanism);
+    CHECK(note.level == row.change.level);
+    CHECK(note.peer == k);
+  }
 }
 
 TEST_CASE("jitter stays within a fifth of the mean and is not always the same") {
