@@ -365,10 +365,8 @@ void Machine::learn_own(const base::Now& now, const LookupResult& result,
 
 void Machine::learn_private(const wg::PublicKey& peer, const PublishedText& text) {
   if (own_ && peer == own_key_) own_->learn_private(text);
-  auto* direct = find_as<DirectPeer>(peers_, peer);
-  if (direct == nullptr) return;
-  direct->learn_private(text);
-  names_.learn_told(peer, text.name);
+  if (auto* direct = find_as<DirectPeer>(peers_, peer)) direct->learn_private(text);
+  if (peers_.count(peer) != 0) names_.learn_told(peer, text.name);
 }
 
 std::vector<Note> Machine::learn_lan(const base::Now& now, const LanResult& result) {
@@ -396,6 +394,10 @@ MeshPlan Machine::plan_mesh(const base::Now& now, const wg::Device& device,
     return note.level == Note::Level::trouble && note.peer &&
            std::exchange(refusals_[*note.peer], note.text) == note.text;
   });
+  for (const Note& note : plan.notes) {
+    if (note.peer && device.find(*note.peer) == nullptr)
+      names_.name_newcomer(*note.peer, settings_);
+  }
   record(now, plan.notes);
   return plan;
 }

@@ -103,4 +103,17 @@ void Names::settle(const wg::Device& device, Settings& settings, Memory& memory,
   }
 }
 
+void Names::name_newcomer(const wg::PublicKey& peer, Settings& settings) const {
+  if (!settings.name_of(peer).empty()) return;
+  for (const ByPeer* source : {&file_, &told_}) {
+    const auto found = source->find(peer);
+    if (found == source->end()) continue;
+    Taken taken;
+    for (const auto& [key, other] : settings.peers) (void)taken.take(other.name);
+    for (const auto& [key, name] : settings.names) (void)taken.take(name);
+    if (taken.take(found->second)) settings.names[peer] = found->second;
+    return;
+  }
+}
+
 }  // namespace updater

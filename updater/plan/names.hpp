@@ -27,6 +27,9 @@ class Names {
   /// call. \param memory remembers each peer's name. \param notes what a person should know.
   void settle(const wg::Device& device, Settings& settings, Memory& memory,
               std::vector<Note>& notes);
+  /// The same for a peer that is not on the device yet, until the next settle(): it is called what
+  /// the file or the public host calls it, unless another peer is called that.
+  void name_newcomer(const wg::PublicKey& peer, Settings& settings) const;
 
  private:
   using ByPeer = std::map<wg::PublicKey, std::string>;

@@ -11,7 +11,7 @@
 #include "schema/owner_name.hpp"
 #include "schema/peer_text.hpp"
 #include "updater/lookup/lookup.hpp"
-#include "updater/tunnel/tunnel_address.hpp"
+#include "updater/report/doctor_names.hpp"
 
 // The checks of `wg-updater doctor` that ask DNS, in the order of run(): is the zone found, do its
 // servers answer, does the resolver keep answers for too long, is this host's own record right, are
@@ -61,11 +61,12 @@ class Examination {
  public:
   Examination(const DoctorFacts& facts, dns::Outside& outside)
       : facts_(facts),
-        zone_(facts.daemon.zone),
+        zone_(facts_.daemon.zone),
         outside_(outside),
         probe_(dns::Name::join({schema::service_label, schema::protocol_label}, zone_)) {}
 
   std::vector<Diagnosis> run() {
+    learn_names(facts_, outside_);
     diagnoses_ = examine_device(facts_);
     const bool can_ask = probe_ && check_zone();
     check_for_hub(can_ask);
@@ -100,7 +101,7 @@ class Examination {
   [[nodiscard]] bool hides_address(const wg::PublicKey& key, const LookupResult& found);
   [[nodiscard]] LookupResult look_up(const wg::PublicKey& key);
 
-  const DoctorFacts& facts_;
+  DoctorFacts facts_;  // with the names that the private view tells
   const dns::Name& zone_;
   dns::Outside& outside_;
   std::optional<dns::Name> probe_;  // a TXT record that every zone of wg-dnsd has
@@ -339,13 +340,9 @@ void Examination::check_for_hub(bool can_ask) {
 
 /// The private view knows the public host's own keys; it is asked where this host is served.
 void Examination::check_hubs() {
-  const auto& configured = facts_.daemon.private_server;
-  const auto server =
-      configured ? configured : find_private_server(facts_.device, facts_.daemon.hubs, facts_.host);
-  const bool can_ask = server && server->port == dns::dns_port;
+  const auto server = find_private_address(facts_);
   for (const wg::DevicePeer& peer : facts_.device.peers) {
-    if (facts_.daemon.hubs.count(peer.public_key) != 0)
-      check_hub(peer, can_ask ? std::optional(server->address) : std::nullopt);
+    if (facts_.daemon.hubs.count(peer.public_key) != 0) check_hub(peer, server);
   }
 }
 

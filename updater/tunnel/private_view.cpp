@@ -20,6 +20,8 @@ using namespace std::chrono_literals;
 
 /// How often the list of the mesh is read.
 constexpr std::chrono::milliseconds mesh_interval = 20s;
+/// How often hubs' names are asked for: somebody may rename them.
+constexpr std::chrono::milliseconds name_interval = 60s;
 
 }  // namespace
 
@@ -53,7 +55,15 @@ void PrivateView::follow(const base::Now& now, const wg::Device& device,
     if (server) hub_servers_.emplace(hub, *server);
   }
   lan_.follow(now, device, host, server_);
+  ask_hub_names(now.steady);
   read_mesh(now.steady);
+}
+
+/// Hubs are not looked up, so nothing else tells what the public host is called.
+void PrivateView::ask_hub_names(base::SteadyTime now) {
+  if (now < names_due_) return;
+  names_due_ = now + jittered(name_interval, random_);
+  for (const auto& [hub, server] : hub_servers_) ask_text(hub);
 }
 
 /// The public view usually leaves out what the text says. A failure counts as an empty answer.

@@ -28,7 +28,8 @@ namespace updater {
 
 /// The conversation with the server inside the tunnel, which answers from the private view of the
 /// zone. Announces this host's LAN addresses there, and asks for those of the peers, for the texts
-/// of peers, and every 20 s for the list of the mesh. Used from the thread of its io_context.
+/// of peers, every minute for what hubs are called, and every 20 s for the list of the mesh. Used
+/// from the thread of its io_context.
 class PrivateView {
  public:
   /// Takes what the server says. Called from the io_context, never from inside a call of the view.
@@ -67,6 +68,7 @@ class PrivateView {
   void ask_lan(const wg::PublicKey& peer);
 
  private:
+  void ask_hub_names(base::SteadyTime now);
   void read_mesh(base::SteadyTime now);
   void learn_mesh(const base::Endpoint& server, const base::Expected<MeshList, LookupError>& list);
 
@@ -80,6 +82,7 @@ class PrivateView {
   LanExchange lan_;
   MeshReader mesh_reader_;
   base::SteadyTime mesh_due_;
+  base::SteadyTime names_due_;
   bool mesh_failing_ = false;  // logged
   std::minstd_rand random_{std::random_device()()};
 };

@@ -33,9 +33,9 @@ class Point:
         self.peers_file = self.folder / "peers.conf"
         self.peers_file.write_text("")
 
-    def add_peer(self, key, allowed_ips, psk=None, endpoint=None):
+    def add_peer(self, key, allowed_ips, psk=None, endpoint=None, name=None):
         with self.peers_file.open("a") as file:
-            file.write(f"[Peer]\nPublicKey = {key}\nAllowedIPs = {allowed_ips}\n")
+            file.write("[Peer]\n" + (f"# Name = {name}\n" if name else "") + f"PublicKey = {key}\nAllowedIPs = {allowed_ips}\n")
             if psk:
                 file.write(f"PresharedKey = {psk}\n")
             if endpoint:

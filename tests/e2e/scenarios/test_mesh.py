@@ -39,7 +39,7 @@ def prepare(world):
     for name, key in zip(NAMES, generate_private_keys(len(NAMES))):
         device = WireGuard(world.homes[name].node, f"wg-{name}", key, addresses=[f"{TUNNEL[name]}/24"])
         world.devices[name] = device
-        point.add_peer(device.public_key, f"{TUNNEL[name]}/32")
+        point.add_peer(device.public_key, f"{TUNNEL[name]}/32", name=name)
         device.add_peer(point.public_key, f"{TUNNEL['host']}/32,{RANGE}", f"{HOST}:{WIREGUARD_PORT}", KEEPALIVE)
     world.devices["host"] = point
     process = point.start()
@@ -62,6 +62,9 @@ def scenario(world):
     for name in NAMES:
         world.start_updater(name, "--mesh", RANGE, "--log-level", "debug")
     wait_until(lambda: all(is_direct(world, *pair) for pair in pairs), "a full mesh")
+    for name, other in pairs:
+        line = world.updaters[name].lines("joins the mesh with", TUNNEL[other])[0]
+        check(f"{other} ({world.devices[other].public_key[:4]}" in line, f"no name in {line}")
     for name, other in pairs:
         world.homes[name].node.output("ping", "-c", "1", "-W", "5", TUNNEL[other])
     print(f"three peers that knew only the host: a full mesh after {time.monotonic() - started:.1f} s")

@@ -94,6 +94,17 @@ TEST_CASE("a name is taken from the private view alone, and is in the log and th
   CHECK(name() == "robert");
 }
 
+TEST_CASE("the private view names hubs, too, and nobody who is no peer") {
+  Rig rig(smaller);
+  rig.step(0);
+  rig.machine().learn_private(hub, {true, {}, {}, "host"});
+  rig.machine().learn_private(larger, {false, {}, {}, "stranger"});
+  rig.step(1);
+  const auto& settings = rig.machine().settings();
+  CHECK(settings.describe(hub) == wg::describe_peer("host", hub));
+  CHECK(settings.name_of(larger).empty());
+}
+
 TEST_CASE("a peer that DNS shows where the zone is served is a hub that nobody configured") {
   Rig rig(smaller, {}, {{}, 25s, false});
   rig.keep_hub_alive(false);

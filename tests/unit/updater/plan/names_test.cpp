@@ -97,6 +97,26 @@ TEST_CASE(
   CHECK(longest.settings.name_of(bob) == std::string(61, 'x') + "-2");
 }
 
+TEST_CASE(
+    "a peer that comes to the device has its name before it is there, unless another has it") {
+  Rig rig;
+  rig.device = Rig::with({ann});
+  rig.names.learn_file({{ann, "ann"}});
+  rig.names.learn_told(bob, "bob");
+  rig.names.learn_told(eve, "Ann");
+  (void)rig.settle();
+  CHECK(rig.settings.name_of(bob).empty());
+  rig.names.name_newcomer(bob, rig.settings);
+  rig.names.name_newcomer(eve, rig.settings);
+  CHECK(rig.settings.name_of(bob) == "bob");
+  CHECK(rig.settings.name_of(eve).empty());
+  CHECK(!rig.memory.contains(bob));
+  rig.device = Rig::with({ann, bob, eve});
+  (void)rig.settle();
+  CHECK(rig.settings.name_of(bob) == "bob");
+  CHECK(rig.settings.name_of(eve) == "Ann-2");
+}
+
 TEST_CASE("what is no label names nobody, and a peer that left takes its name along") {
   Rig rig;
   rig.names.learn_file({{ann, "two words"}, {bob, "bob"}});

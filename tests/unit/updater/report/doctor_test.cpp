@@ -52,7 +52,8 @@ struct World final : dns::Outside {
   std::map<wg::PublicKey, std::string> roles;  ///< of texts that the resolver gives
   /// Of texts in the tunnel: hub, empty for another peer, or public for what the public view says.
   std::map<wg::PublicKey, std::string> private_roles;
-  std::map<wg::PublicKey, Rcode> rcodes;  ///< for peers that are not found
+  std::map<wg::PublicKey, std::string> private_names;  ///< of texts in the tunnel
+  std::map<wg::PublicKey, Rcode> rcodes;               ///< for peers that are not found
   std::map<wg::PublicKey, std::string> places = {{own_key, seen}, {bob, "203.0.113.2"}};
   std::optional<std::string> hidden;  ///< an address that the resolver hides
 
@@ -97,6 +98,8 @@ struct World final : dns::Outside {
       std::vector<std::string> strings = {"txtvers=1", "pub=" + peer.to_base64()};
       if (role.empty()) strings.push_back("allowed=10.77.0.9/32");
       if (role == "hub") strings.push_back("role=hub");
+      const auto called = private_names.find(peer);
+      if (called != private_names.end()) strings.push_back("name=" + called->second);
       Reply reply{.rcode = Rcode::noerror};
       reply.answer = {text(asked, strings)};
       return reply;
@@ -297,6 +300,22 @@ TEST_CASE("the doctor prints the line that names the hub") {
   world.places[hub] = "198.51.100.2";
   CHECK(control::diagnoses_text(updater::examine(facts, world)).find(": hub: ") ==
         std::string::npos);
+}
+
+TEST_CASE("without a daemon, peers are called what the private view calls them") {
+  World world;
+  DoctorFacts facts = healthy_facts();
+  world.private_roles = {{hub, "hub"}, {bob, ""}};
+  world.private_names = {{hub, "host"}, {bob, "robert"}};
+  world.rcodes[bob] = Rcode::nxdomain;
+  const auto told = [&] { return control::diagnoses_text(updater::examine(facts, world)); };
+  CHECK(told().find("host " + hub.to_base64() + " is the public host's own key") !=
+        std::string::npos);
+  CHECK(told().find("does not know robert " + bob.to_base64()) != std::string::npos);
+  facts.daemon.names[bob] = "bob";  // the daemon's word goes first
+  CHECK(told().find("does not know bob " + bob.to_base64()) != std::string::npos);
+  world.private_roles.clear();  // nobody answers there
+  CHECK(told().find("does not know bob " + bob.to_base64()) != std::string::npos);
 }
 
 TEST_CASE("what the doctor of the updater does not find fault with") {

@@ -212,6 +212,26 @@ TEST_CASE("each hub has a server of its own inside its tunnel") {
   CHECK_FALSE(world.view.say_via({other, {alice}}));
 }
 
+TEST_CASE("the public host is asked once a minute what it is called") {
+  World world;
+  world.server.records[dns::RrType::txt] =
+      strings({"txtvers=1", "pub=" + alice.to_base64(), "role=hub", "name=host"});
+  wg::DevicePeer hub;
+  hub.public_key = alice;
+  world.device.peers = {hub};
+  const auto follow = [&](double seconds) {
+    world.view.follow(at(seconds), world.device, {alice}, world.host);
+  };
+  follow(0);
+  CHECK(world.until([&] { return world.reader.texts.size() == 1; }));
+  CHECK(world.reader.texts.at(0).first == alice);
+  CHECK(world.reader.texts.at(0).second.name == "host");
+  follow(40);
+  follow(80);
+  CHECK(world.until([&] { return world.reader.texts.size() == 2; }));
+  CHECK(world.server.questions[dns::RrType::txt] == 2);
+}
+
 TEST_CASE("LAN addresses that the operator wrote down come before those that the peer told") {
   World world;
   world.config.settings.peers[bob].lan_candidates = {endpoint("192.168.1.7:51820")};
