@@ -191,7 +191,7 @@ class State(Process):
         names = self.names()
         self.assertEqual(set(names), set(expected))
         for key, name in expected.items():  # many files have an alice: all but one get a number
-            self.assertRegex(names[key], rf"^{re.escape(name)}(-\d+)?$" if name else "^$")
+            self.assertRegex(names[key] or "", rf"^{re.escape(name)}(-\d+)?$" if name else "^$")
         given = [name for name in names.values() if name]
         self.assertEqual(len(set(given)), len(given))
         for file in files:  # as `wg-quick save` writes it
