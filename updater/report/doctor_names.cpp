@@ -2,6 +2,7 @@
 
 #include <variant>
 
+#include "dns/server_address.hpp"
 #include "schema/owner_name.hpp"
 #include "schema/peer_text.hpp"
 #include "updater/tunnel/tunnel_address.hpp"
