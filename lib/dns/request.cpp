@@ -191,8 +191,12 @@ std::optional<Request> parse_request(base::Bytes packet) {
     // RFC 2136 for UPDATE). An UPDATE is granted only inside a tunnel, where the sender's WireGuard
     // key is proven.
     const Opcode opcode{request.opcode};
-    request.rcode =
-        opcode == Opcode::notify || opcode == Opcode::update ? Rcode::refused : Rcode::notimp;
+    const bool is_known = opcode == Opcode::notify || opcode == Opcode::update;
+    request.rcode = is_known ? Rcode::refused : Rcode::notimp;
+    // What RD and CD ask for is said of a query alone: a reply to what we do not know promises
+    // nothing (as BIND answers).
+    request.recursion_desired = request.recursion_desired && is_known;
+    request.checking_disabled = request.checking_disabled && is_known;
   }
   return result;
 }

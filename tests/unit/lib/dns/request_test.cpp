@@ -209,6 +209,19 @@ TEST_CASE("EDNS options: cookies, NSID, keepalive") {
   CHECK(request->edns->client_cookie.empty());
 }
 
+TEST_CASE("RD and CD come back, but not with an operation that nobody knows") {
+  for (const auto& [flags, comes_back] :
+       {std::pair{0x01, true}, std::pair{0x21, true}, std::pair{0x29, true}, std::pair{0x09, false},
+        std::pair{0x11, false}, std::pair{0x79, false}}) {
+    CAPTURE(flags);
+    const Octets packet = header(static_cast<std::uint8_t>(flags), 0x10, 1, 0, 0, 0) + question_srv;
+    const auto request = dns::parse_request(packet);
+    REQUIRE(request.has_value());
+    CHECK(request->recursion_desired == comes_back);
+    CHECK(request->checking_disabled == comes_back);
+  }
+}
+
 TEST_CASE("what a request says") {
   const Octets packet = header(0x01, 0x10, 1, 0, 0, 1) + question_srv + opt;
   const auto request = dns::parse_request(packet);
