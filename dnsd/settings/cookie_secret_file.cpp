@@ -15,7 +15,8 @@ std::optional<CookieSecrets> load_cookie_secrets(const Config& config) {
   const std::string& path = *config.cookie_secret_file;
   auto text = base::read_file(path);
   if (!text)
-    throw ConfigError(fmt::format("cookie-secret-file {}: {}", path, text.error().message()));
+    throw ConfigError(
+        fmt::format("cookie-secret-file {}: {}", path, base::explain_read_error(text.error())));
   const auto secrets = parse_cookie_secrets(*text);
   OPENSSL_cleanse(text->data(), text->size());
   if (!secrets) throw ConfigError(fmt::format("cookie-secret-file {}: {}", path, secrets.error()));
@@ -23,6 +24,8 @@ std::optional<CookieSecrets> load_cookie_secrets(const Config& config) {
 }
 
 base::Expected<CookieSecrets, std::string> parse_cookie_secrets(std::string_view text) {
+  if (const auto fault = base::find_encoding_fault(text); !fault.empty())
+    return base::Unexpected(std::string(fault));
   CookieSecrets secrets;
   std::size_t count = 0;
   for (std::size_t line = 1; !text.empty(); ++line) {

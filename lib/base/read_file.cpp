@@ -1,10 +1,13 @@
 #include "base/read_file.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -82,6 +85,37 @@ Expected<std::string, std::error_code> read_file(const std::filesystem::path& pa
   }
   text.resize(size);
   return text;
+}
+
+std::string explain_read_error(const std::error_code& error) {
+  if (error == FileError::not_a_file) return "is not a regular file";
+  if (error == std::errc::is_a_directory) return "is a folder, and a file is expected";
+  if (error == std::errc::file_too_large)
+    return fmt::format("is longer than {} MiB", max_file_octets >> 20U);
+  const std::string why = fmt::format("cannot be read: {}", error.message());
+  if (error != std::errc::permission_denied) return why;
+  return fmt::format(
+      "{}: this program runs as the user {}, who must be allowed to read it and to enter its "
+      "folders (setfacl -m u:{}:r FILE, u:{}:x FOLDER), or be given a copy (systemd: "
+      "LoadCredential=)",
+      why, user_name(), user_name(), user_name());
+}
+
+std::string_view find_encoding_fault(std::string_view text) {
+  if (text.starts_with("\xef\xbb\xbf")) return "begins with a byte order mark; save it without one";
+  if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff"))
+    return "is UTF-16; save it as UTF-8";
+  return {};
+}
+
+std::string user_name() {
+  const ::uid_t user = ::geteuid();
+  std::array<char, 4096> buffer{};
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwuid_r(user, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
+    return found->pw_name;
+  return std::to_string(user);
 }
 
 }  // namespace base

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 #include "base/expected.hpp"
@@ -29,6 +30,17 @@ inline constexpr std::size_t max_file_octets = std::size_t{1} << 30U;
 /// file_too_large
 [[nodiscard]] Expected<std::string, std::error_code> read_file(const std::filesystem::path& path,
                                                                std::size_t max = max_file_octets);
+
+/// Why a file could not be read, for people, behind its name: `cannot be read: No such file or
+/// directory`. \param error of open_file() or read_file()
+[[nodiscard]] std::string explain_read_error(const std::error_code& error);
+
+/// What an editor made of a text that programs read octet by octet, and what would be right; empty:
+/// nothing. Tells a byte order mark of UTF-8 and of UTF-16.
+[[nodiscard]] std::string_view find_encoding_fault(std::string_view text);
+
+/// Who this program is for the files of the system: the name of its effective user, or the number.
+[[nodiscard]] std::string user_name();
 
 }  // namespace base
 

@@ -68,13 +68,13 @@ class Reader {
   [[nodiscard]] Problem read_file(const std::string& path) {
     std::error_code ec;
     const auto whole = std::filesystem::canonical(path, ec);
-    if (ec) return ZoneFileError{path, 0, ec.message()};
+    if (ec) return ZoneFileError{path, 0, base::explain_read_error(ec)};
     // The zone file may be a link to another folder; what it includes is where the link is.
     const auto absolute = std::filesystem::absolute(path, ec);
     if (!ec) folder_ = std::filesystem::canonical(absolute.parent_path(), ec);
     if (ec) return ZoneFileError{path, 0, ec.message()};
     const auto text = base::read_file(whole);
-    if (!text) return ZoneFileError{path, 0, text.error().message()};
+    if (!text) return ZoneFileError{path, 0, base::explain_read_error(text.error())};
     open_.push_back({path, whole});
     return read_text(*text, path, zone_);
   }

@@ -1,7 +1,10 @@
 #include "dns/zone_file_lexer.hpp"
 
 #include <array>
+#include <string>
 #include <utility>
+
+#include "base/read_file.hpp"
 
 namespace dns {
 namespace {
@@ -22,14 +25,12 @@ bool is_escape_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
-
 }  // namespace
 
 base::Expected<bool, ZoneLexerError> ZoneLexer::next(ZoneEntry& entry) {
   entry.tokens.clear();
-  if (at_ == 0 && text_.starts_with(byte_order_mark))
-    return base::Unexpected(error("begins with a byte order mark; save it without one"));
+  const std::string_view fault = at_ == 0 ? base::find_encoding_fault(text_) : std::string_view();
+  if (!fault.empty()) return base::Unexpected(error(std::string(fault)));
   std::uint32_t opened = 0;  // the line of the parenthesis that is open; 0: none
   bool is_line_start = true;
   while (at_ < text_.size()) {

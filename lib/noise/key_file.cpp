@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "base/encoding.hpp"
+#include "base/read_file.hpp"
 #include "base/replace_file.hpp"
 #include "base/secret_file.hpp"
 
@@ -24,7 +25,9 @@ base::Expected<Key, std::string> read_key(const std::string& path, const char* w
   base::WipedBuffer<char> buffer(max_octets);
   const auto text = base::read_secret_file(path, buffer);
   if (!text)
-    return base::Unexpected(fmt::format("{}: cannot be read: {}", path, text.error().message()));
+    return base::Unexpected(fmt::format("{}: {}", path, base::explain_read_error(text.error())));
+  if (const auto fault = base::find_encoding_fault(*text); !fault.empty())
+    return base::Unexpected(fmt::format("{}: {}", path, fault));
   const auto key = parse_secret<Key>(*text);
   if (!key)
     return base::Unexpected(

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/encoding.hpp"
+#include "base/read_file.hpp"
 #include "wg/config_names.hpp"
 #include "wg/config_overlap.hpp"
 #include "wg/key_index.hpp"
@@ -22,8 +23,6 @@ namespace wg {
 namespace {
 
 using base::equals_ignoring_case;
-
-constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 
 std::string_view trim(std::string_view text) {
   while (!text.empty() && is_config_space(text.front())) text.remove_prefix(1);
@@ -313,10 +312,7 @@ class Parser {
     else if (section_ == Section::peer)
       read_peer_setting(name.text(), value.text(), std::move(problem));
     else if (section_ == Section::none)
-      fail_outside(content.starts_with(byte_order_mark)
-                       ? "a byte order mark, which WireGuard refuses,"
-                   : equals == std::string_view::npos ? "text"
-                                                      : quote_word(word));
+      fail_outside(equals == std::string_view::npos ? "text" : quote_word(word));
   }
 
   /// \param value as wg-quick sees it: the word itself in a line without `=`.
@@ -472,6 +468,13 @@ class Parser {
 }  // namespace
 
 ConfigFile parse_config_file(std::string_view text) {
+  // wg would stumble over its first line, and say nothing of the reason.
+  if (const auto fault = base::find_encoding_fault(text); !fault.empty()) {
+    ConfigFile file;
+    file.errors.push_back({1, fmt::format("the file {}: no peer of it is read", fault)});
+    file.lost_unknown = 1;
+    return file;
+  }
   const Cleaned cleaned(text, [](char c) { return c == '\0'; });  // so does the shell of wg-quick
   return Parser().parse(cleaned.text());
 }

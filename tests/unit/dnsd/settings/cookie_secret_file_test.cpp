@@ -38,9 +38,10 @@ TEST_CASE("a secret file that the configuration names is read, and told by name 
   dnsd::Config config;
   CHECK_FALSE(dnsd::load_cookie_secrets(config).has_value());
   config.cookie_secret_file = "/nonexistent/secret";
-  CHECK_THROWS_WITH_AS((void)dnsd::load_cookie_secrets(config),
-                       "cookie-secret-file /nonexistent/secret: No such file or directory",
-                       dnsd::ConfigError);
+  CHECK_THROWS_WITH_AS(
+      (void)dnsd::load_cookie_secrets(config),
+      "cookie-secret-file /nonexistent/secret: cannot be read: No such file or directory",
+      dnsd::ConfigError);
   config.cookie_secret_file = SOURCE_DIR "/README.md";
   CHECK_THROWS_WITH_AS((void)dnsd::load_cookie_secrets(config),
                        doctest::Contains("README.md: line "), dnsd::ConfigError);

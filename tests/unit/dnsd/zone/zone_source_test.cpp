@@ -238,7 +238,7 @@ TEST_CASE("warnings of the reading and of the zone name file and line") {
 TEST_CASE("a zone file that is not there is named") {
   Config config = plain_config();
   config.zone_file = "/nowhere/zone";
-  CHECK(error_of(config) == "/nowhere/zone: No such file or directory");
+  CHECK(error_of(config) == "/nowhere/zone: cannot be read: No such file or directory");
 }
 
 TEST_CASE("a made zone that cannot be says so without a file") {

@@ -62,6 +62,7 @@ TEST_CASE("what cannot be cut is told with its line") {
        "\xef\xbb\xbf"
        "a b\n",
        "1! begins with a byte order mark"},
+      {"UTF-16", "\xff\xfe" + std::string("a\0\n\0", 4), "1! is UTF-16; save it as UTF-8"},
       {"a NUL octet", std::string("a b\nc \0\n", 8), "1: a b\n2! a NUL octet"},
       {"a NUL octet in a word", std::string("a\0b\n", 4), "1! a NUL octet"},
       {"a NUL octet in quotes", std::string("a \"\0\"\n", 6), "1! a NUL octet"},

@@ -345,5 +345,5 @@ TEST_CASE("a loop of files is named from file to file") {
 TEST_CASE("a zone file that is not there is named") {
   const auto result = dns::read_zone_file("/nowhere/zone", zone);
   REQUIRE_FALSE(result);
-  CHECK(result.error().to_string() == "/nowhere/zone: No such file or directory");
+  CHECK(result.error().to_string() == "/nowhere/zone: cannot be read: No such file or directory");
 }

@@ -188,7 +188,11 @@ TEST_CASE("a line outside a section costs the peers of the file, and the rest is
   CHECK(file.lost_unknown == 1);
   const auto marked = wg::parse_config_file("\xef\xbb\xbf[Interface]\n" + peer(alice));
   REQUIRE(marked.errors.size() == 1);
-  CHECK(marked.errors[0].message.starts_with("a byte order mark"));
+  CHECK(marked.errors[0].message.find("a byte order mark") != std::string::npos);
+  CHECK(marked.peers.empty());
+  const auto wide = wg::parse_config_file("\xff\xfe[" + peer(alice));
+  REQUIRE(wide.errors.size() == 1);
+  CHECK(wide.errors[0].message.find("UTF-16") != std::string::npos);
 }
 
 TEST_CASE("a peer with a wrong section and a right one is not lost") {
