@@ -1,5 +1,7 @@
 #include "dnsd/host/port_holder.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -85,6 +87,12 @@ void find_process(std::uint64_t inode, PortHolder& holder) {
 }
 
 }  // namespace
+
+std::string describe(const PortHolder& holder) {
+  if (holder.program.empty())
+    return "another program (root can see which), or a WireGuard interface (see `wg show`)";
+  return fmt::format("{} (process {})", holder.program, holder.process);
+}
 
 std::vector<OpenSocket> parse_open_sockets(std::string_view text) {
   std::vector<OpenSocket> result;

@@ -34,6 +34,9 @@ struct PortHolder {
   base::Endpoint local;  ///< what it holds
 };
 
+/// `dnsmasq (process 812)`, or that it is not readable.
+[[nodiscard]] std::string describe(const PortHolder& holder);
+
 /// \return nullopt: no socket is seen there. Reads /proc; takes milliseconds.
 [[nodiscard]] std::optional<PortHolder> find_port_holder(dns::Transport transport,
                                                          const base::Endpoint& endpoint);

@@ -63,9 +63,4 @@ std::string describe(const BindAddress& address) {
   return address.device.empty() ? text : text + "%" + address.device;
 }
 
-std::string describe(const PortHolder& holder) {
-  if (holder.program.empty()) return "another program (root can see which)";
-  return fmt::format("{} (process {})", holder.program, holder.process);
-}
-
 }  // namespace dnsd

@@ -16,7 +16,5 @@ namespace dnsd {
 
 /// `192.0.2.1:53`, with `%wg0` behind it when it is tied to that interface.
 [[nodiscard]] std::string describe(const BindAddress& address);
-/// `dnsmasq (process 812)`, or that it is not readable.
-[[nodiscard]] std::string describe(const PortHolder& holder);
 
 }  // namespace dnsd

@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "dnsd/host/port_holder.hpp"
 #include "noise/key_file.hpp"
 
 // A report on its way: the point's thread ─▶ post ─▶ take() on the thread of `io` ─▶ registry,
@@ -25,6 +26,25 @@ std::vector<PointPeer> point_peers(const Config& config, const wg::PublicKey& ow
                      peer.allowed_ips, peer.is_relayed});
   }
   return peers;
+}
+
+/// Why a point cannot listen, and what would help.
+std::string explain_open_error(const base::Endpoint& listen, const std::error_code& error) {
+  const std::string place = fmt::format("observe {0}: UDP {0}", listen.to_string());
+  if (error == std::errc::address_in_use) {
+    const auto holder = find_port_holder(dns::Transport::udp, listen);
+    return fmt::format("{} is held by {}: stop it, or give the point another port", place,
+                       holder ? describe(*holder) : "another program");
+  }
+  if (error == std::errc::address_not_available)
+    return fmt::format("{}: this host does not have this address; {} is all that it has", place,
+                       listen.address.is_ipv4() ? "0.0.0.0" : "[::]");
+  if (error == std::errc::permission_denied)
+    return fmt::format(
+        "{} is a privileged port: take one above 1023, or give wg-dnsd the capability "
+        "CAP_NET_BIND_SERVICE",
+        place);
+  return fmt::format("{} cannot be listened on: {}", place, error.message());
 }
 
 std::optional<RelayRates> relay_of(const Config& config, const ConfiguredPoint& point) {
@@ -155,7 +175,7 @@ base::Expected<void, std::string> PointSources::open(Entry& entry, const Config&
         });
       },
       inner_, trial_budget_);
-  if (!opened) return base::Unexpected(opened.error());
+  if (!opened) return base::Unexpected(explain_open_error(listen, opened.error()));
   ObservationPoint& point = **opened;
   for (const ObservationPoint* other : this->opened()) {
     if (other->public_key() == point.public_key())

@@ -9,7 +9,6 @@
 
 #include "dnsd/point/observation_point.hpp"
 
-#include <fmt/format.h>
 #include <linux/capability.h>
 #include <sys/resource.h>
 
@@ -449,13 +448,11 @@ class ObservationPoint::Impl : public noise::Engine::Handler,
   std::thread thread_;
 };
 
-base::Expected<std::unique_ptr<ObservationPoint>, std::string> ObservationPoint::open(
+base::Expected<std::unique_ptr<ObservationPoint>, std::error_code> ObservationPoint::open(
     Settings settings, const wg::PrivateKey& key, Report report, InnerHandler inner,
     TrialBudget& budget) {
   auto socket = PointSocket::open(settings.listen);
-  if (!socket)
-    return base::Unexpected(fmt::format("observe {}: cannot listen there: {}",
-                                        settings.listen.to_string(), socket.error().message()));
+  if (!socket) return base::Unexpected(socket.error());
   return std::unique_ptr<ObservationPoint>(new ObservationPoint(std::make_unique<Impl>(
       std::move(settings), key, std::move(report), std::move(inner), budget, std::move(*socket))));
 }

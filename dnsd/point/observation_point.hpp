@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -87,8 +88,8 @@ class ObservationPoint {
 
   /// Binds, so that an error shows at once; nothing is received before start(). \param budget
   /// shared by all points of this host; outlives this.
-  /// \error one sentence that names the address
-  [[nodiscard]] static base::Expected<std::unique_ptr<ObservationPoint>, std::string> open(
+  /// \error of bind(2)
+  [[nodiscard]] static base::Expected<std::unique_ptr<ObservationPoint>, std::error_code> open(
       Settings settings, const wg::PrivateKey& key, Report report, InnerHandler inner,
       TrialBudget& budget);
   /// Stops the thread; nothing is reported afterwards.

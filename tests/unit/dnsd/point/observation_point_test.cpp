@@ -232,7 +232,7 @@ TEST_CASE("IPv6, and a port that is held is told") {
   CHECK(peer.run_until([&] { return peer.received_count >= 2; }));
   const auto second = ObservationPoint::open({f.place, {}}, wg::PrivateKey(), {}, {}, f.budget);
   REQUIRE_FALSE(second.has_value());
-  CHECK(second.error().find(f.place.to_string()) != std::string::npos);
+  CHECK(second.error() == std::errc::address_in_use);
 }
 
 }  // namespace
