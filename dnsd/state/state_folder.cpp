@@ -12,6 +12,7 @@
 
 #include "base/file_descriptor.hpp"
 #include "base/last_error.hpp"
+#include "base/read_file.hpp"
 #include "base/replace_file.hpp"
 
 namespace dnsd {
@@ -105,6 +106,25 @@ base::Expected<void, std::string> make_empty_file(const std::string& path) {
   if (!file || ::fchmod(file.get(), S_IRUSR | S_IWUSR) != 0)
     return base::Unexpected(base::last_error().message());
   return {};
+}
+
+std::optional<std::string> find_missing_right(const std::string& folder, const std::string& path) {
+  const auto lacks = [](const std::string& what, int right) {
+    return ::faccessat(AT_FDCWD, what.c_str(), right, AT_EACCESS) != 0 &&
+           (errno == EACCES || errno == EROFS);
+  };
+  const auto tell = [&](const std::string& what) {
+    if (errno == EROFS)
+      return fmt::format("{} is on a file system that is mounted read-only", what);
+    return fmt::format(
+        "Permission denied: the user {0} must be allowed to read and write {1} (chown -R {0} {2})",
+        base::user_name(), what, folder);
+  };
+  if (lacks(folder, R_OK | W_OK | X_OK)) return tell(folder);
+  for (const char* suffix : {"", "-wal", "-shm", "-journal"}) {
+    if (lacks(path + suffix, R_OK | W_OK)) return tell(path + suffix);
+  }
+  return std::nullopt;
 }
 
 }  // namespace dnsd

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,5 +27,10 @@ enum class StateFile : unsigned char { made, empty, in_use };
 /// An empty file in a new place, for its owner alone: what stood there is removed. \error of the
 /// system, in words
 [[nodiscard]] base::Expected<void, std::string> make_empty_file(const std::string& path);
+
+/// Which right the user of this program lacks on the state, and what would help; nullopt: none is
+/// seen to be missing. SQLite says of it `disk I/O error`, or that the database is read-only.
+[[nodiscard]] std::optional<std::string> find_missing_right(const std::string& folder,
+                                                            const std::string& path);
 
 }  // namespace dnsd

@@ -256,7 +256,7 @@ void StateStore::try_to_open() {
     open_or_start_afresh();
   } catch (const SqliteError& error) {
     database_.reset();
-    problem_ = in_memory_only(path_, error.message);
+    problem_ = in_memory_only(path_, find_missing_right(folder_, path_).value_or(error.message));
   }
 }
 
@@ -352,7 +352,9 @@ StateStore::WriteError StateStore::replace_lost_file() {
 }
 
 StateStore::WriteError StateStore::recover(const SqliteError& error) {
-  WriteError result{fmt::format("{}: {}", path_, error.message), false};
+  WriteError result{
+      fmt::format("{}: {}", path_, find_missing_right(folder_, path_).value_or(error.message)),
+      false};
   if (!error.is_damage()) return result;
   try {
     put_aside("damaged", error.message);
@@ -360,7 +362,7 @@ StateStore::WriteError StateStore::recover(const SqliteError& error) {
     result = {problem_, true};
   } catch (const SqliteError& again) {
     database_.reset();
-    problem_ = in_memory_only(path_, again.message);
+    problem_ = in_memory_only(path_, find_missing_right(folder_, path_).value_or(again.message));
     result.message = problem_;
   }
   return result;
