@@ -33,6 +33,25 @@ void check_points(const Config& config) {
   }
 }
 
+/// A point and a listener cannot have one UDP port of one address.
+void check_ports(const Config& config) {
+  const auto listening = config.listen.empty() ? default_listeners() : config.listen;
+  for (const ConfiguredPoint& point : config.points) {
+    for (const ListenAddress& listener : listening) {
+      const base::Endpoint& a = point.listen;
+      const base::Endpoint& b = listener.endpoint;
+      const bool overlap =
+          a.port == b.port && a.address.family() == b.address.family() &&
+          (a.address == b.address || a.address.is_unspecified() || b.address.is_unspecified());
+      if (overlap)
+        throw ConfigError(
+            fmt::format("observe: UDP {} is where DNS is answered ({}): give the point another "
+                        "port, such as 51820",
+                        a.to_string(), b.to_string()));
+    }
+  }
+}
+
 }  // namespace
 
 std::string key_file_of(const Config& config, const ConfiguredPoint& point) {
@@ -61,6 +80,7 @@ void check_whole(const Config& config) {
     throw ConfigError(
         "wgsd: true needs padded-names: true: its list leads to names in the padded spelling");
   check_points(config);
+  check_ports(config);
 }
 
 }  // namespace dnsd

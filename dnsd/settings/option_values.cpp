@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "base/encoding.hpp"
+#include "config/values.hpp"
 #include "dns/server_address.hpp"
 #include "schema/zone_name.hpp"
 
@@ -32,6 +33,9 @@ struct RateUnit {
 constexpr std::array<RateUnit, 3> rate_units{
     {{'G', 1'000'000'000}, {'M', 1'000'000}, {'k', 1'000}}};
 constexpr std::uint64_t max_bit_rate = 1'000'000'000'000;
+
+constexpr std::string_view no_such_server =
+    "an address needs a name, which the parent zone will lead to";
 
 /// Each once.
 bool add_prefix(std::vector<base::Prefix>& known, const std::string& value) {
@@ -76,7 +80,8 @@ bool add_point(Config& config, const std::string& value) {
     rest = rest.substr(0, comma);
   }
   const std::size_t equals = std::min(rest.find('='), rest.size());
-  const auto listen = base::Endpoint::parse(rest.substr(0, equals));
+  auto listen = base::Endpoint::parse(rest.substr(0, equals));
+  if (listen) listen->address = listen->address.unmapped();
   if (!listen || equals + 1 == rest.size() ||
       std::any_of(config.points.begin(), config.points.end(),
                   [&](const ConfiguredPoint& known) { return known.listen == *listen; }))
@@ -85,6 +90,15 @@ bool add_point(Config& config, const std::string& value) {
   if (equals < rest.size()) point.key_file = rest.substr(equals + 1);
   config.points.push_back(std::move(point));
   return true;
+}
+std::string point_fault(std::string_view value) {
+  const std::string_view place = value.substr(0, value.find_first_of("=,"));
+  if (base::Endpoint::parse(place)) {
+    const bool has_file = place.size() < value.size() && value[place.size()] == '=';
+    return has_file && place.size() + 1 == value.size() ? "the file name behind '=' is missing"
+                                                        : "";
+  }
+  return config::address_fault(place);
 }
 std::vector<std::string> get_points(const Config& config) {
   std::vector<std::string> values;
@@ -154,8 +168,9 @@ std::vector<std::string> get_listen(const Config& config, View view) {
 
 bool add_name_server(Config& config, const std::string& value) {
   const std::size_t equals = value.find('=');
-  const auto name = dns::Name::parse(value.substr(0, equals));
-  if (!name || name->view().is_root()) return false;
+  const std::string host = value.substr(0, equals);
+  const auto name = dns::Name::parse(host);
+  if (schema::find_host_fault(host) || !name) return false;
   if (std::any_of(config.name_servers.begin(), config.name_servers.end(),
                   [&](const NameServer& known) { return known.name == *name; }))
     return false;
@@ -164,12 +179,30 @@ bool add_name_server(Config& config, const std::string& value) {
     const std::size_t end = value.find(',', begin + 1);
     const auto address = base::IpAddress::parse(std::string_view(value).substr(
         begin + 1, end == std::string::npos ? end : end - begin - 1));
-    if (!address) return false;
-    server.addresses.push_back(*address);
+    if (!address || address->is_unspecified()) return false;
+    server.addresses.push_back(address->unmapped());
     begin = end;
   }
   config.name_servers.push_back(std::move(server));
   return true;
+}
+std::string name_server_fault(std::string_view value) {
+  const std::size_t equals = value.find('=');
+  const std::string_view host = value.substr(0, equals);
+  if (base::IpAddress::parse(host) || base::Endpoint::parse(host))
+    return fmt::format("'{}' alone: {}", host, no_such_server);
+  if (const auto fault = schema::find_host_fault(host)) return *fault;
+  std::string_view rest = equals == std::string_view::npos ? "" : value.substr(equals + 1);
+  while (true) {
+    const std::size_t end = std::min(rest.find(','), rest.size());
+    const std::string_view one = rest.substr(0, end);
+    if (base::Endpoint::parse(one)) return fmt::format("'{}' has a port: DNS has 53 alone", one);
+    const auto address = base::IpAddress::parse(one);
+    if (!address) return fmt::format("'{}' is no address", one);
+    if (address->is_unspecified()) return fmt::format("'{}' is no place where one can ask", one);
+    if (end == rest.size()) return {};
+    rest.remove_prefix(end + 1);
+  }
 }
 std::vector<std::string> get_name_servers(const Config& config) {
   std::vector<std::string> values;
@@ -225,6 +258,7 @@ std::vector<std::string> get_poll_interval(const Config& config) {
 }
 
 bool add_address_range(Config& config, const std::string& value) {
+  if (!config::parse_range(value)) return false;
   return add_prefix(config.address_range, value);
 }
 

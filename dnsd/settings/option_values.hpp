@@ -16,6 +16,7 @@ namespace dnsd {
 [[nodiscard]] std::vector<std::string> get_zone(const Config& config);
 
 [[nodiscard]] bool add_point(Config& config, const std::string& value);
+[[nodiscard]] std::string point_fault(std::string_view value);
 [[nodiscard]] std::vector<std::string> get_points(const Config& config);
 
 /// Bits per second: a number, with k, M or G behind it for thousands, millions, milliards; at most
@@ -44,6 +45,7 @@ template <auto member>
 void clear_listen(Config& config, View view);
 
 [[nodiscard]] bool add_name_server(Config& config, const std::string& value);
+[[nodiscard]] std::string name_server_fault(std::string_view value);
 [[nodiscard]] std::vector<std::string> get_name_servers(const Config& config);
 
 [[nodiscard]] bool add_public_part(Config& config, const std::string& value);

@@ -26,6 +26,10 @@ constexpr std::string_view listen_allowed =
     "ADDRESS or ADDRESS:PORT, IPv6 with a port as [ADDRESS]:PORT; 0.0.0.0 or :: for all addresses; "
     "each once";
 
+std::string zone_fault(std::string_view value) {
+  return schema::find_zone_fault(value).value_or("");
+}
+
 bool is_label_or_empty(std::string_view text) {
   return text.empty() || !schema::check_peer_label(text);
 }
@@ -39,6 +43,7 @@ constexpr std::array table{
            .placeholder = "NAME",
            .help = "The zone that is served, delegated to this host by its parent zone.",
            .allowed = schema::zone_name_allowed,
+           .fault = zone_fault,
            .has_default = false,
            .set = set_zone,
            .get = get_zone},
@@ -60,6 +65,7 @@ constexpr std::array table{
                    "tunnels; with no-relay it passes nothing on.",
            .allowed = "ADDRESS:PORT or ADDRESS:PORT=FILE, IPv6 as [ADDRESS]:PORT, and behind it "
                       "at most one ,ADDRESS of each family and ,no-relay; each ADDRESS:PORT once",
+           .fault = point_fault,
            .is_path_behind_equals = true,
            .set = add_point,
            .clear = config::clear<&Config::points>,
@@ -99,7 +105,8 @@ constexpr std::array table{
            .placeholder = "PREFIX",
            .help = "wg-dnsd peer new takes the next free address inside the tunnel from here, one "
                    "of each family.",
-           .allowed = "ADDRESS/LENGTH, each once",
+           .allowed = "ADDRESS/LENGTH with a length of 1 or more, each once",
+           .fault = config::range_fault,
            .set = add_address_range,
            .clear = config::clear<&Config::address_range>,
            .get =
@@ -119,6 +126,7 @@ constexpr std::array table{
            .help = "Answers the public view here, over UDP and TCP. With no listener of either "
                    "kind: port 53 on all addresses.",
            .allowed = listen_allowed,
+           .fault = config::address_fault,
            .set = [](Config& c,
                      const std::string& value) { return add_listen(c, value, View::public_view); },
            .clear = [](Config& c) { clear_listen(c, View::public_view); },
@@ -128,6 +136,7 @@ constexpr std::array table{
            .placeholder = "ADDR[:PORT]",
            .help = "Answers the private view here, over UDP and TCP.",
            .allowed = listen_allowed,
+           .fault = config::address_fault,
            .set = [](Config& c,
                      const std::string& value) { return add_listen(c, value, View::private_view); },
            .clear = [](Config& c) { clear_listen(c, View::private_view); },
@@ -145,7 +154,9 @@ constexpr std::array table{
            .placeholder = "NAME[=ADDR[,ADDR]]",
            .help = "A name server of the zone that is made, and its addresses. Default: ns1 in "
                    "the zone, with this host's global addresses.",
-           .allowed = "NAME, NAME=ADDRESS or NAME=ADDRESS,ADDRESS, each name once",
+           .allowed = "NAME, NAME=ADDRESS or NAME=ADDRESS,ADDRESS, each name once; such as "
+                      "ns1.wg.example.org=203.0.113.10",
+           .fault = name_server_fault,
            .set = add_name_server,
            .clear = config::clear<&Config::name_servers>,
            .get = get_name_servers},
@@ -186,8 +197,8 @@ constexpr std::array table{
            .get = get_text<&Config::tunnel_label>},
     Option{.word = "list-max",
            .placeholder = "N",
-           .help = "How many peers the list (PTR) of the zone has at most; 0: no limit. Resolvers "
-                   "and secondaries refuse more than 100.",
+           .help = "How many peers the list (PTR) of the zone has at most; 0: as many as a message "
+                   "carries, 900. Resolvers and secondaries refuse more than 100.",
            .unit = "peers",
            .range = Option::Range{0, 10000000},
            .set_number = set_number<&Config::list_max>,

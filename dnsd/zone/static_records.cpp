@@ -79,9 +79,10 @@ base::Expected<StaticRecords, ZoneError> StaticRecords::make(const ZoneNames& na
   if (auto error = made.check(firsts, names.apex())) return base::Unexpected(*std::move(error));
   for (const auto& [server, place] : servers) {
     if (!made.has_address(server, names))
-      return base::Unexpected(
-          ZoneError{place, fmt::format("{} NS: {} has no address here; give it an A or AAAA record",
-                                       names.apex().to_string(), server.to_string())});
+      return base::Unexpected(ZoneError{
+          place, fmt::format("{} NS: {} has no address here; give it an A or AAAA record, "
+                             "or, if it stands elsewhere, a dot at its end",
+                             names.apex().to_string(), server.to_string())});
   }
   return made;
 }

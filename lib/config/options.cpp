@@ -1,5 +1,7 @@
 #include "config/options.hpp"
 
+#include "config/parse_words.hpp"
+
 namespace config {
 
 std::string place_of(const std::string& file, const std::string& word, std::size_t line) {
@@ -7,8 +9,16 @@ std::string place_of(const std::string& file, const std::string& word, std::size
 }
 
 void fail_unknown(const std::string& file, const YamlSetting& setting, std::string_view known) {
+  std::vector<std::string> words;
+  for (std::string_view rest = known; !rest.empty();) {
+    const std::size_t end = std::min(rest.find(", "), rest.size());
+    words.emplace_back(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 2, rest.size()));
+  }
+  const std::string meant = find_similar(setting.word, words);
   fail(place_of(file, setting.word, setting.line),
-       fmt::format("is unknown: it must be one of: {}", known));
+       fmt::format("is unknown{}: it must be one of: {}",
+                   meant.empty() ? "" : fmt::format("; did you mean {}?", meant), known));
 }
 
 const YamlValue& single_value(const std::string& file, const YamlSetting& setting,

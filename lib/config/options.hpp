@@ -34,9 +34,12 @@ struct Option {
 
   std::string_view word;
   Shape shape = Shape::single;
-  std::string_view placeholder = {};   ///< for --help: NAME, FILE, SECONDS
-  std::string_view help = {};          ///< one sentence, without the default
-  std::string_view allowed = {};       ///< what would be right, in words; numbers: see range
+  std::string_view placeholder = {};  ///< for --help: NAME, FILE, SECONDS
+  std::string_view help = {};         ///< one sentence, without the default
+  std::string_view allowed = {};      ///< what would be right, in words; numbers: see range
+  /// What is wrong with a value that `set` refused, in words behind a colon; null, or empty: that
+  /// it is not what is allowed says it all.
+  std::string (*fault)(std::string_view value) = nullptr;
   std::string_view unit = {};          ///< of a number; empty: none
   std::optional<Range> range = {};     ///< whole numbers only
   bool is_path = false;                ///< made absolute before `set` sees it
@@ -100,6 +103,22 @@ template <class Config>
   return true;
 }
 
+/// What is wrong with a value that set_option() refused, and what would be right.
+template <class Config>
+[[nodiscard]] std::string describe_fault(const Config& config, const Option<Config>& option,
+                                         const std::string& value) {
+  if (option.clear != nullptr) {
+    Config without = config;
+    option.clear(without);
+    if (set_option(without, option, value))
+      return fmt::format("'{}' is given twice, or is not allowed beside the others; expected: {}",
+                         value, describe_allowed(option));
+  }
+  const std::string fault = option.fault != nullptr ? option.fault(value) : std::string();
+  return fmt::format("'{}' is not allowed{}{}; expected: {}", value, fault.empty() ? "" : ": ",
+                     fault, describe_allowed(option));
+}
+
 /// \param where the place that an error names. \param folder of relative paths. \throws Error
 template <class Config>
 void take_value(Config& config, const Option<Config>& option, const std::string& value,
@@ -110,8 +129,7 @@ void take_value(Config& config, const Option<Config>& option, const std::string&
       (option.is_path || option.is_path_behind_equals) && path < value.size() && value[path] != '/';
   const std::string whole =
       relative ? value.substr(0, path) + absolute_path(folder, value.substr(path)) : value;
-  if (!set_option(config, option, whole))
-    fail(where, fmt::format("'{}' is not allowed; expected: {}", value, describe_allowed(option)));
+  if (!set_option(config, option, whole)) fail(where, describe_fault(config, option, value));
 }
 
 /// Applies one line of a file; a list replaces the earlier one. \throws Error

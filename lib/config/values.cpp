@@ -1,6 +1,11 @@
 #include "config/values.hpp"
 
+#include <fmt/format.h>
+
 #include <array>
+#include <charconv>
+
+#include "base/endpoint.hpp"
 
 namespace config {
 namespace {
@@ -31,6 +36,48 @@ bool is_interface_name(std::string_view text) {
   };
   return !text.empty() && text.size() <= max_interface_name && text != "." && text != ".." &&
          std::none_of(text.begin(), text.end(), is_wrong);
+}
+
+std::optional<base::Prefix> parse_range(std::string_view text) {
+  const auto prefix = base::Prefix::parse(text);
+  const bool has_length = text.find('/') != std::string_view::npos;
+  return prefix && has_length && prefix->length() > 0 ? prefix : std::nullopt;
+}
+
+std::string range_fault(std::string_view text) {
+  const std::size_t slash = std::min(text.find('/'), text.size());
+  const std::string_view address = text.substr(0, slash);
+  const auto parsed = base::IpAddress::parse(address);
+  if (!parsed) return fmt::format("'{}' is no address", address);
+  if (slash == text.size())
+    return fmt::format("the length is missing: {}/{} has 256 addresses", address,
+                       parsed->is_ipv4() ? 24 : 120);
+  const auto prefix = base::Prefix::parse(text);
+  if (!prefix)
+    return fmt::format("the length of such an address is 1 to {}", parsed->is_ipv4() ? 32 : 128);
+  return prefix->length() == 0 ? "these are all the addresses there are" : "";
+}
+
+std::string address_fault(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  const bool has_port = colon != std::string_view::npos && text.find(':') == colon;
+  const std::string_view host = text.substr(0, has_port ? colon : text.size());
+  if (text.empty()) return "it is empty";
+  if (text.front() != '[' && text.find(':') != std::string_view::npos && !has_port) {
+    if (base::IpAddress::parse(text)) return "the port is missing";
+    if (base::IpAddress::parse(text.substr(0, colon)))
+      return "an IPv6 address with a port stands in brackets";
+    return "it is no address";
+  }
+  if (has_port && host.empty()) return "the address is missing: 0.0.0.0 is every IPv4 address";
+  const bool is_number =
+      std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (is_number) return "it is a port alone, and the address is missing";
+  if (text.front() != '[' && !base::IpAddress::parse(host))
+    return fmt::format("'{}' is no address, and names are not looked up", host);
+  if (!has_port && text.front() != '[') return "the port is missing";
+  if (text.find("]") == std::string_view::npos && text.front() == '[') return "a ']' is missing";
+  return "a port is a number from 1 to 65535";
 }
 
 }  // namespace config

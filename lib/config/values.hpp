@@ -9,6 +9,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "base/ip_address.hpp"
+
 /// What `set`, `get` and `clear` of an option (config/options.hpp) are for the kinds of values that
 /// programs share. `members` lead from the config to the value, as in
 /// `set_number<&Config::settings, &Settings::limit>`.
@@ -25,6 +27,16 @@ inline constexpr std::string_view socket_path_allowed = "a file name of at most 
 
 /// As the kernel takes one.
 [[nodiscard]] bool is_interface_name(std::string_view text);
+
+/// Addresses that belong together: `ADDRESS/LENGTH`. An address alone is none, though WireGuard
+/// takes it for one of full length, nor is the whole of a family.
+[[nodiscard]] std::optional<base::Prefix> parse_range(std::string_view text);
+/// For Option::fault. \return empty: it is a range
+[[nodiscard]] std::string range_fault(std::string_view text);
+
+/// For Option::fault, where a place of this or another host is expected: `ADDRESS` or
+/// `ADDRESS:PORT`. \return empty: nothing more can be said
+[[nodiscard]] std::string address_fault(std::string_view text);
 
 [[nodiscard]] inline bool is_anything(std::string_view) {
   return true;

@@ -165,7 +165,10 @@ base::Expected<YamlMap, YamlError> parse_yaml_file(std::string_view text) {
   } catch (const Refused& refused) {
     return base::Unexpected(refused);
   } catch (const YAML::Exception& error) {
-    return base::Unexpected(YamlError{line_of(error.mark), error.msg});
+    const bool is_tab = error.msg == YAML::ErrorMsg::TAB_IN_INDENTATION;
+    return base::Unexpected(
+        YamlError{line_of(error.mark),
+                  is_tab ? "the line is indented with a tab; YAML wants spaces there" : error.msg});
   }
   return std::move(reader.file);
 }

@@ -120,7 +120,7 @@ class WgDnsd(Forwarder):
         self.key = made.stdout.strip()
         super().__init__(
             "wg-dnsd",
-            [bench.program("wg-dnsd"), "--zone", "wg.example.org", "--ns", "ns1=127.0.0.1",
+            [bench.program("wg-dnsd"), "--zone", "wg.example.org", "--ns", "ns1.wg.example.org=127.0.0.1",
              "--observe", f"{HOST}:{PORTS['wg-dnsd']}={folder / 'key'}", "--peers-file", folder / "peers.conf",
              "--listen", f"{HOST}:{DNS_PORT}", "--state-dir", folder / "state", "--control", folder / "control",
              "--rate-limit", 0, "--relay-rate", "100G", "--relay-total", "1000G"],

@@ -1,5 +1,7 @@
 #include "updater/settings/options.hpp"
 
+#include <fmt/format.h>
+
 #include <array>
 
 #include "config/values.hpp"
@@ -20,9 +22,32 @@ bool set_zone(Config& config, const std::string& value) {
   return name.has_value();
 }
 
+std::string zone_fault(std::string_view value) {
+  return schema::find_zone_fault(value).value_or("");
+}
+
 bool add_key(std::set<wg::PublicKey>& keys, const std::string& value) {
   const auto key = wg::PublicKey::parse(value);
   return key && !key->is_zero() && keys.insert(*key).second;
+}
+
+std::string key_fault(std::string_view value) {
+  constexpr std::size_t characters = 44;
+  if (value.empty()) return "it is empty";
+  if (value.size() != characters &&
+      (value.starts_with('/') || value.find('.') != std::string_view::npos))
+    return "a key itself stands here, not a file or a name";
+  if (value.size() != characters)
+    return fmt::format("it has {} characters{}", value.size(),
+                       value.size() + 1 == characters ? ": is the '=' at its end missing?" : "");
+  const auto key = wg::PublicKey::parse(value);
+  return key ? "nobody has a private key for it" : "it is not base64 of 32 octets";
+}
+
+std::string hub_endpoint_fault(std::string_view value) {
+  if (value.find("://") != std::string_view::npos) return "it is a URL, and HOST:PORT is wanted";
+  if (value.find(':') == std::string_view::npos) return "the port is missing";
+  return {};
 }
 
 /// An empty value means none.
@@ -54,8 +79,8 @@ bool add_hub_endpoint(Config& config, const std::string& value) {
 }
 
 bool add_mesh_range(Config& config, const std::string& value) {
-  const auto range = base::Prefix::parse(value);
-  if (!range || range->length() == 0) return false;
+  const auto range = config::parse_range(value);
+  if (!range) return false;
   config.settings.mesh.ranges.push_back(*range);
   return true;
 }
@@ -71,6 +96,7 @@ constexpr std::array table{
            .placeholder = "ZONE",
            .help = "The zone in which wg-dnsd publishes the peers.",
            .allowed = schema::zone_name_allowed,
+           .fault = zone_fault,
            .has_default = false,
            .set = set_zone,
            .get = [](const Config& c) { return std::vector<std::string>{c.zone.to_string()}; }},
@@ -80,6 +106,7 @@ constexpr std::array table{
         .placeholder = "KEY",
         .help = "Public key of the public host: never punched.",
         .allowed = keys_allowed,
+        .fault = key_fault,
         .set = [](Config& c, const std::string& value) { return add_key(c.settings.hubs, value); },
         .clear = config::clear<&Config::settings, &Settings::hubs>,
         .get =
@@ -91,6 +118,7 @@ constexpr std::array table{
            .placeholder = "HOST:PORT",
            .help = "Where the public host is to be looked for when it does not answer.",
            .allowed = hub_endpoint_allowed,
+           .fault = hub_endpoint_fault,
            .set = add_hub_endpoint,
            .clear = config::clear<&Config::settings, &Settings::hub_endpoints>,
            .get =
@@ -102,6 +130,7 @@ constexpr std::array table{
            .placeholder = "ADDR[:PORT]",
            .help = "Ask this DNS server, not the system's resolver.",
            .allowed = "ADDRESS or ADDRESS:PORT, IPv6 with a port as [ADDRESS]:PORT, or empty",
+           .fault = config::address_fault,
            .has_default = false,
            .set = [](Config& c, const std::string& value) { return set_server(c.server, value); },
            .get =
@@ -113,6 +142,7 @@ constexpr std::array table{
            .help = "Where LAN addresses are announced and asked for, inside the tunnel; none: "
                    "nowhere. Default: port 53 at the hub's own address there.",
            .allowed = "ADDRESS or ADDRESS:PORT, IPv6 with a port as [ADDRESS]:PORT, none, or empty",
+           .fault = config::address_fault,
            .has_default = false,
            .set = set_private_server,
            .get = get_private_server},
@@ -121,6 +151,7 @@ constexpr std::array table{
            .placeholder = "RANGE",
            .help = "Add the peers that the public host lists, with tunnel addresses in here.",
            .allowed = "ADDRESS/LENGTH with a length of 1 or more",
+           .fault = config::range_fault,
            .set = add_mesh_range,
            .clear = config::clear<&Config::settings, &Settings::mesh, &MeshSettings::ranges>,
            .get =
@@ -139,6 +170,7 @@ constexpr std::array table{
            .placeholder = "KEY",
            .help = "Public key of a peer that is never added.",
            .allowed = keys_allowed,
+           .fault = key_fault,
            .set = [](Config& c,
                      const std::string& value) { return add_key(c.settings.mesh.deny, value); },
            .clear = config::clear<&Config::settings, &Settings::mesh, &MeshSettings::deny>,

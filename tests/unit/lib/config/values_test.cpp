@@ -50,6 +50,17 @@ TEST_CASE("a value that is refused changes nothing") {
   CHECK(config.names.empty());
 }
 
+TEST_CASE("a range has a length, and is not everything") {
+  CHECK(config::parse_range("10.0.0.0/24")->to_string() == "10.0.0.0/24");
+  CHECK(config::parse_range("fd00::/64"));
+  for (const char* text : {"", "10.0.0.0", "fd00::", "0.0.0.0/0", "::/0", "10.0.0.0/33", "x/24"}) {
+    CAPTURE(text);
+    CHECK_FALSE(config::parse_range(text));
+    CHECK_FALSE(config::range_fault(text).empty());
+  }
+  CHECK(config::range_fault("10.0.0.0/24").empty());
+}
+
 TEST_CASE("an empty text takes an optional one back") {
   Config config;
   CHECK(config::set_optional_text<&Config::file>(config, "/f"));
