@@ -156,32 +156,52 @@ std::optional<Delegation> ask_parent(const Examined& examined, const dns::Name& 
   return first;
 }
 
-/// What the zone itself states of one of its name servers. \return nullptr: nothing is known
-const DoctorFacts::Server* find_stated(const Examined& examined, const dns::Name& server) {
-  if (!examined.facts) return nullptr;
-  const auto found = std::find_if(examined.facts->servers.begin(), examined.facts->servers.end(),
-                                  [&](const auto& one) { return one.name == server; });
-  return found == examined.facts->servers.end() ? nullptr : &*found;
+using Stated = std::vector<DoctorFacts::Server>;
+
+/// What the zone itself says of its name servers, asked of the first of these addresses that
+/// answers. Over TCP: a closed port is told at once, and no reply is cut.
+Stated ask_zone(const Examined& examined, const Addresses& addresses) {
+  for (const base::IpAddress& address : addresses) {
+    const auto reply = examined.outside.ask(address, Transport::tcp, examined.zone, RrType::ns);
+    if (!reply || !reply->authoritative) continue;
+    Stated stated;
+    for (const dns::ReplyRecord& record : reply->answer) {
+      const dns::Name* server = name_of(record, RrType::ns);
+      if (server == nullptr || record.owner != examined.zone) continue;
+      DoctorFacts::Server one{*server, {}};
+      for (const RrType type : {RrType::a, RrType::aaaa}) {
+        const auto places = examined.outside.ask(address, Transport::tcp, *server, type);
+        if (!places) continue;
+        for (const dns::ReplyRecord& place : places->answer) {
+          if (const auto* found = std::get_if<base::IpAddress>(&place.data))
+            one.addresses.push_back({*found});
+        }
+      }
+      stated.push_back(std::move(one));
+    }
+    if (!stated.empty()) return stated;
+  }
+  return {};
 }
 
 void compare_servers(const Examined& examined, const dns::Name& parent,
-                     const Delegation& delegation, Findings& findings) {
-  if (!examined.facts) return;
-  std::vector<dns::Name> stated;
-  for (const DoctorFacts::Server& server : examined.facts->servers) stated.push_back(server.name);
-  const auto missing = without(stated, delegation.servers);
-  const auto foreign = without(delegation.servers, stated);
+                     const Delegation& delegation, const Stated& stated, Findings& findings) {
+  if (stated.empty()) return;
+  std::vector<dns::Name> named;
+  for (const DoctorFacts::Server& server : stated) named.push_back(server.name);
+  const auto missing = without(named, delegation.servers);
+  const auto foreign = without(delegation.servers, named);
   if (missing.empty() && foreign.empty()) return;
   findings.say(
       foreign.empty() ? Level::warning : Level::problem, "delegation",
       fmt::format("{} delegates {} to {}; the zone itself names {}", parent.to_string(),
-                  examined.zone.to_string(), join(delegation.servers), join(stated)),
+                  examined.zone.to_string(), join(delegation.servers), join(named)),
       fmt::format("replace the NS records in {} with those printed for the parent zone, or set ns: "
                   "to those in the parent zone",
                   parent.to_string()));
 }
 
-void compare_glue(const Examined& examined, const dns::Name& parent, const dns::Name& server,
+void compare_glue(const Stated& stated, const dns::Name& parent, const dns::Name& server,
                   const Addresses& glue, Findings& findings) {
   const std::string in_parent = fmt::format("in {}", parent.to_string());
   if (glue.empty()) {
@@ -191,8 +211,9 @@ void compare_glue(const Examined& examined, const dns::Name& parent, const dns::
         fmt::format(paste_remedy, parent.to_string()));
     return;
   }
-  const DoctorFacts::Server* own = find_stated(examined, server);
-  if (own == nullptr) return;
+  const auto own = std::find_if(stated.begin(), stated.end(),
+                                [&](const auto& one) { return one.name == server; });
+  if (own == stated.end() || own->addresses.empty()) return;
   Addresses wanted;
   for (const DoctorFacts::Address& one : own->addresses) wanted.push_back(one.address);
   const Addresses wrong = without(glue, wanted);
@@ -232,18 +253,26 @@ DelegationCheck check_delegation(const Examined& examined, Findings& findings) {
         fmt::format(paste_remedy, parent->to_string()));
     return result;
   }
-  compare_servers(examined, *parent, *delegation, findings);
+  const auto needs_glue = [&](const dns::Name& server) {
+    return server.view().is_at_or_below(examined.zone);
+  };
+  const auto find_glue = [&](const dns::Name& server) {
+    const auto found = delegation->glue.find(server);
+    return found != delegation->glue.end() ? found->second : Addresses();
+  };
+  for (const dns::Name& server : delegation->servers) {
+    for (const base::IpAddress& address :
+         needs_glue(server) ? find_glue(server) : addresses_of(server, examined.outside))
+      add_address(result.addresses, address);
+  }
+  result.stated = examined.facts ? examined.facts->servers : ask_zone(examined, result.addresses);
+  compare_servers(examined, *parent, *delegation, result.stated, findings);
   findings.say_ok_since(before, "delegation",
                         fmt::format("{} delegates {} to {}", parent->to_string(),
                                     examined.zone.to_string(), join(delegation->servers)));
   for (const dns::Name& server : delegation->servers) {
-    const bool needs_glue = server.view().is_at_or_below(examined.zone);
-    const auto found = delegation->glue.find(server);
-    const bool has_glue = found != delegation->glue.end();
-    const Addresses glue = needs_glue ? (has_glue ? found->second : Addresses{})
-                                      : addresses_of(server, examined.outside);
-    for (const base::IpAddress& address : glue) add_address(result.addresses, address);
-    if (needs_glue) compare_glue(examined, *parent, server, glue, findings);
+    if (needs_glue(server))
+      compare_glue(result.stated, *parent, server, find_glue(server), findings);
   }
   return result;
 }

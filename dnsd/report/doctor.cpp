@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "dns/keeping.hpp"
 #include "dnsd/report/delegation_check.hpp"
 #include "dnsd/report/findings.hpp"
 #include "dnsd/report/server_check.hpp"
@@ -29,6 +30,16 @@ void check_daemon(const DoctorFacts& facts, Findings& findings) {
     findings.say(level, "daemon", "wg-dnsd is not in order", "wg-dnsd status");
 }
 
+void say_private(const DoctorFacts::Server& server, const base::IpAddress& address,
+                 Findings& findings) {
+  findings.say(Level::problem, "address",
+               fmt::format("{}, the address of {}, is private: nobody outside can reach it",
+                           address.to_string(), server.name.to_string()),
+               fmt::format("ns: {}=PUBLIC-ADDRESS, the address that is translated to this host "
+                           "(1:1 NAT), or a record of the zone file",
+                           server.name.to_string()));
+}
+
 /// The addresses that the zone gives to its name servers, as far as this host alone can judge.
 void check_addresses(const DoctorFacts& facts, Findings& findings) {
   const std::size_t before = findings.count();
@@ -40,11 +51,7 @@ void check_addresses(const DoctorFacts& facts, Findings& findings) {
       const std::string place =
           fmt::format("{}, the address of {}", one.address.to_string(), server.name.to_string());
       if (one.address.scope() != base::AddressScope::global) {
-        findings.say(
-            Level::problem, "address", place + ", is private: nobody outside can reach it",
-            fmt::format("ns: {}=PUBLIC-ADDRESS, the address that is translated to this host (1:1 "
-                        "NAT), or a record of the zone file",
-                        server.name.to_string()));
+        say_private(server, one.address, findings);
       } else if (!one.is_on_host) {
         findings.say(Level::note, "address",
                      place + ", is not one of this host's: right behind 1:1 NAT, wrong elsewhere",
@@ -73,31 +80,31 @@ void check_views(const DoctorFacts& facts, Findings& findings) {
     findings.say(Level::ok, "private", "no private listener is on a public address");
 }
 
-/// Compares the TTL of a TXT record that every zone of wg-dnsd has, which is that of endpoints.
-/// \param answering an address that answers for the zone
-void check_ttl(const Examined& examined, const base::IpAddress& answering, Findings& findings) {
+/// A record with the TTL of endpoints: the SRV of a key of the public host, because some resolvers
+/// keep no TXT; or else the TXT that every zone of wg-dnsd has.
+std::optional<dns::KeepingProbe> ask_for_probe(const Examined& examined) {
+  const std::string text = examined.facts ? examined.facts->probe : "";
+  if (const auto name = dns::Name::parse(text); name && !text.empty()) {
+    dns::KeepingProbe probe(examined.outside, *name, RrType::srv);
+    if (probe.has_record()) return probe;
+  }
   const auto service =
       dns::Name::join({schema::service_label, schema::protocol_label}, examined.zone);
-  if (!service) return;
-  const auto ours = examined.outside.ask(answering, Transport::udp, *service, RrType::txt);
-  const auto seen = examined.outside.resolve(*service, RrType::txt);
-  if (!ours || !seen || ours->answer.empty() || seen->answer.empty()) return;
-  const std::uint32_t said = ours->answer.front().ttl.seconds;
-  const std::uint32_t kept = seen->answer.front().ttl.seconds;
-  if (kept <= said) {
-    return findings.say(Level::ok, "ttl",
-                        fmt::format("it keeps endpoints for no longer than {} s", said));
-  }
-  findings.say(
-      Level::warning, "ttl",
-      fmt::format("this host's resolver keeps endpoints for {} s or more; the zone says {} s", kept,
-                  said),
-      "remove its minimum TTL (unbound: cache-min-ttl: 0); peers behind such a resolver use "
-      "wg-updater --server");
+  if (!service) return std::nullopt;
+  return dns::KeepingProbe(examined.outside, *service, RrType::txt);
 }
 
-void check_resolver(const Examined& examined, const std::optional<base::IpAddress>& answering,
-                    Findings& findings) {
+void check_keeping(dns::KeepingProbe& probe, const base::IpAddress& answering, Findings& findings) {
+  const auto seen = probe.finish(answering);
+  if (!seen) return;
+  const std::string text = "this host's resolver " + dns::describe(*seen);
+  if (seen->keeping == dns::Keeping::right) return findings.say(Level::ok, "ttl", text);
+  findings.say(Level::warning, "ttl", text,
+               fmt::format("{}; peers behind such a resolver use wg-updater --server",
+                           dns::remedy_of(seen->keeping)));
+}
+
+void check_resolver(const Examined& examined, Findings& findings) {
   const auto reply = examined.outside.resolve(examined.zone, RrType::soa);
   const bool is_answer = reply && find_soa(reply->answer, examined.zone) != nullptr;
   if (!is_answer) {
@@ -111,7 +118,6 @@ void check_resolver(const Examined& examined, const std::optional<base::IpAddres
   }
   findings.say(Level::ok, "resolver",
                fmt::format("this host's resolver finds {}", examined.zone.to_string()));
-  if (answering) check_ttl(examined, *answering, findings);
 }
 
 void check_peers(const DoctorFacts& facts, Findings& findings) {
@@ -129,7 +135,9 @@ void check_peers(const DoctorFacts& facts, Findings& findings) {
                  remedy);
   }
   if (facts.stale > 0) {
-    findings.say(Level::note, "peers", fmt::format("{} peers are stale", facts.stale),
+    findings.say(Level::warning, "peers",
+                 fmt::format("{} of {} registered peers are stale: nobody reaches them",
+                             facts.stale, facts.registered),
                  fmt::format("they are switched off, or send no keepalive: {}", remedy));
   }
   if (facts.hinted > 0) {
@@ -140,8 +148,16 @@ void check_peers(const DoctorFacts& facts, Findings& findings) {
                  "if that is their place for good, say so: fixed: yes, see wg-dnsd.yaml(5)");
   }
   if (facts.never_seen > 0) {
-    findings.say(Level::note, "peers", fmt::format("{} peers were never seen", facts.never_seen),
-                 "wg show on such a peer: is its handshake with the public host complete?");
+    const bool is_nobody_seen = facts.never_seen == facts.registered;
+    findings.say(
+        Level::warning, "peers",
+        fmt::format("{} of {} registered peers were never seen: nobody reaches them",
+                    facts.never_seen, facts.registered),
+        is_nobody_seen
+            ? "is the UDP port of WireGuard, or of the point, open in the firewall and in the "
+              "cloud's security group? From here it cannot be tested. Outside, on a peer: wg show "
+              "says '0 B received' while it is closed"
+            : "wg show on such a peer: is its handshake with the public host complete?");
   }
   findings.say(
       Level::ok, "peers",
@@ -171,9 +187,25 @@ std::vector<Diagnosis> examine(const dns::Name& zone, const std::optional<Doctor
   const DelegationCheck delegation = check_delegation(examined, findings);
   Addresses servers = facts ? stated_addresses(*facts) : Addresses();
   for (const base::IpAddress& address : delegation.addresses) add_address(servers, address);
+  if (!facts) {
+    for (const DoctorFacts::Server& server : delegation.stated) {
+      for (const DoctorFacts::Address& one : server.addresses) {
+        if (one.address.scope() != base::AddressScope::global)
+          say_private(server, one.address, findings);
+      }
+    }
+  }
+  // Its first question is early, so that the record expires during the other checks.
+  auto probe = delegation.resolver_works ? ask_for_probe(examined) : std::nullopt;
   const auto answering = check_servers(examined, servers, findings);
-  if (delegation.resolver_works) check_resolver(examined, answering, findings);
-  if (facts) check_peers(*facts, findings);
+  if (delegation.resolver_works) check_resolver(examined, findings);
+  if (probe && answering) check_keeping(*probe, *answering, findings);
+  if (facts) {
+    check_peers(*facts, findings);
+  } else {
+    findings.say(Level::note, "daemon", "not asked: its interfaces and its peers are not judged",
+                 "wg-dnsd doctor on the public host");
+  }
   return findings.take();
 }
 

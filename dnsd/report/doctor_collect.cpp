@@ -1,9 +1,12 @@
 #include "dnsd/report/doctor_collect.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "dns/server_address.hpp"
 #include "dnsd/zone/name_servers.hpp"
+#include "schema/owner_name.hpp"
 
 namespace dnsd {
 namespace {
@@ -67,6 +70,12 @@ DoctorFacts collect_facts(const Config& config, const ZoneSource& source, const 
   facts.serial = status.observatory.serial;
   facts.state = static_cast<int>(judge(status));
   facts.problems = problems_of(status);
+  if (!status.observatory.durable) {
+    facts.state = std::max(facts.state, static_cast<int>(Health::degraded));
+    facts.problems.push_back(
+        fmt::format("nothing is saved in {}: endpoints and the serial are lost at a restart",
+                    config.state_dir));
+  }
   for (const auto& record : make_delegation(source.name_servers, config.zone)) {
     facts.delegation += dns::to_zone_line(record.owner, record.ttl, record.type, record.rdata);
   }
@@ -79,7 +88,10 @@ DoctorFacts collect_facts(const Config& config, const ZoneSource& source, const 
       usual_keepalive + keepalive_slack +
       std::chrono::ceil<std::chrono::seconds>(config.poll_interval);
   peers.for_each([&](const wg::PublicKey& key, const PeerRecord& record) {
-    if (record.detail->is_hub) return;
+    if (record.detail->is_hub) {
+      facts.probe = schema::service_name(key, config.zone).to_string();
+      return;
+    }
     count_peer(facts, key, record, reader.sightings(key), allowed, now);
   });
   return facts;

@@ -35,6 +35,7 @@ DoctorFacts to_facts(const Json& json) {
   facts.advice = json.at("advice").get<std::vector<std::string>>();
   for (const Json& one : json.at("servers")) facts.servers.push_back(to_server(one));
   facts.exposed = json.at("exposed").get<std::vector<std::string>>();
+  facts.probe = json.value("probe", "");
   const Json& peers = json.at("peers");
   facts.registered = peers.at("registered").get<std::size_t>();
   facts.heard = peers.at("heard").get<std::size_t>();
@@ -78,6 +79,7 @@ std::string write_doctor_facts(const DoctorFacts& facts) {
                   {"advice", facts.advice},
                   {"servers", servers},
                   {"exposed", facts.exposed},
+                  {"probe", facts.probe},
                   {"peers",
                    {{"registered", facts.registered},
                     {"heard", facts.heard},

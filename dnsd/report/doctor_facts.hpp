@@ -50,6 +50,7 @@ struct DoctorFacts {
   std::vector<std::string> advice;    ///< what keeps others from finding this server
   std::vector<Server> servers;        ///< as the zone states them
   std::vector<std::string> exposed;   ///< private listeners that strangers may reach
+  std::string probe;  ///< a name with an SRV record like those of peers; empty: there is none
 
   std::size_t registered = 0;            ///< peers, without the host's own keys
   std::size_t heard = 0;                 ///< within keepalive and slack

@@ -21,6 +21,7 @@ constexpr std::string_view port_remedy =
     "open 53/udp and 53/tcp for it in the firewall and in the cloud's security group; this host "
     "cannot see it as others do: run wg-dnsd doctor --zone {} on another machine to be sure";
 
+/// Whether the address is translated to this host.
 bool is_translated(const Examined& examined, const base::IpAddress& address) {
   if (!examined.facts) return false;
   for (const DoctorFacts::Server& server : examined.facts->servers) {
@@ -75,12 +76,18 @@ bool check_reply(const Examined& examined, const base::IpAddress& address, Trans
   return true;
 }
 
+/// Whether a question to the address does not pass what is in front of this host.
+bool is_local(const Examined& examined, const base::IpAddress& address) {
+  return examined.outside.is_own(address) || is_translated(examined, address);
+}
+
 bool check_server(const Examined& examined, const base::IpAddress& address, Findings& findings) {
   const bool udp = check_reply(examined, address, Transport::udp, findings);
   const bool tcp = check_reply(examined, address, Transport::tcp, findings);
   if (!udp || !tcp) return false;
   findings.say(Level::ok, "answers",
-               fmt::format("{} answers over UDP and TCP", address.to_string()));
+               fmt::format("{} answers over UDP and TCP{}", address.to_string(),
+                           is_local(examined, address) ? ", asked from this host" : ""));
   return true;
 }
 
@@ -89,8 +96,17 @@ bool check_server(const Examined& examined, const base::IpAddress& address, Find
 std::optional<base::IpAddress> check_servers(const Examined& examined, const Addresses& addresses,
                                              Findings& findings) {
   std::optional<base::IpAddress> answering;
+  std::string untested;
   for (const base::IpAddress& address : addresses) {
-    if (check_server(examined, address, findings) && !answering) answering = address;
+    if (!check_server(examined, address, findings)) continue;
+    if (!answering) answering = address;
+    if (is_local(examined, address))
+      untested += (untested.empty() ? "" : ", ") + address.to_string();
+  }
+  if (!untested.empty()) {
+    findings.say(
+        Level::note, "outside", fmt::format("{}: ok from this host; outside not tested", untested),
+        fmt::format("run on another machine: wg-dnsd doctor --zone {}", examined.zone.to_string()));
   }
   if (addresses.empty()) {
     findings.say(Level::problem, "answers",

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "dns/keeping.hpp"
 #include "dns/server_address.hpp"
 #include "schema/owner_name.hpp"
 #include "schema/peer_text.hpp"
@@ -71,11 +72,13 @@ class Examination {
     const bool can_ask = probe_ && check_zone();
     check_for_hub(can_ask);
     if (!can_ask) return std::move(diagnoses_);
+    // Its first question is early, so that the record expires during the other checks.
+    dns::KeepingProbe probe = ask_for_probe();
     check_servers();
-    if (server_) check_ttl();
     check_own();
     check_hubs();
     check_peers();
+    if (server_) check_keeping(probe);
     return std::move(diagnoses_);
   }
 
@@ -89,7 +92,8 @@ class Examination {
   void check_servers();
   [[nodiscard]] std::vector<base::IpAddress> find_servers();
   [[nodiscard]] bool check_server(const base::IpAddress& address);
-  void check_ttl();
+  [[nodiscard]] dns::KeepingProbe ask_for_probe();
+  void check_keeping(dns::KeepingProbe& probe);
   void check_own();
   void check_mapping(const base::Endpoint& seen);
   void check_own_text();
@@ -202,22 +206,25 @@ bool Examination::check_server(const base::IpAddress& address) {
   return true;
 }
 
-void Examination::check_ttl() {
-  const auto ours = outside_.ask(*server_, Transport::udp, *probe_, RrType::txt);
-  const auto seen = outside_.resolve(*probe_, RrType::txt);
-  const auto* said = ours ? find_text(*ours) : nullptr;
-  const auto* kept = seen ? find_text(*seen) : nullptr;
-  if (said == nullptr || kept == nullptr) return;
-  if (kept->ttl.seconds <= said->ttl.seconds) {
-    return say(
-        Level::ok, "ttl",
-        fmt::format("the resolver keeps endpoints for no longer than {} s", said->ttl.seconds));
+/// A record with the TTL of endpoints: this host's own SRV, because some resolvers keep no TXT; or
+/// else the TXT that every zone of wg-dnsd has.
+dns::KeepingProbe Examination::ask_for_probe() {
+  if (facts_.device.public_key) {
+    dns::KeepingProbe probe(outside_, schema::service_name(*facts_.device.public_key, zone_),
+                            RrType::srv);
+    if (probe.has_record()) return probe;
   }
-  say(Level::warning, "ttl",
-      fmt::format("the resolver keeps endpoints for {} s or more; the zone says {} s",
-                  kept->ttl.seconds, said->ttl.seconds),
-      "remove its minimum TTL (unbound: cache-min-ttl: 0), or wg-updater --server with the public "
-      "host's address");
+  return {outside_, *probe_, RrType::txt};
+}
+
+void Examination::check_keeping(dns::KeepingProbe& probe) {
+  const auto seen = probe.finish(*server_);
+  if (!seen) return;
+  const std::string text = "the resolver " + dns::describe(*seen);
+  if (seen->keeping == dns::Keeping::right) return say(Level::ok, "ttl", text);
+  say(Level::warning, "ttl", text,
+      fmt::format("{}, or wg-updater --server with the public host's address",
+                  dns::remedy_of(seen->keeping)));
 }
 
 // ---- this host's own record

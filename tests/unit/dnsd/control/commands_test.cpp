@@ -180,7 +180,8 @@ TEST_CASE("doctor: facts that the doctor understands") {
   REQUIRE(facts.has_value());
   CHECK(facts->zone == daemon.config.zone);
   CHECK(facts->state == 2);
-  CHECK(facts->registered == 7);  // without the hub's own key
+  CHECK(facts->registered == 7);                        // without the hub's own key
+  CHECK(facts->probe.starts_with("_wireguard._udp."));  // the hub's own key
   REQUIRE(facts->servers.size() == 1);
   CHECK(facts->servers[0].name == *dns::Name::parse("ns1.wg.example.org."));
 }

@@ -3,11 +3,13 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "schema/owner_name.hpp"
 
@@ -36,6 +38,7 @@ const dns::Name parent = name("example.org");
 const dns::Name own_server = name("ns1.wg.example.org");
 const dns::Name parent_server = name("ns.example.org");
 const dns::Name service = name("_wireguard._udp.wg.example.org");
+const dns::Name own_service = name("_wireguard._udp.own-key.wg.example.org");
 
 ReplyRecord ns(const dns::Name& owner, const dns::Name& server) {
   return {owner, dns::Ttl{300}, server, RrType::ns};
@@ -46,6 +49,9 @@ ReplyRecord soa(const dns::Name& owner, std::uint32_t serial) {
 ReplyRecord at(const dns::Name& owner, const std::string& text) {
   const auto one = address(text);
   return {owner, dns::Ttl{300}, one, one.is_ipv4() ? RrType::a : RrType::aaaa};
+}
+ReplyRecord srv(const dns::Name& owner, std::uint32_t ttl) {
+  return {owner, dns::Ttl{ttl}, dns::SrvRecord{10, 0, base::Port{51820}, own_server}, RrType::srv};
 }
 ReplyRecord text(const dns::Name& owner, std::uint32_t ttl) {
   return {owner, dns::Ttl{ttl}, dns::TxtRecord{{"txtvers=1"}}, RrType::txt};
@@ -61,7 +67,24 @@ struct World final : dns::Outside {
   Reply resolved_soa{.rcode = Rcode::noerror, .answer = {soa(zone, 41)}};
   Reply own_soa{.rcode = Rcode::noerror, .authoritative = true, .answer = {soa(zone, 42)}};
   std::map<std::pair<std::string, Transport>, ServerError> broken;
-  std::uint32_t kept_ttl = 1;
+  std::vector<std::uint32_t> kept_ttls = {1};  ///< of each answer of the resolver; the last stays
+  std::vector<base::IpAddress> own;            ///< addresses of the host that looks
+  bool has_own_key = true;                     ///< the zone has a key of the public host itself
+  std::chrono::milliseconds paused{0};
+  /// Of the zone's own servers, over TCP.
+  std::vector<ReplyRecord> stated = {ns(zone, own_server)};
+  std::vector<ReplyRecord> places = {at(own_server, "203.0.113.10"),
+                                     at(own_server, "2001:db8::10")};
+
+  std::uint32_t next_ttl() {
+    const std::uint32_t ttl = kept_ttls.front();
+    if (kept_ttls.size() > 1) kept_ttls.erase(kept_ttls.begin());
+    return ttl;
+  }
+  bool is_own(const base::IpAddress& one) override {
+    return std::find(own.begin(), own.end(), one) != own.end();
+  }
+  void pause(std::chrono::milliseconds duration) override { paused += duration; }
 
   base::Expected<Reply, ResolverError> resolve(const dns::Name& asked, RrType type) override {
     if (resolver_error) return base::Unexpected(*resolver_error);
@@ -70,7 +93,9 @@ struct World final : dns::Outside {
     if (asked == parent && type == RrType::ns) reply.answer = {ns(parent, parent_server)};
     if (asked == parent_server && type == RrType::a) reply.answer = {at(asked, "192.0.2.3")};
     if (asked == zone && type == RrType::soa) return resolved_soa;
-    if (asked == service && type == RrType::txt) reply.answer = {text(asked, kept_ttl)};
+    if (asked == service && type == RrType::txt) reply.answer = {text(asked, next_ttl())};
+    if (asked == own_service && type == RrType::srv && has_own_key)
+      reply.answer = {srv(asked, next_ttl())};
     return reply;
   }
 
@@ -85,6 +110,16 @@ struct World final : dns::Outside {
     if (asked == service && type == RrType::txt) {
       return Reply{.rcode = Rcode::noerror, .authoritative = true, .answer = {text(asked, 1)}};
     }
+    if (asked == own_service && type == RrType::srv)
+      return Reply{.rcode = Rcode::noerror, .authoritative = true, .answer = {srv(asked, 1)}};
+    if (asked == zone && type == RrType::ns)
+      return Reply{.rcode = Rcode::noerror, .authoritative = true, .answer = stated};
+    if (type == RrType::a || type == RrType::aaaa) {
+      Reply reply{.rcode = Rcode::noerror, .authoritative = true};
+      for (const ReplyRecord& one : places)
+        if (one.owner == asked && one.type == type) reply.answer.push_back(one);
+      return reply;
+    }
     return own_soa;
   }
 };
@@ -96,6 +131,7 @@ DoctorFacts healthy_facts() {
   facts.delegation = "wg.example.org.\t3600\tIN\tNS\tns1.wg.example.org.\n";
   facts.servers = {
       {own_server, {{address("203.0.113.10"), true, true}, {address("2001:db8::10"), true, true}}}};
+  facts.probe = own_service.to_string();
   facts.registered = 2;
   facts.heard = 2;
   return facts;
@@ -121,6 +157,8 @@ TEST_CASE("where all is well the doctor finds nothing, and says what it looked a
     checks += one.check + " ";
   }
   CHECK(checks == "daemon address private delegation glue answers answers resolver ttl peers ");
+  // The record has expired before it is asked for again.
+  CHECK(world.paused > std::chrono::seconds(2));
 }
 
 TEST_CASE("each fault is found, with its level and a remedy") {
@@ -216,8 +254,24 @@ TEST_CASE("each fault is found, with its level and a remedy") {
       {"the resolver remembers a denial",
        [](World& w, auto&) { w.resolved_soa = {.rcode = Rcode::nxdomain}; }, Level::problem,
        "resolver", "finds no wg.example.org.: NXDOMAIN", 2},
-      {"a minimum TTL", [](World& w, auto&) { w.kept_ttl = 60; }, Level::warning, "ttl",
-       "for 60 s or more; the zone says 1 s", 1},
+      {"a minimum TTL",
+       [](World& w, auto&) {
+         w.kept_ttls = {60, 58};
+       },
+       Level::warning, "ttl", "for 60 s or more; the zone says 1 s", 1},
+      {"a minimum TTL, and a zone without a key of its own",
+       [](World& w, auto&) {
+         w.kept_ttls = {60, 58};
+         w.has_own_key = false;
+       },
+       Level::warning, "ttl", "for 60 s or more; the zone says 1 s", 1},
+      {"an expired record first",
+       [](World& w, auto&) {
+         w.kept_ttls = {1, 30, 1};
+       },
+       Level::warning, "ttl", "answers with an expired endpoint first", 1},
+      {"what is asked from this host", [](World& w, auto&) { w.own = {address("203.0.113.10")}; },
+       Level::note, "outside", "203.0.113.10: ok from this host; outside not tested", 0},
       {"a peer without a keepalive",
        [](World&, auto& f) {
          f.silent_count = 1;
@@ -231,10 +285,10 @@ TEST_CASE("each fault is found, with its level and a remedy") {
          f.silent_peers = {{"KEY", "198.51.100.1:4711", "wg0", 70}};
        },
        Level::warning, "keepalive", "and 30 other peers", 1},
-      {"stale peers", [](World&, auto& f) { f.stale = 3; }, Level::note, "peers",
-       "3 peers are stale", 0},
-      {"a peer that never came", [](World&, auto& f) { f.never_seen = 1; }, Level::note, "peers",
-       "1 peers were never seen", 0},
+      {"stale peers", [](World&, auto& f) { f.stale = 1; }, Level::warning, "peers",
+       "1 of 2 registered peers are stale: nobody reaches them", 1},
+      {"a peer that never came", [](World&, auto& f) { f.never_seen = 1; }, Level::warning, "peers",
+       "1 of 2 registered peers were never seen: nobody reaches them", 1},
       {"peers that only a file of peers places", [](World&, auto& f) { f.hinted = 2; }, Level::note,
        "peers", "2 peers are published where a file of peers knew them", 0},
   };
@@ -253,7 +307,9 @@ TEST_CASE("each fault is found, with its level and a remedy") {
 
 TEST_CASE("without a daemon the parent's word is followed") {
   World world;
-  CHECK(control::exit_code(dnsd::examine(zone, std::nullopt, world)) == 0);
+  const auto healthy = dnsd::examine(zone, std::nullopt, world);
+  CHECK(control::exit_code(healthy) == 0);
+  CHECK(says(healthy, Level::note, "daemon", "its peers are not judged"));
   world.delegation.additional = {at(own_server, "203.0.113.66")};
   world.broken[{"203.0.113.66", dns::Transport::tcp}] = ServerError::timeout;
   const auto diagnoses = dnsd::examine(zone, std::nullopt, world);
@@ -261,9 +317,48 @@ TEST_CASE("without a daemon the parent's word is followed") {
   CHECK(control::exit_code(diagnoses) == 2);
 }
 
+TEST_CASE("without a daemon the parent is compared with what the zone's own servers say") {
+  struct Row {
+    const char* name;
+    std::function<void(World&)> plant;
+    const char* check;
+    const char* says;
+    int exit;
+  };
+  const Row rows[] = {
+      {"other names", [](World& w) { w.stated = {ns(zone, name("ns2.wg.example.org"))}; },
+       "delegation", "to ns1.wg.example.org.; the zone itself names ns2.wg.example.org.", 2},
+      {"wrong glue", [](World& w) { w.delegation.additional[0] = at(own_server, "203.0.113.66"); },
+       "glue", "is at 203.0.113.66; it is at 203.0.113.10, 2001:db8::10", 2},
+      {"half of the glue", [](World& w) { w.delegation.additional.pop_back(); }, "glue",
+       "is also at 2001:db8::10", 1},
+      {"a private address", [](World& w) { w.places = {at(own_server, "10.1.2.3")}; }, "address",
+       "10.1.2.3, the address of ns1.wg.example.org., is private", 2},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    World world;
+    row.plant(world);
+    const auto diagnoses = dnsd::examine(zone, std::nullopt, world);
+    CAPTURE(control::diagnoses_text(diagnoses));
+    CHECK((says(diagnoses, Level::problem, row.check, row.says) ||
+           says(diagnoses, Level::warning, row.check, row.says)));
+    CHECK(control::exit_code(diagnoses) == row.exit);
+  }
+}
+
+TEST_CASE("the doctor says what to look at where no peer was ever seen") {
+  World world;
+  DoctorFacts facts = healthy_facts();
+  facts.heard = 0;
+  facts.never_seen = 2;
+  const std::string shown = control::diagnoses_text(dnsd::examine(zone, facts, world));
+  CHECK(shown.find("is the UDP port of WireGuard, or of the point, open") != std::string::npos);
+}
+
 TEST_CASE("what the doctor prints is for people and for programs") {
   World world;
-  world.kept_ttl = 60;
+  world.kept_ttls = {60};
   const DoctorFacts facts = healthy_facts();
   const auto diagnoses = dnsd::examine(zone, facts, world);
   const std::string shown = control::diagnoses_text(diagnoses);
@@ -283,6 +378,7 @@ TEST_CASE("the daemon's facts arrive as they were sent; those of another version
   facts.problems = {"wg0: gone"};
   facts.advice = {"no address"};
   facts.exposed = {"0.0.0.0:53"};
+  facts.probe = "a.b.";
   facts.stale = 1;
   facts.never_seen = 2;
   facts.hinted = 3;

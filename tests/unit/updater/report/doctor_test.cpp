@@ -47,6 +47,7 @@ struct World final : dns::Outside {
   std::optional<ServerError> server_error;
   bool authoritative = true;
   std::uint32_t kept_ttl = 1;
+  bool is_expired_first = false;  ///< the resolver answers with an expired record after a pause
   std::string since;
   std::string map;
   std::map<wg::PublicKey, std::string> roles;  ///< of texts that the resolver gives
@@ -75,8 +76,8 @@ struct World final : dns::Outside {
       const auto where = address(place);
       const dns::Name target = address_name(peer, where);
       if (asked == service && type == RrType::srv)
-        reply.answer = {
-            {asked, dns::Ttl{1}, dns::SrvRecord{10, 0, base::Port{51820}, target}, RrType::srv}};
+        reply.answer = {{asked, dns::Ttl{is_resolver ? kept_ttl : 1},
+                         dns::SrvRecord{10, 0, base::Port{51820}, target}, RrType::srv}};
       if (asked == service && type == RrType::txt) {
         std::vector<std::string> strings = {"txtvers=1", "pub=" + peer.to_base64()};
         const auto role = roles.find(peer);
@@ -89,6 +90,11 @@ struct World final : dns::Outside {
         reply.answer = {{asked, dns::Ttl{1}, where, RrType::a}};
     }
     return reply;
+  }
+
+  bool is_own(const base::IpAddress& /*address*/) override { return false; }
+  void pause(std::chrono::milliseconds /*duration*/) override {
+    if (is_expired_first) kept_ttl = kept_ttl == 1 ? 30 : 1;
   }
 
   [[nodiscard]] base::Expected<Reply, ServerError> answer_privately(const dns::Name& asked) const {
@@ -187,6 +193,8 @@ TEST_CASE("the updater's doctor finds each fault, with a remedy") {
        "zone", "gets nothing for wg.example.org."},
       {"a minimum TTL", [](World& w, DoctorFacts&) { w.kept_ttl = 60; }, Level::warning, "ttl",
        "for 60 s or more; the zone says 1 s"},
+      {"an expired record first", [](World& w, DoctorFacts&) { w.is_expired_first = true; },
+       Level::warning, "ttl", "answers with an expired endpoint first"},
       {"rebind protection",
        [](World& w, DoctorFacts&) {
          w.places[bob] = "10.9.0.1";
