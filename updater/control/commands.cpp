@@ -22,15 +22,30 @@ control::Reply fail(int exit, std::string why) {
   return {.result = {exit, std::move(why)}};
 }
 
+/// One clause.
+std::string tell_why_unreached(const PeerReport& peer) {
+  if (!peer.hopeless.empty()) return peer.hopeless;
+  if (peer.lookup_error == LookupError::no_such_name)
+    return "the public host does not know this key";
+  if (peer.lookup_error == LookupError::no_endpoint) return "the public host has not seen it";
+  if (!peer.published.empty())
+    return fmt::format("DNS says that it is at {}, and nothing comes from there",
+                       peer.published.front().to_string());
+  return "DNS has not said yet where it is";
+}
+
 DaemonFacts make_facts(const Config& config, const Report& report, const Memory& memory) {
   DaemonFacts facts;
   facts.zone = config.zone;
   facts.server = config.server;
   facts.hubs = config.settings.hubs;
   facts.private_server = config.private_server;
+  facts.unreached.emplace();
   for (const PeerReport& peer : report.peers) {
     if (!peer.name.empty()) facts.names.emplace(peer.key, peer.name);
     if (!peer.problem.empty()) facts.hub_problems.emplace(peer.key, peer.problem);
+    if (!peer.is_hub && peer.is_unreached())
+      facts.unreached->emplace(peer.key, tell_why_unreached(peer));
   }
   for (const auto& [key, peer] : memory) {
     if (!peer.keepalive.ours().empty())

@@ -19,6 +19,9 @@ using Diagnoses = std::vector<Diagnosis>;
 /// A longer keepalive is reported: few NATs keep an idle mapping for much longer.
 constexpr auto longest_keepalive = 60s;
 
+/// At most this many peers that are not reachable have a line of their own.
+constexpr std::size_t max_unreached = 20;
+
 constexpr const char* keepalive_remedy =
     "PersistentKeepalive = 25 in this peer's section of this host's WireGuard configuration";
 
@@ -129,6 +132,34 @@ void check_clock(const DoctorFacts& facts, Diagnoses& found) {
   found.push_back({Level::ok, "clock", "nothing that this host knows is ahead of its clock", ""});
 }
 
+/// The peers that the daemon manages, and does not reach.
+void check_reach(const DoctorFacts& facts, Diagnoses& found) {
+  if (!facts.daemon.unreached) {
+    found.push_back({Level::note, "reach", "the daemon is not asked, so its peers are not judged",
+                     fmt::format("wg-updater doctor {}, without --zone and --config, while it runs",
+                                 facts.device.name)});
+    return;
+  }
+  const auto& unreached = *facts.daemon.unreached;
+  if (unreached.empty())
+    found.push_back({Level::ok, "reach", "every peer that wg-updater manages is reached", ""});
+  std::size_t count = 0;
+  for (const auto& [key, why] : unreached) {
+    if (++count > max_unreached) {
+      found.push_back({Level::warning, "reach",
+                       fmt::format("and {} other peers are not reachable either",
+                                   unreached.size() - max_unreached),
+                       fmt::format("wg-updater status {}", facts.device.name)});
+      return;
+    }
+    found.push_back({Level::warning, "reach",
+                     fmt::format("{} is not reachable: {}", facts.daemon.describe_whole(key), why),
+                     fmt::format("if it is switched on: wg-updater why {} {} says what was tried, "
+                                 "and what can be done",
+                                 facts.device.name, key.to_base64())});
+  }
+}
+
 /// WireGuard gives a prefix to one peer only, and silently takes it from the peer that had it.
 void check_allowed_ips(const DoctorFacts& facts, Diagnoses& found) {
   for (const wg::DevicePeer& peer : facts.device.peers) {
@@ -172,6 +203,7 @@ std::vector<Diagnosis> examine_device(const DoctorFacts& facts) {
     check_keepalive(facts, peer, found);
   }
   check_clock(facts, found);
+  check_reach(facts, found);
   check_allowed_ips(facts, found);
   check_detours(facts, found);
   return found;

@@ -27,6 +27,18 @@ std::optional<std::set<wg::PublicKey>> read_keys(const Json& json) {
   return keys;
 }
 
+/// \return nullopt: a key that is none, or a reason that is no text.
+std::optional<std::map<wg::PublicKey, std::string>> read_unreached(const Json& json) {
+  std::map<wg::PublicKey, std::string> unreached;
+  if (!json.is_object()) return std::nullopt;
+  for (const auto& [key, why] : json.items()) {
+    const auto peer = wg::PublicKey::parse(key);
+    if (!peer || !why.is_string()) return std::nullopt;
+    unreached.emplace(*peer, why.get<std::string>());
+  }
+  return unreached;
+}
+
 }  // namespace
 
 std::string DaemonFacts::describe(const wg::PublicKey& peer) const {
@@ -49,7 +61,12 @@ std::string write_daemon_facts(const DaemonFacts& facts) {
   for (const auto& [key, problem] : facts.hub_problems) problems[key.to_base64()] = problem;
   Json names = Json::object();
   for (const auto& [key, name] : facts.names) names[key.to_base64()] = name;
-  const Json json{{"names", std::move(names)},
+  Json unreached = Json::object();
+  if (facts.unreached) {
+    for (const auto& [key, why] : *facts.unreached) unreached[key.to_base64()] = why;
+  }
+  const Json json{{"unreached", std::move(unreached)},
+                  {"names", std::move(names)},
                   {"hub_problems", std::move(problems)},
                   {"zone", facts.zone.to_string()},
                   {"server", facts.server ? Json(facts.server->to_string()) : Json(nullptr)},
@@ -111,6 +128,8 @@ base::Expected<DaemonFacts, std::string> parse_daemon_facts(std::string_view tex
     if (!peer || !name.is_string()) return refuse();
     facts.names.emplace(*peer, name.get<std::string>());
   }
+  facts.unreached = read_unreached(json.value("unreached", Json::object()));
+  if (!facts.unreached) return refuse();
   facts.state_file = state_file.get<std::string>();
   return facts;
 }

@@ -30,6 +30,9 @@ struct DaemonFacts {
   /// What the daemon says of hubs that do not answer or have no endpoint (PeerReport::problem).
   std::map<wg::PublicKey, std::string> hub_problems = {};
   std::map<wg::PublicKey, std::string> names = {};  ///< of those peers that have one
+  /// Why nothing arrives at those peers that it manages and does not reach (PeerReport), a clause.
+  /// None: no daemon was asked.
+  std::optional<std::map<wg::PublicKey, std::string>> unreached = std::nullopt;
 
   /// `bob (xTIB…p8Dg)`.
   [[nodiscard]] std::string describe(const wg::PublicKey& peer) const;

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
 #include <string>
 
 #include "tests/unit/log_text.hpp"
@@ -176,7 +177,32 @@ TEST_CASE("the doctor is told what was chosen, and what was found out") {
                       .state_file = "/var/lib/wg-updater/wg0.json",
                       .nat = schema::NatMapping::endpoint_independent,
                       .private_server = endpoint("10.77.0.1:53"),
+                      .unreached = {{{bob, "DNS has not said yet where it is"}}},
                   });
+}
+
+TEST_CASE("the doctor is told of every managed peer that is not reached, and why") {
+  const auto reason = [](const std::function<void(updater::PeerReport&)>& change) {
+    Report shown = report();
+    change(shown.peers[2]);
+    const auto facts =
+        updater::parse_daemon_facts(ask({Command::doctor, false, ""}, shown, {}).text);
+    REQUIRE(facts);
+    const auto found = facts->unreached->find(bob);
+    return found == facts->unreached->end() ? "" : found->second;
+  };
+  using updater::LookupError;
+  CHECK(reason([](auto& peer) { peer.hopeless = "both NATs are symmetric"; }) ==
+        "both NATs are symmetric");
+  CHECK(reason([](auto& peer) { peer.lookup_error = LookupError::no_such_name; }) ==
+        "the public host does not know this key");
+  CHECK(reason([](auto& peer) { peer.lookup_error = LookupError::no_endpoint; }) ==
+        "the public host has not seen it");
+  CHECK(reason([](auto& peer) { peer.published = {endpoint("203.0.113.2:51820")}; }) ==
+        "DNS says that it is at 203.0.113.2:51820, and nothing comes from there");
+  CHECK(reason([](auto& peer) { peer.state = "direct"; }).empty());
+  CHECK(reason([](auto& peer) { peer.state = "ignored"; }).empty());
+  CHECK(reason([](auto& peer) { peer.is_hub = true; }).empty());
 }
 
 TEST_CASE("while the interface cannot be read, each command is answered with the reason") {

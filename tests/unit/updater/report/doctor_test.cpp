@@ -30,6 +30,7 @@ const dns::Name zone = name("wg.example.org");
 const dns::Name probe = name("_wireguard._udp.wg.example.org");
 const dns::Name server = name("ns1.wg.example.org");
 const std::string seen = "203.0.113.1";
+using Unreached = std::map<wg::PublicKey, std::string>;
 
 ReplyRecord text(const dns::Name& owner, std::vector<std::string> strings, std::uint32_t ttl = 1) {
   return {owner, dns::Ttl{ttl}, dns::TxtRecord{std::move(strings)}, RrType::txt};
@@ -135,6 +136,7 @@ DoctorFacts healthy_facts() {
   DoctorFacts facts;
   facts.daemon.zone = zone;
   facts.daemon.hubs = {hub};
+  facts.daemon.unreached.emplace();
   facts.now = at(0).wall;
   facts.saved = at(-60).wall;
   facts.device.name = "wg0";
@@ -195,6 +197,19 @@ TEST_CASE("the updater's doctor finds each fault, with a remedy") {
        "for 60 s or more; the zone says 1 s"},
       {"an expired record first", [](World& w, DoctorFacts&) { w.is_expired_first = true; },
        Level::warning, "ttl", "answers with an expired endpoint first"},
+      {"a peer that is not reached",
+       [](World&, DoctorFacts& f) {
+         f.daemon.unreached->emplace(bob, "the public host has not seen it");
+       },
+       Level::warning, "reach", "is not reachable: the public host has not seen it"},
+      {"very many of them",
+       [](World&, DoctorFacts& f) {
+         for (std::uint8_t i = 0; i < 23; ++i) f.daemon.unreached->emplace(key(i), "it is off");
+       },
+       Level::warning, "reach", "and 3 other peers are not reachable either"},
+      {"no daemon that says whether the peers are reached",
+       [](World&, DoctorFacts& f) { f.daemon.unreached.reset(); }, Level::note, "reach",
+       "its peers are not judged"},
       {"rebind protection",
        [](World& w, DoctorFacts&) {
          w.places[bob] = "10.9.0.1";
@@ -372,7 +387,8 @@ TEST_CASE("the daemon's facts arrive as they were sent; those of another version
                                    schema::NatMapping::varies,
                                    endpoint("10.77.0.1:53"),
                                    {{hub, "it has no endpoint"}},
-                                   {{bob, "bob"}}};
+                                   {{bob, "bob"}},
+                                   Unreached{{bob, "it is off"}}};
   const auto read = updater::parse_daemon_facts(updater::write_daemon_facts(facts));
   REQUIRE(read);
   CHECK(*read == facts);
@@ -385,6 +401,8 @@ TEST_CASE("the daemon's facts arrive as they were sent; those of another version
        R"({"zone":"a.","hubs":[],"user_keepalives":{},"state_file":"","server":null,"hub_problems":{"x":""}})",
        R"({"zone":"a.","hubs":[],"user_keepalives":{},"state_file":"","server":null,"hub_problems":[]})",
        R"({"zone":"a.","hubs":[],"user_keepalives":{},"state_file":"","server":null,"names":{"x":""}})",
+       R"({"zone":"a.","hubs":[],"user_keepalives":{},"state_file":"","server":null,"unreached":[]})",
+       R"({"zone":"a.","hubs":[],"user_keepalives":{},"state_file":"","server":null,"unreached":{"x":""}})",
        R"({"zone":"a.","hubs":[],"user_keepalives":{},"state_file":"","server":null,"nat":"x"})",
        R"({"zone":"a.","hubs":[],"user_keepalives":{},"state_file":"","server":null,"nat":1})",
        R"({"zone":"a.","hubs":[],"user_keepalives":{"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=":65536},"state_file":"","server":null})",
