@@ -1,5 +1,6 @@
 """Real resolvers, run from build/servers, each with the settings of its makers (`default`) and with its strictest ones.
-unbound has a third kind, `minimum-ttl`, which keeps every record for a minute.
+unbound and dnsmasq have one more kind: `minimum-ttl` keeps records for a minute. unbound also has `expired-first`: it
+answers with an expired record, and fetches the new one for the next asker.
 
 Each of them also gets, apart from the settings: the laboratory's root instead of the world's, with its trust anchor (a
 DS record's data) if it is signed, and permission to ask servers in networks for documentation.
@@ -50,6 +51,10 @@ def unbound(folder, settings, anchor, *addresses):
   private-address: 192.168.0.0/16
   private-address: fd00::/8
 """
+    expired_first = """
+  serve-expired: yes
+  serve-expired-client-timeout: 0
+"""
     configuration = f"""server:
   interface: {addresses[0]}
   interface: {addresses[1]}
@@ -64,6 +69,7 @@ def unbound(folder, settings, anchor, *addresses):
 {f'  trust-anchor: ". DS {anchor}"' if anchor else ""}
 {strict if settings == "strict" else ""}
 {"  cache-min-ttl: 60" if settings == "minimum-ttl" else ""}
+{expired_first if settings == "expired-first" else ""}
 remote-control:
   control-enable: no
 """
@@ -164,6 +170,7 @@ user=root
 pid-file=
 server={RESOLVERS["unbound"][0]}
 {strict if settings == "strict" else ""}
+{"min-cache-ttl=60" if settings == "minimum-ttl" else ""}
 """
     return [SERVERS / "usr/sbin/dnsmasq", "-k", "-C", folder / "conf"], configuration, None
 
