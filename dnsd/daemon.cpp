@@ -40,6 +40,7 @@
 #include "dnsd/listen/inherited_sockets.hpp"
 #include "dnsd/listen/listener_plan.hpp"
 #include "dnsd/listen/listeners.hpp"
+#include "dnsd/listen/unprivileged_port.hpp"
 #include "dnsd/observe/observatory.hpp"
 #include "dnsd/serve/answer_threads.hpp"
 #include "dnsd/serve/descriptors.hpp"
@@ -206,6 +207,7 @@ Config Daemon::load(const InheritedSockets& inherited) const {
   Config config = load_config(line_);
   check_something_is_left(config);
   inherited.add_places(config);
+  choose_allowed_port(config);
   return config;
 }
 

@@ -15,9 +15,9 @@ namespace dnsd {
 
 /// What the command line asks.
 struct Question {
-  bool is_asked = false;                       ///< the command line has one of the commands
-  std::string socket{default_control_socket};  ///< --control
-  ControlRequest request{.type = "SRV"};       ///< as it was typed
+  bool is_asked = false;                          ///< the command line has one of the commands
+  std::string socket = default_control_socket();  ///< --control
+  ControlRequest request{.type = "SRV"};          ///< as it was typed
   std::string doctor_zone;  ///< doctor --zone, which asks no daemon; empty: not given
 };
 

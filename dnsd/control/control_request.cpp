@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "config/files.hpp"
 #include "control/to_line.hpp"
 
 namespace dnsd {
@@ -108,6 +109,10 @@ base::Expected<ControlRequest, std::string> parse_control_request(std::string_vi
     }
   }
   return request;
+}
+
+std::string default_control_socket() {
+  return config::find_socket("wg-dnsd", "control.sock");
 }
 
 std::string write_control_request(const ControlRequest& request) {

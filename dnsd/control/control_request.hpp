@@ -54,8 +54,8 @@ struct ControlRequest {
 /// With its newline.
 [[nodiscard]] std::string write_control_request(const ControlRequest& request);
 
-/// Where the daemon of the systemd unit listens.
-inline constexpr std::string_view default_control_socket = "/run/wg-dnsd/control.sock";
+/// Where the daemon of the systemd unit listens, or the one of this user.
+[[nodiscard]] std::string default_control_socket();
 
 /// The daemon that answers on `path`, as control::ask() and the functions beside it take it.
 [[nodiscard]] inline control::Daemon daemon_at(std::string path) {

@@ -19,7 +19,6 @@ namespace dnsd {
 namespace {
 
 using config::fail;
-using config::folder_from_environment;
 using config::YamlSetting;
 
 std::string all_words() {
@@ -67,6 +66,25 @@ std::string write_peer(const ConfiguredPeer& peer) {
   return out + config::write_setting("    ", "allowed-ips", true, prefixes);
 }
 
+/// What is something else on the disk than the option wants; it would fail later, in other words.
+void check_places(const Config& config) {
+  std::error_code ec;
+  const std::filesystem::path state = config.state_dir;
+  if (std::filesystem::exists(state, ec) && !std::filesystem::is_directory(state, ec))
+    fail("state-dir", fmt::format("{} is a file, and a folder is expected", config.state_dir));
+  if (std::filesystem::is_directory(config.control_socket, ec))
+    fail("control", fmt::format("{0} is a folder, and the name of a socket is expected, such as "
+                                "{0}/control.sock",
+                                config.control_socket));
+  for (const ConfiguredPoint& point : config.points) {
+    const std::string file = key_file_of(config, point);
+    if (std::filesystem::is_directory(file, ec))
+      fail("observe", fmt::format("{0} is a folder, and a file for the private key is expected, "
+                                  "such as {0}/{1}.key",
+                                  file, base::to_number(point.listen.port)));
+  }
+}
+
 }  // namespace
 
 Config load_config(const CommandLine& line) {
@@ -76,14 +94,16 @@ Config load_config(const CommandLine& line) {
   const bool names_zone = zone != line.words.end() && !zone->second.empty();
   if (!line.config_file && !names_zone && std::filesystem::exists(default_config_file, ec))
     whole.config_file = default_config_file;
-  return read_config(whole, config::read_whole_file);
+  Config config = read_config(whole, config::read_whole_file);
+  check_places(config);
+  return config;
 }
 
 Config read_config(const CommandLine& line, const ReadFile& read_file) {
   Config config;
-  config.state_dir = folder_from_environment("STATE_DIRECTORY", "/var/lib/wg-dnsd");
+  config.state_dir = config::own_folder(config::FolderUse::state, "wg-dnsd");
   config.control_socket =
-      folder_from_environment("RUNTIME_DIRECTORY", "/run/wg-dnsd") + "/control.sock";
+      config::own_folder(config::FolderUse::runtime, "wg-dnsd") + "/control.sock";
   PeerReader peers(line.config_file.value_or(""), read_file);
   if (line.config_file) take_yaml_file(config, peers, *line.config_file, read_file);
   config::take_words(config, all_options(), line.words);

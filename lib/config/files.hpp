@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -18,8 +19,18 @@ using ReadFile = std::function<std::string(const std::string& path)>;
 /// relative.
 [[nodiscard]] std::string folder_of(const std::string& path);
 
-/// First folder of a list that systemd hands over (systemd.exec(5), RuntimeDirectory=), else the
-/// default.
-[[nodiscard]] std::string folder_from_environment(const char* variable, std::string_view otherwise);
+/// What a program keeps over a restart, and its sockets.
+enum class FolderUse : std::uint8_t { state, runtime };
+
+/// Where a program keeps its own: the first folder of the list that systemd hands over
+/// (systemd.exec(5), StateDirectory= and RuntimeDirectory=); else /var/lib/PROGRAM or /run/PROGRAM;
+/// where this user may not write there, the user's own of the XDG base directories:
+/// $XDG_STATE_HOME or ~/.local/state, and $XDG_RUNTIME_DIR, or the state folder where there is
+/// none.
+[[nodiscard]] std::string own_folder(FolderUse use, std::string_view program);
+
+/// Where somebody who asks a program finds its socket: in own_folder(), or in /run/PROGRAM, if it
+/// is there.
+[[nodiscard]] std::string find_socket(std::string_view program, std::string_view name);
 
 }  // namespace config

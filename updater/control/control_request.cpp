@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "config/files.hpp"
 #include "control/to_line.hpp"
 
 namespace updater {
@@ -79,8 +79,7 @@ std::string write_control_request(const ControlRequest& request) {
 }
 
 std::string default_control_socket(const std::string& interface) {
-  const char* folder = std::getenv("RUNTIME_DIRECTORY");
-  return fmt::format("{}/{}.sock", folder != nullptr ? folder : "/run/wg-updater", interface);
+  return config::find_socket("wg-updater", interface + ".sock");
 }
 
 }  // namespace updater

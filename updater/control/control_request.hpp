@@ -34,7 +34,7 @@ struct ControlRequest {
 /// With its newline.
 [[nodiscard]] std::string write_control_request(const ControlRequest& request);
 
-/// $RUNTIME_DIRECTORY/IFACE.sock, else /run/wg-updater/IFACE.sock.
+/// IFACE.sock, where config::find_socket() looks for it.
 [[nodiscard]] std::string default_control_socket(const std::string& interface);
 
 /// The daemon that answers on `path`, for the functions of control/client.hpp.

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <map>
 #include <system_error>
+#include <tuple>
 
 #include "config/values.hpp"
 #include "config/yaml_file.hpp"
@@ -56,11 +57,12 @@ class ConfigReader {
     config_.interface = line_.interface;
     config_.mode = line_.mode;
     config_.settings.one_round = line_.mode != Config::Mode::daemon;
-    config_.state_file = config::folder_from_environment("STATE_DIRECTORY", "/var/lib/wg-updater") +
-                         '/' + line_.interface + ".json";
+    config_.state_file = fmt::format(
+        "{}/{}.json", config::own_folder(config::FolderUse::state, "wg-updater"), line_.interface);
     config_.wg_quick_file = default_wg_quick_file(line_.interface);
-    config_.control = config::folder_from_environment("RUNTIME_DIRECTORY", "/run/wg-updater") +
-                      '/' + line_.interface + ".sock";
+    config_.control =
+        fmt::format("{}/{}.sock", config::own_folder(config::FolderUse::runtime, "wg-updater"),
+                    line_.interface);
     if (line_.config_file) take_file(*line_.config_file);
     config::take_words(config_, all_options(), line_.words);
     if (config_.zone.view().is_root())
@@ -165,7 +167,8 @@ class ConfigReader {
       const auto [key, peer] = read_peer(map);
       if (!taken.emplace(key, peer).second)
         fail(fmt::format("{}:{}", *line_.config_file, map.line),
-             fmt::format("the public key {} is already in this list", key.to_base64()));
+             fmt::format("the public key {} is already in this list; each key stands in it once",
+                         key.to_base64()));
     }
     for (auto& [key, peer] : taken) peers.insert_or_assign(key, std::move(peer));
   }
@@ -202,7 +205,8 @@ class ConfigReader {
       }
     }
     if (!key)
-      fail(fmt::format("{}:{}", *line_.config_file, map.line), "this peer has no public-key");
+      fail(fmt::format("{}:{}", *line_.config_file, map.line),
+           "this peer has no public-key; expected: public-key: KEY, as `wg pubkey` prints it");
     return {*key, std::move(peer)};
   }
 
@@ -293,6 +297,20 @@ std::string write_peer(const wg::PublicKey& key, const PeerSettings& peer) {
   return out;
 }
 
+/// What is something else on the disk than the option wants; it would fail later, in other words.
+void check_places(const Config& config) {
+  std::error_code ec;
+  for (const auto& [word, path, example] :
+       {std::tuple("state", config.state_file.string(), "json"),
+        std::tuple("wg-quick-file", config.wg_quick_file, "conf"),
+        std::tuple("control", config.control, "sock"),
+        std::tuple("metrics-file", config.metrics_file, "prom")}) {
+    if (!path.empty() && std::filesystem::is_directory(path, ec))
+      fail(word, fmt::format("{0} is a folder, and a file is expected, such as {0}/{1}.{2}", path,
+                             config.interface, example));
+  }
+}
+
 }  // namespace
 
 Config load_config(const CommandLine& line) {
@@ -300,7 +318,9 @@ Config load_config(const CommandLine& line) {
   CommandLine whole = line;
   if (!whole.config_file && std::filesystem::exists(default_config_file, ec))
     whole.config_file = default_config_file;
-  return read_config(whole, config::read_whole_file);
+  Config config = read_config(whole, config::read_whole_file);
+  check_places(config);
+  return config;
 }
 
 Config read_config(const CommandLine& line, const config::ReadFile& read_file) {

@@ -63,7 +63,7 @@ TEST_CASE("each command asks the daemon its own question") {
     CAPTURE(line);
     const Question question = parse(row.words);
     CHECK(question.is_asked);
-    CHECK(question.socket == dnsd::default_control_socket);
+    CHECK(question.socket == dnsd::default_control_socket());
     ControlRequest expected = row.request;
     if (expected.type.empty()) expected.type = "SRV";
     CHECK(question.request == expected);

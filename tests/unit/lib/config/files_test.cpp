@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <string>
 
@@ -19,7 +21,7 @@ TEST_CASE("what is not a file, or cannot be read, is told by name") {
   CHECK(
       error_of("/nonexistent/w.yaml").starts_with("/nonexistent/w.yaml: cannot be read: No such"));
   CHECK(error_of("/dev/zero") == "/dev/zero: is not a regular file");
-  CHECK(error_of("/tmp") == "/tmp: is not a regular file");
+  CHECK(error_of("/tmp") == "/tmp: is a folder, and a file is expected");
 }
 
 TEST_CASE("relative paths start from the folder of the file that names them") {
@@ -28,11 +30,16 @@ TEST_CASE("relative paths start from the folder of the file that names them") {
   CHECK(config::absolute_path(folder, "/run/b.json") == "/run/b.json");
 }
 
-TEST_CASE("the first folder that systemd hands over, else the default") {
+TEST_CASE("the first folder that systemd hands over, else the system's") {
+  const auto own = [] { return config::own_folder(config::FolderUse::state, "none-such"); };
   ::setenv("STATE_DIRECTORY", "/var/lib/one:/var/lib/two", 1);
-  CHECK(config::folder_from_environment("STATE_DIRECTORY", "/d") == "/var/lib/one");
-  ::setenv("STATE_DIRECTORY", "", 1);
-  CHECK(config::folder_from_environment("STATE_DIRECTORY", "/d") == "/d");
-  ::unsetenv("STATE_DIRECTORY");
-  CHECK(config::folder_from_environment("STATE_DIRECTORY", "/d") == "/d");
+  CHECK(own() == "/var/lib/one");
+  CHECK(config::own_folder(config::FolderUse::runtime, "none-such") != "/var/lib/one");
+  for (const char* none : {"", static_cast<const char*>(nullptr)}) {
+    none == nullptr ? ::unsetenv("STATE_DIRECTORY") : ::setenv("STATE_DIRECTORY", none, 1);
+    // An ordinary user's own is tested with the programs: tests/wire/test_mistakes.py.
+    if (::geteuid() == 0) CHECK(own() == "/var/lib/none-such");
+  }
+  if (::geteuid() == 0)
+    CHECK(config::find_socket("none-such", "x.sock") == "/run/none-such/x.sock");
 }
