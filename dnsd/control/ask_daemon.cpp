@@ -67,6 +67,8 @@ void add_peer_questions(CLI::App& app, Question& question) {
       ->add_option("--preshared-key-file", request.preshared_key_file,
                    "Its preshared key, in a file that the daemon can read")
       ->type_name("FILE");
+  added->add_flag("--force", request.force,
+                  "Also where it takes addresses over from another peer, or where nothing sees it");
   add_peer_name(
       add("config", "Print what belongs in the peer's own wg0.conf", Command::peer_config),
       question);

@@ -62,6 +62,10 @@ bool take_member(const std::string& member, const Json& value, ControlRequest& r
     request.full = value.get<bool>();
     return true;
   }
+  if (member == "force" && value.is_boolean()) {
+    request.force = value.get<bool>();
+    return true;
+  }
   if (member == "name" && value.is_string()) {
     request.name = value.get<std::string>();
     return true;
@@ -134,6 +138,7 @@ std::string write_control_request(const ControlRequest& request) {
     json["allowed_ips"] = request.allowed_ips;
     if (!request.preshared_key_file.empty())
       json["preshared_key_file"] = request.preshared_key_file;
+    if (request.force) json["force"] = true;
   }
   if (request.command == Command::zone || request.command == Command::query) {
     json["view"] = to_string(request.view);

@@ -44,6 +44,7 @@ struct ControlRequest {
   std::string new_name = {};                  ///< peer_rename
   std::vector<std::string> allowed_ips = {};  ///< peer_add
   std::string preshared_key_file = {};        ///< peer_add: read by the daemon; empty: none
+  bool force = false;  ///< peer_add: also where it takes over what another peer has
 
   friend bool operator==(const ControlRequest&, const ControlRequest&) = default;
 };

@@ -126,6 +126,39 @@ control::Reply refuse_known(const std::string& who) {
   return refuse(exit_refused, fmt::format("there is a peer '{}' already", who));
 }
 
+/// The peer that has this block of addresses inside the tunnel; nullopt: none has.
+std::optional<std::string> find_holder(const base::Prefix& block, const CommandContext& context) {
+  const auto has_it = [&](const std::vector<base::Prefix>& blocks) {
+    return std::find(blocks.begin(), blocks.end(), block) != blocks.end();
+  };
+  for (const ConfiguredPeer& peer : context.config.peers) {
+    if (has_it(peer.allowed_ips)) return wg::describe_peer(peer.name, peer.public_key);
+  }
+  std::optional<std::string> holder;
+  context.peers.for_each([&](const wg::PublicKey& key, const PeerRecord& peer) {
+    if (!holder && has_it(peer.detail->allowed_ips))
+      holder = wg::describe_peer(peer.detail->name, key);
+  });
+  return holder;
+}
+
+/// Why the peer would not become what its operator expects; nullopt: it would.
+std::optional<std::string> find_objection(const ConfiguredPeer& peer,
+                                          const CommandContext& context) {
+  const Config& config = context.config;
+  if (config.interfaces.empty() && config.points.empty())
+    return "nothing here can see a peer: add `observe: ADDRESS:PORT`, a built-in point, or "
+           "`interface: NAME` to the configuration; --force registers it all the same";
+  for (const base::Prefix& block : peer.allowed_ips) {
+    if (const auto holder = find_holder(block, context))
+      return fmt::format(
+          "{} is that of {}, and WireGuard gives it to one peer alone: give this one another "
+          "address; --force takes it over",
+          block.to_string(), *holder);
+  }
+  return std::nullopt;
+}
+
 control::Reply add(const ControlRequest& request, const CommandContext& context) {
   ConfiguredPeer peer;
   if (auto wrong = read_words(request, context.config, peer))
@@ -133,6 +166,8 @@ control::Reply add(const ControlRequest& request, const CommandContext& context)
   for (const std::string& known : {request.key, request.name}) {
     if (find_peer(context.config, known) != nullptr) return refuse_known(known);
   }
+  const auto objection = request.force ? std::nullopt : find_objection(peer, context);
+  if (objection) return refuse(exit_refused, *objection);
   return register_peer(peer, {}, context);
 }
 

@@ -126,9 +126,16 @@ Config read_config(const CommandLine& line, const ReadFile& read_file) {
 }
 
 void check_something_is_left(const Config& config) {
-  if (config.errors.empty() || !config.peers.empty() || !config.interfaces.empty() ||
-      !config.points.empty() || config.zone_file)
+  if (!config.peers.empty() || !config.interfaces.empty() || !config.points.empty() ||
+      config.zone_file)
     return;
+  if (config.errors.empty()) {
+    if (!config.peers_files.empty()) return;  // peers may come to them
+    throw ConfigError(
+        "no source of peers is given, so there is nothing to serve: add `observe: ADDRESS:PORT` (a "
+        "built-in WireGuard peer), `interface: NAME` (a WireGuard interface of this host), or "
+        "peers with an endpoint (peers, peers-file)");
+  }
   throw ConfigError(fmt::format("no peer is left, and there is nothing else to serve: {}",
                                 fmt::join(config.errors, "; ")));
 }

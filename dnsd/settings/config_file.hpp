@@ -23,7 +23,8 @@ using config::ReadFile;
 [[nodiscard]] Config read_config(const CommandLine& line, const ReadFile& read_file);
 
 /// A mistake in a file of peers costs as little as it can, but a server that has nothing to serve
-/// is none. \throws ConfigError
+/// is none: neither a source of peers nor a zone file is given, or nothing is left of them.
+/// \throws ConfigError
 void check_something_is_left(const Config& config);
 
 /// The effective configuration as YAML (--check-config): every option with its value. It loads

@@ -27,6 +27,7 @@
 #include "noise/crypto.hpp"
 #include "noise/key_file.hpp"
 #include "schema/owner_name.hpp"
+#include "wg/config_overlap.hpp"
 #include "wg/key_index.hpp"
 
 namespace dnsd {
@@ -111,7 +112,10 @@ class YamlPeer {
 
   ConfiguredPeer read(const YamlMap& map) {
     for (const YamlSetting& setting : map.settings) take(setting);
-    if (!has_key_) fail(fmt::format("{}:{}", file_, map.line), "this peer has no public-key");
+    if (!has_key_)
+      fail(fmt::format("{}:{}", file_, map.line),
+           "this peer has no public-key; expected: public-key: KEY, as `wg pubkey` "
+           "prints it");
     return std::move(peer_);
   }
 
@@ -273,6 +277,7 @@ void PeerReader::take_added_file(const std::string& path) {
 
 PeerReader::Result PeerReader::finish(std::string_view reserved) && {
   merge_peers();
+  settle_blocks();
   settle_names(reserved);
   forget_found_keys();
   return std::move(result_);
@@ -311,12 +316,15 @@ void PeerReader::drop_own_key(const std::string& path, wg::ConfigFile& file) {
   });
 }
 
-/// One file has each key once; this finds a key in several.
-void PeerReader::merge_peers() {
-  const bool from_one_file = std::all_of(places_.begin(), places_.end(), [&](const Place& place) {
+bool PeerReader::are_from_one_file() const {
+  return std::all_of(places_.begin(), places_.end(), [&](const Place& place) {
     return place.file != 0 && place.file == places_.front().file;
   });
-  if (from_one_file) return;
+}
+
+/// One file has each key once; this finds a key in several.
+void PeerReader::merge_peers() {
+  if (are_from_one_file()) return;
   std::vector<ConfiguredPeer>& peers = result_.peers;
   wg::KeyIndex index;
   const auto key_at = [&](std::uint32_t i) -> const wg::PublicKey& { return peers[i].public_key; };
@@ -360,6 +368,22 @@ void PeerReader::merge_into(ConfiguredPeer& first, ConfiguredPeer&& second) {
     if (!std::binary_search(known.begin(), known.end(), prefix))
       first.allowed_ips.push_back(prefix);
   }
+}
+
+/// One file has each block once; this finds a block in several.
+void PeerReader::settle_blocks() {
+  if (are_from_one_file()) return;
+  std::vector<ConfiguredPeer>& peers = result_.peers;
+  std::vector<wg::BlockOwner> owners;
+  owners.reserve(peers.size());
+  for (std::size_t i = 0; i < peers.size(); ++i) owners.push_back({&peers[i].allowed_ips, i});
+  for (const wg::LostBlock& lost : wg::settle_blocks(owners))
+    warn_at(
+        lost.to,
+        fmt::format("{} is also that of the peer at {}: WireGuard gives it to {} alone, who has "
+                    "it last",
+                    lost.block.to_string(), place_of_peer(lost.from),
+                    wg::describe_peer(peers[lost.to].name, peers[lost.to].public_key)));
 }
 
 /// Of two peers with one name the first keeps it, and the others get numbers. A name in YAML is the

@@ -45,8 +45,10 @@ class PeerReader {
   /// a warning: what the operator wrote takes precedence.
   void take_added_file(const std::string& path);
   /// Makes one peer of what several places say of one key: allowed-ips add up, of everything else
-  /// the first place counts. A name that another peer has gets a number, and so does one that is
-  /// reserved. Hands out what was read. \param reserved a label that is no name; empty: none
+  /// the first place counts. A block of addresses that two peers have is left to the last one, as
+  /// WireGuard does, with a warning. A name that another peer has gets a number, and so does one
+  /// that is reserved. Hands out what was read. \param reserved a label that is no name; empty:
+  /// none
   [[nodiscard]] Result finish(std::string_view reserved = {}) &&;
 
  private:
@@ -68,6 +70,8 @@ class PeerReader {
   void drop_own_key(const std::string& path, wg::ConfigFile& file);
   void merge_peers();
   void merge_into(ConfiguredPeer& first, ConfiguredPeer&& second);
+  [[nodiscard]] bool are_from_one_file() const;
+  void settle_blocks();
   void settle_names(std::string_view reserved);
   void number_names(std::vector<Clash> clashes, std::string_view reserved);
   void forget_found_keys();

@@ -70,7 +70,7 @@ def host(chroot, file):
     chroot.run(r"sed -i 's/^#zone: .*/zone: wg.example.org/; s/^#ns:/ns:/' /etc/wg-dnsd/wg-dnsd.yaml")
     said = chroot.run("wg-dnsd --print-delegation")
     check(re.search(r"ns1\.wg\.example\.org\.\s+3600\s+IN\s+A\s+203\.0\.113\.10", said), f"the delegation: {said}")
-    said = answers(chroot.root, "wg-dnsd --listen 127.0.0.1", "SOA wg.example.org")
+    said = answers(chroot.root, "wg-dnsd --listen 127.0.0.1 --observe 127.0.0.1:51820", "SOA wg.example.org")
     check("\nns1.wg.example.org." in f"\n{said}", f"DNS: {said or (RUN / 'dnsd.log').read_text()}")
     seconds += time.monotonic() - started
     check(seconds < 60, f"from nothing to an answer in {seconds:.0f} s, a minute at most")

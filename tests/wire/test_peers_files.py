@@ -5,17 +5,19 @@
 Loopback only, on free ports above 1024; needs no privilege and only Python's own modules.
 """
 
+import base64
 import json
 import pathlib
 import signal
 import sys
 import unittest
 
-from dns_wire import A, NOERROR, NXDOMAIN, ask_udp
+from dns_wire import A, NOERROR, NXDOMAIN, ask_tcp, ask_udp
 from process import ALICE, Process
 
 BOB = "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0="
 CAROL = "4eKHVgG3oe82QDxBWesGGyNSt84+KvcKW05nNFAw/Qg="
+PTR = 12
 INTERFACE = "[Interface]\nPrivateKey = CNM1A+4n1MEwVdDO/sXnML5O8uQc1s/OQ0k27B58nUs=\nListenPort = 51820\n"
 
 
@@ -144,6 +146,17 @@ class PeersFiles(Process):
                 shown = {one["public_key"]: one["published_endpoints"] for one in lines}
                 self.assertEqual(shown[BOB], published)
 
+    def test_a_list_without_a_limit_is_cut_where_it_fits_into_a_message(self):
+        keys = [base64.b64encode(number.to_bytes(32, "big")).decode() for number in range(1, 1501)]
+        self.other.write_text("".join(peer(key, "Endpoint = 203.0.113.9:51820") for key in keys))
+        # Padded names are the longest.
+        self.start(*self.words(), "--list-max", "0", "--wgsd")
+        for ask in (ask_tcp, ask_udp):
+            listed = ask("127.0.0.1", self.port, "_wireguard._udp.example.org", PTR)
+            self.assertEqual((listed.truncated, listed.answers), (False, 900) if ask is ask_tcp else (True, 0))
+        self.assertIn("the private list holds the first 900 of 1501 peers (a message carries no more)", self.log())
+        self.assertIn("601 peers are cut from the private list", self.command("status").stdout)
+
     def test_the_same_key_in_two_files_is_one_peer_with_both_lists(self):
         self.serve(peer(ALICE, "AllowedIPs = 10.1.0.2/32, 10.0.0.2/32", name="anna"), [])
         alice = self.listed()[ALICE]
@@ -214,7 +227,7 @@ class PeersFiles(Process):
 
     def test_peers_are_added_and_removed_beside_a_mistake(self):
         self.serve(peer(BOB) + "[Peer]\nPublicKey = abc\n", [BOB])
-        added = self.command("peer", "add", "carol", CAROL)
+        added = self.command("peer", "add", "carol", CAROL, "--force")  # nothing here can see her
         self.assertEqual(added.returncode, 0, added.stderr)
         self.assertEqual(set(self.listed()), {ALICE, BOB, CAROL})
         removed = self.command("peer", "remove", "carol")

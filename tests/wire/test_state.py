@@ -207,7 +207,7 @@ class State(Process):
 
     def test_a_given_name_survives_a_restart_and_goes_before_a_comment(self):
         peers = self.write_peers()
-        words = ["--peers", peers, "--listen-private", f"127.0.0.1:{self.port}"]
+        words = ["--peers", peers, "--listen-private", f"127.0.0.1:{self.port}", "--observe", f"127.0.0.1:{free_port()}"]
         process = self.start(*words)
         bob = "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0="
         self.assertEqual(self.command("peer", "add", "bob", bob).returncode, 0)

@@ -39,12 +39,13 @@ class Fixture : public CommandFixture {
     return run(request);
   }
   control::Reply add(const std::string& name, const std::string& key,
-                     const std::vector<std::string>& allowed_ips = {}) {
+                     const std::vector<std::string>& allowed_ips = {}, bool force = false) {
     dnsd::ControlRequest request;
     request.command = Command::peer_add;
     request.name = name;
     request.key = key;
     request.allowed_ips = allowed_ips;
+    request.force = force;
     return run(request);
   }
 
@@ -131,6 +132,24 @@ TEST_CASE("peer add: wrong words change nothing") {
   CHECK(f.reloads == 0);
   CHECK(f.add("bob", key, {"10.0.0.3/32"}).result.exit == 0);
   CHECK(f.reloads == 1);
+}
+
+TEST_CASE("peer add: a block of another peer, and a peer that nothing sees, need --force") {
+  Fixture f;
+  const std::string key = noise::KeyPair::draw().public_key().to_base64();
+  const auto taken = f.add("bob", key, {"10.0.0.2"});
+  CHECK(taken.result.exit == 1);
+  CHECK(taken.result.error.starts_with("10.0.0.2/32 is that of alice"));
+  CHECK(f.reloads == 0);
+  CHECK(f.add("bob", key, {"10.0.0.2"}, true).result.exit == 0);
+  CHECK(f.add("carol", noise::KeyPair::draw().public_key().to_base64(), {"10.0.0.0/24"})
+            .result.exit == 0);
+  f.config.points.clear();
+  const std::string other = noise::KeyPair::draw().public_key().to_base64();
+  CHECK(f.add("dan", other).result.error.starts_with("nothing here can see a peer"));
+  CHECK(f.add("dan", other, {}, true).result.exit == 0);
+  f.config.interfaces = {"wg0"};
+  CHECK(f.add("eve", noise::KeyPair::draw().public_key().to_base64()).result.exit == 0);
 }
 
 TEST_CASE("peer add: what the reload refuses is taken out again") {

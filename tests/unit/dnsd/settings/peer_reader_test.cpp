@@ -109,6 +109,23 @@ TEST_CASE("the same key in several files is one peer with both lists") {
   }
 }
 
+TEST_CASE("a block of several peers is left to the last one, and a longer one inside is another") {
+  const Config config = read_peers(
+      {{"/etc/wg-dnsd/a.conf", section(bob, "AllowedIPs = 10.0.0.2/32, 10.0.1.0/24\n")},
+       {"/etc/wg-dnsd/b.conf", section(carol, "AllowedIPs = 10.0.1.0/24, 10.0.1.9/32\n")}});
+  REQUIRE(config.peers.size() == 3);
+  CHECK(blocks(config.peers[0]).empty());
+  CHECK(blocks(config.peers[1]) == std::vector<std::string>{"10.0.0.2/32"});
+  CHECK(blocks(config.peers[2]) == std::vector<std::string>{"10.0.1.0/24", "10.0.1.9/32"});
+  REQUIRE(config.warnings.size() == 2);
+  CHECK(
+      config.warnings[0].starts_with("/etc/wg-dnsd/a.conf:1: 10.0.0.2/32 is also that of the "
+                                     "peer at /etc/wg-dnsd/w.yaml:4: WireGuard gives it to "));
+  CHECK(
+      config.warnings[1].starts_with("/etc/wg-dnsd/b.conf:1: 10.0.1.0/24 is also that of the "
+                                     "peer at /etc/wg-dnsd/a.conf:1: "));
+}
+
 TEST_CASE("of a name that several peers have, the first keeps it and the others get numbers") {
   const Config config =
       read_sites(section(bob, "# Name = ALICE\n\n") + section(carol, "# Name = alice-2\n\n") +
