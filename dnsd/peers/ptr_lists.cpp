@@ -9,19 +9,27 @@
 
 namespace dnsd {
 
+namespace {
+
+std::size_t most_of(const PtrLists::Rules& rules) {
+  return rules.max == 0 ? max_listed : std::min(rules.max, max_listed);
+}
+
+}  // namespace
+
 // The lists of both views
 
 PtrLists::PtrLists(const PeerTable& table, LiveState& live, const Rules& rules)
     : table_(table),
       live_(live),
       rules_(rules),
-      lists_{List{View::public_view, PtrList(rules.max)},
-             List{View::private_view, PtrList(rules.max)}} {}
+      lists_{List{View::public_view, PtrList(most_of(rules))},
+             List{View::private_view, PtrList(most_of(rules))}} {}
 
 void PtrLists::set_rules(const Rules& rules) {
   if (std::exchange(rules_, rules) == rules) return;
   for (List& list : lists_) {
-    list.peers.set_max(rules_.max);
+    list.peers.set_max(most_of(rules_));
     refill(list);
   }
 }
@@ -63,8 +71,9 @@ void PtrLists::show(List& list) {
   if (std::exchange(list.was_cut, is_cut) == is_cut) return;
   const std::string_view view = to_string(list.view);
   if (is_cut) {
-    spdlog::info("the {} list holds the first {} of {} peers (list-max)", view, rules_.max,
-                 list.peers.total());
+    const std::size_t most = most_of(rules_);
+    spdlog::info("the {} list holds the first {} of {} peers ({})", view, most, list.peers.total(),
+                 most == rules_.max ? "list-max" : "a message carries no more");
   } else {
     spdlog::info("the {} list holds all {} peers again", view, list.peers.total());
   }

@@ -13,6 +13,10 @@
 
 namespace dnsd {
 
+/// So many records of a list fit into any message: 65535 octets less the longest question, OPT and
+/// TSIG, at 71 octets each (a padded name). More would be an answer that nobody can be given.
+inline constexpr std::size_t max_listed = 900;
+
 /// The peers of the PTR list of one view: the smallest keys first, at most `max` of them. Holds no
 /// more keys than it shows, however many peers there are. Pure; one thread.
 class PtrList {
@@ -44,12 +48,13 @@ class PtrList {
   bool needs_refill_ = false;
 };
 
-/// The PTR lists of both views: those peers that have an endpoint there. They follow the peer
-/// table, and say in the log when list-max begins and ceases to cut one. One thread.
+/// The PTR lists of both views: those peers that have an endpoint there, as many as the rules and a
+/// message allow. They follow the peer table, and say in the log when one begins and ceases to be
+/// cut. One thread.
 class PtrLists {
  public:
   struct Rules {
-    std::size_t max = 0;  ///< of each list; 0: no limit
+    std::size_t max = 0;  ///< of each list; 0: no limit but max_listed
     bool publish_private = false;
 
     friend bool operator==(const Rules&, const Rules&) = default;
@@ -66,7 +71,7 @@ class PtrLists {
   /// Shows what has changed. The table is up to date.
   void show();
 
-  /// Peers that list-max keeps out.
+  /// Peers that are kept out.
   [[nodiscard]] std::size_t cut(View view) const;
 
  private:

@@ -11,6 +11,7 @@
 
 #include "base/version.hpp"
 #include "control/form.hpp"
+#include "dnsd/peers/ptr_lists.hpp"
 
 namespace dnsd {
 namespace {
@@ -207,9 +208,10 @@ std::string status_text(const DaemonStatus& status, const Served& served) {
        fmt::format("{} registered, {} with an endpoint, {} of them stale", status.peers.registered,
                    status.peers.with_endpoint, status.peers.stale));
   if (observatory.public_list_cut > 0 || observatory.private_list_cut > 0) {
-    line("list", fmt::format("{} peers are cut from the private list, {} from the public one "
-                             "(list-max)",
-                             observatory.private_list_cut, observatory.public_list_cut));
+    line("list",
+         fmt::format("{} peers are cut from the private list, {} from the public one "
+                     "(list-max, at most {})",
+                     observatory.private_list_cut, observatory.public_list_cut, max_listed));
   }
   if (!observatory.durable) line("state", "in memory only: it does not survive a restart");
   line("UDP", counters_text(served.udp));

@@ -54,6 +54,23 @@ TEST_CASE("one that leaves a cut list asks for the next, one that was not shown 
   CHECK_FALSE(list.needs_refill());
 }
 
+TEST_CASE("a list is no longer than a message, whatever is allowed") {
+  for (const std::size_t max : {std::size_t{0}, std::size_t{100000}, std::size_t{7}}) {
+    dnsd::PeerTable table;
+    dnsd::LiveState live;
+    dnsd::PtrLists lists(table, live, {max, false});
+    const std::optional<base::Endpoint> somewhere = base::Endpoint::parse("203.0.113.9:1");
+    dnsd::PeerRecord record;
+    record.ipv4 = somewhere;
+    record.detail = std::make_shared<const dnsd::PeerDetail>();
+    for (int i = 0; i < 1000; ++i) lists.note_change(key_of(i), std::nullopt, record);
+    lists.show();
+    const std::size_t expected = max == 7 ? 7 : dnsd::max_listed;
+    CHECK(live.list(dnsd::View::public_view)->size() == expected);
+    CHECK(lists.cut(dnsd::View::public_view) == 1000 - expected);
+  }
+}
+
 TEST_CASE("0 is no limit") {
   dnsd::PtrList list(0);
   for (int i = 0; i < 1000; ++i) list.add(key_of(i));
