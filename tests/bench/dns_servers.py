@@ -95,7 +95,7 @@ def start_wg_dnsd(peers, threads=1, port=PORTS["wg-dnsd"], path=None):
     folder = fresh_folder(f"wg-dnsd-{port}")
     return Server(
         "wg-dnsd",
-        [bench.program("wg-dnsd"), "--zone", ZONE, "--peers", path or bench.peers_file(peers), "--ns", "ns1.wg.example.org=127.0.0.1",
+        [bench.program("wg-dnsd"), "--zone", ZONE, "--peers", path or bench.peers_file(peers), "--ns", f"ns1.{ZONE}=127.0.0.1",
          "--listen", f"0.0.0.0:{port}", "--control", folder / "control.sock",
          "--state-dir", folder, "--answer-threads", threads],
         folder, port, threads,
