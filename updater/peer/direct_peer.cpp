@@ -268,7 +268,7 @@ void DirectPeer::begin_attempt(Turn& turn, std::vector<Candidate> candidates, Re
                                const std::string& reason) {
   const SteadyTime now = turn.now();
   const auto news = std::exchange(news_, {});
-  const std::string occasion = attempt_ && news ? *news : "DNS says where it is";
+  const std::string occasion = attempt_ && news ? *news : known_.describe_origin(turn.memory);
   const SteadyTime begun = attempt_ ? attempt_->begun() : now;
   const bool set_again = std::exchange(local_change_, {}).has_value();
   attempt_ = Attempt(std::move(candidates), place, begun, now);

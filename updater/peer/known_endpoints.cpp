@@ -102,6 +102,12 @@ bool KnownEndpoints::may_be_near(const Scene& scene) const {
   return !scene.own || dns_.endpoints().empty() || share_address(*scene.own, dns_.endpoints());
 }
 
+std::string KnownEndpoints::describe_origin(const PeerMemory& memory) const {
+  if (!dns_.endpoints().empty()) return "DNS told where it is";
+  return memory.last_good ? "DNS told nothing, but a place that worked is known"
+                          : "DNS told nothing, but it told of a place on its own network";
+}
+
 std::chrono::seconds KnownEndpoints::wanted_keepalive(const Turn& turn) const {
   const std::chrono::seconds user = turn.memory.keepalive.user();
   return user == 0s && is_managed(turn.memory) ? turn.settings.direct_keepalive_of(turn.key())

@@ -52,6 +52,8 @@ class KnownEndpoints {
   [[nodiscard]] bool is_managed(const PeerMemory& memory) const {
     return !dns_.endpoints().empty() || memory.last_good.has_value();
   }
+  /// Why there is something to try, for the log and for `why`: DNS may know nothing of the peer.
+  [[nodiscard]] std::string describe_origin(const PeerMemory& memory) const;
   /// The keepalive of a direct tunnel to the peer, 0–65535 s; 0: off.
   [[nodiscard]] std::chrono::seconds wanted_keepalive(const Turn& turn) const;
 
