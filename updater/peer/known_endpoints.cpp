@@ -103,9 +103,9 @@ bool KnownEndpoints::may_be_near(const Scene& scene) const {
 }
 
 std::string KnownEndpoints::describe_origin(const PeerMemory& memory) const {
-  if (!dns_.endpoints().empty()) return "DNS told where it is";
-  return memory.last_good ? "DNS told nothing, but a place that worked is known"
-                          : "DNS told nothing, but it told of a place on its own network";
+  if (!dns_.endpoints().empty()) return "DNS says where it is";
+  return memory.last_good ? "DNS says nothing, but a place that worked is known"
+                          : "DNS says nothing but a place on its own network";
 }
 
 std::chrono::seconds KnownEndpoints::wanted_keepalive(const Turn& turn) const {
