@@ -42,7 +42,7 @@ HEAVY_SCENARIOS = {
     "relay_clients", "relay_matrix", "relay_silence", "tcp_crowd",
 }  # fmt: skip
 RECORDED = ("e2e/demo", "e2e/new_network")  # what they print is long, and stands in doc
-LONG_SCENARIOS = ("rebinding", "late_peer", "no_write", "fleet")  # start first, so that none of them runs last
+LONG_SCENARIOS = ("updater_doctor", "doctor", "rebinding", "late_peer", "no_write", "fleet")  # start first, so that none of them runs last
 
 PROGRAMS = ("wg-dnsd", "wg-updater", "wg_crowd", "wg_device_tool", "play")  # all that scenarios run
 
