@@ -20,6 +20,11 @@ std::size_t place_of(const noise::Path& path) {
 }
 static_assert(OutgoingBatch::room == 1U << (64 - 58));
 
+/// How many datagrams these octets are. \param segment of each but the last, or nothing
+std::size_t count_of(base::Bytes octets, std::size_t segment) {
+  return segment == 0 ? 1 : (octets.size() + segment - 1) / segment;
+}
+
 }  // namespace
 
 void OutgoingBatch::put(const noise::Path& path, base::Bytes datagram) {
@@ -43,7 +48,7 @@ void OutgoingBatch::lend(const noise::Path& path, base::Bytes octets, std::size_
   parts_[message.last].next = part;
   message.last = part;
   message.octets += octets.size();
-  message.datagrams += static_cast<std::uint16_t>((octets.size() + segment - 1) / segment);
+  message.datagrams += static_cast<std::uint16_t>(count_of(octets, segment));
   message.is_open = octets.size() % message.segment == 0;
 }
 
@@ -55,12 +60,11 @@ std::uint8_t OutgoingBatch::add_part(base::Bytes octets) {
 void OutgoingBatch::begin(const noise::Path& path, base::Bytes octets, std::size_t segment,
                           bool is_open) {
   const std::uint8_t part = add_part(octets);
-  const std::size_t datagrams = segment == 0 ? 1 : (octets.size() + segment - 1) / segment;
   messages_[messages_count_++] = {
       .path = path,
       .octets = octets.size(),
       .segment = segment,
-      .datagrams = static_cast<std::uint16_t>(datagrams),
+      .datagrams = static_cast<std::uint16_t>(count_of(octets, segment)),
       .first = part,
       .last = part,
       .is_open = is_open && segment > 0 && octets.size() % segment == 0};
@@ -73,7 +77,7 @@ bool OutgoingBatch::fits(const Message& message, const noise::Path& path, base::
   const bool is_one = segment == octets.size();
   return (is_one ? segment <= message.segment : segment == message.segment) &&
          message.octets + octets.size() <= most_octets &&
-         message.datagrams + (octets.size() + segment - 1) / segment <= most_joined;
+         message.datagrams + count_of(octets, segment) <= most_joined;
 }
 
 void OutgoingBatch::prepare(std::size_t i) {

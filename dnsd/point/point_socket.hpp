@@ -16,7 +16,8 @@ namespace dnsd {
 
 /// The UDP socket of a built-in observation point: many datagrams per system call, each with the
 /// address of ours that it was sent to, so that replies leave from there. Datagrams that the kernel
-/// joined (UDP_GRO) stay joined as far as they belong to one session. One thread.
+/// joined (UDP_GRO) stay joined as far as they belong to one session; where nothing comes joined,
+/// the kernel is not asked to (JoinSwitch). One thread.
 class PointSocket {
  public:
   /// \param listen the unspecified address of a family: all its addresses
@@ -51,8 +52,9 @@ class PointSocket {
   /// Puts one datagram into the outgoing batch; a full batch is sent. \param datagram at most 2048
   /// octets, otherwise it is dropped
   void put(const noise::Path& path, base::Bytes datagram);
-  /// The same without a copy: `octets` stay as they are until flush() or receive(). Sent as the
-  /// datagrams that they are, whatever size those have. \param segment as in Arrival
+  /// The same without a copy: `octets` stay as they are until flush() or receive(). Datagrams keep
+  /// their sizes, whatever those are, and their order to one place; how many of them pass through
+  /// the kernel as one is OutgoingBatch's affair. \param segment as in Arrival
   void lend(const noise::Path& path, base::Bytes octets, std::size_t segment);
   /// Sends what was put and lent; what the kernel does not take is dropped, as a network would.
   void flush();
