@@ -206,11 +206,11 @@ bool Examination::check_server(const base::IpAddress& address) {
   return true;
 }
 
-/// A record with the TTL of endpoints: this host's own SRV, because some resolvers keep no TXT; or
-/// else the TXT that every zone of wg-dnsd has.
+/// A record with the TTL of endpoints: this host's own SRV, because some resolvers keep no TXT, by
+/// the name that no updater asks for; or else the TXT that every zone of wg-dnsd has.
 dns::KeepingProbe Examination::ask_for_probe() {
   if (facts_.device.public_key) {
-    dns::KeepingProbe probe(outside_, schema::service_name(*facts_.device.public_key, zone_),
+    dns::KeepingProbe probe(outside_, schema::instance_name(*facts_.device.public_key, zone_),
                             RrType::srv);
     if (probe.has_record()) return probe;
   }

@@ -76,7 +76,8 @@ struct World final : dns::Outside {
       }
       const auto where = address(place);
       const dns::Name target = address_name(peer, where);
-      if (asked == service && type == RrType::srv)
+      const bool is_instance = asked == schema::instance_name(peer, zone);
+      if ((asked == service || is_instance) && type == RrType::srv)
         reply.answer = {{asked, dns::Ttl{is_resolver ? kept_ttl : 1},
                          dns::SrvRecord{10, 0, base::Port{51820}, target}, RrType::srv}};
       if (asked == service && type == RrType::txt) {
