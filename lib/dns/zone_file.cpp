@@ -184,7 +184,7 @@ class Reader {
     const auto text = base::read_file(open_.back().whole);
     if (!text) {
       open_.pop_back();
-      return *file + ": " + text.error().message();
+      return *file + ' ' + base::explain_read_error(text.error());
     }
     included_problem_ = read_text(*text, open_.back().path, origin);
     open_.pop_back();
@@ -202,7 +202,7 @@ class Reader {
         (std::filesystem::path(open_.back().path).parent_path() / file).string();
     std::error_code ec;
     const auto whole = std::filesystem::canonical(path, ec);
-    if (ec) return path + ": " + ec.message();
+    if (ec) return path + ' ' + base::explain_read_error(ec);
     if (std::mismatch(folder_.begin(), folder_.end(), whole.begin(), whole.end()).first !=
         folder_.end())
       return path + " is outside " + folder_.string() + ", the folder of the zone file";

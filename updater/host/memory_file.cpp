@@ -18,7 +18,7 @@ Memory MemoryFile::load() const {
   const auto text = base::read_file(path_);
   if (!text) {
     if (text.error() != std::errc::no_such_file_or_directory)
-      spdlog::warn("{}: cannot be read: {}", path_.string(), text.error().message());
+      spdlog::warn("{} {}", path_.string(), base::explain_read_error(text.error()));
     return {};
   }
   auto memory = parse_memory(*text, boot_);

@@ -11,6 +11,7 @@
 #include <utility>
 #include <variant>
 
+#include "base/read_file.hpp"
 #include "wg/config_file.hpp"
 
 namespace updater {
@@ -87,7 +88,7 @@ class HubLookup {
       // Without wg-quick there is no such file, and nothing is wrong.
       if (text.error() != std::errc::no_such_file_or_directory)
         failures_.push_back(
-            fmt::format("{} cannot be read: {}", sources_.wg_quick_file, text.error().message()));
+            fmt::format("{} {}", sources_.wg_quick_file, base::explain_read_error(text.error())));
       return;
     }
     const auto file = wg::parse_config_file(*text);

@@ -294,7 +294,7 @@ TEST_CASE("what is wrong in an included file, or with including it, is told wher
   } rows[] = {
       {"a wrong record", "\n$INCLUDE wrong\n", "zones/wrong:2: a.example.test. A: 192.0.2 is no"},
       {"no such file", "\n$INCLUDE nothing\n", "zone:2: "},
-      {"no such file, and why", "$INCLUDE nothing\n", "nothing: No such file"},
+      {"no such file, and why", "$INCLUDE nothing\n", "nothing cannot be read: No such file"},
       {"a folder", "$INCLUDE .\n", "zone:1: "},
       {"no file", "$INCLUDE\n", "zone:1: behind $INCLUDE"},
       {"three words", "$INCLUDE a b c\n", "zone:1: behind $INCLUDE"},
