@@ -31,6 +31,16 @@ class TemporaryFile {
   std::filesystem::path path_;
 };
 
+TEST_CASE("a text that an editor encoded in another way is called that") {
+  using namespace std::string_view_literals;
+  CHECK(base::find_encoding_fault("\xef\xbb\xbfzone: a").find("byte order mark") !=
+        std::string_view::npos);
+  for (const auto text : {"\xff\xfez\0"sv, "\xfe\xff\0z"sv})
+    CHECK(base::find_encoding_fault(text).find("UTF-16") != std::string_view::npos);
+  for (const auto text : {""sv, "zone: a"sv, "\xef\xbb"sv, "z\xef\xbb\xbf"sv})
+    CHECK(base::find_encoding_fault(text).empty());
+}
+
 }  // namespace
 
 TEST_CASE("a file is read whole, with every octet") {
