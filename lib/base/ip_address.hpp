@@ -2,7 +2,9 @@
 
 #include <array>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -55,9 +57,18 @@ class IpAddress {
     if (a.family_ != b.family_) return a.family_ <=> b.family_;
     return a.octets_ <=> b.octets_;
   }
-  friend bool operator==(const IpAddress&, const IpAddress&) = default;
+  /// By words: the default calls memcmp, and this stands on the way of every datagram.
+  friend bool operator==(const IpAddress& a, const IpAddress& b) {
+    return a.family_ == b.family_ && a.word(0) == b.word(0) && a.word(1) == b.word(1);
+  }
 
  private:
+  [[nodiscard]] std::uint64_t word(std::size_t index) const {
+    std::uint64_t result = 0;
+    std::memcpy(&result, octets_.data() + index * sizeof result, sizeof result);
+    return result;
+  }
+
   std::array<std::uint8_t, 16> octets_{};  // IPv4: the first four, the rest zero
   Family family_ = Family::ipv4;
 };
