@@ -282,7 +282,7 @@ class ObservationPoint::Impl : public noise::Engine::Handler,
         finish_passing();
       }
       taken += taken_;
-      if (socket_.received() < PointSocket::batch_size) return false;
+      if (!socket_.has_more()) return false;
       watch_.pause();
     }
     // What is passed on costs no cryptography.

@@ -41,10 +41,11 @@ class PointSocket {
     }
   };
   /// Flushes, because what was lent points to what was received before. Then receives what waits,
-  /// at most one batch of 64. \return all of it, to be changed at will; valid until the next call
+  /// at most one batch of 64, or of 16 while they come joined. \return all of it, to be changed at
+  /// will; valid until the next call
   [[nodiscard]] std::span<const Arrival> receive();
-  /// How many came last, joined ones counted once; batch_size: there may be more.
-  [[nodiscard]] std::size_t received() const;
+  /// Whether there may be more than the last receive() returned.
+  [[nodiscard]] bool has_more() const;
   static constexpr std::size_t batch_size = 64;
   /// The longest datagram of UDP over IPv4: nothing that can arrive is cut.
   static constexpr std::size_t max_datagram = 65'507;
