@@ -61,34 +61,61 @@ std::optional<std::string> check_type(RrType type, const dns::Name& owner, const
   return std::nullopt;
 }
 
+/// The name that a record leads to; nullopt: records of its type lead nowhere.
+std::optional<dns::NameView> target_of(RrType type, base::Bytes rdata) {
+  switch (type) {
+    case RrType::ns:
+    case RrType::cname:
+      return dns::parse_name_view(rdata);
+    case RrType::mx:
+      return dns::parse_name_view(rdata.subspan(2));
+    case RrType::srv:
+      return dns::parse_name_view(rdata.subspan(6));
+    default:
+      return std::nullopt;
+  }
+}
+
+/// `name` without the end that a master file appends to a name without a dot at its end.
+std::string as_written(dns::NameView name, dns::NameView origin) {
+  const std::string whole = name.to_string();
+  return whole.substr(0, whole.size() - origin.to_string().size());
+}
+
+/// Whether `name`, which is below the apex, without the apex ends in the apex once more.
+bool has_apex_twice(dns::NameView name, dns::NameView apex) {
+  const auto rest = dns::Name::parse(as_written(name, apex));
+  return rest && rest->view().is_at_or_below(apex);
+}
+
 }  // namespace
 
 base::Expected<StaticRecords, ZoneError> StaticRecords::make(const ZoneNames& names,
                                                              std::vector<dns::ZoneRecord> records) {
   StaticRecords made(names);
   Firsts firsts;
-  std::vector<std::pair<dns::Name, dns::ZonePlace>> servers;  // of the zone
+  Targets targets;
   for (dns::ZoneRecord& record : records) {
-    // One that was made may lack an address; advise_addresses() says so.
-    const bool is_read = record.place.line != 0;
-    if (is_read && record.type == RrType::ns && record.owner == names.apex())
-      servers.emplace_back(*dns::parse_name_view(record.rdata), record.place);
-    if (auto error = made.add(std::move(record), names, firsts))
+    if (auto error = made.add(std::move(record), names, firsts, targets))
       return base::Unexpected(*std::move(error));
   }
   if (auto error = made.check(firsts, names.apex())) return base::Unexpected(*std::move(error));
-  for (const auto& [server, place] : servers) {
-    if (!made.has_address(server, names))
-      return base::Unexpected(ZoneError{
-          place, fmt::format("{} NS: {} has no address here; give it an A or AAAA record, "
-                             "or, if it stands elsewhere, a dot at its end",
-                             names.apex().to_string(), server.to_string())});
+  for (const Target& target : targets) {
+    const auto name = *target_of(
+        target.type, made.nodes_.at(*target.owner).find(target.type)->rdata[target.index]);
+    const auto wrong = made.check_target(target, name, names);
+    if (!wrong) continue;
+    const std::string told =
+        fmt::format("{} {}: {} {}", target.owner->to_string(), dns::to_string(target.type),
+                    name.to_string(), wrong->message);
+    if (wrong->is_fatal) return base::Unexpected(ZoneError{target.place, told});
+    made.warnings_.push_back({target.place, told});
   }
   return made;
 }
 
 std::optional<ZoneError> StaticRecords::add(dns::ZoneRecord record, const ZoneNames& names,
-                                            Firsts& firsts) {
+                                            Firsts& firsts, Targets& targets) {
   const auto fail = [&](std::string_view why) {
     return ZoneError{record.place, fmt::format("{} {}: {}", record.owner.to_string(),
                                                dns::to_string(record.type), why)};
@@ -103,12 +130,19 @@ std::optional<ZoneError> StaticRecords::add(dns::ZoneRecord record, const ZoneNa
     if (name.first_label_text() == "*") has_wildcards_ = true;
   }
   const auto node = nodes_.try_emplace(record.owner).first;
+  // One that was made may lack an address; advise_addresses() says so.
+  const auto note_target = [&](const Rrset& rrset) {
+    const auto target = target_of(rrset.type, rrset.rdata.back());
+    if (record.place.line != 0 && target && target->is_at_or_below(names.apex()))
+      targets.push_back({&node->first, rrset.type, rrset.rdata.size() - 1, record.place});
+  };
   auto& rrsets = node->second.rrsets;
   const auto found = std::find_if(rrsets.begin(), rrsets.end(),
                                   [&](const Rrset& r) { return r.type == record.type; });
   if (found == rrsets.end()) {
     rrsets.push_back({record.type, record.ttl, {std::move(record.rdata)}});
     firsts.push_back({&node->first, record.type, record.place});
+    note_target(rrsets.back());
     return std::nullopt;
   }
   if (std::any_of(found->rdata.begin(), found->rdata.end(), [&](const auto& data) {
@@ -120,6 +154,7 @@ std::optional<ZoneError> StaticRecords::add(dns::ZoneRecord record, const ZoneNa
   if (found->rdata.size() == max_records) return fail("no message holds that many records");
   found->ttl = std::min(found->ttl, record.ttl);  // RFC 2181 §5.2
   found->rdata.push_back(std::move(record.rdata));
+  note_target(*found);
   return std::nullopt;
 }
 
@@ -200,15 +235,41 @@ std::optional<std::string> StaticRecords::check_chain(const First& first, const 
   return std::nullopt;
 }
 
-/// Whether there is an address at the name of a name server, or another one answers for it.
-bool StaticRecords::has_address(const dns::Name& server, const ZoneNames& names) const {
-  if (!server.view().is_at_or_below(names.apex()) || find_cut(server)) return true;
-  if (check_reserved(server, names)) return true;  // the server makes what is there
-  dns::NameView encloser = server;
+/// What is wrong with a name inside the zone that a record leads to; nullopt: nothing, or another
+/// one answers for it: a server elsewhere, or this one with what it makes.
+std::optional<StaticRecords::WrongTarget> StaticRecords::check_target(
+    const Target& target, dns::NameView name, const ZoneNames& names) const {
+  const bool is_cname = target.type == RrType::cname;
+  const auto cut = find_cut(*target.owner);
+  const bool is_hidden = cut && !(target.type == RrType::ns && cut->equals(*target.owner));
+  if (is_hidden || find_cut(name) || check_reserved(name, names) ||
+      (is_cname && name.is_at_or_below(names.protocol_root())))
+    return std::nullopt;
+
+  dns::NameView encloser = name;
   while (!encloser.equals(names.apex()) && find(encloser) == nullptr) encloser = encloser.parent();
-  const StaticNode* const node = encloser.equals(server) ? find(server) : find_wildcard(encloser);
-  return node != nullptr &&
-         (node->find(RrType::a) != nullptr || node->find(RrType::aaaa) != nullptr);
+  const bool is_there = encloser.equals(name);
+  const StaticNode* const node = is_there ? find(name) : find_wildcard(encloser);
+  const auto has = [&](RrType type) { return node != nullptr && node->find(type) != nullptr; };
+  const bool has_wanted = is_cname ? node != nullptr
+                                   : has(RrType::a) || has(RrType::aaaa) ||
+                                         (target.type != RrType::ns && has(RrType::cname));
+  const bool is_twice = !is_there && has_apex_twice(name, names.apex());
+  if (has_wanted && !is_twice) return std::nullopt;
+
+  const bool is_fatal = target.type == RrType::ns && *target.owner == names.apex() && !has_wanted;
+  const std::string_view wrong = has_wanted ? "has the zone's name twice"
+                                 : is_cname ? "is not in the zone"
+                                            : "has no address here";
+  const std::string_view records = is_cname ? "a record" : "an A or AAAA record";
+  const dns::NameView origin = is_twice ? names.apex().view() : encloser;
+  if (name.label_count() < origin.label_count() + 2)
+    return WrongTarget{
+        fmt::format("{}; give it {}, or, if it stands elsewhere, a dot at its end", wrong, records),
+        is_fatal};
+  return WrongTarget{fmt::format("{}; did you mean {} with a dot at its end? If not, give it {}",
+                                 wrong, as_written(name, origin), records),
+                     is_fatal};
 }
 
 /// A warning for records that are there, and that no question reaches.

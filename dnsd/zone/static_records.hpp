@@ -86,7 +86,8 @@ class StaticRecords {
   void for_each(const Visit& visit) const;
 
   /// Things to tell the operator once: wildcards that answer for unregistered keys, CNAMEs that
-  /// lead back to themselves, records that a delegation hides.
+  /// lead back to themselves, records that a delegation hides, and names inside the zone that NS,
+  /// MX, SRV or CNAME lead to and that are not there: a dot is forgotten.
   [[nodiscard]] const std::vector<dns::ZoneNote>& warnings() const { return warnings_; }
 
  private:
@@ -97,18 +98,31 @@ class StaticRecords {
     dns::ZonePlace place;
   };
   using Firsts = std::vector<First>;
+  /// A name inside the zone that a record read from a file leads to.
+  struct Target {
+    const dns::Name* owner;  ///< the key in nodes_
+    dns::RrType type{};
+    std::size_t index;  ///< of its data in the RRset
+    dns::ZonePlace place;
+  };
+  using Targets = std::vector<Target>;
+  struct WrongTarget {
+    std::string message;    ///< what follows the name, with the remedy
+    bool is_fatal = false;  ///< the zone is refused
+  };
   using Nodes = std::unordered_map<dns::Name, StaticNode, dns::NameHash, dns::NameEqual>;
 
   explicit StaticRecords(const ZoneNames& names)
       : apex_labels_(names.apex().view().label_count()) {}
   [[nodiscard]] std::optional<ZoneError> add(dns::ZoneRecord record, const ZoneNames& names,
-                                             Firsts& firsts);
+                                             Firsts& firsts, Targets& targets);
   [[nodiscard]] std::optional<ZoneError> check(const Firsts& firsts, const dns::Name& apex);
   [[nodiscard]] std::optional<std::string> check_rrset(const First& first,
                                                        const dns::Name& apex) const;
   [[nodiscard]] std::optional<std::string> check_chain(const First& first, const dns::Name& apex,
                                                        std::set<const StaticNode*>& looping);
-  [[nodiscard]] bool has_address(const dns::Name& server, const ZoneNames& names) const;
+  [[nodiscard]] std::optional<WrongTarget> check_target(const Target& target, dns::NameView name,
+                                                        const ZoneNames& names) const;
   void tell_hidden(const First& first);
   [[nodiscard]] std::optional<dns::NameView> search_cut(dns::NameView name) const;
 

@@ -124,13 +124,31 @@ DNSD_FILES = [
     ("zone-file", BOM + SOA, "mistake:1", "byte order mark", "save it without one"),
     ("zone-file", (BOM + SOA).encode("utf-16-le"), "mistake:1", "UTF-16", "save it as UTF-8"),
     ("zone-file", SOA + "@ NS ns1.example.net\n", "mistake:3", "ns1.example.net.wg.example.org. has no address here",
-     "a dot at its end"),
+     r"did you mean ns1.example.net\. with a dot at its end"),
     ("zone-file", SOA + "@ NS ns1\n", "mistake:3", "ns1.wg.example.org. has no address here", "an A or AAAA record"),
     ("cookie-secret-file", None, "cookie-secret-file", "is a folder", "a file is expected"),
     ("cookie-secret-file", BOM + "00" * 16, "cookie-secret-file", "byte order mark", "save it without one"),
     ("cookie-secret-file", "secret\n", "cookie-secret-file .*line 1", "a secret", "32 hex digits"),
     ("control", None, "control", "is a folder", "control.sock"),
     ("state-dir", "x", "state-dir", "is a file", "a folder is expected"),
+]  # fmt: skip
+
+# ---- wg-dnsd: lines of a zone file that is served. (line, thing, wrong, right); without a thing, nothing is said
+MX = "@ MX 10 mail.example.org"
+DNSD_ZONE_LINES = [
+    (MX, r"mistake:4: wg.example.org. MX: mail.example.org.wg.example.org.", "has no address here",
+     r"did you mean mail.example.org\. with a dot at its end"),
+    ("@ MX 10 mail", "mistake:4: .* MX: mail.wg.example.org.", "has no address here", "an A or AAAA record, or,.*a dot"),
+    ("_sip._tcp SRV 0 0 5060 sip.example.net", "mistake:4: _sip._tcp.* SRV: sip.example.net.wg.example.org.",
+     "has no address here", r"did you mean sip.example.net\. with a dot at its end"),
+    ("sub NS ns1.example.net", "mistake:4: sub.wg.example.org. NS: ns1.example.net.wg.example.org.",
+     "has no address here", r"did you mean ns1.example.net\. with a dot at its end"),
+    ("www CNAME web.example.net", "mistake:4: www.wg.example.org. CNAME: web.example.net.wg.example.org.",
+     "is not in the zone", r"did you mean web.example.net\. with a dot at its end"),
+    ("*.org A 192.0.2.1\n@ MX 10 mail.wg.example.org", "mistake:5: .* MX: mail.wg.example.org.wg.example.org.",
+     "the zone's name twice", r"did you mean mail.wg.example.org\. with a dot at its end"),
+    (f"{MX}.",), ("@ MX 0 .",), ("@ MX 10 mail\nmail A 192.0.2.1",), ("@ MX 10 a.mail\n*.mail A 192.0.2.1",),
+    ("sub NS ns1.sub\n@ MX 10 mail.sub",), ("www CNAME _wireguard._udp",),
 ]  # fmt: skip
 
 # ---- wg-updater: (option, value, thing, wrong, right)
@@ -250,6 +268,12 @@ class Mistakes(Process):
         for option, content, *wanted in DNSD_FILES:
             zone = [] if option == "config" else [*ZONE, *SOURCE]
             self.check([self.program, "--check-config", *zone, f"--{option}", self.mistake(content)], wanted)
+
+    def test_a_target_in_a_zone_file_that_is_not_in_the_zone_is_told_and_served(self):
+        for line, *wanted in DNSD_ZONE_LINES:
+            zone_file = self.mistake(f"{SOA}@ NS ns1.example.net.\n{line}\n")
+            said = self.check([self.program, "--check-config", *ZONE, *SOURCE, "--zone-file", zone_file], wanted, code=0)
+            self.assertEqual("warning" in said, bool(wanted), said)
 
     def test_an_ipv4_address_written_as_ipv6_is_the_ipv4_address(self):
         for option, value, shown in (

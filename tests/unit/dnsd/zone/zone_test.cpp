@@ -74,6 +74,8 @@ TEST_CASE("static records that a zone refuses, with their line") {
       {"* NS ns1\n", 3, "wildcard cannot be delegated"},
       {"@ NS ns1\n", 3, "ns1.wg.example.org. has no address here"},
       {"@ NS ns1\nns1 A 192.0.2.1\n@ NS ns2\nns2 TXT a\n", 5, "ns2.wg.example.org. has no"},
+      {"@ NS ns1.example.net\n", 3, "did you mean ns1.example.net. with a dot at its end?"},
+      {"@ NS x._udp\n", 3, "x._udp.wg.example.org. has no address here"},
       {"@ NS @\n", 3, "wg.example.org. has no address here"},
       {"@ NS ns1\nns1 CNAME x\nx A 192.0.2.1\n", 3, "has no address here"},
       {"@ NS ns1\n* CNAME x\nx A 192.0.2.1\n", 3, "has no address here"},
@@ -94,8 +96,9 @@ TEST_CASE("static records that are merged") {
        {"www A 192.0.2.1\n", "_udp TXT a\n", "x._udp TXT a\n",
         "_services._dns-sd._udp PTR _http._tcp\n", "zoe._wireguard._udp TXT a\n",
         "child NS ns.child\nns.child A 192.0.2.1\n", "www A 192.0.2.1\nwww A 192.0.2.1\n",
-        "x CNAME y\nx CNAME Y\n", "x MX 1 y\nx MX 1 Y\n", "@ SOA NS1 hostMaster 1 2 3 4 5\n",
-        "child NS ns1\nchild DS 1 8 1 0123456789012345678901234567890123456789\n",
+        "y A 192.0.2.1\nx CNAME y\nx CNAME Y\n", "y A 192.0.2.1\nx MX 1 y\nx MX 1 Y\n",
+        "@ SOA NS1 hostMaster 1 2 3 4 5\n",
+        "ns1 A 192.0.2.1\nchild NS ns1\nchild DS 1 8 1 0123456789012345678901234567890123456789\n",
         "*.sub A 192.0.2.1\n", "@ NS ns1\nNS1 AAAA 2001:db8::1\n", "@ NS @\n@ A 192.0.2.1\n",
         "@ NS a.b.sub\n*.sub A 192.0.2.1\n", "@ NS x.child\nchild NS ns.example.net.\n",
         "@ NS alice\n"}) {
@@ -103,6 +106,83 @@ TEST_CASE("static records that are merged") {
     const Verdict verdict = load(records);
     CHECK(verdict.message.empty());
     CHECK(verdict.warnings.empty());
+  }
+}
+
+TEST_CASE("targets inside the zone that are there, or that only others can judge") {
+  const std::string k = schema::key_label(AnswerFixture::key(1));
+  for (const std::string& records : std::initializer_list<std::string>{
+           "@ MX 0 .\n_sip._tcp SRV 0 0 0 .\n",
+           "@ MX 1 mail.example.net.\n_sip._tcp SRV 0 0 5060 sip.example.org.\n",
+           "x CNAME y.example.org.\nchild NS ns.example.org.\n",
+           "x CNAME @\n@ MX 1 @\n@ A 192.0.2.1\n",
+           "x CNAME y\ny TXT a\n",
+           "x MX 1 mail.wg.example.org\nmail.wg.example.org A 192.0.2.1\n",
+           "x CNAME y\na.y TXT a\n",  // an empty non-terminal
+           "@ MX 1 y\ny CNAME z.example.net.\n",
+           "_sip._tcp SRV 0 0 5060 y\ny AAAA 2001:db8::1\n",
+           "@ MX 1 a.b.sub\n*.sub A 192.0.2.1\nx CNAME c.sub\n",
+           "@ MX 1 mail.example.net.sub\n*.sub CNAME x\nx A 192.0.2.1\n",
+           // Below a delegation.
+           "child NS ns.child\n@ MX 1 mail.child\nx CNAME y.child\n_a._tcp SRV 0 0 1 child\n",
+           "child NS ns.other\nother NS ns.example.net.\n",
+           // Names that the server makes.
+           "x CNAME alice\n_a._tcp SRV 0 0 1 alice\n@ MX 1 " + k + "\n",
+           "x CNAME _wireguard._udp\ny CNAME _wireguard._udp." + k + "\nz CNAME _udp\n",
+       }) {
+    CAPTURE(records);
+    const Verdict verdict = load(records);
+    CHECK(verdict.message.empty());
+    CAPTURE(verdict.warnings.empty() ? "" : verdict.warnings.front().message);
+    CHECK(verdict.warnings.empty());
+  }
+}
+
+TEST_CASE("a target inside the zone that is not there is told, with the dot that is forgotten") {
+  struct Row {
+    std::string records;
+    std::size_t line;
+    std::string says;
+  };
+  const std::string mean = "did you mean mail.example.org. with a dot at its end? If not, give it ";
+  const std::string address = "give it an A or AAAA record, or, if it stands elsewhere, a dot";
+  const Row rows[] = {
+      {"x MX 1 mail.example.org\n", 3,
+       "x.wg.example.org. MX: mail.example.org.wg.example.org. has no address here; " + mean +
+           "an A or AAAA record"},
+      {"x MX 1 y\nx MX 2 mail.example.org\ny A 192.0.2.1\n", 4, mean},
+      {"_sip._tcp SRV 0 0 5060 mail.example.org\n", 3,
+       "SRV: mail.example.org.wg.example.org. has no address here; " + mean},
+      {"child NS mail.example.org\n", 3,
+       "child.wg.example.org. NS: mail.example.org.wg.example.org. has no address here; " + mean},
+      {"x CNAME mail.example.org\n", 3,
+       "CNAME: mail.example.org.wg.example.org. is not in the zone; " + mean + "a record"},
+      {"@ MX 1 y\n", 3, "MX: y.wg.example.org. has no address here; " + address},
+      {"@ MX 1 y\ny TXT a\n", 3, "MX: y.wg.example.org. has no address here; " + address},
+      {"@ MX 1 @\n", 3, "MX: wg.example.org. has no address here; " + address},
+      {"child NS y\ny CNAME z.example.net.\n", 3, "y.wg.example.org. has no address here"},
+      {"x CNAME y\n", 3, "is not in the zone; give it a record, or, if it stands elsewhere"},
+      // The origin of the line, not the zone's.
+      {"a.sub TXT a\n$ORIGIN sub\nx MX 1 mail.example.org\n", 5,
+       "mail.example.org.sub.wg.example.org. has no address here; " + mean},
+      // The name of the zone twice, whatever a wildcard says.
+      {"x MX 1 mail.wg.example.org\n", 3,
+       "mail.wg.example.org.wg.example.org. has no address here; did you mean "
+       "mail.wg.example.org. with a dot"},
+      {"*.org TXT a\nx MX 1 mail.wg.example.org\n", 4, "did you mean mail.wg.example.org. with"},
+      {"*.org A 192.0.2.1\nx MX 1 mail.WG.example.org\n", 4,
+       "mail.WG.example.org.wg.example.org. has the zone's name twice; did you mean "
+       "mail.WG.example.org. with a dot"},
+      {"*.org A 192.0.2.1\n@ NS mail.wg.example.org\n", 4, "has the zone's name twice"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.records);
+    const Verdict verdict = load(row.records);
+    CHECK(verdict.message.empty());
+    REQUIRE(verdict.warnings.size() == 1);
+    CHECK(verdict.warnings[0].place.line == row.line);
+    CAPTURE(verdict.warnings[0].message);
+    CHECK(verdict.warnings[0].message.find(row.says) != std::string::npos);
   }
 }
 
