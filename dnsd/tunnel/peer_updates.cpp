@@ -1,6 +1,7 @@
 #include "dnsd/tunnel/peer_updates.hpp"
 
 #include <algorithm>
+#include <variant>
 
 #include "base/expected.hpp"
 #include "schema/owner_name.hpp"
@@ -61,10 +62,11 @@ Rcode grant_relay(const dns::Update& update, const PeerUpdates::Sender& sender,
   const dns::UpdateRecord& request = update.records.front();
   if (update.records.size() != 1 || request.rr_class != RrClass::in || sender.relay == nullptr)
     return Rcode::refused;
-  const auto peers = schema::parse_via_text(request.rdata);
-  if (!peers) return Rcode::refused;
+  const auto asked = schema::parse_relay_request(request.rdata);
+  const auto* const via = asked ? std::get_if<schema::ViaRequest>(&*asked) : nullptr;
+  if (via == nullptr) return Rcode::refused;
   bool is_granted = false;
-  for (const wg::PublicKey& peer : *peers)
+  for (const wg::PublicKey& peer : via->peers)
     is_granted = sender.relay->adopt(sender.key, peer, now) || is_granted;
   return is_granted ? Rcode::noerror : Rcode::refused;
 }
