@@ -40,6 +40,10 @@ COMMANDS = {
     "dig @10.0.0.1 +short TXT K._wireguard._udp.wg.example.org": "needs a private listener: tests/e2e, views",
     "nsupdate <<END": "of several lines: tests/e2e, lan",
     "dig @10.0.0.254 +short TXT _lan.yuza…6a4a.wg.example.org": "needs a built-in point: tests/e2e, lan",
+    "for wait in 3 1 0; do dig +noall +answer SRV _wireguard._udp.$(label KEY).Z @RESOLVER; sleep $wait; done": (
+        "bob", r"(?:\s[01]\s+IN\s+SRV\s[\s\S]*){3}",
+        LABEL + "; dig() { command dig $(echo \"$*\" | sed 's/[.]Z .*/.wg.example.org/'); }; {}",
+    ),
     "systemctl edit wg-dnsd": EDITOR,
     "systemctl edit wg-updater@wg0": EDITOR,
     "systemctl enable --now wg-dnsd.socket": (
