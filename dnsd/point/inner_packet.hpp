@@ -7,6 +7,7 @@
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
 #include "base/endpoint.hpp"
+#include "dnsd/point/relay/relay_requests.hpp"
 #include "wg/public_key.hpp"
 
 /// Where the outer side of the built-in observation point, WireGuard, ends and the inner side, IP
@@ -20,19 +21,6 @@ namespace dnsd {
 /// The longest inner packet that goes into a tunnel: wg-quick's MTU, which fits through 1500 octets
 /// of Ethernet with IPv6 outside. What is longer leaves as inner IP fragments.
 inline constexpr std::size_t inner_mtu = 1420;
-
-/// What a peer may ask of the relay of the point that it speaks to (doc/protocol.md §3.2). Only
-/// during the call of InnerHandler.
-class RelayRequests {
- public:
-  /// The peer now sends here what is for `other`. \return false: they are not two peers whose
-  /// packets are passed on, or it is too soon after the last time.
-  virtual bool adopt(const wg::PublicKey& peer, const wg::PublicKey& other,
-                     base::SteadyTime now) = 0;
-
- protected:
-  ~RelayRequests() = default;
-};
 
 /// What one registered peer sent through the tunnel: authenticated, not replayed, otherwise
 /// hostile. Everything is borrowed for the call.

@@ -48,9 +48,7 @@ constexpr int niceness = 5;
 
 }  // namespace
 
-class ObservationPoint::Impl : public noise::Engine::Handler,
-                               public Relay::Sessions,
-                               public RelayRequests {
+class ObservationPoint::Impl : public noise::Engine::Handler, public Relay::Sessions {
  public:
   Impl(Settings settings, const wg::PrivateKey& key, Report report, InnerHandler inner,
        TrialBudget& budget, PointSocket socket)
@@ -187,9 +185,6 @@ class ObservationPoint::Impl : public noise::Engine::Handler,
   }
   bool may_draw(const wg::PublicKey& peer, noise::SessionIndex index) override {
     return !relay_ || !relay_->uses_index(peer, index);
-  }
-  bool adopt(const wg::PublicKey& peer, const wg::PublicKey& other, base::SteadyTime now) override {
-    return relay_->adopt(peer, other, now);
   }
 
   // Peers
@@ -397,7 +392,7 @@ class ObservationPoint::Impl : public noise::Engine::Handler,
             .tunnel_addresses = tunnel_addresses_,
             .octets = packet,
             .now = now_,
-            .relay = relay_ ? this : nullptr},
+            .relay = relay_ ? &*relay_ : nullptr},
            [&](base::Bytes reply) {
              if (!reply.empty() && reply.size() <= inner_mtu)
                (void)engine_->send(peer, reply, now_);

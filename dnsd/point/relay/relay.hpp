@@ -9,6 +9,7 @@
 
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
+#include "dnsd/point/relay/relay_requests.hpp"
 #include "dnsd/point/relay/relay_rules.hpp"
 #include "dnsd/point/relay/relay_table.hpp"
 #include "noise/message.hpp"
@@ -75,7 +76,7 @@ struct RelayCounters {
 /// Stands before noise::Engine: the point gives it each datagram first. For data: no cryptography,
 /// no copy, no allocation; and after the first of a session one look-up, by its index, because then
 /// the place only has to be the one of that route's sender.
-class Relay {
+class Relay final : public RelayRequests {
  public:
   /// The point's own sessions.
   class Sessions {
@@ -142,10 +143,7 @@ class Relay {
   /// (noise::Engine::Handler::may_draw).
   [[nodiscard]] bool uses_index(const wg::PublicKey& peer, noise::SessionIndex index) const;
 
-  /// `peer` said inside the tunnel that it moved `other` here: for relay_rules::adoption_life,
-  /// sessions between both that the relay does not know are found out, and adopted.
-  /// \return false: they are not two peers, or too many others were moved just now.
-  bool adopt(const wg::PublicKey& peer, const wg::PublicKey& other, base::SteadyTime now);
+  bool adopt(const wg::PublicKey& peer, const wg::PublicKey& other, base::SteadyTime now) override;
 
   /// Takes a route of an earlier run, of peers that were added.
   void restore(const RelayRoute& route, base::SteadyTime now);
