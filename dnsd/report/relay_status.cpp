@@ -19,7 +19,7 @@ struct Reason {
   std::uint64_t RelayCounters::*count;
 };
 /// Why datagrams were not passed on.
-constexpr std::array<Reason, 14> reasons{
+constexpr std::array<Reason, 15> reasons{
     {{"for nobody", &RelayCounters::no_recipient},
      {"not there", &RelayCounters::no_place},
      {"from elsewhere", &RelayCounters::unknown_place},
@@ -31,6 +31,7 @@ constexpr std::array<Reason, 14> reasons{
      {"wrong mac1", &RelayCounters::wrong_mac},
      {"unconfirmed", &RelayCounters::unconfirmed},
      {"not adopted", &RelayCounters::unadopted},
+     {"paused", &RelayCounters::paused},
      {"no room", &RelayCounters::table_full},
      {"relay-rate", &RelayCounters::over_rate},
      {"relay-total", &RelayCounters::over_total}}};
@@ -52,11 +53,12 @@ std::string relay_text(const std::optional<RelayReport>& report) {
                              counters.*reason.count, reason.word);
   }
   return fmt::format(
-      "{} pairs, {} packets, {} octets, {} cookies, {} asked back, {} adopted; relay-rate {}, "
+      "{} pairs, {} packets, {} octets, {} cookies, {} asked back, {} adopted, {} pauses; "
+      "relay-rate {}, "
       "relay-total {}{}",
       count_pairs(*report), counters.packets, counters.octets, counters.cookies, counters.ask_backs,
-      counters.adopted, write_bit_rate(report->rates.sender), write_bit_rate(report->rates.total),
-      dropped);
+      counters.adopted, counters.pauses, write_bit_rate(report->rates.sender),
+      write_bit_rate(report->rates.total), dropped);
 }
 
 Json relay_json(const std::optional<RelayReport>& report) {
@@ -73,6 +75,7 @@ Json relay_json(const std::optional<RelayReport>& report) {
           {"cookies", counters.cookies},
           {"asked_back", counters.ask_backs},
           {"adopted", counters.adopted},
+          {"pauses", counters.pauses},
           {"dropped", dropped}};
 }
 

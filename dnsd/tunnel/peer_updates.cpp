@@ -1,6 +1,7 @@
 #include "dnsd/tunnel/peer_updates.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <variant>
 
 #include "base/expected.hpp"
@@ -63,11 +64,15 @@ Rcode grant_relay(const dns::Update& update, const PeerUpdates::Sender& sender,
   if (update.records.size() != 1 || request.rr_class != RrClass::in || sender.relay == nullptr)
     return Rcode::refused;
   const auto asked = schema::parse_relay_request(request.rdata);
-  const auto* const via = asked ? std::get_if<schema::ViaRequest>(&*asked) : nullptr;
-  if (via == nullptr) return Rcode::refused;
+  if (!asked) return Rcode::refused;
   bool is_granted = false;
-  for (const wg::PublicKey& peer : via->peers)
-    is_granted = sender.relay->adopt(sender.key, peer, now) || is_granted;
+  if (const auto* const pause = std::get_if<schema::PauseRequest>(&*asked)) {
+    is_granted = sender.relay->pause(sender.key, pause->peer,
+                                     pause->length.value_or(std::chrono::milliseconds(0)), now);
+  } else {
+    for (const wg::PublicKey& peer : std::get<schema::ViaRequest>(*asked).peers)
+      is_granted = sender.relay->adopt(sender.key, peer, now) || is_granted;
+  }
   return is_granted ? Rcode::noerror : Rcode::refused;
 }
 

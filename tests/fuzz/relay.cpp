@@ -1,10 +1,12 @@
 // A relay, five keys, six places, and what the input makes of them: places that change, datagrams
-// in right form with few different indices, runs and raw ones, adoption, time and restarts. What
+// in right form with few different indices, runs and raw ones, adoption, pauses, time and restarts.
+// What
 // must hold for each verdict is written here a second time, from the sender's and the recipient's
 // places alone.
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -77,6 +79,11 @@ class Scene {
     std::optional<std::size_t> place;
     base::SteadyTime seen;
   };
+  struct Pause {
+    base::SteadyTime ends;
+    base::SteadyTime next;
+    std::size_t asker = 0;
+  };
 
   void restart() {
     relay_ = std::make_unique<dnsd::Relay>(keys()[peer_count], rates_, own_);
@@ -85,6 +92,7 @@ class Scene {
       relay_->add_peer(keys()[i]);
     }
     passed_ = 0;
+    pauses_.clear();
   }
   void place(std::size_t peer, std::size_t where) {
     relay_->set_place(keys()[peer], places()[where], now_);
@@ -112,8 +120,12 @@ class Scene {
       case 4:
         now_ += std::chrono::seconds(input_.u8());
         return;
-      case 5:
-        return adopt(input_.u8() % keys().size(), input_.u8() % keys().size());
+      case 5: {
+        const unsigned a = input_.u8();
+        const unsigned b = input_.u8();
+        if (a < 0x80) return adopt(a % keys().size(), b % keys().size());
+        return pause(a % keys().size(), b % keys().size());
+      }
       case 6:
         return change_peer(input_.u8() % peer_count);
       case 7:
@@ -141,9 +153,34 @@ class Scene {
     expect(a != b && a < peer_count && b < peer_count && known_[a].is_peer && known_[b].is_peer);
     allow(a, b);
   }
+  void pause(std::size_t a, std::size_t b) {
+    const std::chrono::milliseconds asked(input_.u8() * 10);
+    const auto before = relay_->counters().pauses;
+    const bool is_on = relay_->pause(keys()[a], keys()[b], asked, now_);
+    const bool has_begun = relay_->counters().pauses > before;
+    const auto last = pauses_.find(std::minmax(a, b));
+    if (last != pauses_.end()) {
+      const bool is_same = now_ < last->second.ends && last->second.asker == a;
+      expect(has_begun ? now_ >= last->second.next : is_on == is_same);
+    }
+    if (!has_begun) return expect(!is_on || last != pauses_.end());
+    expect(is_on && may_pass_.contains({a, b}));
+    pauses_[std::minmax(a, b)] = {
+        .ends = now_ + std::clamp<std::chrono::milliseconds>(asked, rules::shortest_pause,
+                                                             rules::longest_pause),
+        .next = now_ + rules::pause_interval,
+        .asker = a};
+  }
+  [[nodiscard]] bool is_paused(std::size_t a, std::size_t b) const {
+    const auto last = pauses_.find(std::minmax(a, b));
+    return last != pauses_.end() && now_ < last->second.ends;
+  }
   void change_peer(std::size_t peer) {
     if (known_[peer].is_peer) {
       relay_->remove_peer(keys()[peer]);
+      std::erase_if(pauses_, [&](const auto& one) {
+        return one.first.first == peer || one.first.second == peer;
+      });
       std::erase_if(may_pass_,
                     [&](const auto& pair) { return pair.first == peer || pair.second == peer; });
       known_[peer].is_peer = false;
@@ -276,7 +313,7 @@ class Scene {
     } else if (std::get_if<noise::CookieReply>(&*message) != nullptr) {
       expect(begun_.contains({recipient, sender}) || may_pass_.contains({sender, recipient}));
     } else {
-      expect(may_pass_.contains({sender, recipient}));
+      expect(may_pass_.contains({sender, recipient}) && !is_paused(sender, recipient));
     }
   }
   static noise::Mac last_mac1(const Octets& message) {
@@ -315,6 +352,7 @@ class Scene {
   std::set<std::pair<std::size_t, std::size_t>> begun_;
   std::set<std::pair<std::size_t, std::size_t>> may_pass_;
   std::vector<dnsd::Relay::Change> saved_;
+  std::map<std::pair<std::size_t, std::size_t>, Pause> pauses_;  // the smaller number first
   std::uint64_t passed_ = 0;
 };
 

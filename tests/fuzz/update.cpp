@@ -3,6 +3,7 @@
 // the sender's name alone.
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdlib>
 
 #include "dns/update.hpp"
@@ -22,6 +23,13 @@ class Relay final : public dnsd::RelayRequests {
              base::SteadyTime /*now*/) override {
     require(peer == AnswerFixture::key(1));
     require(++asked <= schema::max_via_peers);
+    return true;
+  }
+  bool pause(const wg::PublicKey& peer, const wg::PublicKey& /*other*/,
+             std::chrono::milliseconds length, base::SteadyTime /*now*/) override {
+    require(peer == AnswerFixture::key(1));
+    require(length.count() >= 0 && length.count() <= 0xffff'ffff);
+    require(++asked == 1);
     return true;
   }
   std::size_t asked = 0;

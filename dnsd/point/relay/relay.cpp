@@ -1,7 +1,7 @@
 // What becomes of each datagram, in the order of relay.hpp: data, the other answers, initiations;
-// then peers, adoption, state. Pure, on the thread of the observation point. Elsewhere: peers and
-// the search by mac1 in relay_peers.cpp, pairs and routes in relay_pairs.cpp, adoption in
-// relay_adoption.cpp, all numbers in relay_rules.hpp.
+// then peers and what they ask for, state. Pure, on the thread of the observation point. Elsewhere:
+// peers and the search by mac1 in relay_peers.cpp, pairs and routes in relay_pairs.cpp, adoption in
+// relay_adoption.cpp, pauses in relay_pause.cpp, all numbers in relay_rules.hpp.
 
 #include "dnsd/point/relay/relay.hpp"
 
@@ -12,6 +12,7 @@
 
 #include "dnsd/point/relay/relay_adoption.hpp"
 #include "dnsd/point/relay/relay_pairs.hpp"
+#include "dnsd/point/relay/relay_pause.hpp"
 #include "dnsd/point/relay/relay_peers.hpp"
 #include "noise/mac_checker.hpp"
 
@@ -80,7 +81,9 @@ class Relay::Impl {
     const RelayPairs::Route route = pairs_.route(from, index, now);
     if (!route) return unknown(datagram, from, index, now, datagrams);
     if (route.is_pending) return drop(counters_.unconfirmed, datagrams);
-    const Verdict verdict = pass_on_data(datagram, pairs_[route.pair], route.side, now, datagrams);
+    RelayPair& pair = pairs_[route.pair];
+    if (pair.pause.is_on(now)) return drop(counters_.paused, datagrams);
+    const Verdict verdict = pass_on_data(datagram, pair, route.side, now, datagrams);
     if (verdict.kind == Verdict::Kind::forward) pairs_.note_use(route, index, now);
     return verdict;
   }
@@ -93,6 +96,7 @@ class Relay::Impl {
     if (result.is_adopted) ++counters_.adopted;
     if (result.pair != no_relay_id)
       return pass_on_data(datagram, pairs_[result.pair], result.side, now, datagrams);
+    if (result.is_paused) return drop(counters_.paused, datagrams);
     return result.is_held ? drop(counters_.unadopted, datagrams) : Verdict{};
   }
 
@@ -285,7 +289,7 @@ class Relay::Impl {
     return {.kind = Verdict::Kind::reply, .path = &path};
   }
 
-  // Peers, adoption
+  // Peers, and what they ask for
 
   void remove_peer(const wg::PublicKey& key) {
     const RelayId id = peers_.find(key);
@@ -301,6 +305,18 @@ class Relay::Impl {
     if (peer == no_relay_id || other == no_relay_id || peer == other) return false;
     const RelayId id = pairs_.make(peer, other, true, now);
     return id != no_relay_id && adoptions_.begin(id, pairs_[id].peers[0] == peer ? 0 : 1, now);
+  }
+
+  bool pause(const wg::PublicKey& key, const wg::PublicKey& other_key,
+             std::chrono::milliseconds length, base::SteadyTime now) {
+    const RelayId peer = peers_.find(key);
+    const RelayId other = peers_.find(other_key);
+    if (peer == no_relay_id || other == no_relay_id) return false;
+    const RelayId id = pairs_.find(peer, other);
+    if (id == no_relay_id) return false;
+    const auto verdict = pauses_.begin(id, pairs_[id].peers[0] == peer ? 0 : 1, length, now);
+    if (verdict == RelayPauses::Verdict::begun) ++counters_.pauses;
+    return verdict != RelayPauses::Verdict::refused;
   }
 
   // State
@@ -388,6 +404,7 @@ class Relay::Impl {
   const noise::KeyedBlake2s own_mac1_;
   const Sessions& sessions_;
   RelayAdoptions adoptions_{peers_, pairs_};
+  RelayPauses pauses_{peers_, pairs_};
   noise::CookieMaker cookies_;
   BitRate sender_rate_;
   BitRate total_rate_;
@@ -431,6 +448,10 @@ bool Relay::uses_index(const wg::PublicKey& peer, noise::SessionIndex index) con
 }
 bool Relay::adopt(const wg::PublicKey& peer, const wg::PublicKey& other, base::SteadyTime now) {
   return impl_->adopt(peer, other, now);
+}
+bool Relay::pause(const wg::PublicKey& peer, const wg::PublicKey& other,
+                  std::chrono::milliseconds length, base::SteadyTime now) {
+  return impl_->pause(peer, other, length, now);
 }
 void Relay::restore(const RelayRoute& route, base::SteadyTime now) {
   impl_->restore(route, now);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -48,6 +49,7 @@ struct RelayCounters {
   std::uint64_t cookies = 0;    ///< sent in a recipient's name
   std::uint64_t ask_backs = 0;  ///< wanted
   std::uint64_t adopted = 0;    ///< sessions
+  std::uint64_t pauses = 0;     ///< of pairs, begun
   // Dropped:
   std::uint64_t no_recipient = 0;   ///< an initiation that is for no registered peer
   std::uint64_t no_place = 0;       ///< the recipient has no place, or was not seen there for long
@@ -63,6 +65,7 @@ struct RelayCounters {
   std::uint64_t over_rate = 0;  ///< of a sender
   std::uint64_t over_total = 0;
   std::uint64_t unadopted = 0;  ///< more than an adoption passes on before an answer
+  std::uint64_t paused = 0;     ///< data of a pair in a pause
 };
 
 /// The relay of one observation point (doc/relay.md): passes the datagrams of WireGuard sessions
@@ -144,6 +147,8 @@ class Relay final : public RelayRequests {
   [[nodiscard]] bool uses_index(const wg::PublicKey& peer, noise::SessionIndex index) const;
 
   bool adopt(const wg::PublicKey& peer, const wg::PublicKey& other, base::SteadyTime now) override;
+  bool pause(const wg::PublicKey& peer, const wg::PublicKey& other,
+             std::chrono::milliseconds length, base::SteadyTime now) override;
 
   /// Takes a route of an earlier run, of peers that were added.
   void restore(const RelayRoute& route, base::SteadyTime now);

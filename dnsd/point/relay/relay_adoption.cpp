@@ -33,6 +33,7 @@ RelayAdoptions::Result RelayAdoptions::take(RelayId from, noise::SessionIndex in
   Candidate* best = nullptr;
   std::size_t open = 0;
   bool is_of_one = false;
+  bool is_paused = false;
   for (const RelayId pair : peers_[from].adoptions) {
     Adoption& adoption = adoptions_.at(pair);
     if (now >= adoption.ends) continue;
@@ -42,13 +43,17 @@ RelayAdoptions::Result RelayAdoptions::take(RelayId from, noise::SessionIndex in
         std::any_of(own.begin(), own.end(), [](const auto& one) { return one.is_route; });
     if (!is_done) ++open;
     is_of_one = true;
+    if (pairs_[pair].pause.is_on(now)) {
+      is_paused = true;
+      continue;
+    }
     Candidate* const found = candidate(adoption, side, index);
     if (found == nullptr || (best != nullptr && found->packets >= best->packets)) continue;
     best = found;
     chosen = pair;
     chosen_side = side;
   }
-  if (best == nullptr) return {.is_held = is_of_one};
+  if (best == nullptr) return {.is_held = is_of_one, .is_paused = is_paused};
   if (best->packets == 0) *best = {.index = index};
   if (best->packets >= rules::adoption_packets ||
       !best->pace.admit(now, rules::adoption_interval,

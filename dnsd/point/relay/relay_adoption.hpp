@@ -27,6 +27,7 @@ class RelayAdoptions {
     RelayId pair = no_relay_id;
     std::uint8_t side = 0;
     bool is_held = false;     ///< it is of an adoption, but not to be passed on
+    bool is_paused = false;   ///< it may be of a pair whose data is not passed on now
     bool is_adopted = false;  ///< its index has become a route by it
   };
   /// Data of a peer under an index that is no route. \return no pair and not held: not of an

@@ -145,7 +145,7 @@ void RelayPairs::remove(RelayId id) {
 }
 
 bool RelayPairs::is_idle(const RelayPair& pair, base::SteadyTime now) const {
-  if (pair.is_adopting) return false;
+  if (pair.is_adopting || now < pair.pause.next) return false;
   const auto is_over = [&](const auto& entry) { return entry.expires <= now; };
   return std::all_of(pair.sessions.begin(), pair.sessions.end(), is_over) &&
          std::all_of(pair.sides.begin(), pair.sides.end(), [&](const RelayPair::Side& side) {
@@ -287,7 +287,7 @@ void RelayPairs::note_use(const Route& route, noise::SessionIndex index, base::S
     note_change(route.pair);
   }
   RelayLane& lane = make_lane(route, index);
-  if (lane.route == pack(route)) lane.expires = session.expires;
+  if (lane.route == pack(route) && !pair.pause.is_on(now)) lane.expires = session.expires;
 }
 
 void RelayPairs::add_route(RelayId id, std::uint8_t slot, std::uint8_t side,
@@ -312,6 +312,12 @@ void RelayPairs::clear_session(RelayId id, std::uint8_t slot) {
   note_change(id);
 }
 
+bool RelayPairs::has_session(RelayId id, base::SteadyTime now) const {
+  const auto& sessions = pairs_[id].sessions;
+  return std::any_of(sessions.begin(), sessions.end(),
+                     [&](const auto& session) { return now < session.expires; });
+}
+
 // Lanes
 
 /// Closed, if the index has none yet.
@@ -330,6 +336,17 @@ void RelayPairs::fetch_peers(noise::SessionIndex index, std::size_t hashed) cons
   if (lane == nullptr) return;
   __builtin_prefetch(&peers_[lane->from], 1);
   __builtin_prefetch(&peers_[lane->to]);
+}
+
+void RelayPairs::begin_pause(RelayId id, const RelayPair::Pause& pause) {
+  RelayPair& pair = pairs_[id];
+  pair.pause = pause;
+  for (std::uint8_t slot = 0; slot < pair.sessions.size(); ++slot) {
+    for_each_index(pair, slot, [&](std::uint8_t side, noise::SessionIndex index) {
+      RelayLane* const lane = lanes_.find(index);
+      if (lane != nullptr && lane->from == pair.peers[side]) lane->expires = {};
+    });
+  }
 }
 
 base::SteadyTime RelayPairs::last_use(const RelayPair& pair, std::uint8_t slot) const {

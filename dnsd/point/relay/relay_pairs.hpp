@@ -62,6 +62,14 @@ struct RelayPair {
     std::optional<base::SteadyTime> under_way;
     std::optional<base::SteadyTime> held_back;
   };
+  /// The latest time in which no data of both passed.
+  struct Pause {
+    base::SteadyTime ends{};
+    base::SteadyTime next{};  ///< not before
+    std::uint8_t side = 0;    ///< that asked for it
+
+    [[nodiscard]] bool is_on(base::SteadyTime now) const { return now < ends; }
+  };
   using MoreIndices = std::array<noise::SessionIndex, relay_rules::more_responses>;
 
   std::array<RelayCount, 2> counts;  ///< but for lanes
@@ -74,6 +82,7 @@ struct RelayPair {
   /// What the initiator may send under instead, by the responses after the first.
   std::array<MoreIndices, relay_rules::sessions_per_pair> more_indices{};
   std::array<Side, 2> sides;
+  Pause pause;
 };
 
 /// The pairs of a relay, their sessions and the initiations that wait. Pure; one thread. Bounded:
@@ -144,6 +153,10 @@ class RelayPairs {
   /// initiator sends under is the session's index from the first time on.
   void note_use(const Route& route, noise::SessionIndex index, base::SteadyTime now);
   void clear_session(RelayId id, std::uint8_t slot);
+  /// Whether data of one of both has a route that is confirmed.
+  [[nodiscard]] bool has_session(RelayId id, base::SteadyTime now) const;
+  /// Closes all lanes of the pair, and until it is over none opens: data looks at the pair itself.
+  void begin_pause(RelayId id, const RelayPair::Pause& pause);
   /// What each side of each pair has passed on since the start, by the pair's number.
   [[nodiscard]] std::vector<std::array<RelayCount, 2>> counts() const;
 

@@ -32,8 +32,9 @@ struct alignas(64) RelayPeer {
   std::optional<base::SteadyTime> asked_back;
   std::optional<base::SteadyTime> asked_on_trust;  ///< since it came to its place
   std::size_t strange_octets = 0;                  ///< from unknown places, not yet answered
-  std::vector<RelayId> pairs;      ///< the one with the latest handshake is the first
-  std::vector<RelayId> adoptions;  ///< pairs
+  std::vector<RelayId> pairs;            ///< the one with the latest handshake is the first
+  std::vector<RelayId> adoptions;        ///< pairs
+  std::vector<base::SteadyTime> pauses;  ///< when those end that it asked for
 
   [[nodiscard]] bool has_place(base::SteadyTime now) const;
   [[nodiscard]] bool is_at(const base::Endpoint& remote, base::SteadyTime now) const {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+
 #include "base/clock.hpp"
 #include "wg/public_key.hpp"
 
@@ -15,6 +17,14 @@ class RelayRequests {
   /// moved just now.
   virtual bool adopt(const wg::PublicKey& peer, const wg::PublicKey& other,
                      base::SteadyTime now) = 0;
+
+  /// No data shall pass between the peer and `other`, in either direction and in no session, from
+  /// now on and for `length`, within the bounds of relay_rules. Handshakes and cookies pass. Asked
+  /// again meanwhile by the same peer, it is the same pause.
+  /// \return false: they have no session through the relay, or had a pause just now, or the peer
+  /// asked for too many others.
+  virtual bool pause(const wg::PublicKey& peer, const wg::PublicKey& other,
+                     std::chrono::milliseconds length, base::SteadyTime now) = 0;
 
  protected:
   ~RelayRequests() = default;

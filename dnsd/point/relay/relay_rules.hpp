@@ -104,6 +104,17 @@ inline constexpr std::size_t adoption_indices = 3;
 /// Of one peer at once.
 inline constexpr std::size_t adoptions_per_peer = 8;
 
+// Pause
+
+/// Of the data of a pair, as long as the asker says, within these: it knows the round trips, which
+/// have to be over before what was on its way can come back no more.
+inline constexpr auto shortest_pause = 400ms;
+inline constexpr auto longest_pause = 2s;
+/// From the beginning of one to that of the next of the same pair, whoever asks.
+inline constexpr auto pause_interval = 5s;
+/// That one peer asked for, at once.
+inline constexpr std::size_t pauses_per_peer = 8;
+
 // Rates, bit/s from the IP header on; 0: no limit
 
 inline constexpr std::uint64_t default_sender_rate = 20'000'000;

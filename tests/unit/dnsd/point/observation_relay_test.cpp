@@ -290,4 +290,29 @@ TEST_CASE("who was moved here directly is adopted when that is said inside the t
   CHECK(f.counters().adopted == 1);
 }
 
+TEST_CASE("a pause that is asked for inside the tunnel is in force when the reply arrives") {
+  std::optional<bool> is_granted;
+  wg::PublicKey other;
+  Between f("127.0.0.1", [&](const dnsd::InnerPacket& packet, const dnsd::SendInner& send) {
+    REQUIRE(packet.relay != nullptr);
+    is_granted =
+        packet.relay->pause(packet.peer, other, std::chrono::seconds(2), packet.now.steady);
+    send(std::vector<std::uint8_t>(32));
+  });
+  other = f.bob_key;
+  f.settle();
+  REQUIRE(f.shake_hands());
+  REQUIRE(f.deliver(f.alice, f.bob, 100));
+  REQUIRE(f.deliver(f.bob, f.alice, 100));
+  f.alice.inner_packets.clear();
+  REQUIRE(f.alice.engine.send(f.point->public_key(), std::vector<std::uint8_t>(32, 1),
+                              base::read_clock()));
+  REQUIRE(run_until(f.both, [&] { return !f.alice.inner_packets.empty(); }));
+  CHECK(is_granted == true);
+  CHECK(f.is_blocked(f.alice, f.bob));
+  CHECK(f.is_blocked(f.bob, f.alice));
+  CHECK(f.counters().paused >= 2);
+  CHECK(f.counters().pauses == 1);
+}
+
 }  // namespace

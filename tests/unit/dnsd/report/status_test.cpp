@@ -91,12 +91,15 @@ TEST_CASE("status says what each point passes on, and what it does not") {
   report.counters.ask_backs = 2;
   report.counters.over_rate = 7;
   report.counters.no_place = 1;
+  report.counters.pauses = 3;
+  report.counters.paused = 9;
   report.pairs.resize(4);
   status.points[0].relay = report;
   CHECK(
-      text().find("relay        203.0.113.10:51820 2 pairs, 30 packets, 4000 octets, 0 cookies, 2 "
-                  "asked back, 0 adopted; relay-rate 5M, relay-total 0; dropped: 1 not there, 7 "
-                  "relay-rate\n") != std::string::npos);
+      text().find(
+          "relay        203.0.113.10:51820 2 pairs, 30 packets, 4000 octets, 0 cookies, 2 "
+          "asked back, 0 adopted, 3 pauses; relay-rate 5M, relay-total 0; dropped: 1 not there, 9 "
+          "paused, 7 relay-rate\n") != std::string::npos);
   const auto json = relay();
   CHECK(json["rate_bits_per_second"] == 5'000'000);
   CHECK(json["total_bits_per_second"] == 0);
@@ -104,6 +107,8 @@ TEST_CASE("status says what each point passes on, and what it does not") {
   CHECK(json["packets"] == 30);
   CHECK(json["octets"] == 4000);
   CHECK(json["asked_back"] == 2);
+  CHECK(json["pauses"] == 3);
+  CHECK(json["dropped"]["paused"] == 9);
   CHECK(json["dropped"]["relay_rate"] == 7);
   CHECK(json["dropped"]["crossing"] == 0);
 }

@@ -2,9 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/encoding.hpp"
 #include "schema/relay_text.hpp"
@@ -71,6 +73,19 @@ class Relay final : public dnsd::RelayRequests {
     asked.emplace_back(peer, other);
     return other != refused;
   }
+  bool pause(const wg::PublicKey& peer, const wg::PublicKey& other,
+             std::chrono::milliseconds length, base::SteadyTime now) override {
+    CHECK(now == AnswerFixture::now.steady);
+    pauses.push_back({peer, other, length});
+    return other != refused;
+  }
+  struct Pause {
+    wg::PublicKey peer;
+    wg::PublicKey other;
+    std::chrono::milliseconds length;
+    friend bool operator==(const Pause&, const Pause&) = default;
+  };
+  std::vector<Pause> pauses;
   std::vector<std::pair<wg::PublicKey, wg::PublicKey>> asked;
   wg::PublicKey refused;
 };
@@ -270,6 +285,39 @@ TEST_CASE("a peer says whose packets it sends here now; no record comes of it") 
   CHECK(relay.asked.empty());
 }
 
+TEST_CASE("a peer asks for a pause with another one, for as long as it says") {
+  using std::chrono::milliseconds;
+  Server server;
+  Relay relay;
+  server.relay = &relay;
+  const auto ask = [&](const wg::PublicKey& peer, milliseconds length) {
+    relay.pauses.clear();
+    const Octets reply = server.ask(
+        schema::write_pause_update(7, server.zone, server.alice, peer, length), server.alice);
+    REQUIRE(reply.size() >= 12);
+    return Rcode{static_cast<std::uint16_t>(reply[3] & 0x0fU)};
+  };
+  CHECK(ask(server.bob, milliseconds(1234)) == Rcode::noerror);
+  CHECK(relay.pauses == std::vector<Relay::Pause>{{server.alice, server.bob, milliseconds(1234)}});
+  relay.refused = server.bob;
+  CHECK(ask(server.bob, milliseconds(400)) == Rcode::refused);
+  CHECK(relay.pauses.size() == 1);
+  CHECK(ask(AnswerFixture::key(3), milliseconds(400)) == Rcode::noerror);
+  CHECK(relay.asked.empty());
+  CHECK(server.changes == 0);
+  // The shortest, where no time is said.
+  relay.pauses.clear();
+  Draft draft;
+  draft.updates = {{schema::relay_name(server.alice, server.zone), RrType::txt, RrClass::in, 1,
+                    "\x3apause=" + schema::key_label(AnswerFixture::key(3))}};
+  CHECK(server.rcode(draft, server.alice) == Rcode::noerror);
+  REQUIRE(relay.pauses.size() == 1);
+  CHECK(relay.pauses[0].length == milliseconds(0));
+  server.relay = nullptr;
+  CHECK(ask(server.bob, milliseconds(400)) == Rcode::refused);
+  CHECK(relay.pauses.empty());
+}
+
 TEST_CASE("other requests to the relay are refused, and reach nobody") {
   Server server;
   Relay relay;
@@ -277,6 +325,8 @@ TEST_CASE("other requests to the relay are refused, and reach nobody") {
   const dns::Name owner = schema::relay_name(server.alice, server.zone);
   const std::string via = "\x38via=" + schema::key_label(server.bob);
   const Record good{owner, RrType::txt, RrClass::in, 1, via};
+  const std::string pause = "\x3apause=" + schema::key_label(server.bob);
+  const Record good_pause{owner, RrType::txt, RrClass::in, 1, pause};
   const auto changed = [&](const std::function<void(Record&)>& change) {
     Record record = good;
     change(record);
@@ -295,6 +345,18 @@ TEST_CASE("other requests to the relay are refused, and reach nobody") {
       {"another word", {changed([](Record& r) { r.rdata[1] = 'x'; })}},
       {"nothing", {changed([](Record& r) { r.rdata = ""; })}},
       {"two records", {good, good}},
+      {"two pauses", {good_pause, good_pause}},
+      {"a pause with it", {good, good_pause}},
+      {"a pause for no time", {changed([&](Record& r) {
+         r.rdata = pause +
+                   "\x05"
+                   "for=x";
+       })}},
+      {"a pause in another peer's name", {changed([&](Record& r) {
+         r.owner = schema::relay_name(server.bob, server.zone), r.rdata = pause;
+       })}},
+      {"the deletion of a pause",
+       {changed([&](Record& r) { r.rr_class = RrClass::none, r.rdata = pause; })}},
       {"with an announcement", {good, {server.alice_lan, RrType::txt, RrClass::in, 1, good_text}}},
       {"an announcement with it", {{server.alice_lan, RrType::txt, RrClass::any, 0, ""}, good}},
   };
@@ -310,6 +372,7 @@ TEST_CASE("other requests to the relay are refused, and reach nobody") {
   draft.zone = *dns::Name::parse("example.org");
   CHECK(server.rcode(draft, server.alice) == Rcode::refused);
   CHECK(relay.asked.empty());
+  CHECK(relay.pauses.empty());
   draft.zone = server.zone;
   CHECK(server.rcode(draft, server.alice) == Rcode::noerror);
   CHECK(relay.asked.size() == 1);

@@ -322,6 +322,36 @@ TEST_CASE("attack: what was recorded passes within the allowance, from its own p
   scene.check_untouched();
 }
 
+TEST_CASE("attack: pauses for ever silence the pair of who asks for them, two of five seconds") {
+  Scene scene;
+  Attacker& attacker = scene.attacker;
+  attacker.delivers = false;
+  Net& net = scene.net;
+  net.connect(scene.carol, scene.bob);
+  const noise::SessionIndex carol_sends = index_at(scene.observe(scene.carol, scene.bob), 4);
+  constexpr int per_second = 100;
+  std::vector<int> dropped{0};  // of carol's, until each step
+  for (int i = 0; i < 60 * per_second; ++i) {
+    const auto ask = [&](const Peer& other) {
+      (void)net.relay->pause(scene.carol.key(), other.key(), milliseconds(4'294'967'295),
+                             net.clock.now.steady);
+    };
+    for (const auto& peer : net.peers) ask(*peer);
+    const bool is_passed =
+        attacker.send(Attacker::data(carol_sends), scene.carol.place) == Kind::forward;
+    dropped.push_back(dropped.back() + (is_passed ? 0 : 1));
+    REQUIRE(attacker.send(Attacker::data(scene.alice_sends), scene.alice.place) == Kind::forward);
+    REQUIRE(attacker.send(Attacker::data(scene.bob_sends), scene.bob.place) == Kind::forward);
+    net.clock.pass(milliseconds(1000 / per_second));
+    net.see_all();
+  }
+  for (std::size_t i = 5 * per_second; i < dropped.size(); ++i)
+    REQUIRE(dropped[i] - dropped[i - 5 * per_second] <= 2 * per_second);
+  CHECK(dropped.back() == 12 * 2 * per_second);
+  CHECK(net.counters().pauses == 12);
+  CHECK(net.counters().paused == 12 * 2 * per_second);
+}
+
 TEST_CASE("attack: initiations between all peers fill tables that are bounded, and no others") {
   Scene scene;
   Attacker& attacker = scene.attacker;
