@@ -145,7 +145,7 @@ void RelayPairs::remove(RelayId id) {
 }
 
 bool RelayPairs::is_idle(const RelayPair& pair, base::SteadyTime now) const {
-  if (pair.is_adopting || now < pair.pause.next) return false;
+  if (pair.is_adopting || pair.pause.is_recent(now)) return false;
   const auto is_over = [&](const auto& entry) { return entry.expires <= now; };
   return std::all_of(pair.sessions.begin(), pair.sessions.end(), is_over) &&
          std::all_of(pair.sides.begin(), pair.sides.end(), [&](const RelayPair::Side& side) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -64,11 +65,16 @@ struct RelayPair {
   };
   /// The latest time in which no data of both passed.
   struct Pause {
-    base::SteadyTime ends{};
-    base::SteadyTime next{};  ///< not before
-    std::uint8_t side = 0;    ///< that asked for it
+    using Length = std::chrono::duration<std::uint16_t, std::milli>;
+    base::SteadyTime begun{};
+    Length length{};        ///< 0: there was none
+    std::uint8_t side = 0;  ///< that asked for it
 
-    [[nodiscard]] bool is_on(base::SteadyTime now) const { return now < ends; }
+    [[nodiscard]] bool is_on(base::SteadyTime now) const { return now < begun + length; }
+    /// Too recent for another one.
+    [[nodiscard]] bool is_recent(base::SteadyTime now) const {
+      return length > Length() && now < begun + relay_rules::pause_interval;
+    }
   };
   using MoreIndices = std::array<noise::SessionIndex, relay_rules::more_responses>;
 

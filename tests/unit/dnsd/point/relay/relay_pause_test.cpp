@@ -195,6 +195,12 @@ TEST_CASE("who asks again while it lasts is told so, and it is no longer for tha
   CHECK_FALSE(pair.pause(pair.alice, pair.bob));
   CHECK(pair.alice_sends(7) == Kind::forward);
   CHECK(pair.net.pass(made_data(50), carol.place) == Kind::drop);
+  // The other side, too.
+  pair.wait(seconds(5));
+  CHECK(pair.pause(pair.bob, pair.alice));
+  CHECK_FALSE(pair.pause(pair.alice, pair.bob));
+  CHECK(pair.pause(pair.bob, pair.alice));
+  CHECK(pair.net.counters().pauses == 3);
 }
 
 TEST_CASE("without two peers and a session between them there is none") {
