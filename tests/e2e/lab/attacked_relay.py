@@ -2,19 +2,20 @@
 
 import collections
 import contextlib
+import json
 import re
 import threading
 import time
 
 from lab import forged_wireguard as forged
-from lab.addresses import HOST, TUNNEL, WIREGUARD_PORT
+from lab.addresses import HOST, TUNNEL, WIREGUARD_PORT, ZONE
 from lab.checks import Skip, check, wait_until
 from lab.containment import RUN
 from lab.forged_wireguard import MARK
 from lab.node import Pings
 from lab.point import Point
 from lab.spoofing import Spoofer, datagram
-from lab.wireguard import public_key_of, wg
+from lab.wireguard import base32_of, public_key_of, wg
 from lab.wiretap import Wiretap
 
 NAMES = ("alice", "bob", "carol", "peer1")
@@ -156,6 +157,15 @@ class AttackedRelay:
         line = pings.lines("bytes from")[0]
         return float(line[1 : line.index("]")]) - started
 
+    def ask_for_pause(self, name, owner, other, milliseconds):
+        """Asks inside the tunnel of `name`, in the name of `owner`. \return whether it is granted"""
+        text = f"pause={base32_of(self.key[other])} for={milliseconds}"
+        record = f"_relay.{base32_of(self.key[owner])}.{ZONE} 1 TXT {text}"
+        script = f"server {TUNNEL['host']}\nzone {ZONE}\nupdate add {record}\nsend\n"
+        done = self.device[name].node.run("nsupdate", "-t", "5", stdin=script, check=False)
+        check(done.returncode == 0 or "REFUSED" in done.stderr, f"nsupdate: {done.stderr}")
+        return done.returncode == 0
+
     # -- what attackers do
 
     def send(self, source, payload, spoofer=None):
@@ -231,6 +241,10 @@ class AttackedRelay:
         age = latest - self.handshake
         check(age == 0 or age >= RENEWAL, f"{what}: alice and bob had to shake hands again, {age:.0f} s after the last time")
         self.handshake = latest
+
+    def relay_counters(self):
+        """`points[].relay` of doc/json.md."""
+        return json.loads(self.point.ask("status", "--json"))["points"][0]["relay"]
 
     def memory(self):
         """Resident MiB of wg-dnsd."""

@@ -2,10 +2,11 @@
 """relay_attacks: the relay of a built-in point passes nothing on that it should not, and amplifies nothing.
 
 Alice and bob ping each other through the relay all the time. Meanwhile strangers send to it, with guessed and observed
-indices; somebody forges alice's place; carol, who is registered, floods bob; recorded datagrams are repeated; forged
-handshakes try to take over indices that are in use; many registered places are forged to fill the tables. After each
-attack: what left because of it, octets out per octet in, no ping lost, the session still the same. During the floods
-somebody shakes hands anew with the victim. With --full for longer, with a million initiations; seconds are judged.
+indices; somebody forges alice's place; carol, who is registered, floods bob, and asks for pauses; recorded datagrams
+are repeated; forged handshakes try to take over indices that are in use; many registered places are forged to fill the
+tables. After each attack: what left because of it, octets out per octet in, no ping lost, the session still the same.
+During the floods somebody shakes hands anew with the victim. With --full for longer, with a million initiations;
+seconds are judged.
 
 The attackers' datagrams are right in form and in mac1: that takes public keys alone. They carry a mark where true ones
 have random numbers, and the firewall of the host counts it.
@@ -13,12 +14,14 @@ have random numbers, and the firewall of the host counts it.
 
 import itertools
 import random
+import time
 
 from lab import forged_wireguard as forged
 from lab import lab
 from lab.addresses import TUNNEL, WIREGUARD_PORT
 from lab.attacked_relay import NETWORK, AttackedRelay
 from lab.checks import check
+from lab.node import Pings
 from lab.spoofing import Spoofer
 
 RATE, RATE_FULL = 1000, 4000  # forged datagrams per second
@@ -26,6 +29,9 @@ SECONDS, SECONDS_FULL = 1, 20
 SENDER_RATE = 1_000_000  # bit/s of one sender at this relay
 # doc/relay.md: initiations of an ordered pair that pass without a cookie, at once and per second.
 BURST, PER_SECOND = 4, 2
+PAUSE, PAUSE_INTERVAL = 2.0, 5.0  # seconds: the longest one, and from one to the next
+FOR_EVER = 2**32 - 1  # milliseconds, as long as can be asked for
+PAUSED, PAUSED_FULL = 2.5, 16  # seconds
 CROWD, CROWD_FULL = 40, 200
 INITIATIONS, INITIATIONS_FULL = 1500, 1_000_000
 GROWTH = 128  # MiB of wg-dnsd
@@ -121,6 +127,39 @@ def registered_peer(relay, count):
     passed = relay.ledger.out["data"]
     allowed = SENDER_RATE / 8 * (flood.seconds + 1.5) / size
     check(0 < passed <= allowed, f"{what}: {passed} of {flood.sent} datagrams were passed on, {allowed:.0f} may")
+
+
+def pauses(relay, seconds):
+    """Carol asks for pauses all the time, of her pair with bob and of his with alice. Hers gets one in five seconds, for
+    two of them at most; alice and bob do not notice."""
+    relay.meet("carol", "bob")
+    pings = Pings(relay.device["carol"].node, TUNNEL["bob"], rate=20)
+    pings.wait_for_reply()
+    relay.settle()
+    unanswered, overflows = relay.unanswered(), relay.world.host.udp_overflows()
+    begin = time.time()
+    granted = []
+    while time.time() < begin + seconds:
+        granted.append(relay.ask_for_pause("carol", "carol", "bob", FOR_EVER))
+        check(not relay.ask_for_pause("carol", "alice", "bob", FOR_EVER), "carol asked in alice's name")
+        check(not relay.ask_for_pause("carol", "bob", "alice", FOR_EVER), "carol asked in bob's name")
+    took = time.time() - begin
+    relay.settle()
+    pings.wait_for_reply(after=begin + PAUSE)
+    lost, overflows = relay.unanswered() - unanswered, relay.world.host.udp_overflows() - overflows
+    replies = [when for when in pings.replies() if when > begin - 1]
+    silence = max(after - before for before, after in itertools.pairwise(replies))
+    counters = relay.relay_counters()
+    print(f"pauses asked for {len(granted)} times in {took:.1f} s: {counters['pauses']} begun,"
+          f" {counters['dropped']['paused']} packets dropped, {silence:.2f} s of silence; {lost} pings of others lost")  # fmt: skip
+    check(granted[0] and not all(granted), f"of {len(granted)} requests {sum(granted)} were granted")
+    check(1 <= counters["pauses"] <= 1 + took / PAUSE_INTERVAL, f"{counters['pauses']} pauses in {took:.1f} s")
+    check(counters["dropped"]["paused"] > 0, "no packet was dropped because of a pause")
+    check(silence >= PAUSE - 0.2, f"carol's longest silence is {silence:.2f} s, with a pause of {PAUSE} s")
+    check(lost <= overflows, f"{lost} pings from alice to bob were lost")
+    if relay.world.full:
+        check(silence <= PAUSE + 0.3, f"carol was silent for {silence:.2f} s, with a pause of {PAUSE} s")
+    pings.stop()
 
 
 def recordings(relay, count):
@@ -220,6 +259,7 @@ def scenario(world):
     strangers(relay, rate * seconds)
     forged_place(relay, rate * seconds)
     registered_peer(relay, rate * seconds)
+    pauses(relay, PAUSED_FULL if world.full else PAUSED)
     recordings(relay, 60)
     taken_indices(relay)
     both_places(relay, rate * seconds)
