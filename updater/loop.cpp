@@ -23,6 +23,7 @@
 #include "base/version.hpp"
 #include "control/server.hpp"
 #include "updater/control/commands.hpp"
+#include "updater/host/endpoint_watch.hpp"
 #include "updater/host/interface_lock.hpp"
 #include "updater/host/local_watch.hpp"
 #include "updater/host/memory_file.hpp"
@@ -38,8 +39,8 @@
 // this host's addresses, lets the machine step, and carries the plan out in its order. An answer
 // (look-up, private view, change of routes) is given to the machine and followed by a tick at once.
 //
-// All of it runs on the thread that calls run(). Only the look-ups have threads of their own, and
-// LookupWorker brings their results here.
+// All of it runs on the thread that calls run(). Only the look-ups and the watch over endpoints
+// have threads of their own; LookupWorker and EndpointWatch bring their results here.
 //
 // Elsewhere: every decision (machine.hpp), the conversation inside the tunnel
 // (tunnel/private_view.hpp), the answers on the control socket (control/commands.hpp).
@@ -66,6 +67,7 @@ class Loop : private PrivateView::Listener {
 
  private:
   void learn_lan(const LanResult& result) override;
+  void learn_pause(const wg::PublicKey& peer, bool is_granted) override;
   void learn_text(const wg::PublicKey& peer, const PublishedText& text) override;
   [[nodiscard]] MeshQuestions find_mesh_questions(const std::set<wg::PublicKey>& listed) override;
   void learn_mesh(const base::IpAddress& server, const MeshList& list) override;
@@ -112,7 +114,8 @@ class Loop : private PrivateView::Listener {
   base::SteadyTime metrics_due_;
   bool metrics_failing_ = false;
   bool ok_ = true;
-  // The last member: until it is destroyed its threads may deliver results.
+  // The last members: until they are destroyed their threads may deliver results.
+  EndpointWatch watch_;
   LookupWorker worker_;
 };
 
@@ -145,6 +148,11 @@ Loop::Loop(const Config& config, base::FileDescriptor lock)
                      line, config_, describe_if_here(), machine_.memory(),
                      [this](const wg::PublicKey& peer, bool send) { return ping(peer, send); });
                }),
+      watch_(context_, config.interface,
+             [this](const wg::PublicKey& peer, const base::Endpoint& endpoint) {
+               machine_.see(peer, endpoint);
+               tick();
+             }),
       worker_(context_, {config.zone, config.server, config.wg_quick_file},
               {[this](const LookupResult& result) {
                  if (!is_daemon() && !result.endpoints && !is_about_peer(result.endpoints.error()))
@@ -247,6 +255,7 @@ void Loop::miss_device(const wg::DeviceError& error) {
   if (device_problem_.empty()) {
     spdlog::warn("{}; waiting for it", error.message);
     machine_.lose_device();
+    watch_.follow({});
     prober_.forget_interface();
     memory_file_.save(machine_.memory());
   }
@@ -263,6 +272,9 @@ void Loop::carry_out(const Plan& plan) {
   }
   write(plan.changes);
   if (is_daemon()) {
+    if (!plan.changes.empty()) watch_.forget();
+    watch_.follow(plan.watches);
+    for (const PauseRequest& pause : plan.pauses) private_view_.ask_pause(pause);
     for (const Probe& probe : plan.probes) prober_.send(probe);
   }
   for (const LookupRequest& request : plan.lookups) {
@@ -283,6 +295,11 @@ void Loop::take(const std::vector<Note>& notes) {
 
 void Loop::learn_lan(const LanResult& result) {
   take(machine_.learn_lan(base::read_clock(), result));
+}
+
+void Loop::learn_pause(const wg::PublicKey& peer, bool is_granted) {
+  machine_.learn_pause(peer, is_granted);
+  tick();
 }
 
 void Loop::learn_text(const wg::PublicKey& peer, const PublishedText& text) {

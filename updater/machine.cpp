@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "updater/report/doctor_facts.hpp"
 #include "updater/tunnel/mesh_routes.hpp"
 
 // All peers of one device. A step compares the peers with the reading, lets each direct peer take
@@ -240,6 +239,14 @@ void Machine::kick_hub(const wg::PublicKey& hub) {
     known->request_kick("peers are reached through it now, and it cannot be told");
 }
 
+void Machine::see(const wg::PublicKey& peer, const base::Endpoint& endpoint) {
+  if (auto* direct = find_as<DirectPeer>(peers_, peer)) direct->see(endpoint);
+}
+
+void Machine::learn_pause(const wg::PublicKey& peer, bool is_granted) {
+  if (auto* direct = find_as<DirectPeer>(peers_, peer)) direct->learn_pause(is_granted);
+}
+
 void Machine::learn_hub(const base::Now& now, const HubResult& result) {
   if (auto* hub = find_as<Hub>(peers_, result.hub)) hub->learn(now.steady, result);
 }
@@ -263,63 +270,6 @@ void Machine::record(const base::Now& now, const std::vector<Note>& notes) {
   for (const Note& note : notes) {
     if (note.peer) stories_[*note.peer].add(now.wall, note.text);
   }
-}
-
-Report Machine::describe(const base::Now& now, const wg::Device& device) const {
-  Report report;
-  if (own_ && !own_->endpoints().empty()) report.seen_at = own_->endpoints().front();
-  if (own_) report.nat = own_->mapping();
-  for (const wg::DevicePeer& shown : device.peers) {
-    if (shown.latest_handshake &&
-        *shown.latest_handshake > now.wall + DoctorFacts::clock_tolerance) {
-      const auto behind =
-          std::chrono::ceil<std::chrono::seconds>(*shown.latest_handshake - now.wall);
-      report.clock_behind = std::max(report.clock_behind.value_or(behind), behind);
-    }
-    const auto known = peers_.find(shown.public_key);
-    if (known == peers_.end()) continue;
-    report.peers.push_back(describe_peer(now, shown, known->second));
-    describe_routes(device, shown, report.peers.back());
-  }
-  return report;
-}
-
-void Machine::describe_routes(const wg::Device& device, const wg::DevicePeer& shown,
-                              PeerReport& report) const {
-  const auto gateways = find_gateways(device, settings_.hubs, settings_.private_server);
-  if (gateways.count(shown.public_key) != 0) return;
-  const auto memory = memory_.find(shown.public_key);
-  report.is_member = memory != memory_.end() && memory->second.mesh == PeerMemory::Mesh::added;
-  const auto& routes = report.is_member ? memory->second.routes : shown.allowed_ips;
-  report.is_routed = report.is_member && !has_all(shown, routes);
-  report.has_detour = (report.is_member && !memory->second.lenders.empty()) ||
-                      has_detour(routes, shown.public_key, device, gateways);
-}
-
-PeerReport Machine::describe_peer(const base::Now& now, const wg::DevicePeer& shown,
-                                  const Role& role) const {
-  PeerReport report;
-  if (const auto* direct = std::get_if<DirectPeer>(&role)) {
-    report = direct->describe(now, shown);
-  } else {
-    const auto* hub = std::get_if<Hub>(&role);
-    report.key = shown.public_key;
-    report.is_hub = hub != nullptr;
-    report.state = report.is_hub ? "hub" : "ignored";
-    if (hub != nullptr) report.problem = hub->describe(now.steady);
-    report.endpoint = shown.endpoint;
-    report.endpoint_from = shown.endpoint ? "wireguard" : "-";
-    report.rx_bytes = shown.rx_bytes;
-    report.tx_bytes = shown.tx_bytes;
-    const auto handshake = hub != nullptr ? hub->health().last_handshake() : std::nullopt;
-    if (handshake)
-      report.handshake_age =
-          std::chrono::duration_cast<std::chrono::seconds>(now.steady - *handshake);
-  }
-  report.name = settings_.name_of(report.key);
-  if (const auto story = stories_.find(report.key); story != stories_.end())
-    report.story = story->second;
-  return report;
 }
 
 std::vector<Note> Machine::learn(const base::Now& now, const LookupResult& result) {

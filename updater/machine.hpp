@@ -55,6 +55,12 @@ class Machine {
   void learn_name_servers(const base::Now& now, std::vector<base::IpAddress> addresses);
   /// Takes the reply to a probe of a plan.
   void learn_round_trip(const wg::PublicKey& peer, std::chrono::microseconds round_trip);
+  /// The device showed the peer at a place that a WatchRequest does not expect. Only of a reading
+  /// that began after the last write was done: then WireGuard itself took it there. step() at once.
+  void see(const wg::PublicKey& peer, const base::Endpoint& endpoint);
+  /// Takes a hub's answer to a PauseRequest. step() at once. \param is_granted also false where no
+  /// answer came, or nobody can be asked.
+  void learn_pause(const wg::PublicKey& peer, bool is_granted);
   /// Call when a `via` of a plan cannot be told to this hub: it is kicked instead.
   void kick_hub(const wg::PublicKey& hub);
   /// Call when this host's addresses changed, or its routes to peers, and step() at once: the hub

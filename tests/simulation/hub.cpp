@@ -53,6 +53,11 @@ bool Hub::adopt(const wg::PublicKey& peer, const wg::PublicKey& other) {
   return relays_ && relay_.adopt(peer, other, now().steady);
 }
 
+bool Hub::pause(const wg::PublicKey& peer, const wg::PublicKey& other,
+                std::chrono::milliseconds length) {
+  return relays_ && relay_.pause(peer, other, length, now().steady);
+}
+
 // Datagrams
 
 void Hub::receive(const base::Endpoint& from, const Packet& packet) {
@@ -182,7 +187,7 @@ void Hub::answer(const wg::PublicKey& key, Peer& peer, const Packet& packet) {
   } else if (packet.kind == Kind::echo) {
     send(key, peer, Kind::echo_reply, packet.number);
   } else if (packet.kind == Kind::update) {
-    update_(key);
+    update_(key, packet.number);
     send(key, peer, Kind::update_reply, packet.number);
   } else if (!std::exchange(peer.owes_keepalive, true)) {
     events_.after(keepalive_after, [this, key] {

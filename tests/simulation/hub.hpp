@@ -18,8 +18,8 @@ namespace model {
 class Hub : private dnsd::Relay::Sessions {
  public:
   using Send = std::function<void(const base::Endpoint& to, const Packet& packet)>;
-  /// A peer says `via=` inside its tunnel.
-  using Update = std::function<void(const wg::PublicKey& peer)>;
+  /// A peer sends an update inside its tunnel. \param number of the message
+  using Update = std::function<void(const wg::PublicKey& peer, std::uint32_t number)>;
 
   /// \param relays whether packets between its peers are passed on.
   Hub(Events& events, const wg::PublicKey& key, const base::Endpoint& place, bool relays,
@@ -32,6 +32,10 @@ class Hub : private dnsd::Relay::Sessions {
   void receive(const base::Endpoint& from, const Packet& packet);
   /// `via=` of a peer for another one.
   bool adopt(const wg::PublicKey& peer, const wg::PublicKey& other);
+
+  /// `pause=` of a peer for another one.
+  bool pause(const wg::PublicKey& peer, const wg::PublicKey& other,
+             std::chrono::milliseconds length);
 
   [[nodiscard]] const wg::PublicKey& key() const { return key_; }
   [[nodiscard]] const base::Endpoint& place() const { return place_; }

@@ -44,10 +44,8 @@ World::World(std::uint32_t seed, Conditions conditions)
   }
   for (std::size_t i = 0; i < 2; ++i) join(i);
   // An update names the other side: there is nobody else.
-  hub_.on_update([this](const wg::PublicKey& peer) {
-    const std::size_t i = peer == sides_[0].key() ? 0 : 1;
-    const bool is_granted = hub_.adopt(peer, sides_[1 - i].key());
-    note(i, is_granted ? "the hub adopts what comes" : "the hub refuses to adopt");
+  hub_.on_update([this](const wg::PublicKey& peer, std::uint32_t number) {
+    take_update(peer == sides_[0].key() ? 0 : 1, number);
   });
   make_traffic();
 }
@@ -246,9 +244,16 @@ void World::poll(std::size_t i) {
   for (const updater::Note& line : plan.notes) note(i, to_string(line, settings_));
   for (const updater::ViaRequest& via : plan.vias) {
     note(i, fmt::format("via= to {}", via.hub.to_short()));
-    say_via(i, events_.next_number(), 0);
+    send_update(i, events_.next_number(), 0);
   }
   for (const updater::Change& change : plan.changes) write(i, change);
+  side.watches = plan.watches;
+  for (const updater::PauseRequest& pause : plan.pauses) {
+    note(i, fmt::format("asks for a pause of {} ms", pause.time.count()));
+    const std::uint32_t number = events_.next_number();
+    side.pauses[number] = pause.time;
+    send_update(i, number, 0);
+  }
   for (const updater::Probe& probe : plan.probes) {
     const bool is_hub = probe.peer == host_key;
     note(i, is_hub ? "echo request to the hub" : "echo request");
@@ -270,6 +275,7 @@ void World::write(std::size_t i, const updater::Change& change) {
     return;
   }
   WireGuard& tunnel = *sides_[i].tunnel;
+  ++sides_[i].writes;
   for (const wg::PeerUpdate& update : change.updates) {
     const bool moves = update.endpoint.has_value();
     const bool kicks = update.persistent_keepalive && update.persistent_keepalive->count() == 0 &&
@@ -286,17 +292,53 @@ void World::write(std::size_t i, const updater::Change& change) {
 }
 
 /// Once more where nothing comes back.
-void World::say_via(std::size_t i, std::uint32_t number, std::size_t attempt) {
+void World::send_update(std::size_t i, std::uint32_t number, std::size_t attempt) {
   Side& side = sides_[i];
-  if (attempt == update_patience.size()) {
-    side.unanswered.erase(number);
-    return;
-  }
   if (attempt == 0) side.unanswered.insert(number);
   if (side.unanswered.count(number) == 0) return;
+  if (attempt == update_patience.size()) {
+    end_update(i, number);
+    return;
+  }
   side.hub_tunnel->send(Kind::update, number);
-  events_.after(update_patience.at(attempt), [this, i, number, attempt] {
-    if (sides_[i].unanswered.count(number) != 0) say_via(i, number, attempt + 1);
+  events_.after(update_patience.at(attempt),
+                [this, i, number, attempt] { send_update(i, number, attempt + 1); });
+}
+
+/// The host decides, again for each message that arrives.
+void World::take_update(std::size_t i, std::uint32_t number) {
+  Side& side = sides_[i];
+  const wg::PublicKey& other = sides_[1 - i].key();
+  if (const auto pause = side.pauses.find(number); pause != side.pauses.end()) {
+    side.granted[number] = hub_.pause(side.key(), other, pause->second);
+    note(i, side.granted[number] ? "the hub makes a pause" : "the hub refuses the pause");
+  } else {
+    note(i,
+         hub_.adopt(side.key(), other) ? "the hub adopts what comes" : "the hub refuses to adopt");
+  }
+}
+
+/// Its answer came, or none did.
+void World::end_update(std::size_t i, std::uint32_t number) {
+  Side& side = sides_[i];
+  const bool is_answered = side.unanswered.erase(number) != 0;
+  if (!is_answered || side.pauses.count(number) == 0) return;
+  side.machine->learn_pause(sides_[1 - i].key(), side.granted[number]);
+  poll(i);
+}
+
+/// The reading, every 1 to 2 ms, that sees where WireGuard took the peer.
+void World::glance(std::size_t i) {
+  Side& side = sides_[i];
+  if (side.watches.empty()) return;
+  events_.after(events_.uniform(0.0001, 0.002), [this, i, writes = side.writes] {
+    Side& later = sides_[i];
+    const auto& at = later.tunnel->shown.endpoint;
+    if (later.watches.empty() || later.writes != writes || !at) return;
+    const auto& expected = later.watches.front().expected;
+    if (std::find(expected.begin(), expected.end(), *at) != expected.end()) return;
+    later.machine->see(later.tunnel->shown.public_key, *at);
+    poll(i);
   });
 }
 
@@ -355,7 +397,9 @@ void World::enter(std::size_t i, const base::Endpoint& from, const base::Endpoin
   if (packet.to != side.key()) return;
   if (packet.from == host_key) {
     if (side.hub_tunnel->receive(from, packet)) arrive(i, packet);
-  } else if (packet.from == sides_[1 - i].key() && side.tunnel->receive(from, packet)) {
+  } else if (const auto before = side.tunnel->shown.endpoint;
+             packet.from == sides_[1 - i].key() && side.tunnel->receive(from, packet)) {
+    if (side.tunnel->shown.endpoint != before) glance(i);
     if (packet.kind != Kind::initiation) side.heard = now();
     arrive(i, packet);
   }
@@ -367,7 +411,7 @@ void World::arrive(std::size_t i, const Packet& packet) {
   Side& side = sides_[i];
   if (packet.from == host_key) {
     if (packet.kind == Kind::echo_reply) learn_round_trip(i, host_key, side.hub_probed);
-    if (packet.kind == Kind::update_reply) side.unanswered.erase(packet.number);
+    if (packet.kind == Kind::update_reply) end_update(i, packet.number);
     return;
   }
   if (packet.kind == Kind::request) side.tunnel->send(Kind::reply);

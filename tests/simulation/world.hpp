@@ -1,8 +1,10 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -109,8 +111,12 @@ class World {
     Time probed = 0;                     ///< the last echo request to the other side
     Time hub_probed = 0;                 ///< and to the host
     std::set<std::uint32_t> unanswered;  ///< numbers of updates
-    Time heard = 0;                      ///< the last packet that proves the path to it
-    std::optional<Time> replied;         ///< the last reply to a request of it
+    std::map<std::uint32_t, std::chrono::milliseconds> pauses;  ///< asked for, by update
+    std::map<std::uint32_t, bool> granted;                      ///< what the host decided
+    std::vector<updater::WatchRequest> watches;                 ///< of the last plan
+    unsigned writes = 0;                                        ///< to the device
+    Time heard = 0;               ///< the last packet that proves the path to it
+    std::optional<Time> replied;  ///< the last reply to a request of it
   };
 
   void join(std::size_t side);
@@ -120,7 +126,10 @@ class World {
   void poll(std::size_t side);
   void write(std::size_t side, const updater::Change& change);
   void look_up(std::size_t side, const updater::LookupRequest& request);
-  void say_via(std::size_t side, std::uint32_t number, std::size_t attempt);
+  void send_update(std::size_t side, std::uint32_t number, std::size_t attempt);
+  void take_update(std::size_t side, std::uint32_t number);
+  void end_update(std::size_t side, std::uint32_t number);
+  void glance(std::size_t side);
   void leave(std::size_t from, const base::Endpoint& to, const Packet& packet);
   void leave_hub(const base::Endpoint& to, const Packet& packet);
   void enter(std::size_t side, const base::Endpoint& from, const base::Endpoint& to,

@@ -132,7 +132,8 @@ void DirectPeer::stay_direct(Turn& turn) {
                                        : "";
     turn.tell(told_ ? Note::Level::change : Note::Level::detail,
               fmt::format("direct at {}{}", where, after));
-    set_path(turn.now(), state_ == State::relayed ? "WireGuard roamed there" : "it works" + after);
+    set_path(turn.now(),
+             state_ == State::relayed ? "its packets come from there" : "it works" + after);
     state_ = State::direct;
     told_ = false;
     attempt_.reset();
@@ -336,7 +337,7 @@ void DirectPeer::learn_round_trip(std::chrono::microseconds round_trip) {
   if (way_) way_->take_reply();
   round_trip_ = round_trip;
   unanswered_echoes_ = 0;
-  if (relay_) relay_->take_reply();
+  upgrade_.take_reply();
   if (local_change_ && local_change_->asked) local_change_.reset();
 }
 
@@ -377,6 +378,7 @@ void DirectPeer::hurry(SteadyTime now, std::string what) {
   if (is_reached()) {
     // The reply shows whether the tunnel still works, and the peer learns our new address.
     wants_probe_ = true;
+    if (relay_) upgrade_.hurry(now);
     return;
   }
   known_.dns().hurry(now);
@@ -394,6 +396,7 @@ std::chrono::milliseconds DirectPeer::pause(SteadyTime now) const {
   const bool is_restless = state_ == State::punching || state_ == State::suspect;
   std::chrono::milliseconds pause = is_restless ? restless_pause : calm_pause;
   if (has_relay_ && is_reached()) pause = std::min(pause, doubt_.pause(now, health_));
+  if (relay_ && upgrade_.pause()) pause = std::min(pause, *upgrade_.pause());
   return way_ && !is_hopeless() ? std::min(pause, way_->pause(now, health_)) : pause;
 }
 
@@ -402,6 +405,7 @@ std::optional<SteadyTime> DirectPeer::next_step() const {
   const auto come_by = [&](SteadyTime due) { next = std::min(next.value_or(due), due); };
   if (attempt_ && attempt_->kick_at()) come_by(*attempt_->kick_at());
   if (relay_ && relay_->next_step()) come_by(*relay_->next_step());
+  if (relay_ && upgrade_.next_step()) come_by(*upgrade_.next_step());
   if (lan_awaited_ && !attempt_ && state_ == State::waiting) come_by(*lan_awaited_ + lan_patience);
   if (state_ == State::direct && local_change_ && local_change_->asked)
     come_by(*local_change_->asked + echo_patience());

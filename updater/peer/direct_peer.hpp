@@ -18,6 +18,7 @@
 #include "updater/peer/relay_way.hpp"
 #include "updater/peer/session_health.hpp"
 #include "updater/peer/turn.hpp"
+#include "updater/peer/upgrade.hpp"
 #include "updater/plan/plan.hpp"
 
 namespace updater {
@@ -45,11 +46,11 @@ namespace updater {
 ///
 /// Where a hub passes packets on (doc/protocol.md §4.11), a session may also be *relayed*: the
 /// hub's endpoint is the peer's. It gets there by an attempt, by WireGuard's roaming, or because a
-/// peer fell silent (RelayDoubt): then it is written to at once. It leaves by roaming (RelayWay).
+/// peer fell silent (RelayDoubt): then it is written to at once. It leaves by an Upgrade.
 ///
 ///     punching ── handshake through the hub ──▶ relayed ◀── silent for 0.75 s ── direct, suspect
 ///                                                  │
-///                                                  └── roaming ──▶ direct; dead ──▶ punching
+///                                                  └── upgrade ──▶ direct; dead ──▶ punching
 ///
 /// A peer that joined the mesh has its allowed-ips only while its session works (MeshWay).
 ///
@@ -72,6 +73,10 @@ class DirectPeer {
   void learn_lan(const LanResult& result, std::vector<Note>& notes);
   /// Takes the reply to an echo request.
   void learn_round_trip(std::chrono::microseconds round_trip);
+  /// The device showed the peer there since the last write (WatchRequest).
+  void see(const base::Endpoint& endpoint) { upgrade_.see(endpoint); }
+  /// Takes the answer to a PauseRequest.
+  void learn_pause(bool is_granted) { upgrade_.learn_pause(is_granted); }
 
   /// Takes a reading, and appends what is to be done to the turn's plan.
   void step(Turn& turn);
@@ -104,7 +109,9 @@ class DirectPeer {
   [[nodiscard]] PeerReport describe(const base::Now& now, const wg::DevicePeer& shown) const;
   /// What has to be put right on the device at the program's end, besides the keepalive.
   [[nodiscard]] std::vector<wg::PeerUpdate> leave(const wg::DevicePeer& shown) const {
-    if (relay_) return relay_->leave(shown);
+    if (relay_)
+      return upgrade_.is_away() ? make_move(shown, relay_->endpoint())
+                                : std::vector<wg::PeerUpdate>();
     return attempt_ ? attempt_->leave(shown) : std::vector<wg::PeerUpdate>();
   }
   /// Whether packets to the peer reach it, or did until a moment ago.
@@ -147,7 +154,10 @@ class DirectPeer {
   [[nodiscard]] bool stay_relayed(Turn& turn, const SessionHealth::Verdict& verdict);
   void keep_relayed(Turn& turn);
   void doubt_relayed(Turn& turn, const SessionHealth::Verdict& verdict);
-  void look_for_near(Turn& turn);
+  void resume_upgrade(Turn& turn);
+  [[nodiscard]] bool upgrade(Turn& turn, bool is_lost);
+  [[nodiscard]] Upgrade::Sight upgrade_sight(const Turn& turn) const;
+  void look_for_direct(Turn& turn);
   [[nodiscard]] bool move_to_relay(Turn& turn, const std::string& reason);
   void doubt(Turn& turn);
   [[nodiscard]] RelayPlace relay_place(const Turn& turn) const;
@@ -191,6 +201,7 @@ class DirectPeer {
   std::optional<base::SteadyTime> rewritten_at_;
 
   std::optional<RelayWay> relay_;  ///< relayed; also suspect, where the hub did not answer either
+  Upgrade upgrade_;                ///< of a relayed session
   RelayDoubt doubt_;
   bool has_relay_ = false;          ///< of the last step: a hub would pass its packets on
   base::SteadyTime near_due_;       ///< relayed: when to ask for its own network again

@@ -9,8 +9,9 @@
 #include "updater/peer/nat_pair.hpp"
 
 // What a direct peer has to do with hubs that pass packets on: when a session counts as relayed,
-// and when it is moved there. relay_way.cpp has the course of a relayed session, relay_doubt.cpp
-// notices that a peer fell silent, attempt.cpp makes the first contact. One thread: the caller's.
+// when it is moved there, and when it leaves. relay_way.cpp has the course of a relayed session,
+// upgrade.cpp takes it to the direct way, relay_doubt.cpp notices that a peer fell silent,
+// attempt.cpp makes the first contact. One thread: the caller's.
 namespace updater {
 namespace {
 
@@ -25,28 +26,39 @@ constexpr unsigned max_unanswered_requests = 6;
 constexpr std::array<std::chrono::seconds, 6> near_pauses = {1s, 2s, 5s, 10s, 30s, 60s};
 /// An older echo request is answered, or lost.
 constexpr auto request_memory = 1s;
+/// Direct places that a round of pulses tries at most.
+constexpr std::size_t max_places = 4;
+/// The round trip through a hub where neither it nor that to the hub was measured.
+constexpr auto assumed_round_trip = 200ms;
 
 }  // namespace
 
-/// WireGuard itself takes a session to a hub, or away from it, when packets come from there. So
-/// where nothing was known the endpoint decides, and afterwards the state.
+/// WireGuard itself takes a session to a hub when packets come from there. So where nothing was
+/// known the endpoint decides, and afterwards the state. It leaves by an Upgrade alone.
 void DirectPeer::watch_path(Turn& turn, const SessionHealth::Verdict& verdict) {
   has_relay_ = turn.settings.relay_of(key_) != RelayUse::never &&
                (relay_ || !known_.find_relays(turn).empty());
+  if (!relay_) resume_upgrade(turn);
   if (relay_ && relay_->is_at(turn.shown.endpoint)) return;
   const RelayHub* hub = turn.scene.find_relay_at(turn.shown.endpoint);
-  if (relay_ && hub == nullptr) {
-    relay_.reset();
-    doubt_.forget();
-    wants_probe_ = true;
-    return;
-  }
   if (hub == nullptr || verdict.session == Session::none || verdict.session == Session::dead)
     return;
   const std::string why = relay_     ? "its packets come through another hub"
                           : attempt_ ? "the first answer came that way"
                                      : "its packets come from there";
   become_relayed(turn, *hub, why);
+}
+
+/// An earlier run ended while it tried a direct place: that one has to prove itself, or to go.
+void DirectPeer::resume_upgrade(Turn& turn) {
+  if (!turn.memory.back_to) return;
+  const RelayHub* hub = turn.scene.find_relay(*turn.memory.back_to);
+  if (hub != nullptr && hub->endpoint == turn.shown.endpoint) turn.memory.back_to.reset();
+  if (hub == nullptr || hub->endpoint == turn.shown.endpoint ||
+      !health_.has_live_session(turn.now()))
+    return;
+  become_relayed(turn, *hub, "an earlier run tried a direct way, and did not see its end");
+  upgrade_.resume(turn.now());
 }
 
 void DirectPeer::become_relayed(Turn& turn, const RelayHub& hub, const std::string& reason) {
@@ -72,25 +84,23 @@ void DirectPeer::become_relayed(Turn& turn, const RelayHub& hub, const std::stri
   wants_probe_ = true;
   near_due_ = now;
   near_questions_ = 0;
+  upgrade_.begin(now);
   known_.dns().calm_down(now, turn.scene.random);
 }
 
 /// \return whether the peer is relayed; otherwise its state follows from its session.
 bool DirectPeer::stay_relayed(Turn& turn, const SessionHealth::Verdict& verdict) {
   if (!relay_) return false;
+  const bool is_lost = verdict.session == Session::dead || verdict.session == Session::none;
   if (turn.settings.relay_of(key_) == RelayUse::never) {
-    if (verdict.session != Session::dead && verdict.session != Session::none) return true;
+    if (!is_lost && relay_->is_at(turn.shown.endpoint)) return true;
     relay_.reset();
     return false;
   }
-  const bool is_lost = verdict.session == Session::dead || verdict.session == Session::none;
+  if (upgrade(turn, is_lost)) return relay_.has_value();
   switch (relay_->step(turn, {health_, kick_keepalive(turn)})) {
     case RelayWay::Course::asking:
       return true;
-    case RelayWay::Course::direct:
-      turn.tell(Note::Level::detail, "the pulse was answered");
-      relay_.reset();
-      return false;
     case RelayWay::Course::failed:
       if (is_lost) return false;
       suspect(turn, {Session::doubtful, "it does not answer through the hub either", false});
@@ -113,13 +123,55 @@ bool DirectPeer::stay_relayed(Turn& turn, const SessionHealth::Verdict& verdict)
   return true;
 }
 
+/// Takes the session to the direct way, step by step.
+/// \return whether nothing else may be done now; then relay_ is gone where the session is direct.
+bool DirectPeer::upgrade(Turn& turn, bool is_lost) {
+  const SteadyTime now = turn.now();
+  if (is_lost && !health_.has_live_session(now)) {
+    upgrade_.abandon();
+    turn.memory.back_to.reset();
+    return false;
+  }
+  const auto [course, wants_echo] = upgrade_.step(turn, upgrade_sight(turn));
+  if (course == Upgrade::Course::direct) {
+    upgrade_.abandon();
+    relay_.reset();
+    doubt_.forget();
+    turn.memory.back_to.reset();
+    wants_probe_ = true;
+    return true;
+  }
+  if (upgrade_.is_busy()) {
+    state_ = State::relayed;
+    turn.memory.back_to = relay_->hub();
+    if (auto watch = upgrade_.watch(key_, relay_->endpoint()))
+      turn.plan.watches.push_back(*std::move(watch));
+  } else if (relay_->is_at(turn.written ? turn.written : turn.shown.endpoint)) {
+    turn.memory.back_to.reset();
+  }
+  if (wants_echo && find_target(turn)) send_echo(turn);
+  return upgrade_.is_busy() || wants_echo || turn.written;
+}
+
+Upgrade::Sight DirectPeer::upgrade_sight(const Turn& turn) const {
+  const RelayHub* known = turn.scene.find_relay(relay_->hub());
+  const RelayHub hub = known != nullptr ? *known : RelayHub{relay_->hub(), relay_->endpoint()};
+  const auto assumed = hub.round_trip ? 2 * *hub.round_trip : assumed_round_trip;
+  const auto& own = turn.scene.device.public_key;
+  return {health_,
+          kick_keepalive(turn),
+          hub,
+          relay_->endpoint(),
+          round_trip_.value_or(assumed),
+          own && *own < turn.key()};
+}
+
 void DirectPeer::keep_relayed(Turn& turn) {
   state_ = State::relayed;
   told_ = true;
   alarmed_ = false;
-  news_.reset();
-  look_for_near(turn);
-  if (turn.written) return;
+  look_for_direct(turn);
+  if (turn.written || upgrade_.is_busy()) return;
   if (wants_probe_ || (!round_trip_ && unanswered_echoes_ < max_unanswered_requests)) probe(turn);
   keep_keepalive(turn);
 }
@@ -139,25 +191,28 @@ void DirectPeer::doubt_relayed(Turn& turn, const SessionHealth::Verdict& verdict
   keep_keepalive(turn);
 }
 
-/// Looks for a direct place, on this network or where the peer was published since.
-void DirectPeer::look_for_near(Turn& turn) {
+/// Begins a round of pulses, if one is due and may bring anything.
+void DirectPeer::look_for_direct(Turn& turn) {
   const SteadyTime now = turn.now();
   const bool may_be_near = known_.may_be_near(turn.scene);
   if (turn.settings.lan && may_be_near && now >= near_due_) {
     if (known_.lan().ask_if_due(now, true)) turn.plan.lan_lookups.push_back(key_);
     near_due_ = now + near_pauses.at(std::min(near_questions_++, near_pauses.size() - 1));
   }
+  const bool is_new = known_.lan().take_news();
+  if (std::exchange(news_, {}) || is_new) upgrade_.hurry(now);
+  if (!upgrade_.is_due(now) || turn.settings.one_round || !health_.has_live_session(now)) return;
   // The reply to another echo request must not look like that to the pulse's.
   const bool is_quiet = !probed_ || unanswered_echoes_ == 0 || now - *probed_ >= request_memory;
-  if (!is_quiet || doubt_.is_asking() || !health_.has_live_session(now)) return;
-  std::optional<base::Endpoint> moved;
-  const auto& change = known_.dns().last_change();
-  if (change && change->at > relay_->since() && known_.may_set(turn, change->endpoint))
-    moved = change->endpoint;
-  (void)known_.lan().take_news();
-  if (relay_->pulse(turn, {health_, kick_keepalive(turn)}, known_.find_near(turn), moved) &&
-      find_target(turn))
-    send_echo(turn);
+  if (doubt_.is_asking() || !is_quiet) return;
+  std::vector<base::Endpoint> places;
+  if (relay_place(turn) != RelayPlace::only) {
+    for (const Candidate& candidate : known_.find_candidates(turn, RelayPlace::none)) {
+      if (places.size() < max_places) places.push_back(candidate.endpoint);
+    }
+  }
+  upgrade_.begin_round(now, std::move(places));
+  (void)upgrade(turn, false);
 }
 
 /// Moves a session that stopped, but is not too old to go on, to the first hub that answers.
@@ -178,13 +233,15 @@ bool DirectPeer::move_to_relay(Turn& turn, const std::string& reason) {
   local_change_.reset();
   near_due_ = now;
   near_questions_ = 0;
+  upgrade_.begin(now);
+  known_.dns().hurry(now);
   if (find_target(turn)) send_echo(turn);
   return true;
 }
 
 /// Asks a peer that fell silent, and moves it to a hub if it stays so.
 void DirectPeer::doubt(Turn& turn) {
-  const bool is_over = relay_ && (relay_->is_pulsing() || state_ != State::relayed);
+  const bool is_over = relay_ && (upgrade_.is_busy() || state_ != State::relayed);
   if (!has_relay_ || !round_trip_ || is_over || !is_reached()) {
     doubt_.forget();
     return;

@@ -107,6 +107,12 @@ std::optional<PeerMemory> parse_peer(const json& value, bool same_boot) {
     peer.last_good = base::Endpoint::parse(value["last-good"].get<std::string>());
     if (!peer.last_good) return std::nullopt;
   }
+  if (value.contains("back-to")) {
+    if (!value["back-to"].is_string()) return std::nullopt;
+    peer.back_to = wg::PublicKey::parse(value["back-to"].get<std::string>());
+    if (!peer.back_to) return std::nullopt;
+    if (!same_boot) peer.back_to.reset();  // the device did not survive the reboot
+  }
   if (value.contains("name")) {
     if (!value["name"].is_string()) return std::nullopt;
     peer.name = value["name"].get<std::string>();
@@ -139,6 +145,7 @@ std::string write_memory(const Memory& memory, std::string_view boot) {
                            {"ours", to_json(keepalive.ours())},
                            {"past", to_json(keepalive.past())}};
     if (peer.last_good) item["last-good"] = peer.last_good->to_string();
+    if (peer.back_to) item["back-to"] = peer.back_to->to_base64();
     if (!peer.name.empty()) item["name"] = peer.name;
     for (const auto& [mesh, word] : mesh_words) {
       if (peer.mesh == mesh) item["mesh"] = write_mesh(peer, word);

@@ -19,6 +19,10 @@ namespace updater {
 struct PeerMemory {
   Keepalive keepalive;
   std::optional<base::Endpoint> last_good;  ///< the last endpoint that worked; none: not known
+  /// A direct place is, or was, tried for a session that this hub relays: unless it proves itself,
+  /// the endpoint is to be the hub's again (updater/peer/upgrade.hpp). None: nothing is to be
+  /// undone.
+  std::optional<wg::PublicKey> back_to = {};
   /// What a comment in WireGuard's file, or the public host, called it last; one label, or empty.
   std::string name = {};
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -90,6 +91,25 @@ struct ViaRequest {
   friend bool operator==(const ViaRequest&, const ViaRequest&) = default;
 };
 
+/// To be asked of a hub inside its tunnel, now: it drops the data of this host and the peer, both
+/// ways, for a moment (doc/protocol.md §3.2). Its answer goes to Machine::learn_pause().
+struct PauseRequest {
+  wg::PublicKey hub;
+  wg::PublicKey peer;
+  std::chrono::milliseconds time{};  ///< 400 to 2000
+
+  friend bool operator==(const PauseRequest&, const PauseRequest&) = default;
+};
+
+/// To be looked at every 1 to 2 ms until the next plan: where the device has the peer.
+/// Machine::see() wants to know each place that is not expected.
+struct WatchRequest {
+  wg::PublicKey peer;
+  std::array<base::Endpoint, 2> expected;
+
+  friend bool operator==(const WatchRequest&, const WatchRequest&) = default;
+};
+
 /// A report to people: a line of the log and, if it is about a peer, an event of that peer's story
 /// (PeerReport).
 struct Note {
@@ -111,18 +131,20 @@ struct Change {
 };
 
 /// What to do now, in this order: remember, say via (so that the hub knows when the peer's packets
-/// come), write, probe, look up (in DNS, then lan_lookups), tell.
+/// come), write, ask for pauses, probe, look up (in DNS, then lan_lookups), tell; and watch.
 struct Plan {
   bool remember = false;         ///< the memory changed and has to be on disk before the writes
   std::vector<ViaRequest> vias;  ///< at most one for each hub
   std::vector<Change> changes;
+  std::vector<PauseRequest> pauses;
   std::vector<Probe> probes;
   std::vector<LookupRequest> lookups;
   std::vector<HubRequest> hub_lookups;
   bool name_servers = false;               ///< look up where the zone's name servers are
   std::vector<wg::PublicKey> lan_lookups;  ///< peers to ask for their own networks' addresses
   std::vector<Note> notes;
-  base::SteadyTime next;  ///< the latest time of the next reading and step
+  std::vector<WatchRequest> watches;  ///< instead of the last plan's
+  base::SteadyTime next;              ///< the latest time of the next reading and step
 
   void add_via(const wg::PublicKey& hub, const wg::PublicKey& peer);
 };

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <asio/post.hpp>
 #include <chrono>
 #include <utility>
 
@@ -34,7 +35,8 @@ bool joins_mesh(const Config& config) {
 }
 
 PrivateView::PrivateView(asio::io_context& context, const Config& config, Listener& listener)
-    : config_(config),
+    : context_(context),
+      config_(config),
       listener_(listener),
       client_(context, config.interface),
       lan_(context, client_, config.zone, config.private_server.has_value(),
@@ -98,6 +100,21 @@ bool PrivateView::say_via(const ViaRequest& via) {
         });
   }
   return true;
+}
+
+void PrivateView::ask_pause(const PauseRequest& pause) {
+  const auto server = hub_servers_.find(pause.hub);
+  if (server == hub_servers_.end() || !key_) {
+    asio::post(context_, [this, peer = pause.peer] { listener_.learn_pause(peer, false); });
+    return;
+  }
+  const std::uint16_t id = dns::random_id();
+  client_.exchange(
+      server->second, schema::write_pause_update(id, config_.zone, *key_, pause.peer, pause.time),
+      [this, id, peer = pause.peer](const PrivateClient::Result& reply) {
+        const auto rcode = reply ? dns::parse_update_reply(*reply, id, config_.zone) : std::nullopt;
+        listener_.learn_pause(peer, rcode == dns::Rcode::noerror);
+      });
 }
 
 void PrivateView::ask_lan(const wg::PublicKey& peer) {

@@ -42,6 +42,8 @@ class PrivateView {
 
     /// Called once for each ask_lan().
     virtual void learn_lan(const LanResult& result) = 0;
+    /// Called once for each ask_pause(). \param is_granted the pause is in force.
+    virtual void learn_pause(const wg::PublicKey& peer, bool is_granted) = 0;
     /// Not called if no usable answer came.
     virtual void learn_text(const wg::PublicKey& peer, const PublishedText& text) = 0;
     /// Which peers' records the mesh needs (find_questions()).
@@ -64,6 +66,9 @@ class PrivateView {
   /// Tells the hub, inside its tunnel, that these peers are reached through it now. What it answers
   /// changes nothing. \return false: it cannot be told, because it has no server there.
   [[nodiscard]] bool say_via(const ViaRequest& via);
+  /// Asks the hub, inside its tunnel, for a pause of what it passes on between this host and a
+  /// peer.
+  void ask_pause(const PauseRequest& pause);
   /// Asks for a peer's LAN addresses. Those that the operator wrote down are added to the answer.
   void ask_lan(const wg::PublicKey& peer);
 
@@ -72,6 +77,7 @@ class PrivateView {
   void read_mesh(base::SteadyTime now);
   void learn_mesh(const base::Endpoint& server, const base::Expected<MeshList, LookupError>& list);
 
+  asio::io_context& context_;
   const Config& config_;
   Listener& listener_;
   std::optional<base::Endpoint> server_;

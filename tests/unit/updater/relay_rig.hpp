@@ -38,13 +38,14 @@ inline void publish_own(Rig& rig, double seconds, std::optional<schema::NatMappi
       at(seconds), {*rig.device().public_key, published, updater::PublishedText{false, mapping}});
 }
 
-/// A session through the hub that has just come up.
+/// A session through the hub that has just come up; the first pulse of its first round is over.
 inline void connect_relayed(Rig& rig) {
   rig.step(0);
   publish(rig, 0.1);
   rig.step(0.1);
   rig.handshake(0.4);
   rig.step(0.4);
+  rig.step(0.404);
   rig.machine().learn_round_trip(bob, 20ms);
 }
 
@@ -56,6 +57,7 @@ inline updater::PeerReport report_of(Rig& rig, double seconds) {
 struct RelayCourse {
   std::vector<std::pair<double, std::string>> about_bob;
   std::vector<std::pair<double, updater::ViaRequest>> vias;
+  std::vector<std::pair<double, updater::PauseRequest>> pauses;
   std::vector<double> probes;
   std::size_t steps = 0;
 
@@ -78,6 +80,7 @@ inline RelayCourse observe(
     ++course.steps;
     for (const auto& line : about_bob(plan.changes)) course.about_bob.emplace_back(now, line);
     for (const auto& via : plan.vias) course.vias.emplace_back(now, via);
+    for (const auto& pause : plan.pauses) course.pauses.emplace_back(now, pause);
     for (const auto& probe : plan.probes) {
       if (probe.peer == bob) course.probes.push_back(now);
     }

@@ -105,6 +105,9 @@ class Server {
 /// Records what the view reports.
 struct Reader final : updater::PrivateView::Listener {
   void learn_lan(const updater::LanResult& result) override { lan.push_back(result); }
+  void learn_pause(const wg::PublicKey& peer, bool is_granted) override {
+    pauses.emplace_back(peer, is_granted);
+  }
   void learn_text(const wg::PublicKey& peer, const updater::PublishedText& text) override {
     texts.emplace_back(peer, text);
   }
@@ -116,6 +119,7 @@ struct Reader final : updater::PrivateView::Listener {
   }
 
   std::vector<updater::LanResult> lan;
+  std::vector<std::pair<wg::PublicKey, bool>> pauses;
   std::vector<std::pair<wg::PublicKey, updater::PublishedText>> texts;
   std::vector<std::pair<base::IpAddress, updater::MeshList>> lists;
 };
@@ -192,6 +196,30 @@ TEST_CASE("a hub is told, by an UPDATE of the own name, which peers are reached 
   const auto id = static_cast<std::uint16_t>(world.server.last_update.at(0) << 8U |
                                              world.server.last_update.at(1));
   CHECK(world.server.last_update == schema::write_via_update(id, zone, self, std::array{alice}));
+}
+
+TEST_CASE("a hub is asked for a pause, and what it answers is told") {
+  World world;
+  const auto hub = key(0x01);
+  world.device.public_key = self;
+  const updater::PauseRequest pause{hub, alice, 600ms};
+  const auto ask = [&] {
+    const auto before = world.reader.pauses.size();
+    world.view.ask_pause(pause);
+    CHECK(world.reader.pauses.size() == before);  // never from inside the call
+    REQUIRE(world.until([&] { return world.reader.pauses.size() > before; }));
+    CHECK(world.reader.pauses.back().first == alice);
+    return world.reader.pauses.back().second;
+  };
+  CHECK_FALSE(ask());  // there is no such hub
+  CHECK(world.server.updates == 0);
+  world.view.follow(at(0), world.device, {hub}, world.host);
+  CHECK(ask());
+  const auto id = static_cast<std::uint16_t>(world.server.last_update.at(0) << 8U |
+                                             world.server.last_update.at(1));
+  CHECK(world.server.last_update == schema::write_pause_update(id, zone, self, alice, 600ms));
+  world.server.update_rcode = 5;
+  CHECK_FALSE(ask());
 }
 
 TEST_CASE("each hub has a server of its own inside its tunnel") {
