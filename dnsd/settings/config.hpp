@@ -56,6 +56,14 @@ enum class NameOrigin : std::uint8_t {
   comment,  ///< a comment in WireGuard's file: it makes way for records of the zone file
 };
 
+/// Where a peer of the configuration is defined. Does not count when peers are compared.
+struct PeerPlace {
+  std::uint32_t file = 0;  ///< its position in Config::place_files; 0 is the YAML file
+  std::uint32_t line = 0;
+
+  friend bool operator==(const PeerPlace&, const PeerPlace&) { return true; }
+};
+
 /// One peer of the configuration, from YAML or from a WireGuard file.
 struct ConfiguredPeer {
   wg::PublicKey public_key;
@@ -70,6 +78,7 @@ struct ConfiguredPeer {
   /// Where the endpoint is from, unless it is the operator's word: what a source once knew, as old
   /// as the file. Null: it is.
   std::shared_ptr<const EndpointFile> endpoint_file = {};
+  PeerPlace place = {};
 
   friend bool operator==(const ConfiguredPeer&, const ConfiguredPeer&) = default;
 };
@@ -86,6 +95,7 @@ struct Config {
   std::vector<std::string> peers_files;     ///< absolute paths; their peers are in `peers`
   std::vector<base::Prefix> address_range;  ///< `peer new` takes tunnel addresses from here
   std::vector<ConfiguredPeer> peers;        ///< each public key and each name once
+  std::vector<std::string> place_files;     ///< that PeerPlace::file means
   std::size_t peers_in_yaml = 0;  ///< how many of `peers` are from the YAML file; they come first
   bool publish_listed_only = false;   ///< publish: listed
   std::vector<ListenAddress> listen;  ///< empty: port 53 on all addresses, public

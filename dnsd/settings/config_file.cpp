@@ -115,6 +115,7 @@ Config read_config(const CommandLine& line, const ReadFile& read_file) {
   check_whole(config);
   PeerReader::Result read = std::move(peers).finish(config.tunnel_label);
   config.peers = std::move(read.peers);
+  config.place_files = std::move(read.files);
   config.peers_in_yaml = read.in_yaml;
   config.warnings = std::move(read.warnings);
   config.errors = std::move(read.errors);

@@ -228,7 +228,7 @@ void PeerReader::take_file(const std::string& path) {
 }
 
 void PeerReader::take_wireguard_file(const std::string& path, NameOrigin names) {
-  files_.push_back(path);
+  result_.files.push_back(path);
   wg::ConfigFile file = parse_peers_file(read_file_(path));
   for (const wg::ConfigError& error : file.errors)
     result_.errors.push_back(fmt::format("{}:{}: {}", path, error.line, error.message));
@@ -251,7 +251,7 @@ void PeerReader::take_wireguard_file(const std::string& path, NameOrigin names) 
     configured.is_relayed = peer.is_relayed;
     if (configured.endpoint && !peer.is_fixed) configured.endpoint_file = endpoint_file;
     drop_what_dns_cannot_say(configured, path, peer.line);
-    keep(std::move(configured), files_.size(), peer.line);
+    keep(std::move(configured), result_.files.size() - 1, peer.line);
   }
 }
 
@@ -265,14 +265,13 @@ void PeerReader::take_added_file(const std::string& path) {
   take_wireguard_file(path, NameOrigin::added);
   for (std::size_t i = kept; i < peers.size(); ++i) {
     if (known.contains(peers[i].public_key)) {
-      warn(path, places_[i].line, "this peer is skipped: the configuration defines it now");
+      warn(path, peers[i].place.line, "this peer is skipped: the configuration defines it now");
       continue;
     }
     if (kept != i) peers[kept] = std::move(peers[i]);
-    places_[kept++] = places_[i];
+    ++kept;
   }
   peers.erase(peers.begin() + static_cast<std::ptrdiff_t>(kept), peers.end());
-  places_.resize(kept);
 }
 
 PeerReader::Result PeerReader::finish(std::string_view reserved) && {
@@ -284,8 +283,8 @@ PeerReader::Result PeerReader::finish(std::string_view reserved) && {
 }
 
 void PeerReader::keep(ConfiguredPeer&& peer, std::size_t file, std::size_t line) {
+  peer.place = {static_cast<std::uint32_t>(file), static_cast<std::uint32_t>(line)};
   result_.peers.push_back(std::move(peer));
-  places_.push_back({static_cast<std::uint32_t>(file), static_cast<std::uint32_t>(line)});
 }
 
 /// These files are WireGuard's, and right for WireGuard: what we cannot publish is left out, with
@@ -317,8 +316,9 @@ void PeerReader::drop_own_key(const std::string& path, wg::ConfigFile& file) {
 }
 
 bool PeerReader::are_from_one_file() const {
-  return std::all_of(places_.begin(), places_.end(), [&](const Place& place) {
-    return place.file != 0 && place.file == places_.front().file;
+  const std::vector<ConfiguredPeer>& peers = result_.peers;
+  return std::all_of(peers.begin(), peers.end(), [&](const ConfiguredPeer& peer) {
+    return peer.place.file != 0 && peer.place.file == peers.front().place.file;
   });
 }
 
@@ -331,9 +331,9 @@ void PeerReader::merge_peers() {
   std::uint32_t kept = 0;
   for (std::size_t i = 0; i < peers.size(); ++i) {
     if (const auto first = index.find(peers[i].public_key, key_at)) {
-      if (places_[i].file == 0)
+      if (peers[i].place.file == 0)
         fail_double(fmt::format("the public key {}", peers[i].public_key.to_base64()), i, *first);
-      if (places_[*first].file != 0)
+      if (peers[*first].place.file != 0)
         warn_at(i, fmt::format("the peer {} is in {}, too: it is one peer with the allowed-ips of "
                                "both, and what it can have once it has from there",
                                wg::describe_peer(peers[i].name, peers[i].public_key),
@@ -342,11 +342,9 @@ void PeerReader::merge_peers() {
       continue;
     }
     if (kept != i) peers[kept] = std::move(peers[i]);
-    places_[kept] = places_[i];
     index.add(kept++, key_at);
   }
   peers.erase(peers.begin() + kept, peers.end());
-  places_.resize(kept);
 }
 
 void PeerReader::merge_into(ConfiguredPeer& first, ConfiguredPeer&& second) {
@@ -406,7 +404,7 @@ void PeerReader::settle_names(std::string_view reserved) {
     if (less(named[i - 1], named[i])) continue;
     const std::uint32_t first = *std::lower_bound(
         named.begin(), named.begin() + static_cast<std::ptrdiff_t>(i), named[i], less);
-    if (places_[named[i]].file == 0)
+    if (peers[named[i]].place.file == 0)
       fail_double(fmt::format("the name '{}'", peers[named[i]].name), named[i], first);
     clashes.push_back({named[i], first});
   }
@@ -414,7 +412,7 @@ void PeerReader::settle_names(std::string_view reserved) {
     return base::equals_ignoring_case(peers[i].name, reserved);
   });
   if (tunnel != named.end()) {
-    if (places_[*tunnel].file == 0)
+    if (peers[*tunnel].place.file == 0)
       fail(place_of_peer(*tunnel),
            fmt::format("the name '{}' {}", peers[*tunnel].name, is_reserved));
     clashes.push_back({*tunnel, std::nullopt});
@@ -459,8 +457,8 @@ void PeerReader::fail_double(const std::string& what, std::size_t second, std::s
 }
 
 std::string PeerReader::place_of_peer(std::size_t index) const {
-  const Place& place = places_[index];
-  return fmt::format("{}:{}", place.file == 0 ? yaml_file_ : files_[place.file - 1], place.line);
+  const PeerPlace& place = result_.peers[index].place;
+  return fmt::format("{}:{}", result_.files[place.file], place.line);
 }
 
 void PeerReader::warn(const std::string& path, std::size_t line, const std::string& message) {

@@ -25,6 +25,7 @@ class PeerReader {
  public:
   struct Result {
     std::vector<ConfiguredPeer> peers;  ///< each public key and each name once
+    std::vector<std::string> files;     ///< that PeerPlace::file means; first the YAML file
     std::size_t in_yaml = 0;  ///< how many of `peers` are from the YAML file; they come first
     std::vector<std::string> warnings;     ///< what was skipped, with file and line
     std::vector<std::string> errors;       ///< what was wrong, with file and line
@@ -35,7 +36,9 @@ class PeerReader {
   /// \param yaml_file what errors call it; empty: there is none. \param read_file outlives the
   /// reader.
   PeerReader(std::string yaml_file, const config::ReadFile& read_file)
-      : yaml_file_(std::move(yaml_file)), read_file_(read_file) {}
+      : yaml_file_(std::move(yaml_file)), read_file_(read_file) {
+    result_.files.push_back(yaml_file_);
+  }
 
   /// The setting `peers` of the YAML file, a list of maps.
   void take_yaml(const config::YamlSetting& setting);
@@ -52,12 +55,6 @@ class PeerReader {
   [[nodiscard]] Result finish(std::string_view reserved = {}) &&;
 
  private:
-  /// Where a peer is defined: file 0 is the YAML file, n the nth one of files_.
-  struct Place {
-    std::uint32_t file;
-    std::uint32_t line;
-  };
-
   /// Two peers with one name, by their positions in result_.peers.
   struct Clash {
     std::uint32_t peer;                  ///< it gets a number
@@ -84,8 +81,6 @@ class PeerReader {
   std::string yaml_file_;
   const config::ReadFile& read_file_;
   Result result_;
-  std::vector<Place> places_;       // of result_.peers
-  std::vector<std::string> files_;  // of peers
 };
 
 /// Parses a file of peers. \param text is wiped: it may hold keys that are secret.

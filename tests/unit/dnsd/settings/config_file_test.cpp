@@ -14,6 +14,12 @@ using dnsd::CommandLine;
 using dnsd::Config;
 using option_checks::error_of;
 
+// The same, wherever it was read.
+Config without_files(Config config) {
+  config.place_files.clear();
+  return config;
+}
+
 }  // namespace
 
 TEST_CASE("the command line alone is enough, and files and command line speak the same words") {
@@ -52,7 +58,7 @@ TEST_CASE("the command line alone is enough, and files and command line speak th
       "ns: [\"ns1.example.org=203.0.113.1,2001:db8::1\"]\npublish-private: true\n"
       "padded-names: false\npublic: [names, list]\nlist-max: 0\nstate-dir: /s\n"
       "poll-interval: 0.25\nlog-level: debug\npublish: listed\n");
-  CHECK(from_words == from_file);
+  CHECK(without_files(from_words) == without_files(from_file));
   CHECK(from_words.interfaces == std::vector<std::string>{"wg0", "wg1"});
   CHECK(from_words.listen.size() == 2);
   CHECK(from_words.listen[0].endpoint.to_string() == "203.0.113.1:53");
@@ -171,7 +177,7 @@ TEST_CASE("--check-config prints what loads again to the same configuration") {
     const Config first = read("/etc/w.yaml", text);
     const std::string printed = dnsd::to_yaml(first);
     CAPTURE(printed);
-    CHECK(read("/tmp/elsewhere.yaml", printed) == first);
+    CHECK(without_files(read("/tmp/elsewhere.yaml", printed)) == without_files(first));
   }
 }
 

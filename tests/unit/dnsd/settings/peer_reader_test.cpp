@@ -69,6 +69,12 @@ TEST_CASE("peers come from YAML and from WireGuard's files") {
   CHECK(config.peers[1].name == "bob");
   CHECK(std::get<base::Endpoint>(*config.peers[1].endpoint).to_string() == "[2001:db8::7]:4711");
   CHECK(config.peers_files == std::vector<std::string>{"/etc/wg-dnsd/sites.conf"});
+  CHECK(config.place_files ==
+        std::vector<std::string>{"/etc/wg-dnsd/w.yaml", "/etc/wg-dnsd/sites.conf"});
+  CHECK(config.peers[0].place.file == 0);
+  CHECK(config.peers[0].place.line == 4);
+  CHECK(config.peers[1].place.file == 1);
+  CHECK(config.peers[1].place.line == 1);
   CHECK(config.warnings.empty());
   CHECK(config.errors.empty());
 }
