@@ -41,6 +41,7 @@
 #include "dnsd/listen/listener_plan.hpp"
 #include "dnsd/listen/listeners.hpp"
 #include "dnsd/listen/unprivileged_port.hpp"
+#include "dnsd/observe/lost_blocks.hpp"
 #include "dnsd/observe/observatory.hpp"
 #include "dnsd/serve/answer_threads.hpp"
 #include "dnsd/serve/descriptors.hpp"
@@ -53,6 +54,7 @@
 #include "dnsd/tunnel/tunnel_host.hpp"
 #include "dnsd/zone/name_servers.hpp"
 #include "dnsd/zone/zone_source.hpp"
+#include "wg/device.hpp"
 
 namespace dnsd {
 namespace {
@@ -457,6 +459,8 @@ bool check_config(const CommandLine& line, std::FILE* out) {
     fmt::print(stderr, "wg-dnsd: warning: {}\n", warning);
   const auto zone = make_zone(config, source, peers, live);
   for (const std::string& warning : warnings_of(source, *zone))
+    fmt::print(stderr, "wg-dnsd: warning: {}\n", warning);
+  for (const std::string& warning : find_lost_blocks(config, wg::read_device))
     fmt::print(stderr, "wg-dnsd: warning: {}\n", warning);
   (void)make_policy(config, load_cookie_secrets(config), nullptr);
   for (const PlannedListener& plan : plan_listeners(config.listen, host, {})) {

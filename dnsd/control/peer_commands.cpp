@@ -153,7 +153,7 @@ std::optional<std::string> find_objection(const ConfiguredPeer& peer,
     if (const auto holder = find_holder(block, context))
       return fmt::format(
           "{} is that of {}, and WireGuard gives it to one peer alone: give this one another "
-          "address; --force takes it over",
+          "address; --force takes it over in the configuration",
           block.to_string(), *holder);
   }
   return std::nullopt;

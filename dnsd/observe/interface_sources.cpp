@@ -13,6 +13,8 @@
 #include <system_error>
 #include <utility>
 
+#include "dnsd/observe/lost_blocks.hpp"
+
 namespace dnsd {
 namespace {
 
@@ -43,7 +45,9 @@ InterfaceSources::InterfaceSources(asio::io_context& io, Registry& registry, Pub
 
 // Configuration
 
-void InterfaceSources::configure(const std::vector<std::string>& configured) {
+void InterfaceSources::configure(const std::vector<std::string>& configured,
+                                 std::vector<std::string> place_files) {
+  place_files_ = std::move(place_files);
   std::vector<std::shared_ptr<Interface>> interfaces;
   interfaces.reserve(configured.size());
   for (const std::string& name : configured) interfaces.push_back(find_or_make(name));
@@ -95,6 +99,15 @@ void InterfaceSources::announce_ready() {
   if (std::all_of(interfaces_.begin(), interfaces_.end(),
                   [](const auto& interface) { return interface->known; }))
     publisher_.set_ready();
+}
+
+void InterfaceSources::settle_blocks() {
+  const bool is_one_untried = std::any_of(
+      interfaces_.begin(), interfaces_.end(),
+      [](const auto& interface) { return interface->state == Interface::State::unread; });
+  if (is_one_untried) return;
+  for (const std::string& warning : warnings_of(registry_.settle_blocks(), registry_, place_files_))
+    spdlog::warn("{}", warning);
 }
 
 bool InterfaceSources::restore(const StateStore::SavedSource& saved, StateStore& store,
@@ -216,6 +229,7 @@ void InterfaceSources::finish(Interface& interface, const Poll& poll) {
                  poll.peers);
   interface.state = Interface::State::readable;
   interface.problem.clear();
+  settle_blocks();
   publisher_.publish(poll.now.steady, Publisher::Voice::aloud);
   announce_ready();
 }
@@ -225,6 +239,8 @@ void InterfaceSources::lose(Interface& interface, const wg::DeviceError& error) 
   interface.problem = error.message;
   if (std::exchange(interface.state, Interface::State::lost) == Interface::State::lost) return;
   spdlog::warn("{}; what was known of its peers stays, and it is tried again", error.message);
+  settle_blocks();  // this may have been the last one that was not tried
+  publisher_.publish(base::read_steady(), Publisher::Voice::aloud);
 }
 
 }  // namespace dnsd

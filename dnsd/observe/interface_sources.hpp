@@ -37,12 +37,15 @@ class InterfaceSources : public std::enable_shared_from_this<InterfaceSources> {
   InterfaceSources(asio::io_context& io, Registry& registry, Publisher& publisher, Saver& saver,
                    OwnPlaces& own_places, ReadDevice read_device);
 
-  /// Replaces the list of interfaces to read.
-  void configure(const std::vector<std::string>& configured);
+  /// Replaces the list of interfaces to read. \param place_files Config::place_files
+  void configure(const std::vector<std::string>& configured, std::vector<std::string> place_files);
   /// In configuration order.
   [[nodiscard]] std::vector<SourceId> ids() const;
   /// In configuration order.
   [[nodiscard]] std::vector<SourceStatus> status() const;
+  /// Registry::settle_blocks(), with a warning for each, if each interface was read or tried in
+  /// this run. The caller publishes.
+  void settle_blocks();
   /// Tells the publisher if each interface was read once, or restored.
   void announce_ready();
 
@@ -85,7 +88,7 @@ class InterfaceSources : public std::enable_shared_from_this<InterfaceSources> {
   void read(const std::shared_ptr<Interface>& interface);
   void take(const std::shared_ptr<Interface>& interface, const std::shared_ptr<Poll>& poll);
   void finish(Interface& interface, const Poll& poll);
-  static void lose(Interface& interface, const wg::DeviceError& error);
+  void lose(Interface& interface, const wg::DeviceError& error);
 
   asio::io_context& io_;
   Registry& registry_;
@@ -94,6 +97,7 @@ class InterfaceSources : public std::enable_shared_from_this<InterfaceSources> {
   OwnPlaces& own_places_;
   const ReadDevice read_device_;
   std::vector<std::shared_ptr<Interface>> interfaces_;  // in configuration order
+  std::vector<std::string> place_files_;
   std::chrono::milliseconds poll_interval_{};
   asio::steady_timer poll_timer_;
   bool stopped_ = false;

@@ -78,7 +78,7 @@ void Observatory::stop() {
 
 void Observatory::configure(const Config& config, Publisher::Voice voice) {
   publisher_->set_list_rules({config.list_max, config.publish_private});
-  interfaces_->configure(config.interfaces);
+  interfaces_->configure(config.interfaces, config.place_files);
   points_->configure(config.points);
   std::vector<SourceId> order = interfaces_->ids();
   for (const SourceId id : points_->ids()) order.push_back(id);
@@ -95,6 +95,7 @@ void Observatory::configure(const Config& config, Publisher::Voice voice) {
   }
   configured_peers_ = config.peers.size();
   registry_.end_configuration();
+  interfaces_->settle_blocks();
   publisher_->publish(now, voice);
 }
 

@@ -4,8 +4,9 @@
 #include <utility>
 
 // The input of the registry: configurations, what sources report, and time. What follows for a
-// peer's record and its rows is in registry_records.cpp; which rows are unsaved is in unsaved_rows;
-// the publisher calls record() and writes the table. All on the control thread.
+// peer's record and its rows is in registry_records.cpp; a block of addresses that an interface
+// gives to another peer is in registry_blocks.cpp; which rows are unsaved is in unsaved_rows; the
+// publisher calls record() and writes the table. All on the control thread.
 namespace dnsd {
 namespace {
 
@@ -62,6 +63,7 @@ void Registry::begin_configuration(const Rules& rules, std::span<const SourceId>
   }
   has_point_ = std::any_of(sources_.begin(), sources_.end(),
                            [](const Source& known) { return known.configured && known.point; });
+  forget_noted_blocks();
   configured_at_ = now;
   hint_files_.clear();
   has_unread_ = find_unread();
@@ -80,6 +82,7 @@ void Registry::begin_configuration(const Rules& rules, std::span<const SourceId>
 }
 
 void Registry::configure(const ConfiguredPeer& configured) {
+  note_blocks(configured);
   const auto fixed = fixed_endpoint_of(configured);
   auto host = host_target_of(configured);
   auto hint_file = hint_file_of(configured);
@@ -112,6 +115,7 @@ void Registry::configure(const ConfiguredPeer& configured) {
 }
 
 void Registry::end_configuration() {
+  sort_noted_blocks();
   for (auto& [key, peer] : peers_) {
     if (!peer.configured || peer.generation == generation_) continue;
     peer.configured = false;
@@ -191,6 +195,8 @@ void Registry::list(SourceId source, const wg::PublicKey& key,
   const bool known = find_sighting(peer, source) != nullptr;
   Sighting& sighting = sighting_of(peer, source);
   if (known && sighting.allowed_ips == allowed_ips) return;
+  doubt_blocks(peer, sighting.allowed_ips);
+  doubt_blocks(peer, allowed_ips);
   sighting.allowed_ips = std::move(allowed_ips);
   note_change(key, sighting);
   refresh_detail(key, peer);
@@ -203,6 +209,7 @@ void Registry::unlist(SourceId id, const wg::PublicKey& key) {
   Peer& peer = it->second;
   Sighting* sighting = find_sighting(peer, id);
   if (sighting == nullptr) return;
+  doubt_blocks(peer, sighting->allowed_ips);
   note_change(key, *sighting);
   peer.sightings.erase(peer.sightings.begin() + (sighting - peer.sightings.data()));
   --source(id).listed;
@@ -380,6 +387,7 @@ void Registry::move_to_table(const wg::PublicKey& key) {
   if (!peer.configured || peer.is_own || peer.touched || !peer.sightings.empty()) return;
   // The table has no place for the file; a source may list the peer yet.
   if (peer.hint_file && !order_.empty()) return;
+  if (moved_blocks_.contains(key)) return;  // nor for what the configuration says of its blocks
   if (looks_for_gone_ && peer.generation == generation_) confirmed_.push_back(key);
   peers_.erase(it);
   ++only_in_table_;

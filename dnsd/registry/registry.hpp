@@ -24,7 +24,8 @@ namespace dnsd {
 ///
 /// Changes are noted by key (take_touched), and asked for by key (record, saved): the publisher
 /// writes what differs to the table, and reports that (move_to_table). Work grows with what
-/// happened, never with the number of peers, except in a (re)configuration.
+/// happened, never with the number of peers, except in a (re)configuration, and where an interface
+/// says of a block of addresses something else than the configuration (settle_blocks).
 ///
 /// Configured peers that no source lists are not kept here: recall() reads them back from the
 /// table. Saves a second copy of a million peers.
@@ -121,6 +122,22 @@ class Registry {
   /// What to keep of one peer of one source: nothing that is on trial. nullopt: forget it.
   [[nodiscard]] std::optional<SavedPeer> saved(SourceId source, const wg::PublicKey& key) const;
 
+  /// A block of addresses that the configuration gives to one peer, and an interface to another.
+  struct LostBlock {
+    base::Prefix block;
+    wg::PublicKey from;  ///< the peer of the configuration
+    wg::PublicKey to;
+    SourceId source{};  ///< the interface
+    PeerPlace place;    ///< of `from`
+  };
+  /// From now on record() gives each such block to the interface's peer alone, as WireGuard does;
+  /// if `from` has it at another interface, they are two networks, and both have it. Call it when
+  /// every interface was read, or tried. It goes through all peers, but only if something changed
+  /// that matters. \return those that were not lost yet, each once for every configuration
+  [[nodiscard]] std::vector<LostBlock> settle_blocks();
+  /// Its name and short key, for people. \param key of a LostBlock that is lost now
+  [[nodiscard]] std::string describe(const wg::PublicKey& key) const;
+
   /// Peers that a source lists.
   [[nodiscard]] std::size_t listed_by(SourceId source) const;
 
@@ -178,6 +195,17 @@ class Registry {
     bool is_read = false;
   };
 
+  /// A block of addresses of the configuration. There may be a million: no more than 16 octets.
+  struct BlockPlace {
+    std::size_t hash;
+    PeerPlace place;
+  };
+  /// What record() changes of a peer's blocks.
+  struct MovedBlock {
+    base::Prefix block;
+    bool is_gained;
+  };
+
   [[nodiscard]] Peer& peer_of(const wg::PublicKey& key);
   [[nodiscard]] std::optional<Peer> recall(const wg::PublicKey& key) const;
   [[nodiscard]] Source& source(SourceId id);
@@ -196,11 +224,23 @@ class Registry {
   [[nodiscard]] bool has_configured_endpoint(const Peer& peer) const;
   void set_detail(const wg::PublicKey& key, Peer& peer, PeerDetail detail);
   void refresh_detail(const wg::PublicKey& key, Peer& peer);
+  [[nodiscard]] std::shared_ptr<const PeerDetail> published_detail(const wg::PublicKey& key,
+                                                                   const Peer& peer) const;
   [[nodiscard]] std::optional<schema::NatMapping> mapping_of(const Peer& peer) const;
   [[nodiscard]] const Sighting* first_sighting(const Peer& peer) const;
   [[nodiscard]] const Sighting* published_sighting(const Peer& peer, base::Family family) const;
   [[nodiscard]] std::optional<base::Endpoint> own_place(const wg::PublicKey& key, const Peer& peer,
                                                         base::Family family) const;
+
+  void forget_noted_blocks();
+  void note_blocks(const ConfiguredPeer& configured);
+  void sort_noted_blocks();
+  [[nodiscard]] const BlockPlace* find_block(const base::Prefix& block) const;
+  [[nodiscard]] static bool is_configured_block(const Peer& peer, const base::Prefix& block);
+  void doubt_blocks(const Peer& peer, const std::vector<base::Prefix>& blocks);
+  [[nodiscard]] std::vector<LostBlock> find_claims() const;
+  [[nodiscard]] std::vector<LostBlock> find_lost(const std::vector<LostBlock>& claims) const;
+  void move_blocks(const std::vector<LostBlock>& lost);
 
   void touch(const wg::PublicKey& key, Peer& peer);
   void note_change(const wg::PublicKey& key, Sighting& sighting);
@@ -224,6 +264,11 @@ class Registry {
   base::Now configured_at_{};
   std::vector<std::shared_ptr<HintFile>> hint_files_;  // of this configuration
   std::uint32_t generation_ = 0;
+  std::vector<BlockPlace> block_places_;  // sorted by hash; none while no interface is configured
+  bool are_blocks_doubtful_ = false;      // settle_blocks() has to look
+  bool are_blocks_disputed_ = false;      // it found one that an interface gives to another peer
+  std::vector<LostBlock> told_blocks_;    // that it returned, and that are still lost; sorted
+  std::unordered_map<wg::PublicKey, std::vector<MovedBlock>> moved_blocks_;
   DeadlineQueue stale_queue_;
   DeadlineQueue expire_queue_;
   std::vector<wg::PublicKey> touched_;

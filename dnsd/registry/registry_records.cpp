@@ -15,7 +15,7 @@ std::optional<PeerRecord> Registry::record(const wg::PublicKey& key) const {
   if (it == peers_.end() || !is_registered(it->second)) return std::nullopt;
   const Peer& peer = it->second;
   PeerRecord record;
-  record.detail = peer.detail;
+  record.detail = published_detail(key, peer);
   bool all_stale = true;
   std::optional<base::WallTime> last_seen;
   for (const base::Family family : {base::Family::ipv4, base::Family::ipv6}) {
