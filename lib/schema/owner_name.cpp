@@ -212,6 +212,10 @@ dns::Name lan_name(const wg::PublicKey& key, dns::NameView zone) {
   return join({lan_label, make_key_label(key).text()}, zone);
 }
 
+dns::Name path_name(const wg::PublicKey& key, dns::NameView zone) {
+  return join({path_label, make_key_label(key).text()}, zone);
+}
+
 dns::Name relay_name(const wg::PublicKey& key, dns::NameView zone) {
   return join({relay_label, make_key_label(key).text()}, zone);
 }

@@ -17,6 +17,7 @@ namespace schema {
 inline constexpr std::string_view service_label = "_wireguard";
 inline constexpr std::string_view protocol_label = "_udp";
 inline constexpr std::string_view lan_label = "_lan";
+inline constexpr std::string_view path_label = "_path";
 inline constexpr std::string_view relay_label = "_relay";
 
 /// The label of a key: base32, lower case.
@@ -67,6 +68,7 @@ inline constexpr std::size_t max_zone_octets =
 [[nodiscard]] dns::Name address_name(const base::IpAddress& address, const wg::PublicKey& key,
                                      dns::NameView zone);
 [[nodiscard]] dns::Name lan_name(const wg::PublicKey& key, dns::NameView zone);
+[[nodiscard]] dns::Name path_name(const wg::PublicKey& key, dns::NameView zone);
 [[nodiscard]] dns::Name relay_name(const wg::PublicKey& key, dns::NameView zone);
 /// What address_name() makes, written in place. \param out with room for dns::max_name_octets.
 void write_address_name(const base::IpAddress& address, const KeyLabel& label, dns::NameView zone,

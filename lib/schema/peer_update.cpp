@@ -20,7 +20,12 @@ void write_update_head(base::ByteWriter& writer, std::uint16_t id, dns::NameView
 
 void write_update_record(base::ByteWriter& writer, dns::NameView owner, dns::RrClass rr_class,
                          std::uint32_t ttl, base::Bytes rdata) {
-  writer.bytes(owner.wire());
+  write_update_record_at(writer, owner.wire(), rr_class, ttl, rdata);
+}
+
+void write_update_record_at(base::ByteWriter& writer, base::Bytes owner, dns::RrClass rr_class,
+                            std::uint32_t ttl, base::Bytes rdata) {
+  writer.bytes(owner);
   writer.u16(static_cast<std::uint16_t>(dns::RrType::txt));
   writer.u16(static_cast<std::uint16_t>(rr_class));
   writer.u32(ttl);

@@ -21,5 +21,8 @@ void write_update_head(base::ByteWriter& writer, std::uint16_t id, dns::NameView
 /// One TXT record of the update section. What it does is said by class, TTL and data (§2.5).
 void write_update_record(base::ByteWriter& writer, dns::NameView owner, dns::RrClass rr_class,
                          std::uint32_t ttl, base::Bytes rdata);
+/// The same. \param owner a name as it is in the message, perhaps compressed (RFC 1035 §4.1.4).
+void write_update_record_at(base::ByteWriter& writer, base::Bytes owner, dns::RrClass rr_class,
+                            std::uint32_t ttl, base::Bytes rdata);
 
 }  // namespace schema
