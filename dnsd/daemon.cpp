@@ -50,7 +50,7 @@
 #include "dnsd/settings/cookie_secret_file.hpp"
 #include "dnsd/state/peer_names.hpp"
 #include "dnsd/state/state_store.hpp"
-#include "dnsd/tunnel/lan_expiry.hpp"
+#include "dnsd/tunnel/told_expiry.hpp"
 #include "dnsd/tunnel/tunnel_host.hpp"
 #include "dnsd/zone/name_servers.hpp"
 #include "dnsd/zone/zone_source.hpp"
@@ -106,8 +106,8 @@ class Daemon {
   [[nodiscard]] CommandContext command_context();
 
   // The order of the members is the architecture: each uses only those above it, is made after
-  // them, and is gone before them. The address watch and the LAN expiry reach the observatory,
-  // which is below them, from handlers of `io_` alone: those run while all members live.
+  // them, and is gone before them. The address watch and the expiry reach the observatory, which
+  // is below them, from handlers of `io_` alone: those run while all members live.
 
   // What the operator decided, and the loop of the control thread.
   const CommandLine line_;
@@ -134,9 +134,8 @@ class Daemon {
   AddressWatch address_watch_;
   QueryLogWriter query_log_writer_;
 
-  // The host inside the tunnels of the built-in points: peers ask it, and tell it their LAN
-  // addresses.
-  LanExpiry lan_expiry_;
+  // The host inside the tunnels of the built-in points: peers ask it, and tell it of themselves.
+  ToldExpiry told_expiry_;
   PeerUpdates peer_updates_;
   TunnelHost tunnel_host_;
 
@@ -169,8 +168,8 @@ Daemon::Daemon(const CommandLine& line, InheritedSockets inherited)
       listeners_(threads_, std::move(inherited)),
       address_watch_(io_, [this] { follow_addresses(); }),
       query_log_writer_(io_, threads_.query_log()),
-      lan_expiry_(io_, live_.lan, [this] { observatory_.content_changed(); }),
-      peer_updates_(published_, live_.lan, [this] { lan_expiry_.note_change(); }),
+      told_expiry_(io_, {&live_.lan}, [this] { observatory_.content_changed(); }),
+      peer_updates_(published_, live_.lan, [this] { told_expiry_.note_change(); }),
       tunnel_host_(responder_, peer_updates_),
       observatory_(io_, peers_, live_, store_,
                    [this](const InnerPacket& packet, const SendInner& send) {

@@ -1,8 +1,10 @@
-#include "dnsd/tunnel/lan_expiry.hpp"
+#include "dnsd/tunnel/told_expiry.hpp"
 
 #include <doctest/doctest.h>
 
 #include <thread>
+
+#include "dnsd/peers/lan_table.hpp"
 
 namespace {
 
@@ -20,7 +22,7 @@ TEST_CASE("a change is told on the control thread, and what runs out is withdraw
   const wg::PublicKey key(base::Octets32{1});
   unsigned changes = 0;
   std::thread::id where;
-  dnsd::LanExpiry keeper(io, table, [&] {
+  dnsd::ToldExpiry keeper(io, {&table}, [&] {
     ++changes;
     where = std::this_thread::get_id();
   });
