@@ -168,8 +168,8 @@ Daemon::Daemon(const CommandLine& line, InheritedSockets inherited)
       listeners_(threads_, std::move(inherited)),
       address_watch_(io_, [this] { follow_addresses(); }),
       query_log_writer_(io_, threads_.query_log()),
-      told_expiry_(io_, {&live_.lan}, [this] { observatory_.content_changed(); }),
-      peer_updates_(published_, live_.lan, [this] { told_expiry_.note_change(); }),
+      told_expiry_(io_, {&live_.lan, &live_.paths}, [this] { observatory_.content_changed(); }),
+      peer_updates_(published_, peers_, live_, [this] { told_expiry_.note_change(); }),
       tunnel_host_(responder_, peer_updates_),
       observatory_(io_, peers_, live_, store_,
                    [this](const InnerPacket& packet, const SendInner& send) {

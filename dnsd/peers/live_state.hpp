@@ -9,14 +9,15 @@
 #include <vector>
 
 #include "dnsd/peers/lan_table.hpp"
+#include "dnsd/peers/path_table.hpp"
 #include "dnsd/settings/view.hpp"
 #include "wg/public_key.hpp"
 
 namespace dnsd {
 
 /// State that answers read and that changes between reloads: serial, readiness, PTR lists, which
-/// points relay, LAN addresses. Written by the control thread, except `lan`: the threads that
-/// receive announcements write it. Any thread reads.
+/// points relay, what peers tell of themselves. Written by the control thread, except `lan` and
+/// `paths`: the threads that receive updates write them. Any thread reads.
 class LiveState {
  public:
   using KeyList = std::vector<wg::PublicKey>;
@@ -50,6 +51,8 @@ class LiveState {
 
   /// The addresses of their own networks that peers announce.
   LanTable lan;
+  /// The ways to other peers that peers tell.
+  PathTable paths;
 
  private:
   using AtomicList = std::atomic<std::shared_ptr<const KeyList>>;

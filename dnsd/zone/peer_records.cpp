@@ -119,6 +119,8 @@ bool PeerRecords::exists(const schema::PeerName& name, const VisiblePeer& peer) 
     }
     case Form::lan:
       return peer.lan != nullptr;
+    case Form::path:
+      return peer.paths != nullptr;
     case Form::other:
       break;
   }
@@ -129,7 +131,7 @@ PeerTypes PeerRecords::types_at(const schema::PeerName& name, const VisiblePeer&
   PeerTypes types;
   const bool is_service = name.form == Form::service || name.form == Form::instance;
   if (is_service && (peer.has_endpoint() || peer.host_target != nullptr)) types.add(RrType::srv);
-  if (is_service || name.form == Form::lan) types.add(RrType::txt);
+  if (is_service || name.form == Form::lan || name.form == Form::path) types.add(RrType::txt);
   if (name.form == Form::host || name.form == Form::instance) {
     if (peer.endpoints.ipv4) types.add(RrType::a);
     if (peer.endpoints.ipv6) types.add(RrType::aaaa);
@@ -158,6 +160,10 @@ bool PeerRecords::emit(const schema::PeerName& name, const VisiblePeer& peer, Rr
     case Form::lan:
       if (type != RrType::txt) return false;
       emit_lan(*peer.lan, to);
+      return true;
+    case Form::path:
+      if (type != RrType::txt) return false;
+      emit_paths(*peer.paths, to);
       return true;
     case Form::protocol:
     case Form::other:
@@ -247,6 +253,15 @@ void PeerRecords::emit_lan(const schema::LanEndpoints& lan, const Emission& to) 
   base::ByteWriter writer(rdata);
   schema::write_lan_text(writer, lan);
   to.add(RrType::txt, options_.endpoint_ttl, writer.written());
+}
+
+void PeerRecords::emit_paths(const schema::PeerPaths& paths, const Emission& to) const {
+  for (const schema::PeerPath& path : paths) {
+    std::array<std::uint8_t, schema::max_path_text_octets> rdata;
+    base::ByteWriter writer(rdata);
+    schema::write_path_text(writer, path);
+    to.add(RrType::txt, options_.endpoint_ttl, writer.written());
+  }
 }
 
 bool PeerRecords::emit_list(std::span<const wg::PublicKey> keys, const Emission& to) const {

@@ -20,6 +20,7 @@
 #include "schema/lan_text.hpp"
 #include "schema/nat_mapping.hpp"
 #include "schema/owner_name.hpp"
+#include "schema/path_text.hpp"
 #include "wg/public_key.hpp"
 
 namespace dnsd {
@@ -41,6 +42,7 @@ struct VisiblePeer {
   /// The strings `relay=`; null: no point relays, or not this peer.
   std::shared_ptr<const std::vector<std::string>> relays;
   std::shared_ptr<const schema::LanEndpoints> lan;  ///< null: the peer announces nothing
+  std::shared_ptr<const schema::PeerPaths> paths;   ///< null: the peer tells no ways
   /// Keeps alive what points into it. Do not read it: it holds more than this view may be told.
   std::shared_ptr<const PeerDetail> detail;
 
@@ -85,7 +87,7 @@ class PeerRecords {
   /// the rest costs another cache line. \param peer fresh.
   /// \return false, and nothing changed: the view is shown no endpoint. Call show().
   [[nodiscard]] bool show_endpoints(const PeerEndpoints& known, View view, VisiblePeer& peer) const;
-  /// Sets everything that a view is told, except `lan` and `relays`. \param peer fresh.
+  /// Sets everything that a view is told, except `lan`, `paths` and `relays`. \param peer fresh.
   void show(PeerSnapshot known, View view, VisiblePeer& peer) const;
 
   /// Whether a registered peer can have this name.
@@ -118,6 +120,7 @@ class PeerRecords {
   [[nodiscard]] bool emit_host_srv(const VisiblePeer& peer, const Emission& to) const;
   void emit_text(const schema::PeerName& name, const VisiblePeer& peer, const Emission& to) const;
   void emit_lan(const schema::LanEndpoints& lan, const Emission& to) const;
+  void emit_paths(const schema::PeerPaths& paths, const Emission& to) const;
 
   ZoneOptions options_;
 };

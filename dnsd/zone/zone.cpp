@@ -181,6 +181,8 @@ bool Zone::find_peer(const Question& question, RrType type, View view, VisiblePe
   if (peer.is_relayed) peer.relays = relays;
   if (name.form == schema::PeerName::Form::lan && view == View::private_view)
     peer.lan = live_.lan.find(name.key);
+  if (name.form == schema::PeerName::Form::path && view == View::private_view)
+    peer.paths = live_.paths.find(name.key);
   return peer_records_.exists(name, peer);
 }
 
@@ -410,7 +412,10 @@ void Zone::visit_peer(const wg::PublicKey& key, const PeerRecord& record, View v
                       .detail = record.detail},
                      view, peer);
   if (peer.is_relayed) peer.relays = live_.relays();
-  if (view == View::private_view) peer.lan = live_.lan.find(key);
+  if (view == View::private_view) {
+    peer.lan = live_.lan.find(key);
+    peer.paths = live_.paths.find(key);
+  }
   schema::PeerName name{.key = key, .label = base::to_base32(key.octets()), .address = {}};
   const auto visit_name = [&](schema::PeerName::Form form, dns::NameView owner) {
     name.form = form;
@@ -429,6 +434,7 @@ void Zone::visit_peer(const wg::PublicKey& key, const PeerRecord& record, View v
     visit_name(Form::address, schema::address_name(*name.address, key, options_.apex));
   }
   if (peer.lan != nullptr) visit_name(Form::lan, schema::lan_name(key, options_.apex));
+  if (peer.paths != nullptr) visit_name(Form::path, schema::path_name(key, options_.apex));
 }
 
 }  // namespace dnsd

@@ -140,6 +140,8 @@ std::optional<PeerName> parse_peer_name(dns::NameView name, dns::NameView zone) 
         result.form = PeerName::Form::service;
     } else if (labels.count() == 2 && label_equals(labels[1], lan_label)) {
       result.form = PeerName::Form::lan;
+    } else if (labels.count() == 2 && label_equals(labels[1], path_label)) {
+      result.form = PeerName::Form::path;
     } else if (labels.count() == 2) {
       result.address = parse_address_label(base::as_text(labels[1]));
       if (result.address) result.form = PeerName::Form::address;

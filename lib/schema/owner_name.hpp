@@ -31,6 +31,7 @@ struct PeerName {
     service,   ///< _wireguard._udp.K.Z
     address,   ///< A.K.Z where A is well-formed; it exists only while the peer has that address
     lan,       ///< _lan.K.Z; it exists only while the peer announces addresses of its network
+    path,      ///< _path.K.Z; it exists only while the peer tells its ways to others
     instance,  ///< K._wireguard._udp.Z
     other,     ///< any other name below K.Z or K._wireguard._udp.Z: reserved, and never exists.
                ///< _relay.K.Z is one: it takes requests

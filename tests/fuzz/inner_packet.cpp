@@ -15,7 +15,7 @@ void require(bool condition) {
 
 struct Tunnel {
   AnswerFixture fixture;
-  dnsd::PeerUpdates updates{fixture.zones(), fixture.live->lan, [] {}};
+  dnsd::PeerUpdates updates{fixture.zones(), fixture.peers, *fixture.live, [] {}};
   dnsd::Responder responder = fixture.responder();
   dnsd::TunnelHost host{responder, updates};
   wg::PublicKey peer = AnswerFixture::key(1);

@@ -1,10 +1,12 @@
 #include "tests/unit/dnsd/answer_fixture.hpp"
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <stdexcept>
 #include <utility>
 
+#include "schema/path_text.hpp"
 #include "schema/relay_text.hpp"
 
 namespace {
@@ -83,6 +85,10 @@ void AnswerFixture::fill_live_state() {
       std::make_shared<const dnsd::LiveState::RelayStrings>(schema::write_relay_strings(relays)));
   live->lan.announce(key(8), {endpoint("192.168.1.5:51820"), endpoint("[fd00:1::5]:51820")},
                      now.steady);
+  using Kind = schema::PathEdit::Kind;
+  const std::array<schema::PathEdit, 2> ways = {
+      {{Kind::add, {key(2), schema::Way::direct, 16}}, {Kind::add, {key(3), schema::Way::none}}}};
+  live->paths.apply(key(8), ways, 0, now.steady);
 }
 
 void AnswerFixture::set_not_ready() {

@@ -102,7 +102,7 @@ class CommandFixture {
   dnsd::Responder responder = server.responder();
   dnsd::AnswerThreads threads{responder, 1};
   dnsd::Listeners listeners{threads, {}};
-  dnsd::PeerUpdates updates{server.zones(), server.live->lan, [] {}};
+  dnsd::PeerUpdates updates{server.zones(), server.peers, *server.live, [] {}};
   dnsd::TunnelHost tunnel_host{responder, updates};
   dnsd::Observatory observatory{io, observed, observed_state, store, {}};
 

@@ -11,59 +11,14 @@
 #include "base/encoding.hpp"
 #include "schema/relay_text.hpp"
 #include "tests/unit/dnsd/answer_fixture.hpp"
+#include "tests/unit/dnsd/tunnel/update_server.hpp"
 
 namespace {
 
+using namespace update_server;
 using dns::Rcode;
 using dns::RrClass;
 using dns::RrType;
-using Octets = std::vector<std::uint8_t>;
-
-struct Record {
-  dns::Name owner;
-  RrType type = RrType::txt;
-  RrClass rr_class = RrClass::any;
-  std::uint32_t ttl = 0;
-  std::string rdata;
-};
-
-/// A valid request, of which each test spoils a part.
-struct Draft {
-  dns::Name zone = *dns::Name::parse("wg.example.org.");
-  RrClass zone_class = RrClass::in;
-  std::vector<Record> prerequisites;
-  std::vector<Record> updates;
-  std::vector<Record> additionals;
-
-  [[nodiscard]] Octets write() const {
-    Octets packet(4096);
-    base::ByteWriter writer(packet);
-    writer.u16(7);
-    writer.u16(0x2800);
-    writer.u16(1);
-    for (const auto* section : {&prerequisites, &updates, &additionals})
-      writer.u16(static_cast<std::uint16_t>(section->size()));
-    writer.bytes(zone.view().wire());
-    writer.u16(6);
-    writer.u16(static_cast<std::uint16_t>(zone_class));
-    for (const auto* section : {&prerequisites, &updates, &additionals}) {
-      for (const Record& record : *section) {
-        writer.bytes(record.owner.view().wire());
-        writer.u16(static_cast<std::uint16_t>(record.type));
-        writer.u16(static_cast<std::uint16_t>(record.rr_class));
-        writer.u32(record.ttl);
-        writer.u16(static_cast<std::uint16_t>(record.rdata.size()));
-        writer.bytes(base::as_bytes(record.rdata));
-      }
-    }
-    packet.resize(writer.size());
-    return packet;
-  }
-};
-
-const std::string good_text =
-    "\x11"
-    "192.168.1.5:51820";
 
 /// Grants what the test says.
 class Relay final : public dnsd::RelayRequests {
@@ -88,56 +43,6 @@ class Relay final : public dnsd::RelayRequests {
   std::vector<Pause> pauses;
   std::vector<std::pair<wg::PublicKey, wg::PublicKey>> asked;
   wg::PublicKey refused;
-};
-
-class Server {
- public:
-  Octets ask(const Octets& message, const wg::PublicKey& sender) {
-    Octets reply(1232);
-    reply.resize(updates_.respond(message, {sender, relay}, fixture.now.steady, reply));
-    return reply;
-  }
-  Rcode rcode(const Draft& draft, const wg::PublicKey& sender) {
-    const Octets reply = ask(draft.write(), sender);
-    REQUIRE(reply.size() >= 12);
-    CHECK(reply[0] == 0);
-    CHECK(reply[1] == 7);
-    CHECK((reply[2] & 0xf8U) == 0xa8U);
-    return Rcode{static_cast<std::uint16_t>(reply[3] & 0x0fU)};
-  }
-  /// The draft that is granted to alice.
-  [[nodiscard]] Draft announcement() const {
-    Draft draft;
-    draft.updates = {{alice_lan, RrType::txt, RrClass::any, 0, ""},
-                     {alice_lan, RrType::txt, RrClass::in, 300, good_text}};
-    return draft;
-  }
-  /// The strings of `_lan.K.Z` TXT in a view; empty: NXDOMAIN.
-  std::string answer(dnsd::View view, const wg::PublicKey& key) {
-    Octets query(512);
-    base::ByteWriter writer(query);
-    for (const int word : {1, 0, 1, 0, 0, 0}) writer.u16(static_cast<std::uint16_t>(word));
-    writer.bytes(schema::lan_name(key, zone).view().wire());
-    writer.u16(16);
-    writer.u16(1);
-    query.resize(writer.size());
-    const Octets reply = fixture.ask(query, {view, dns::Transport::udp});
-    if ((reply[3] & 0x0fU) == 3) return "";
-    CHECK((reply[3] & 0x0fU) == 0);
-    REQUIRE(reply[7] == 1);
-    return std::string(base::as_text(base::Bytes(reply).subspan(query.size() + 12)));
-  }
-
-  AnswerFixture fixture;
-  const dns::Name zone = *dns::Name::parse("wg.example.org.");
-  const wg::PublicKey alice = AnswerFixture::key(1);
-  const wg::PublicKey bob = AnswerFixture::key(2);
-  const dns::Name alice_lan = schema::lan_name(alice, zone);
-  unsigned changes = 0;
-  dnsd::RelayRequests* relay = nullptr;
-
- private:
-  dnsd::PeerUpdates updates_{fixture.zones(), fixture.live->lan, [this] { ++changes; }};
 };
 
 }  // namespace

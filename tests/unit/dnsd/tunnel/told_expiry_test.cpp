@@ -2,9 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <thread>
 
 #include "dnsd/peers/lan_table.hpp"
+#include "dnsd/peers/path_table.hpp"
 
 namespace {
 
@@ -19,10 +21,11 @@ schema::LanEndpoints somewhere() {
 TEST_CASE("a change is told on the control thread, and what runs out is withdrawn") {
   asio::io_context io;
   dnsd::LanTable table;
+  dnsd::PathTable paths;
   const wg::PublicKey key(base::Octets32{1});
   unsigned changes = 0;
   std::thread::id where;
-  dnsd::ToldExpiry keeper(io, {&table}, [&] {
+  dnsd::ToldExpiry keeper(io, {&paths, &table}, [&] {
     ++changes;
     where = std::this_thread::get_id();
   });
@@ -40,5 +43,23 @@ TEST_CASE("a change is told on the control thread, and what runs out is withdraw
   CHECK(table.find(key) != nullptr);
   io.run();  // returns: no timer is left
   CHECK(changes == 2);
+  CHECK(table.find(key) == nullptr);
+}
+
+TEST_CASE("what two tables hold is withdrawn when it is due, in whichever it is") {
+  asio::io_context io;
+  dnsd::LanTable table;
+  dnsd::PathTable paths;
+  const wg::PublicKey key(base::Octets32{1});
+  unsigned changes = 0;
+  dnsd::ToldExpiry keeper(io, {&table, &paths}, [&] { ++changes; });
+  const base::SteadyTime then = base::read_steady() - dnsd::LanTable::lifetime + 20ms;
+  const schema::PathEdit edit{schema::PathEdit::Kind::add, {wg::PublicKey(base::Octets32{2})}};
+  CHECK(paths.apply(key, std::array{edit}, 1, then) == dnsd::PathTable::Verdict::changed);
+  CHECK(table.announce(key, somewhere(), then + 20ms) == dnsd::LanTable::Verdict::changed);
+  keeper.note_change();
+  io.run();
+  CHECK(changes == 3);
+  CHECK(paths.find(key) == nullptr);
   CHECK(table.find(key) == nullptr);
 }

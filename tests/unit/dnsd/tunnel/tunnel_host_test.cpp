@@ -114,7 +114,7 @@ class Host {
   AnswerFixture fixture;
   std::vector<base::Prefix> allowed = {*base::Prefix::parse("10.0.0.1/32"),
                                        *base::Prefix::parse("fd00::1/128")};
-  dnsd::PeerUpdates updates{fixture.zones(), fixture.live->lan, [] {}};
+  dnsd::PeerUpdates updates{fixture.zones(), fixture.peers, *fixture.live, [] {}};
   dnsd::Responder responder = fixture.responder();
   dnsd::TunnelHost host{responder, updates};
   const dns::Name list = *dns::Name::parse("_wireguard._udp.wg.example.org.");

@@ -173,6 +173,7 @@ TEST_CASE("the types at a peer's name are those for which records are written") 
   const VisiblePeer inside = [&] {
     VisiblePeer peer = show(records, everything(), View::private_view);
     peer.lan = std::make_shared<const schema::LanEndpoints>();
+    peer.paths = std::make_shared<const schema::PeerPaths>(1);
     return peer;
   }();
   const struct {
@@ -194,6 +195,7 @@ TEST_CASE("the types at a peer's name are those for which records are written") 
       {"IPv6 address", inside, name_of(Form::address, ipv6), true, {RrType::aaaa}},
       {"another address", inside, name_of(Form::address, other), false, {}},
       {"LAN", inside, name_of(Form::lan), true, {RrType::txt}},
+      {"ways", inside, name_of(Form::path), true, {RrType::txt}},
       {"reserved", inside, name_of(Form::other), false, {}},
       {"IPv4 address outside",
        show(records, everything(), View::public_view),
@@ -208,6 +210,11 @@ TEST_CASE("the types at a peer's name are those for which records are written") 
       {"LAN outside",
        show(records, everything(), View::public_view),
        name_of(Form::lan),
+       false,
+       {}},
+      {"ways outside",
+       show(records, everything(), View::public_view),
+       name_of(Form::path),
        false,
        {}},
       {"a host name",
