@@ -32,6 +32,7 @@
 #include "updater/lookup/lookup_worker.hpp"
 #include "updater/machine.hpp"
 #include "updater/plan/memory.hpp"
+#include "updater/report/seen_ways.hpp"
 #include "updater/tunnel/private_view.hpp"
 #include "updater/tunnel/tunnel_address.hpp"
 
@@ -70,6 +71,7 @@ class Loop : private PrivateView::Listener {
   void learn_pause(const wg::PublicKey& peer, bool is_granted) override;
   void learn_text(const wg::PublicKey& peer, const PublishedText& text) override;
   [[nodiscard]] MeshQuestions find_mesh_questions(const std::set<wg::PublicKey>& listed) override;
+  [[nodiscard]] std::vector<SeenWay> find_ways() const override;
   void learn_mesh(const base::IpAddress& server, const MeshList& list) override;
 
   void follow_hangups();
@@ -309,6 +311,10 @@ void Loop::learn_text(const wg::PublicKey& peer, const PublishedText& text) {
 
 MeshQuestions Loop::find_mesh_questions(const std::set<wg::PublicKey>& listed) {
   return find_questions(config_.settings.mesh, device_, listed, machine_.memory());
+}
+
+std::vector<SeenWay> Loop::find_ways() const {
+  return find_seen_ways(describe());
 }
 
 /// Reads the device again before deciding: somebody may have added a peer by hand meanwhile.

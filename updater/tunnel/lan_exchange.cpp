@@ -9,7 +9,6 @@
 
 #include "base/neighbour.hpp"
 #include "dns/query.hpp"
-#include "dns/update.hpp"
 #include "schema/owner_name.hpp"
 
 namespace updater {
@@ -57,13 +56,7 @@ void LanExchange::announce(const schema::LanEndpoints& own) {
   client_.exchange(
       *server_, schema::write_lan_update(id, zone_, *key_, own),
       [this, id, own](const PrivateClient::Result& reply) {
-        base::Expected<dns::Rcode, LookupError> rcode = base::Unexpected(LookupError::malformed);
-        if (!reply) {
-          rcode = base::Unexpected(reply.error());
-        } else if (const auto read = dns::parse_update_reply(*reply, id, zone_)) {
-          rcode = *read;
-        }
-        announcer_.learn(base::read_steady(), rcode, random_);
+        announcer_.learn(base::read_steady(), read_update_rcode(reply, id, zone_), random_);
         const auto& trouble = announcer_.trouble();
         if (trouble && !told_trouble_)
           spdlog::log(

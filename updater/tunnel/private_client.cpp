@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/file_descriptor.hpp"
+#include "dns/update.hpp"
 
 namespace updater {
 namespace {
@@ -160,6 +161,14 @@ void PrivateClient::start_next() {
 void PrivateClient::end(const std::shared_ptr<Exchange>& exchange) {
   running_.erase(exchange);
   start_next();
+}
+
+base::Expected<dns::Rcode, LookupError> read_update_rcode(const PrivateClient::Result& reply,
+                                                          std::uint16_t id, dns::NameView zone) {
+  if (!reply) return base::Unexpected(reply.error());
+  const auto rcode = dns::parse_update_reply(*reply, id, zone);
+  if (!rcode) return base::Unexpected(LookupError::malformed);
+  return *rcode;
 }
 
 }  // namespace updater

@@ -11,6 +11,8 @@
 
 #include "base/endpoint.hpp"
 #include "base/expected.hpp"
+#include "dns/name.hpp"
+#include "dns/types.hpp"
 #include "updater/lookup/lookup.hpp"
 
 namespace updater {
@@ -52,5 +54,10 @@ class PrivateClient {
   std::set<std::shared_ptr<Exchange>> running_;
   bool told_ = false;  // logged: no socket can be bound to the interface
 };
+
+/// What the server did about an UPDATE. \param id, zone of that. \error why there is no reply, or
+/// it is malformed.
+[[nodiscard]] base::Expected<dns::Rcode, LookupError> read_update_rcode(
+    const PrivateClient::Result& reply, std::uint16_t id, dns::NameView zone);
 
 }  // namespace updater

@@ -41,6 +41,7 @@ PrivateView::PrivateView(asio::io_context& context, const Config& config, Listen
       client_(context, config.interface),
       lan_(context, client_, config.zone, config.private_server.has_value(),
            [this](const LanResult& result) { listener_.learn_lan(result); }),
+      paths_(client_, config.zone, [this] { return listener_.find_ways(); }),
       mesh_reader_(client_, config.zone) {}
 
 void PrivateView::follow(const base::Now& now, const wg::Device& device,
@@ -57,6 +58,7 @@ void PrivateView::follow(const base::Now& now, const wg::Device& device,
     if (server) hub_servers_.emplace(hub, *server);
   }
   lan_.follow(now, device, host, server_);
+  paths_.follow(now.steady, key_, server_);
   ask_hub_names(now.steady);
   read_mesh(now.steady);
 }

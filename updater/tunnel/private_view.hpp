@@ -6,6 +6,7 @@
 #include <random>
 #include <set>
 #include <span>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/endpoint.hpp"
@@ -15,6 +16,7 @@
 #include "updater/settings/config.hpp"
 #include "updater/tunnel/lan_exchange.hpp"
 #include "updater/tunnel/mesh_reader.hpp"
+#include "updater/tunnel/path_exchange.hpp"
 #include "updater/tunnel/private_client.hpp"
 #include "wg/device.hpp"
 
@@ -27,12 +29,13 @@ namespace updater {
 [[nodiscard]] bool joins_mesh(const Config& config);
 
 /// The conversation with the server inside the tunnel, which answers from the private view of the
-/// zone. Announces this host's LAN addresses there, and asks for those of the peers, for the texts
-/// of peers, every minute for what hubs are called, and every 20 s for the list of the mesh. Used
-/// from the thread of its io_context.
+/// zone. Announces this host's LAN addresses there, tells its ways to the peers, and asks for the
+/// LAN addresses of the peers, for their texts, every minute for what hubs are called, and every 20
+/// s for the list of the mesh. Used from the thread of its io_context.
 class PrivateView {
  public:
-  /// Takes what the server says. Called from the io_context, never from inside a call of the view.
+  /// Takes what the server says. Called from the io_context, never from inside a call of the view,
+  /// but for find_ways().
   class Listener {
    public:
     Listener() = default;
@@ -49,6 +52,9 @@ class PrivateView {
     /// Which peers' records the mesh needs (find_questions()).
     [[nodiscard]] virtual MeshQuestions find_mesh_questions(
         const std::set<wg::PublicKey>& listed) = 0;
+    /// The ways to the peers that the zone has, for the server to be told. Called from inside
+    /// follow().
+    [[nodiscard]] virtual std::vector<SeenWay> find_ways() const = 0;
     /// A list that was read to its end. \param server that gave it.
     virtual void learn_mesh(const base::IpAddress& server, const MeshList& list) = 0;
   };
@@ -86,6 +92,7 @@ class PrivateView {
   std::set<wg::PublicKey> text_questions_;               // peers whose answers are awaited
   PrivateClient client_;
   LanExchange lan_;
+  PathExchange paths_;
   MeshReader mesh_reader_;
   base::SteadyTime mesh_due_;
   base::SteadyTime names_due_;

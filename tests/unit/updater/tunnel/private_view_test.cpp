@@ -1,6 +1,7 @@
 #include "updater/tunnel/private_view.hpp"
 
 #include <doctest/doctest.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <array>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "schema/owner_name.hpp"
+#include "schema/path_text.hpp"
 #include "schema/relay_text.hpp"
 #include "tests/unit/log_text.hpp"
 #include "tests/unit/updater/samples.hpp"
@@ -117,11 +119,17 @@ struct Reader final : updater::PrivateView::Listener {
   void learn_mesh(const base::IpAddress& server, const updater::MeshList& list) override {
     lists.emplace_back(server, list);
   }
+  [[nodiscard]] std::vector<updater::SeenWay> find_ways() const override {
+    ++looks;
+    return ways;
+  }
 
   std::vector<updater::LanResult> lan;
   std::vector<std::pair<wg::PublicKey, bool>> pauses;
   std::vector<std::pair<wg::PublicKey, updater::PublishedText>> texts;
   std::vector<std::pair<base::IpAddress, updater::MeshList>> lists;
+  std::vector<updater::SeenWay> ways;
+  mutable int looks = 0;
 };
 
 Config make_config(const base::Endpoint& server) {
@@ -314,6 +322,45 @@ TEST_CASE("LAN addresses that nobody takes are a warning only where somebody tak
   if (is_promised || is_taken_first) CHECK(log.count("it answers REFUSED") == 1);
 }
 
+TEST_CASE("the ways to other peers are told at the own name, and not at every reading") {
+  const LogText log;
+  spdlog::default_logger()->set_level(spdlog::level::debug);
+  World world;
+  world.device.public_key = self;
+  world.reader.ways = {{alice, schema::Way::relay, 40ms}};
+  const auto follow = [&](double seconds) {
+    world.follow(seconds);
+    while (world.context.run_one_for(100ms) != 0) continue;
+  };
+  SUBCASE("a server that takes them") {
+    for (const double seconds : {0.0, 1.0, 4.0}) follow(seconds);
+    CHECK(world.reader.looks == 0);
+    follow(5);
+    CHECK(world.server.updates == 1);
+    const Octets& message = world.server.last_update;
+    const auto id = static_cast<std::uint16_t>(message.at(0) << 8U | message.at(1));
+    using Kind = schema::PathEdit::Kind;
+    CHECK(message == schema::write_path_update(
+                         id, zone, self,
+                         std::array<schema::PathEdit, 2>{
+                             {{Kind::remove_all}, {Kind::add, {alice, schema::Way::relay, 64}}}}));
+    CHECK(log.count("debug: the ways to other peers were told") == 1);
+  }
+  SUBCASE("one that does not: said once, at debug") {
+    world.server.update_rcode = 5;
+    for (const double seconds : {0.0, 5.0}) follow(seconds);
+    CHECK(world.server.updates == 1);
+    CHECK(log.count("debug: the ways to other peers are not told: 127.0.0.1:") == 1);
+    CHECK(log.count("it answers REFUSED") == 1);
+    const auto soon = base::read_steady() - at(0).steady + 7min;
+    follow(std::chrono::duration<double>(soon).count());
+    CHECK(world.server.updates == 1);
+    follow(std::chrono::duration<double>(soon + 6min).count());
+    CHECK(world.server.updates == 2);
+    CHECK(log.count("debug: the ways to other peers are not told: 127.0.0.1:") == 1);
+  }
+}
+
 TEST_CASE("the list of the mesh is read where ranges are configured, and not at every reading") {
   World world;
   const dns::Name listed = schema::instance_name(alice, zone);
@@ -371,7 +418,9 @@ TEST_CASE("without a server nothing is asked, and a peer's LAN addresses are not
   }
   world.config.settings.mesh.ranges = {prefix("10.77.0.0/24")};
   world.device.public_key = self;
+  world.reader.ways = {{alice, schema::Way::relay, 40ms}};
   world.follow(0);
+  world.follow(6);
   world.view.ask_text(alice);
   world.view.ask_lan(bob);
   REQUIRE(world.until([&] { return !world.reader.lan.empty(); }));
