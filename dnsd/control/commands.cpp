@@ -148,7 +148,9 @@ control::Reply Commands::answer_peers(bool json) const {
       const auto sent = relayed.find(key);
       const std::span<const RelayedTo> to =
           sent == relayed.end() ? std::span<const RelayedTo>() : sent->second;
-      text += json ? peer_json(key, *peer, oddity, to) : peer_text(key, *peer, oddity, to);
+      const std::vector<ToldWay> ways = told_ways(key);
+      text +=
+          json ? peer_json(key, *peer, oddity, to, ways) : peer_text(key, *peer, oddity, to, ways);
     }
     return text;
   };
@@ -174,6 +176,21 @@ Commands::RelayedBySender Commands::relayed_by_sender() const {
       to->octets += pair.octets;
     }
     is_first = false;
+  }
+  return result;
+}
+
+std::vector<ToldWay> Commands::told_ways(const wg::PublicKey& key) const {
+  std::vector<ToldWay> result;
+  const auto paths = context_.live.paths.find(key);
+  if (!paths) return result;
+  for (const schema::PeerPath& path : *paths) {
+    const auto peer = context_.peers.find(path.peer);
+    ToldWay told{path.peer, peer ? peer->detail->name : std::string(), path.way, path.rtt};
+    if (const auto others = context_.live.paths.find(path.peer)) {
+      if (const auto* back = schema::find_path(*others, key)) told.way_back = back->way;
+    }
+    result.push_back(std::move(told));
   }
   return result;
 }

@@ -8,6 +8,7 @@
 #include "control/reply.hpp"
 #include "dnsd/control/command_context.hpp"
 #include "dnsd/control/control_request.hpp"
+#include "dnsd/report/path_status.hpp"
 #include "dnsd/report/relay_status.hpp"
 #include "dnsd/report/status.hpp"
 
@@ -33,6 +34,8 @@ class Commands {
   [[nodiscard]] std::vector<wg::PublicKey> peer_keys() const;
   using RelayedBySender = std::unordered_map<wg::PublicKey, std::vector<RelayedTo>>;
   [[nodiscard]] RelayedBySender relayed_by_sender() const;
+
+  [[nodiscard]] std::vector<ToldWay> told_ways(const wg::PublicKey& key) const;
 
   const CommandContext context_;
 };

@@ -277,7 +277,7 @@ std::string status_json(const DaemonStatus& status, const Served& served) {
 }
 
 std::string peer_text(const wg::PublicKey& key, const PeerRecord& peer, const PeerOddity& oddity,
-                      std::span<const RelayedTo> relayed) {
+                      std::span<const RelayedTo> relayed, std::span<const ToldWay> ways) {
   std::string line = key.to_base64();
   line += fmt::format(" {:<16}", peer.detail->name.empty() ? "-" : peer.detail->name);
   const auto where = endpoints(peer);
@@ -291,11 +291,12 @@ std::string peer_text(const wg::PublicKey& key, const PeerRecord& peer, const Pe
   if (peer.detail->is_hub) line += " hub";
   for (const std::string& words : describe(oddity)) line += " (" + words + ")";
   if (!relayed.empty()) line += " " + relayed_text(relayed);
+  if (!ways.empty()) line += " " + ways_text(ways);
   return line + "\n";
 }
 
 std::string peer_json(const wg::PublicKey& key, const PeerRecord& peer, const PeerOddity& oddity,
-                      std::span<const RelayedTo> relayed) {
+                      std::span<const RelayedTo> relayed, std::span<const ToldWay> ways) {
   Json json{{"public_key", key.to_base64()}, {"name", control::text_or_null(peer.detail->name)}};
   json["published_endpoints"] = endpoints(peer);
   json["allowed_ips"] = Json::array();
@@ -310,6 +311,7 @@ std::string peer_json(const wg::PublicKey& key, const PeerRecord& peer, const Pe
   json["nat"] = peer.detail->mapping ? Json(to_string(*peer.detail->mapping)) : Json(nullptr);
   add_json(json, oddity);
   json["relayed_to"] = relayed_json(relayed);
+  json["ways"] = ways_json(ways);
   return control::write_form(json);
 }
 

@@ -12,6 +12,7 @@
 #include "dnsd/observe/source_status.hpp"
 #include "dnsd/point/observation_point.hpp"
 #include "dnsd/point/peer_oddity.hpp"
+#include "dnsd/report/path_status.hpp"
 #include "dnsd/report/relay_status.hpp"
 #include "dnsd/serve/served.hpp"
 #include "dnsd/tunnel/tunnel_host.hpp"
@@ -69,13 +70,15 @@ enum class Health : std::uint8_t { ok = 0, degraded = 1, down = 2 };
 /// A form (control/form.hpp).
 [[nodiscard]] std::string status_json(const DaemonStatus& status, const Served& served);
 
-/// One line.
+/// One line. \param ways that it tells.
 [[nodiscard]] std::string peer_text(const wg::PublicKey& key, const PeerRecord& peer,
                                     const PeerOddity& oddity = {},
-                                    std::span<const RelayedTo> relayed = {});
+                                    std::span<const RelayedTo> relayed = {},
+                                    std::span<const ToldWay> ways = {});
 /// A form.
 [[nodiscard]] std::string peer_json(const wg::PublicKey& key, const PeerRecord& peer,
                                     const PeerOddity& oddity = {},
-                                    std::span<const RelayedTo> relayed = {});
+                                    std::span<const RelayedTo> relayed = {},
+                                    std::span<const ToldWay> ways = {});
 
 }  // namespace dnsd

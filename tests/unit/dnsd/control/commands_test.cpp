@@ -148,6 +148,20 @@ TEST_CASE("peers: each once, by key, in pieces") {
   CHECK(has(lines(json.text).front(), R"("public_key":")" + AnswerFixture::key(1).to_base64()));
 }
 
+TEST_CASE("peers: what each tells of its ways, beside what the other end tells") {
+  CommandFixture daemon;  // grace (8) tells of bob (2) and carol (3)
+  const schema::PathEdit back{schema::PathEdit::Kind::add,
+                              {AnswerFixture::key(8), schema::Way::relay, 32}};
+  daemon.server.live->paths.apply(AnswerFixture::key(2), {&back, 1}, 0, AnswerFixture::now.steady);
+  const auto printed = lines(ask(daemon, {.command = Command::peers}).text);
+  CHECK(printed.at(1).ends_with(" ways: CAgI…ICAg relay 32 ms (CAgI…ICAg: direct)"));
+  CHECK(printed.at(7).ends_with(" ways: bob direct 16 ms (bob: relay), carol none"));
+  CHECK(!has(printed.at(0), "ways"));
+  const auto json = lines(ask(daemon, {.command = Command::peers, .json = true}).text);
+  CHECK(has(json.at(7), R"("way":"direct","round_trip_milliseconds":16,"way_back":"relay"})"));
+  CHECK(has(json.at(0), R"("ways":[])"));
+}
+
 TEST_CASE("query: the answer, why it is so, and an exit code that says whether there is one") {
   CommandFixture daemon;
   const auto query = [&](const std::string& name, const std::string& type, dnsd::View view) {

@@ -131,6 +131,35 @@ TEST_CASE("peers are told with those to whom their packets were passed on") {
   CHECK(json["relayed_to"][0]["octets"] == 3456);
 }
 
+TEST_CASE(
+    "peers are told with the ways that they tell, those first that the other end contradicts") {
+  using schema::Way;
+  const wg::PublicKey key{base::Octets32{1}};
+  const auto other = [](std::uint8_t number) { return wg::PublicKey(base::Octets32{number}); };
+  dnsd::PeerRecord peer;
+  peer.detail = std::make_shared<const dnsd::PeerDetail>();
+  CHECK(nlohmann::json::parse(dnsd::peer_json(key, peer))["ways"].empty());
+  std::vector<dnsd::ToldWay> ways = {{other(2), "bob", Way::direct, 16, Way::direct},
+                                     {other(3), "carol", Way::relay, 64, Way::lan},
+                                     {other(4), "", Way::none, {}, {}}};
+  CHECK(
+      dnsd::peer_text(key, peer, {}, {}, ways)
+          .ends_with(" ways: carol relay 64 ms (carol: lan), bob direct 16 ms, BAAA…AAAA none\n"));
+  const auto json = nlohmann::json::parse(dnsd::peer_json(key, peer, {}, {}, ways))["ways"];
+  REQUIRE(json.size() == 3);
+  CHECK(json[0]["public_key"] == other(2).to_base64());
+  CHECK(json[0]["name"] == "bob");
+  CHECK(json[0]["way"] == "direct");
+  CHECK(json[0]["round_trip_milliseconds"] == 16);
+  CHECK(json[0]["way_back"] == "direct");
+  CHECK(json[1]["way_back"] == "lan");
+  CHECK(json[2]["name"].is_null());
+  CHECK(json[2]["round_trip_milliseconds"].is_null());
+  CHECK(json[2]["way_back"].is_null());
+  ways.resize(10);
+  CHECK(dnsd::peer_text(key, peer, {}, {}, ways).ends_with(", and to 6 others\n"));
+}
+
 TEST_CASE("status says what happened inside the tunnels, where there are any") {
   dnsd::DaemonStatus status = healthy();
   const dnsd::Served served;
