@@ -52,7 +52,7 @@ TEST_CASE("what two tables hold is withdrawn when it is due, in whichever it is"
   dnsd::PathTable paths;
   const wg::PublicKey key(base::Octets32{1});
   unsigned changes = 0;
-  dnsd::ToldExpiry keeper(io, {&table, &paths}, [&] { ++changes; });
+  dnsd::ToldExpiry keeper(io, {&paths, &table}, [&] { ++changes; });
   const base::SteadyTime then = base::read_steady() - dnsd::LanTable::lifetime + 20ms;
   const schema::PathEdit edit{schema::PathEdit::Kind::add, {wg::PublicKey(base::Octets32{2})}};
   CHECK(paths.apply(key, std::array{edit}, 1, then) == dnsd::PathTable::Verdict::changed);
