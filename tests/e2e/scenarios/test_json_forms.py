@@ -149,6 +149,7 @@ def make_scene(world):
     Pings(world.homes["alice"].node, TUNNEL["bob"]).wait_for_reply()
     use_key_twice(world, point)
     world.start_updater("alice")
+    wait_until(lambda: point.report(alice.public_key)["ways"], "alice tells her ways")
     return point, unseen
 
 

@@ -2,14 +2,16 @@
 """lan: two peers behind one NAT without hairpinning get a direct tunnel over their own network.
 
 With a built-in point: through it they tell each other their addresses. The announcements change with the addresses, and
-a peer, or a server, that announces a thousand is not believed.
+a peer, or a server, that announces a thousand is not believed. Both tell their ways to each other, which only the private
+view shows; one that lies about them changes nothing else.
 """
 
 import json
 import re
 
+from lab import dns_client
 from lab import lab
-from lab.addresses import TUNNEL, WIREGUARD_PORT, ZONE
+from lab.addresses import HOST, TUNNEL, WIREGUARD_PORT, ZONE
 from lab.checks import check, wait_until
 from lab.nat import SharedHome
 from lab.node import Pings
@@ -31,7 +33,7 @@ def prepare(world):
     for name in world.homes:
         world.devices[name].wait_for_handshake(point.public_key)
         wait_until(lambda: world.published(name), f"DNS says where {name} is")
-    return home
+    return home, point
 
 
 def place(world, name):
@@ -55,6 +57,17 @@ def told(world, name, asker):
     return world.homes[asker].node.output("dig", *words, check=False).replace('"', "").split()
 
 
+def told_ways(world, name, asker):
+    """What a peer tells of its ways, as another peer gets it: {key in base32: (way, round trip or None)}."""
+    label = base32_of(world.devices[name].public_key)
+    words = (f"@{TUNNEL['host']}", "+short", "+time=5", "+tries=1", f"_path.{label}.{ZONE}", "TXT")
+    told = {}
+    for line in world.homes[asker].node.output("dig", *words, check=False).splitlines():
+        strings = dict(one.split("=", 1) for one in line.replace('"', "").split())
+        told[strings["peer"]] = (strings["way"], strings.get("rtt"))
+    return told
+
+
 def same_network(world):
     prepare(world)
     started = world.start_updaters()
@@ -67,6 +80,48 @@ def same_network(world):
     print(f"one NAT, no hairpinning: first direct reply after {seconds:.2f} s")
     if world.full:
         check(seconds <= LIMIT, f"{seconds:.2f} s, more than {LIMIT}")
+
+
+def ways(world):
+    """The ways of a pair, through the tunnel, outside of it, and to the operator; and a peer that lies."""
+    _, point = prepare(world)
+    world.start_updaters()
+    world.wait_for_direct_handshake()
+    alice, bob = world.devices["alice"], world.devices["bob"]
+    pairs = (("alice", bob, "bob"), ("bob", alice, "alice"))
+    for name, other, asker in pairs:
+        label = base32_of(other.public_key)
+        wait_until(lambda: told_ways(world, name, asker).get(label, ("", None))[0] == "lan", f"{name} tells its way")
+    for name, other, asker in pairs:
+        label = base32_of(other.public_key)
+        check(set(told_ways(world, name, asker)) == {label}, f"{name}: {told_ways(world, name, asker)}")
+        rtt = told_ways(world, name, asker)[label][1]
+        check(rtt is None or int(rtt).bit_count() == 1, f"{name}: a round trip of {rtt}")
+        outside = dns_client.ask(world.internet, HOST, f"_path.{base32_of(world.devices[name].public_key)}.{ZONE}", "TXT")
+        check(outside.rcode() == 3, f"outside: {outside}")
+        told = point.report(world.devices[name].public_key)["ways"]
+        check([one["public_key"] for one in told] == [other.public_key], f"{name}: {told}")
+        check((told[0]["way"], told[0]["way_back"]) == ("lan", "lan"), f"{name}: {told}")
+    check(point.ask("peers").count(" ways: ") == 2, point.ask("peers"))
+    # Bob's updater ends, and somebody with his tunnel says that he is relayed to alice.
+    world.updaters["bob"].stop()
+    before = endpoint_of(world, "alice", "bob"), point.report(bob.public_key)["published_endpoints"]
+    lie = f"peer={base32_of(alice.public_key)} way=relay rtt=1024"
+    name = f"_path.{base32_of(bob.public_key)}.{ZONE}"
+
+    def is_taken():
+        texts = " ".join(f'"{one}"' for one in lie.split())
+        lines = (f"server {TUNNEL['host']}", f"zone {ZONE}", f"update add {name} 300 TXT {texts}", "send")
+        words = ("nsupdate", "-t", "2", "-u", "1", "-r", "0")
+        return world.homes["bob"].node.run(*words, check=False, stdin="\n".join(lines) + "\n").returncode == 0
+
+    wait_until(is_taken, "the lie is taken: 10 s after the last message")
+    check("(" in point.ask("peers").partition(" ways: ")[2], point.ask("peers"))
+    check(point.report(alice.public_key)["ways"][0]["way_back"] == "relay", point.ask("peers"))
+    check(path_of(world, "alice", "bob") == "lan", "alice believes the lie")
+    after = endpoint_of(world, "alice", "bob"), point.report(bob.public_key)["published_endpoints"]
+    check(after == before, f"{before} became {after}")
+    print("both tell that their way is lan, inside alone; a lie shows as one, and changes nothing")
 
 
 def changes(world):
@@ -147,7 +202,7 @@ def thousand_answered(world):
 
 def on_machine(options):
     repeated = [same_network] * (REPETITIONS if options.full else 1)
-    return lab.in_laboratories(options, (*repeated, changes, thousand_announced, thousand_answered))
+    return lab.in_laboratories(options, (*repeated, ways, changes, thousand_announced, thousand_answered))
 
 
 if __name__ == "__main__":
