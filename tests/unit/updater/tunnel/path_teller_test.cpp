@@ -151,6 +151,17 @@ TEST_CASE("a round trip that stays near the edge of two powers is no change") {
   }
 }
 
+TEST_CASE("a round trip that stays a little beyond an edge is no change") {
+  for (const auto round_trip : {19900us, 6100us}) {
+    CAPTURE(round_trip.count());
+    World world;
+    world.ways = {{bob, Way::direct, 12ms}};
+    REQUIRE(world.run_until(5).size() == 1);
+    world.ways[0].round_trip = round_trip;
+    CHECK(world.run_until(95).empty());
+  }
+}
+
 TEST_CASE("another round trip is told when it lasted 30 s; one that comes and goes is not") {
   World world;
   world.ways = {{bob, Way::direct, 12ms}};
