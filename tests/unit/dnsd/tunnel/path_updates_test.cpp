@@ -23,6 +23,16 @@ std::string write_way(const schema::PeerPath& path) {
   return std::string(base::as_text(writer.written()));
 }
 
+/// All records of a peer, as a zone file.
+std::string dump(const Server& server, const wg::PublicKey& key, dnsd::View view) {
+  std::string text;
+  server.fixture.zone()->for_each_peer_record(
+      key, view, [&](dns::NameView owner, RrType type, dns::Ttl ttl, base::Bytes rdata) {
+        text += dns::to_zone_line(owner, ttl, type, rdata);
+      });
+  return text;
+}
+
 schema::PeerPaths told_by(const Server& server, const wg::PublicKey& sender) {
   const auto paths = server.fixture.live->paths.find(sender);
   return paths ? *paths : schema::PeerPaths();
@@ -48,6 +58,8 @@ TEST_CASE("a peer tells its ways to others, and the private view alone shows the
   CHECK(server.changes == 1);
   CHECK(told_by(server, server.alice) ==
         schema::PeerPaths{{server.bob, Way::direct, 16}, {carol, Way::none}});
+  CHECK(dump(server, server.alice, dnsd::View::private_view).find("_path.") != std::string::npos);
+  CHECK(dump(server, server.alice, dnsd::View::public_view).find("_path.") == std::string::npos);
   CHECK(tell({{Kind::add, {carol, Way::none}}}) == Rcode::noerror);
   CHECK(server.changes == 1);  // a renewal
   CHECK(tell({{Kind::add, {carol, Way::relay}}, {Kind::remove, {server.bob, Way::direct, 16}}}) ==
@@ -172,22 +184,13 @@ TEST_CASE("a peer that lies about its ways changes nothing but its own word") {
   using schema::Way;
   Server server;
   const auto before = server.fixture.peers.find(server.bob);
-  const auto all_of_bob = [&] {
-    std::string text;
-    server.fixture.zone()->for_each_peer_record(
-        server.bob, dnsd::View::private_view,
-        [&](dns::NameView owner, RrType type, dns::Ttl ttl, base::Bytes rdata) {
-          text += dns::to_zone_line(owner, ttl, type, rdata);
-        });
-    return text;
-  };
-  const std::string records = all_of_bob();
+  const std::string records = dump(server, server.bob, dnsd::View::private_view);
   REQUIRE(!records.empty());
   Draft draft;
   draft.updates = {{schema::path_name(server.alice, server.zone), RrType::txt, RrClass::in, 1,
                     write_way({server.bob, Way::none})}};
   CHECK(server.rcode(draft, server.alice) == Rcode::noerror);
-  CHECK(all_of_bob() == records);
+  CHECK(dump(server, server.bob, dnsd::View::private_view) == records);
   const auto after = server.fixture.peers.find(server.bob);
   REQUIRE((before && after));
   CHECK(before->ipv4 == after->ipv4);
