@@ -45,12 +45,6 @@ std::optional<std::uint32_t> parse_rtt(std::string_view text) {
   return rtt;
 }
 
-void write_string(base::ByteWriter& writer, std::string_view prefix, std::string_view value) {
-  writer.u8(static_cast<std::uint8_t>(prefix.size() + value.size()));
-  writer.bytes(base::as_bytes(prefix));
-  writer.bytes(base::as_bytes(value));
-}
-
 dns::RrClass class_of(PathEdit::Kind kind) {
   switch (kind) {
     case PathEdit::Kind::remove_all:
@@ -133,9 +127,9 @@ std::optional<PeerPath> parse_path_text(base::Bytes rdata) {
 }
 
 void write_path_text(base::ByteWriter& writer, const PeerPath& path) {
-  write_string(writer, peer_prefix, key_label(path.peer));
-  write_string(writer, way_prefix, to_string(path.way));
-  if (path.rtt) write_string(writer, rtt_prefix, std::to_string(*path.rtt));
+  write_text_string(writer, peer_prefix, key_label(path.peer));
+  write_text_string(writer, way_prefix, to_string(path.way));
+  if (path.rtt) write_text_string(writer, rtt_prefix, std::to_string(*path.rtt));
 }
 
 std::vector<std::uint8_t> write_path_update(std::uint16_t id, dns::NameView zone,

@@ -33,4 +33,10 @@ void write_update_record_at(base::ByteWriter& writer, base::Bytes owner, dns::Rr
   writer.bytes(rdata);
 }
 
+void write_text_string(base::ByteWriter& writer, std::string_view prefix, std::string_view value) {
+  writer.u8(static_cast<std::uint8_t>(prefix.size() + value.size()));
+  writer.bytes(base::as_bytes(prefix));
+  writer.bytes(base::as_bytes(value));
+}
+
 }  // namespace schema

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "base/bytes.hpp"
 #include "dns/name.hpp"
@@ -24,5 +25,8 @@ void write_update_record(base::ByteWriter& writer, dns::NameView owner, dns::RrC
 /// The same. \param owner a name as it is in the message, perhaps compressed (RFC 1035 §4.1.4).
 void write_update_record_at(base::ByteWriter& writer, base::Bytes owner, dns::RrClass rr_class,
                             std::uint32_t ttl, base::Bytes rdata);
+
+/// One string of such a record's data: `prefix` and `value`, together at most 255 octets.
+void write_text_string(base::ByteWriter& writer, std::string_view prefix, std::string_view value);
 
 }  // namespace schema

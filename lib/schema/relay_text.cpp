@@ -68,12 +68,6 @@ std::optional<PauseRequest> parse_pause(std::string_view peer, const Strings& st
   return request;
 }
 
-void write_string(base::ByteWriter& writer, std::string_view word, std::string_view value) {
-  writer.u8(static_cast<std::uint8_t>(word.size() + value.size()));
-  writer.bytes(base::as_bytes(word));
-  writer.bytes(base::as_bytes(value));
-}
-
 std::vector<std::uint8_t> write_request(std::uint16_t id, dns::NameView zone,
                                         const wg::PublicKey& key, base::Bytes rdata) {
   std::vector<std::uint8_t> message(max_update_octets);
@@ -135,7 +129,7 @@ std::vector<std::uint8_t> write_via_update(std::uint16_t id, dns::NameView zone,
   assert(!peers.empty() && peers.size() <= max_via_peers);
   std::array<std::uint8_t, max_via_peers*(1 + via_octets)> text;
   base::ByteWriter writer(text);
-  for (const wg::PublicKey& peer : peers) write_string(writer, via_prefix, key_label(peer));
+  for (const wg::PublicKey& peer : peers) write_text_string(writer, via_prefix, key_label(peer));
   return write_request(id, zone, key, writer.written());
 }
 
@@ -145,8 +139,8 @@ std::vector<std::uint8_t> write_pause_update(std::uint16_t id, dns::NameView zon
   assert(length.count() >= 0 && length.count() <= std::numeric_limits<std::uint32_t>::max());
   std::array<std::uint8_t, (1 + pause_octets) + (1 + length_octets)> text;
   base::ByteWriter writer(text);
-  write_string(writer, pause_prefix, key_label(peer));
-  write_string(writer, length_prefix, std::to_string(length.count()));
+  write_text_string(writer, pause_prefix, key_label(peer));
+  write_text_string(writer, length_prefix, std::to_string(length.count()));
   return write_request(id, zone, key, writer.written());
 }
 

@@ -11,7 +11,7 @@
 namespace updater {
 
 /// Looks at peers of one device every 1 to 2 ms, and tells where WireGuard's roaming takes them,
-/// if only for a moment (doc/protocol.md §4.15). On a thread of its own, which reads only while
+/// if only for a moment (doc/protocol.md §4.14). On a thread of its own, which reads only while
 /// there is something to watch.
 class EndpointWatch {
  public:

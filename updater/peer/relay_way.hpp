@@ -15,7 +15,7 @@
 namespace updater {
 
 /// One peer's session that goes through a hub, which passes its packets on (doc/protocol.md §4.11
-/// to §4.14). Pure. The peer's endpoint is the one that the device has for the hub, and follows it.
+/// to §4.13). Pure. The peer's endpoint is the one that the device has for the hub, and follows it.
 ///
 ///     move() ──▶ asking ── something came ──▶ proven ──▶ … until it is direct (Upgrade), or lost
 ///                   │

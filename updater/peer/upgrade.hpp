@@ -16,7 +16,7 @@
 
 namespace updater {
 
-/// Moves one relayed session to the direct way without losing it (doc/protocol.md §4.15). Pure.
+/// Moves one relayed session to the direct way without losing it (doc/protocol.md §4.14). Pure.
 ///
 ///     resting ── a round is due ──▶ pulsing ── the peer is seen ──▶ seen ──▶ asking ── paused ──▶
 ///        ▲                            │                               │                  moving
