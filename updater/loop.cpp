@@ -10,6 +10,7 @@
 #include <asio/steady_timer.hpp>
 #include <cstdio>
 #include <map>
+#include <optional>
 #include <random>
 #include <utility>
 #include <vector>
@@ -150,11 +151,17 @@ Loop::Loop(const Config& config, base::FileDescriptor lock)
                      line, config_, describe_if_here(), machine_.memory(),
                      [this](const wg::PublicKey& peer, bool send) { return ping(peer, send); });
                }),
-      watch_(context_, config.interface,
-             [this](const wg::PublicKey& peer, const base::Endpoint& endpoint) {
-               machine_.see(peer, endpoint);
-               tick();
-             }),
+      watch_(
+          context_,
+          [interface = config.interface]() -> std::optional<wg::Device> {
+            auto device = wg::read_device(interface);
+            if (!device) return std::nullopt;
+            return *std::move(device);
+          },
+          [this](const wg::PublicKey& peer, const base::Endpoint& endpoint) {
+            machine_.see(peer, endpoint);
+            tick();
+          }),
       worker_(context_, {config.zone, config.server, config.wg_quick_file},
               {[this](const LookupResult& result) {
                  if (!is_daemon() && !result.endpoints && !is_about_peer(result.endpoints.error()))

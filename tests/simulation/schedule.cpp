@@ -130,7 +130,9 @@ Outcome run(const Schedule& schedule, updater::RelayUse use) {
     // The responder is sure last: what the initiator asked is with it now, or on its way.
     outcome.reply_after = *contact - started + world.delay_to_initiator();
     outcome.is_direct = world.is_direct();
-    world.run_until(*contact + watch_time);
+    const World::Watched watched = world.watch(*contact + watch_time);
+    if (watched.direct_at) outcome.direct_after = *watched.direct_at - *contact;
+    outcome.longest_gap = watched.longest_gap;
     if (schedule.rebinds) {
       const Time moment = world.now() + static_cast<Time>(schedule.seed % 97) / 97;
       world.rebind(*schedule.rebinds, moment);

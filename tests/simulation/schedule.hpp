@@ -40,6 +40,8 @@ struct Outcome {
   /// The same until the first reply, if the side that begins the session asks as soon as it can.
   std::optional<Time> reply_after;
   bool is_direct = false;              ///< at the first contact
+  std::optional<Time> direct_after;    ///< from the first contact until it stays direct
+  Time longest_gap = 0;                ///< without any way, in the two minutes after the contact
   std::optional<Time> repaired_after;  ///< from the rebinding, if traffic notices it
   std::optional<Time> heard_after;     ///< from the change of the own address
   std::vector<std::string> writes_to_live_peers;

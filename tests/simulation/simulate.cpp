@@ -52,6 +52,8 @@ void print(const std::string& name, Figures& figures) {
 }
 
 constexpr std::string_view all = "all";
+/// Seconds that a session may be without a way, where nothing was lost or moved: an undone move.
+constexpr Time longest_gap = 3;
 
 /// By group, and by the use of the relay.
 using Groups = std::map<std::pair<std::string, RelayUse>, Figures>;
@@ -123,6 +125,10 @@ std::vector<std::string> find_faults(const Schedule& schedule, RelayUse use,
     faults.emplace_back("no contact within 60 s");
   else if (must_succeed && !outcome.contact_after)
     faults.emplace_back("no contact");
+  // A pair that is relayed may be without a way for a move that is undone.
+  if (use != RelayUse::never && schedule.conditions.loss == 0 && outcome.contact_after &&
+      outcome.longest_gap > longest_gap)
+    faults.push_back(fmt::format("no way for {:.1f} s", outcome.longest_gap));
   if (use != RelayUse::never && schedule.rebinds && outcome.contact_after &&
       !outcome.repaired_after)
     faults.emplace_back("no contact any more after the rebinding");
@@ -143,6 +149,9 @@ int run(const Options& options) {
       const Outcome outcome = model::run(schedule, use);
       for (const std::string_view group : {to_string(schedule.group), all})
         take(groups[{std::string(group), use}], outcome.reply_after);
+      if (outcome.contact_after)
+        take(groups[{fmt::format("direct-{}", to_string(schedule.group)), use}],
+             outcome.direct_after);
       if (schedule.rebinds && outcome.contact_after)
         take(groups[{repair_group(schedule), use}], outcome.repaired_after);
       if (schedule.loses_source && outcome.heard_after)

@@ -216,6 +216,23 @@ std::optional<Time> World::run_until_connected(Time limit) {
   return std::nullopt;
 }
 
+World::Watched World::watch(Time limit) {
+  Watched watched;
+  std::optional<Time> gap_since;
+  while (events_.step(limit)) {
+    watch_path();
+    if (!watched.direct_at && direct_since_ && now() - *direct_since_ >= 1)
+      watched.direct_at = direct_since_;
+    if (is_connected()) {
+      gap_since.reset();
+    } else if (!gap_since) {
+      gap_since = now();
+    }
+    if (gap_since) watched.longest_gap = std::max(watched.longest_gap, now() - *gap_since);
+  }
+  return watched;
+}
+
 std::optional<Time> World::run_until_handshakes(Time limit) {
   while (events_.step(limit)) {
     if (sides_[0].tunnel->shown.latest_handshake && sides_[1].tunnel->shown.latest_handshake)

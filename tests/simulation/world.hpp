@@ -69,6 +69,12 @@ class World {
   std::optional<Time> run_until_direct(Time limit);
   /// The same, directly or through the relay, or one way by each.
   std::optional<Time> run_until_connected(Time limit);
+  struct Watched {
+    std::optional<Time> direct_at;  ///< packets pass directly, both ways, for a second from then on
+    Time longest_gap = 0;           ///< without a way in one of the two directions
+  };
+  /// Runs to the limit.
+  Watched watch(Time limit);
   /// Runs until both sides have had a handshake with each other, or the limit. \return the time.
   std::optional<Time> run_until_handshakes(Time limit);
   /// Runs until an echo reply reaches a side, or the limit. \return the time.

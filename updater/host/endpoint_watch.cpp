@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "base/signals.hpp"
-#include "wg/device.hpp"
 
 namespace updater {
 namespace {
@@ -27,8 +26,8 @@ constexpr auto reading_pause = 1ms;
 /// began under; a later forget() makes it void.
 class EndpointWatch::Reader : public std::enable_shared_from_this<Reader> {
  public:
-  Reader(asio::io_context& context, std::string interface, Done done)
-      : context_(context), interface_(std::move(interface)), done_(std::move(done)) {}
+  Reader(asio::io_context& context, Read read, Done done)
+      : context_(context), read_(std::move(read)), done_(std::move(done)) {}
 
   void start() {
     const base::BlockedSignals blocked;
@@ -72,7 +71,7 @@ class EndpointWatch::Reader : public std::enable_shared_from_this<Reader> {
       const std::vector<WatchRequest> requests = requests_;
       if (std::exchange(number, number_) != number_) told.clear();
       lock.unlock();
-      if (const auto device = wg::read_device(interface_)) {
+      if (const auto device = read_()) {
         for (const WatchRequest& request : requests) look(*device, request, number, told);
       }
       lock.lock();
@@ -103,7 +102,7 @@ class EndpointWatch::Reader : public std::enable_shared_from_this<Reader> {
   }
 
   asio::io_context& context_;
-  const std::string interface_;
+  const Read read_;
   const Done done_;
   std::thread thread_;
   std::mutex mutex_;
@@ -113,8 +112,8 @@ class EndpointWatch::Reader : public std::enable_shared_from_this<Reader> {
   bool is_over_ = false;
 };
 
-EndpointWatch::EndpointWatch(asio::io_context& context, std::string interface, Done done)
-    : reader_(std::make_shared<Reader>(context, std::move(interface), std::move(done))) {
+EndpointWatch::EndpointWatch(asio::io_context& context, Read read, Done done)
+    : reader_(std::make_shared<Reader>(context, std::move(read), std::move(done))) {
   reader_->start();
 }
 

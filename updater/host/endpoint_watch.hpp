@@ -3,10 +3,11 @@
 #include <asio/io_context.hpp>
 #include <functional>
 #include <memory>
-#include <string>
+#include <optional>
 #include <vector>
 
 #include "updater/plan/plan.hpp"
+#include "wg/device.hpp"
 
 namespace updater {
 
@@ -17,9 +18,13 @@ class EndpointWatch {
  public:
   using Done = std::function<void(const wg::PublicKey& peer, const base::Endpoint& endpoint)>;
 
+  /// Reads the device; nullopt: it cannot be read now. Called on the watch's thread.
+  using Read = std::function<std::optional<wg::Device>()>;
+
   /// \param done is called from the io_context, never from inside a call of the watch. \param
   /// context outlives the watch.
-  EndpointWatch(asio::io_context& context, std::string interface, Done done);
+  EndpointWatch(asio::io_context& context, Read read, Done done);
+  /// Waits for a reading that is under way.
   ~EndpointWatch();
   EndpointWatch(const EndpointWatch&) = delete;
   EndpointWatch& operator=(const EndpointWatch&) = delete;

@@ -313,6 +313,8 @@ void DirectPeer::describe_path(const base::Now& now, PeerReport& report) const {
   if (!is_reached()) return;
   report.path_age = std::chrono::duration_cast<std::chrono::seconds>(now.steady - path_since_);
   report.path_reason = path_reason_;
+  const std::string tried = relay_ ? upgrade_.describe(now.steady) : "";
+  if (!tried.empty()) report.path_reason += (path_reason_.empty() ? "" : "; ") + tried;
 }
 
 }  // namespace updater

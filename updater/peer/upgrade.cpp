@@ -73,6 +73,7 @@ void Upgrade::begin(SteadyTime now) {
   rest();
   due_ = now;
   rounds_ = 0;
+  tries_ = 0;
   was_hurried_ = false;
 }
 
@@ -91,6 +92,7 @@ void Upgrade::begin_round(SteadyTime now, std::vector<base::Endpoint> places) {
   places_ = std::move(places);
   next_place_ = 0;
   slot_ = 0;
+  ++tries_;
   pulse_due_ = round_begun_ = now;
   phase_ = Phase::pulsing;
 }
@@ -344,6 +346,18 @@ std::optional<SteadyTime> Upgrade::next_step() const {
 std::optional<milliseconds> Upgrade::pause() const {
   if (phase_ == Phase::moving || phase_ == Phase::following) return proving_pause;
   return std::nullopt;
+}
+
+std::string Upgrade::describe(SteadyTime now) const {
+  if (tries_ == 0) return "";
+  const std::string tried =
+      tries_ == 1 ? "tried directly once" : fmt::format("tried directly {} times", tries_);
+  if (is_busy()) return tried + ", and now";
+  const auto left = std::max<SteadyTime::duration>(due_ - now, 0s);
+  if (left < 2min)
+    return fmt::format("{}, next in {} s", tried, std::chrono::ceil<seconds>(left).count());
+  return fmt::format("{}, next in {} min", tried,
+                     std::chrono::round<std::chrono::minutes>(left).count());
 }
 
 std::string_view to_string(Upgrade::Phase phase) {

@@ -103,10 +103,8 @@ class Upgrade {
   /// How long the next reading may take; none: as long as the others.
   [[nodiscard]] std::optional<std::chrono::milliseconds> pause() const;
 
-  /// Rounds so far, since the last begin() or hurry().
-  [[nodiscard]] std::size_t rounds() const { return rounds_; }
-  /// When the next round is due, where this rests.
-  [[nodiscard]] base::SteadyTime due() const { return due_; }
+  /// `tried directly 7 times, next in 4 min`; empty: not tried since begin().
+  [[nodiscard]] std::string describe(base::SteadyTime now) const;
 
  private:
   struct Pulse {
@@ -131,9 +129,10 @@ class Upgrade {
   void end_round(Turn& turn);
 
   Phase phase_ = Phase::resting;
-  base::SteadyTime due_;    ///< of the next round
-  base::SteadyTime ended_;  ///< of the last one
-  std::size_t rounds_ = 0;
+  base::SteadyTime due_;      ///< of the next round
+  base::SteadyTime ended_;    ///< of the last one
+  std::size_t rounds_ = 0;    ///< since begin() or hurry()
+  unsigned tries_ = 0;        ///< rounds since begin()
   bool was_hurried_ = false;  ///< while a round was under way
 
   // A round.

@@ -349,6 +349,34 @@ TEST_CASE("a change of the record, of our own place, or of this host begins a ro
   CHECK(course.times_of("endpoint " + place).size() >= 2);
 }
 
+TEST_CASE("a report says how often the direct way was tried, and when it will be") {
+  Rig rig(smaller, {}, settings_with(RelayUse::first));
+  rig.step(0);
+  publish(rig, 0.1);
+  rig.step(0.1);
+  rig.handshake(0.4);
+  rig.step(0.4);
+  const std::string why = "the first answer came that way, 0.3 s after the first try; ";
+  CHECK(report_of(rig, 0.41).path_reason == why + "tried directly once, and now");
+  const auto alive = [&, last = 0.0](double now) mutable {
+    if (now - last < 10) return;
+    last = now;
+    rig.handshake(now);
+  };
+  (void)observe(rig, 0.41, 3, alive);
+  const std::string reason = report_of(rig, 3).path_reason;
+  CHECK(reason.starts_with(why + "tried directly once, next in "));
+  CHECK(reason.ends_with(" s"));
+  (void)observe(rig, 3, 200, alive);
+  CHECK(report_of(rig, 200).path_reason.starts_with(why + "tried directly 6 times, next in "));
+  CHECK(report_of(rig, 200).path_reason.ends_with(" min"));
+  // What is tried anew begins with one.
+  rig.at_bob().endpoint = endpoint(bob_home);
+  rig.pass(200, 204, 128, 128);
+  REQUIRE(report_of(rig, 204).path() == "direct");
+  CHECK(report_of(rig, 204).path_reason.find("tried") == std::string::npos);
+}
+
 TEST_CASE("two symmetric NATs get no pulse") {
   Rig rig(smaller, {}, settings_with(RelayUse::first));
   const auto symmetric = schema::NatMapping::address_and_port_dependent;
