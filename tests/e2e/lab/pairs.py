@@ -132,6 +132,10 @@ class Pair:
         """Whether both ends have the point as the endpoint of each other."""
         return self.endpoints() == [self.pairs.hub_of(name)[1] for name, _ in self.ends()]
 
+    def was_relayed(self):
+        """Whether the point passes their packets on, or did until they moved to the direct way."""
+        return self.through_hub() or any(self.world.updaters[name].lines("relayed by") for name, _ in self.ends())
+
     def is_relayed(self):
         """Whether both ends have a session, and the point as the endpoint of each other."""
         return self.through_hub() and all(self.state(name).handshake for name, _ in self.ends())

@@ -14,27 +14,20 @@ import time
 
 from lab import lab
 from lab.checks import Failure, check, wait_until
-from lab.pairs import Pair, Pairs
+from lab.rounds import FEW, Rounds, few
+from lab.rounds import whole as all_pairs
 from lab.runs import Case, measure
 
 FIRST = ("--relay", "first")
-RESOLVERS = ("unbound", "bind")
-IPV4, IPV6 = (4,), (6,)
-KINDS = ("none", "cone-eif", "cone", "cone-adf", "firewall", "symmetric", "accepting", "double")
-KINDS6 = ("none", "cone-eif", "cone-adf", "firewall")
-LANS = ("cone", "hairpin")
 # A symmetric NAT is reached from where its own packets are let in from any port.
 OPEN_TO_SYMMETRIC = ("none", "cone-eif", "cone-adf")
 
-FEW = (("symmetric", "cone", "accepting"), ("symmetric", "double", "firewall"))
 DELAYS = (0.0, 0.05, 0.2)  # one way, seconds
 RUNS = 400  # in all, at least
 PERIOD = 12.0  # seconds from one contact of a pair to its next one
 RATE, FAST_RATE = 5, 100
 STAYS = 0.5  # seconds for which a pair has to be direct, or relayed, to count
 MEDIAN, MOST, WORST = 0.6, 2.0, 8.0  # seconds; of all, of 95 % of them, and of every one; 2.5 round trips are added but to the last
-
-
 FIRST_TRY, MOST_TRIES = 3.0, 60.0  # seconds that a pair is watched: one that should stay relayed, or may; any other
 
 
@@ -51,24 +44,8 @@ def is_wrong(verdict, seconds):
     return seconds is None if verdict == "always" else seconds is not None and verdict == "never"
 
 
-class Moves:
-    """Rounds in which each home has another partner than in the round before."""
-
-    def __init__(self, world, kinds, kinds6, lans):
-        homes = [(kind, families) for families, sides in ((IPV4, kinds), (IPV6, kinds6)) for side in sides for kind in side]
-        self.pairs = Pairs(world, [*homes, *([kind] for kind in lans)], RESOLVERS)
-        names = iter(self.pairs.names)
-        self.blocks = [[[next(names) for _ in side] for side in sides] for sides in (kinds, kinds6)]
-        self.lans = list(zip(names, names))
-        self.rounds = 0
-
-    def next_round(self):
-        found = [Pair(self.pairs, *ends) for ends in self.lans]
-        for lefts, rights in self.blocks:
-            turn = self.rounds % len(rights)
-            found += [Pair(self.pairs, *ends) for ends in zip(lefts, rights[turn:] + rights[:turn])]
-        self.rounds += 1
-        return found
+class Moves(Rounds):
+    """Rounds of sessions that are made through the relay, and watched until they are direct."""
 
     def run(self, rounds, period, rate):
         """(pair, whether it can be direct, seconds or None, lost, sent) of each contact."""
@@ -118,7 +95,7 @@ class Moves:
 
 
 def nine_cells(world):
-    found = Moves(world, FEW, (KINDS6[-1:], KINDS6[-1:]), LANS[:1]).run(len(FEW[0]), 0.0, RATE)
+    found = few(Moves, world).run(len(FEW[0]), 0.0, RATE)
     for pair, verdict, seconds, lost, sent in found:
         what = "stays relayed" if seconds is None else f"direct after {seconds:.2f} s"
         print(f"{pair}: {what}; {lost} of {sent} requests lost")
@@ -127,7 +104,7 @@ def nine_cells(world):
 
 def measure_moves(world, case):
     world.delay = case.delay
-    moves = Moves(world, (KINDS, KINDS), (KINDS6, KINDS6), LANS)
+    moves = all_pairs(Moves, world)
     in_a_round = len(moves.next_round())
     return moves.run(-(-RUNS // len(DELAYS) // in_a_round), PERIOD, int(case.variant))
 

@@ -14,19 +14,11 @@ import time
 
 from lab import lab
 from lab.checks import Failure, check
-from lab.pairs import Pair, Pairs
+from lab.rounds import FEW, KINDS, Rounds, few
+from lab.rounds import whole as all_pairs
 from lab.runs import Case, measure
 
 FIRST = ("--relay", "first")
-RESOLVERS = ("unbound", "bind")
-IPV4, IPV6 = (4,), (6,)
-KINDS = ("none", "cone-eif", "cone", "cone-adf", "firewall", "symmetric", "accepting", "double")
-KINDS6 = ("none", "cone-eif", "cone-adf", "firewall")  # IPv6 is filtered as they say, and never translated
-LANS = ("cone", "hairpin")  # of a box that two share
-
-# Nine pairs, each of these with each of those; beside them one of IPv6, and two that share a box without hairpinning.
-FEW = (("symmetric", "cone", "accepting"), ("symmetric", "double", "firewall"))
-
 DELAYS = (0.0, 0.05, 0.2)  # one way, seconds
 RUNS = 400  # of each delay, at least
 PERIOD = 8.0  # seconds from one contact of a pair to its next one: initiations that cross are held back once in 6 s
@@ -36,7 +28,7 @@ OWN_PAUSE = 5.5  # seconds: WireGuard's own, after an initiation that crossed an
 
 
 def nine_cells(world):
-    matrix = Matrix(world, FEW, (KINDS6[-1:], KINDS6[-1:]), LANS[:1])
+    matrix = few(Matrix, world)
     for pair, seconds in matrix.run(len(FEW[0]), 0.0, *FIRST).items():
         print(f"{pair}: first reply after {', '.join(f'{one:.2f}' for one in seconds)} s")
     # On a machine that stands still for a second an updater goes on to the direct way.
@@ -44,29 +36,12 @@ def nine_cells(world):
     check(2 * matrix.relayed > matrix.contacts, "most of them are not relayed")
 
 
-class Matrix:
-    """Homes of all kinds, on two sides, and rounds in which each home has another partner than in the round before.
-
-    \\param kinds, kinds6 those of either side, for IPv4 and IPv6. \\param lans kinds of boxes that two homes share."""
+class Matrix(Rounds):
+    """Rounds of first contacts."""
 
     def __init__(self, world, kinds, kinds6, lans):
-        homes = [(kind, families) for families, sides in ((IPV4, kinds), (IPV6, kinds6)) for side in sides for kind in side]
-        self.pairs = Pairs(world, [*homes, *([kind] for kind in lans)], RESOLVERS)
-        names = iter(self.pairs.names)
-        self.blocks = [[[next(names) for _ in side] for side in sides] for sides in (kinds, kinds6)]
-        self.lans = list(zip(names, names))
-        self.rounds = self.contacts = self.relayed = 0
-
-    def next_round(self):
-        """The pairs of another round; after as many rounds as a side has homes, each has met each."""
-        found = [Pair(self.pairs, *ends) for ends in self.lans]
-        for lefts, rights in self.blocks:
-            turn = self.rounds % len(rights)
-            found += [Pair(self.pairs, *ends) for ends in zip(lefts, rights[turn:] + rights[:turn])]
-        self.rounds += 1
-        for name in self.pairs.names:
-            self.pairs.use_resolver(name, RESOLVERS[self.rounds % 2])
-        return found
+        super().__init__(world, kinds, kinds6, lans)
+        self.contacts = self.relayed = 0
 
     def run(self, rounds, period, *arguments, before=0):
         """Seconds of each pair, by its name. \\param period of a round, seconds: the pairs have their turns one after the
@@ -90,22 +65,18 @@ class Matrix:
 
     def take_turn(self, pair, when, arguments, before):
         """One contact at its time: they share two processors, and must not wait for each other.
-        \\return its seconds, and whether the public host passes its packets on"""
+        \\return its seconds, and whether the public host passed its packets on"""
         time.sleep(max(0.0, when - time.monotonic()))
         ends = (pair.far, pair.near) if self.rounds % 2 else (pair.near, pair.far)
         try:
-            return pair.contact(*arguments, before=ends[:before]), pair.through_hub()
+            return pair.contact(*arguments, before=ends[:before]), pair.was_relayed()
         finally:
             pair.part()
 
 
-def whole_matrix(world):
-    return Matrix(world, (KINDS, KINDS), (KINDS6, KINDS6), LANS)
-
-
 def measure_first(world, case):
     world.delay = case.delay
-    matrix = whole_matrix(world)
+    matrix = all_pairs(Matrix, world)
     in_a_round = len(matrix.next_round())
     found = {"": matrix.run(-(-RUNS // in_a_round), PERIOD, *FIRST)}
     for words, ends in ((ONE_SIDE, 1), (BOTH_SIDES, 2)):
@@ -114,7 +85,7 @@ def measure_first(world, case):
 
 
 def measure_default(world, case):
-    return {"": whole_matrix(world).run(len(KINDS), PERIOD)}
+    return {"": all_pairs(Matrix, world).run(len(KINDS), PERIOD)}
 
 
 def tell(what, found, median=None, percentile=None):
