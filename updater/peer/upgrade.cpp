@@ -360,22 +360,4 @@ std::string Upgrade::describe(SteadyTime now) const {
                      std::chrono::round<std::chrono::minutes>(left).count());
 }
 
-std::string_view to_string(Upgrade::Phase phase) {
-  switch (phase) {
-    case Upgrade::Phase::resting:
-      return "resting";
-    case Upgrade::Phase::pulsing:
-      return "pulsing";
-    case Upgrade::Phase::seen:
-      return "seen";
-    case Upgrade::Phase::asking:
-      return "asking";
-    case Upgrade::Phase::moving:
-      return "moving";
-    case Upgrade::Phase::following:
-      return "following";
-  }
-  return "";
-}
-
 }  // namespace updater

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -53,7 +52,6 @@ class Upgrade {
     }
   };
 
-  enum class Phase : std::uint8_t { resting, pulsing, seen, asking, moving, following };
   enum class Course : std::uint8_t {
     relayed,  ///< nothing is under way that a caller has to know
     busy,     ///< the endpoint is in these hands
@@ -88,7 +86,6 @@ class Upgrade {
   /// The hub's answer to a PauseRequest.
   void learn_pause(bool is_granted);
 
-  [[nodiscard]] Phase phase() const { return phase_; }
   /// Nothing else may be written to the peer's endpoint.
   [[nodiscard]] bool is_busy() const { return phase_ != Phase::resting; }
   /// A direct place is set, or WireGuard took the session there.
@@ -107,6 +104,7 @@ class Upgrade {
   [[nodiscard]] std::string describe(base::SteadyTime now) const;
 
  private:
+  enum class Phase : std::uint8_t { resting, pulsing, seen, asking, moving, following };
   struct Pulse {
     base::Endpoint place;
     base::SteadyTime at;
@@ -156,7 +154,5 @@ class Upgrade {
   unsigned kicks_ = 0;
   std::optional<std::uint64_t> received_;  ///< octets, at the first reading there
 };
-
-[[nodiscard]] std::string_view to_string(Upgrade::Phase phase);
 
 }  // namespace updater
